@@ -1,0 +1,65 @@
+import type { AMQPChannel } from "@cloudamqp/amqp-client";
+
+/**
+ * Acknowledges the deliveries of one channel. What is done in one turn of the
+ * event loop leaves together: an unbroken run from the oldest on as one
+ * `basic.ack` with `multiple`, which costs the broker and the runner a fraction
+ * of an ack a message, the rest one by one.
+ */
+export class Acks {
+  readonly #channel: Pick<AMQPChannel, "basicAck" | "closed">;
+  /** Delivered and not done, or done and not acked: tags come in order. */
+  readonly #outstanding = new Set<number>();
+  readonly #done = new Set<number>();
+  #scheduled = false;
+
+  constructor(channel: Pick<AMQPChannel, "basicAck" | "closed">) {
+    this.#channel = channel;
+  }
+
+  /** How many deliveries are not settled yet. */
+  get outstanding(): number {
+    return this.#outstanding.size;
+  }
+
+  /** Every delivery is to be told, in the order in which they come. */
+  delivered(tag: number): void {
+    this.#outstanding.add(tag);
+  }
+
+  /** The delivery was settled by a nack or a reject. */
+  settledOtherwise(tag: number): void {
+    this.#outstanding.delete(tag);
+  }
+
+  ack(tag: number): void {
+    this.#done.add(tag);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  /** Sends what is waiting to be sent, now. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#channel.closed) return; // the broker delivers them again
+    let last: number | undefined;
+    for (const tag of this.#outstanding) {
+      if (!this.#done.has(tag)) break;
+      last = tag;
+      this.#outstanding.delete(tag);
+      this.#done.delete(tag);
+    }
+    if (last !== undefined) this.#send(last, true);
+    for (const tag of this.#done) {
+      this.#outstanding.delete(tag);
+      this.#send(tag, false);
+    }
+    this.#done.clear();
+  }
+
+  /** A channel that closes first is not an error: the broker delivers again. */
+  #send(tag: number, multiple: boolean): void {
+    this.#channel.basicAck(tag, multiple).catch(() => {});
+  }
+}

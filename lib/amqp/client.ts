@@ -1,0 +1,184 @@
+import { AMQPClient, type AMQPError, AMQPWebSocketClient } from "@cloudamqp/amqp-client";
+import type { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { describeError, WarrenError } from "../errors.ts";
+import { patchClient } from "./client_patches.ts";
+import { coalesceWrites } from "./coalesce_writes.ts";
+
+/** One connection to a broker, over TCP or over WebSocket. */
+export type Client = AMQPClient | AMQPWebSocketClient;
+
+export interface ClientOptions {
+  /** Milliseconds; 0 is no heartbeat. */
+  heartbeat: number;
+  /** As the broker's own tools show it. */
+  name: string;
+  /** For `ws:` and `wss:`, whose path is the endpoint. @default "/" */
+  vhost?: string;
+  /** PEM, for `amqps:`. */
+  ca?: string;
+  /** Milliseconds for the handshake. @default 10_000 */
+  timeout?: number;
+}
+
+/** What the broker says of itself. */
+export interface BrokerIdentity {
+  product: string;
+  version: string;
+}
+
+export interface OpenClient {
+  client: Client;
+  broker: BrokerIdentity;
+  /** Resolves, with the reason, once the connection is gone. */
+  closed: Promise<string>;
+  /** Ends it: politely within 2 s, or by force. */
+  close(): Promise<void>;
+}
+
+/** The size that RabbitMQ and LavinMQ offer; less than they send made the client fail on split frames. */
+const FRAME_MAX = 131_072;
+const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce]);
+
+/** What the client has but does not show. */
+interface Internals {
+  parseFrames(view: AMQPView): void;
+  rejectConnect(error: Error): void;
+}
+
+/**
+ * Connects a client object of its own, as every attempt must: one that was
+ * connected before keeps its sockets and its state.
+ *
+ * @throws {WarrenError} `unavailable`, or `refused` when the broker answered no
+ */
+export async function connectClient(url: string, options: ClientOptions): Promise<OpenClient> {
+  patchClient();
+  const { promise: closed, resolve: markClosed } = Promise.withResolvers<string>();
+  const broker: BrokerIdentity = { product: "unknown broker", version: "" };
+  const client = createClient(url, options);
+  const internals = client as unknown as Internals;
+  const destroy = (reason: string) => {
+    if (client instanceof AMQPClient) client.socket?.destroy(new Error(reason));
+    else (client as unknown as { socket?: WebSocket }).socket?.close();
+    markClosed(reason);
+  };
+  let lastRead = performance.now();
+  const parseFrames = internals.parseFrames.bind(client);
+  internals.parseFrames = (view) => {
+    lastRead = performance.now();
+    try {
+      identify(view, broker);
+      parseFrames(view);
+    } catch (error) {
+      destroy(`the broker sent a frame that cannot be read: ${describeError(error)}`);
+    }
+  };
+  internals.rejectConnect = internals.rejectConnect.bind(client);
+  client.onerror = () => {};
+  client.ondisconnect = (error) => markClosed(error?.message ?? "the connection was closed");
+  const timeout = options.timeout ?? 10_000;
+  const limit = setTimeout(() => destroy(`no answer within ${timeout / 1000} s`), timeout);
+  try {
+    await Promise.race([client.connect(), closed.then((reason) => Promise.reject(new Error(reason)))]);
+  } catch (error) {
+    destroy("the handshake failed");
+    throw connectError(url, error);
+  } finally {
+    clearTimeout(limit);
+  }
+  coalesceWrites(client);
+  const stopHeartbeat = superviseHeartbeat(client, () => lastRead, destroy);
+  void closed.then(stopHeartbeat);
+  return { client, broker, closed, close: () => closeClient(client, destroy) };
+}
+
+function createClient(url: string, options: ClientOptions): Client {
+  const target = new URL(url);
+  const seconds = Math.ceil(options.heartbeat / 1000);
+  if (target.protocol === "ws:" || target.protocol === "wss:") {
+    const { username, password } = target;
+    target.username = target.password = "";
+    const vhost = target.searchParams.get("vhost") ?? options.vhost ?? "/";
+    target.searchParams.delete("vhost");
+    return new AMQPWebSocketClient({
+      url: target.href,
+      vhost,
+      username: decodeURIComponent(username) || "guest",
+      password: decodeURIComponent(password) || "guest",
+      name: options.name,
+      frameMax: FRAME_MAX,
+      heartbeat: seconds,
+    });
+  }
+  // Not set again where the URL has its own: `?heartbeat=5` is how other clients spell it.
+  if (!target.searchParams.has("heartbeat")) target.searchParams.set("heartbeat", String(seconds));
+  if (!target.searchParams.has("name")) target.searchParams.set("name", options.name);
+  target.searchParams.set("frameMax", String(FRAME_MAX));
+  return new AMQPClient(target.href, options.ca ? { ca: options.ca } : undefined);
+}
+
+/** `connection.start` carries product and version, which the client skips. */
+function identify(view: AMQPView, broker: BrokerIdentity): void {
+  const isStart = view.getUint8(0) === 1 && view.getUint16(7) === 10 && view.getUint16(9) === 10;
+  if (!isStart) return;
+  const [properties] = view.getTable(13);
+  broker.product = String(properties.product ?? broker.product);
+  broker.version = String(properties.version ?? "");
+}
+
+/**
+ * Sends heartbeats, which the client only echoes, and ends a connection that has
+ * been silent for two intervals, which its own idle timer does not see: what we
+ * write resets it.
+ */
+function superviseHeartbeat(client: Client, lastRead: () => number, destroy: (reason: string) => void): () => void {
+  const interval = client.heartbeat * 1000;
+  if (interval === 0) return () => {};
+  let lateChecks = 0;
+  const timer = setInterval(() => {
+    client.send(HEARTBEAT_FRAME).catch(() => {});
+    const silent = performance.now() - lastRead() > 2 * interval;
+    // Twice in a row: after a pause of our own the bytes may be waiting to be read.
+    lateChecks = silent ? lateChecks + 1 : 0;
+    if (lateChecks >= 2) destroy(`the broker was silent for more than ${2 * client.heartbeat} s`);
+  }, interval / 2);
+  return () => clearInterval(timer);
+}
+
+/** The client's own close never settles when the socket dies first. */
+async function closeClient(client: Client, destroy: (reason: string) => void): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, 2000));
+  await Promise.race([client.closed ? undefined : client.close().catch(() => {}), limit]);
+  clearTimeout(timer);
+  destroy("closed by the runner");
+}
+
+/** The URL as it may be shown: without its password. */
+export function safeUrl(url: string): string {
+  const shown = new URL(url);
+  if (shown.password) shown.password = "…";
+  return decodeURIComponent(shown.href);
+}
+
+function connectError(url: string, error: unknown): WarrenError {
+  const text = error instanceof Event ? "the WebSocket could not be opened" : describeError(error);
+  const code = replyCode(error);
+  const where = safeUrl(url);
+  if (code === 403) {
+    return new WarrenError(
+      "refused",
+      `${where} refused the user name or the password, or access to the vhost: ${text}`,
+    );
+  }
+  if (code === 530) {
+    return new WarrenError("refused", `${where} has no such vhost, or the user may not use it: ${text}`);
+  }
+  return new WarrenError("unavailable", `cannot connect to ${where}: ${text}`);
+}
+
+/** The AMQP reply code in the text of one of the client's errors; undefined where there is none. */
+export function replyCode(error: unknown): number | undefined {
+  const match = /\((\d{3})\)\s*$/.exec((error as AMQPError | undefined)?.message ?? "");
+  return match ? Number(match[1]) : undefined;
+}

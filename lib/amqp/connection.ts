@@ -1,0 +1,157 @@
+import { Backoff, delay } from "../backoff.ts";
+import { describeError, WarrenError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { type BrokerIdentity, type Client, connectClient, type OpenClient, safeUrl } from "./client.ts";
+
+export interface ConnectionOptions {
+  /** Tried in turn, from the first again after the last. */
+  urls: readonly string[];
+  /** As the broker's own tools show it. */
+  name: string;
+  log: Logger;
+  /** Milliseconds; 0 is off. @default 20_000 */
+  heartbeat?: number;
+  /** For WebSocket URLs. @default "/" */
+  vhost?: string;
+  /** PEM of the authority that signed the broker's certificate. */
+  ca?: string;
+}
+
+/** How it stands with the broker. */
+export interface ConnectionState {
+  readonly connected: boolean;
+  /** Why it is not connected, or the broker's reason for not taking publishes. */
+  readonly detail: string | undefined;
+  readonly blocked: boolean;
+  readonly url: string | undefined;
+  readonly broker: BrokerIdentity | undefined;
+}
+
+/**
+ * A connection that is kept: it connects in the background, again after every
+ * loss, with growing, jittered delays, until it is closed.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #log: Logger;
+  readonly #stopped = new AbortController();
+  #open: OpenClient | undefined;
+  #waiting = Promise.withResolvers<Client>();
+  #unblocked: PromiseWithResolvers<void> | undefined;
+  #url: string | undefined;
+  #detail: string | undefined = "not connected yet";
+  #loop: Promise<void> | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#log = options.log.child({ connection: options.name });
+    this.#waiting.promise.catch(() => {});
+  }
+
+  get state(): ConnectionState {
+    return {
+      connected: this.#open !== undefined,
+      detail: this.#open?.client.blocked ?? this.#detail,
+      blocked: this.#open?.client.blocked !== undefined,
+      url: this.#url && safeUrl(this.#url),
+      broker: this.#open?.broker,
+    };
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /**
+   * The live client, once there is one.
+   *
+   * @throws {WarrenError} `unavailable` when the signal aborts first or the connection is closed
+   */
+  async opened(signal?: AbortSignal): Promise<Client> {
+    if (this.#open) return this.#open.client;
+    return await until(this.#waiting.promise, signal, () => `no connection to the broker: ${this.#detail ?? "closed"}`);
+  }
+
+  /** Resolves once the broker takes publishes; it may refuse them for a while when it is short of memory or disk. */
+  async unblocked(signal?: AbortSignal): Promise<void> {
+    while (this.#open?.client.blocked) {
+      this.#unblocked ??= Promise.withResolvers<void>();
+      const reason = this.#open.client.blocked;
+      await until(this.#unblocked.promise, signal, () => `the broker takes no publishes now: ${reason}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#open?.close();
+    this.#waiting.reject(new WarrenError("unavailable", "the connection was closed"));
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff();
+    const { urls } = this.#options;
+    for (let tries = 0; !this.#stopped.signal.aborted; tries++) {
+      const url = urls[tries % urls.length];
+      this.#url = url;
+      const started = performance.now();
+      try {
+        await this.#serve(url);
+        if (this.#stopped.signal.aborted) return;
+        // One that is lost again and again right after the handshake must not be a hot loop.
+        if (performance.now() - started > 10_000) backoff.reset();
+        this.#log.warn(`the connection to the broker is lost: ${this.#detail}; connecting again`);
+        tries = -1;
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return;
+        this.#detail = describeError(error);
+        const wait = backoff.next();
+        this.#log.warn(`${this.#detail}; trying again in ${(wait / 1000).toFixed(1)} s`);
+        await delay(wait, this.#stopped.signal);
+        continue;
+      }
+      await delay(backoff.next(), this.#stopped.signal);
+    }
+  }
+
+  /** From the handshake to the loss of one connection. */
+  async #serve(url: string): Promise<void> {
+    const open = await connectClient(url, { heartbeat: 20_000, ...this.#options });
+    if (this.#stopped.signal.aborted) return await open.close();
+    const { client, broker } = open;
+    client.onblocked = (reason) => this.#log.warn(`the broker takes no publishes now: ${reason}`);
+    client.onunblocked = () => {
+      this.#log.info("the broker takes publishes again");
+      this.#releaseBlocked();
+    };
+    this.#open = open;
+    this.#detail = undefined;
+    this.#log.debug(`connected to ${broker.product} ${broker.version}`, { url: safeUrl(url) });
+    this.#waiting.resolve(client);
+    const reason = await open.closed;
+    this.#open = undefined;
+    this.#detail = reason;
+    this.#waiting = Promise.withResolvers<Client>();
+    this.#waiting.promise.catch(() => {});
+    this.#releaseBlocked();
+  }
+
+  #releaseBlocked(): void {
+    this.#unblocked?.resolve();
+    this.#unblocked = undefined;
+  }
+}
+
+/** The promise, or `unavailable` once the signal aborts. */
+async function until<T>(promise: Promise<T>, signal: AbortSignal | undefined, say: () => string): Promise<T> {
+  if (!signal) return await promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(new WarrenError("unavailable", say()));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,189 @@
+import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
+import { Backoff, delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Logger } from "../log.ts";
+import { Acks } from "./acks.ts";
+import type { Client } from "./client.ts";
+import type { Connection } from "./connection.ts";
+import { consumerTag } from "./names.ts";
+import type { Topology } from "./topology.ts";
+
+/** One message from the broker, to be settled once. */
+export interface Delivery {
+  readonly message: AMQPMessage;
+  /** False once its channel is gone: the broker delivers it again, here or elsewhere. */
+  readonly live: boolean;
+  ack(): void;
+  /** Back to its place in the queue, untouched. */
+  requeue(): void;
+}
+
+export interface ConsumerOptions {
+  connection: Connection;
+  topology: Topology;
+  definition: FunctionDefinition;
+  log: Logger;
+  onDelivery: (delivery: Delivery) => void;
+  /** The consumer began or ceased to get messages; `detail` says why it gets none. */
+  onState?: (consuming: boolean, detail: string | undefined) => void;
+}
+
+/**
+ * Consumes one queue on a channel of its own, for as long as it is not cancelled:
+ * whatever ends it (connection lost, channel closed, cancelled by the broker, queue
+ * deleted) is declared again and consumed again, with growing delays.
+ */
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #cancelled = new AbortController();
+  readonly #sessions = new Set<Session>();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+  }
+
+  /** Deliveries that are not settled. */
+  get outstanding(): number {
+    let total = 0;
+    for (const session of this.#sessions) total += session.acks.outstanding;
+    return total;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** No new deliveries; the channel stays open for those that are out. */
+  async cancel(): Promise<void> {
+    this.#cancelled.abort();
+    await this.#loop;
+  }
+
+  /** Closes the channel. What was not settled comes again. */
+  async close(): Promise<void> {
+    await this.cancel();
+    await Promise.all([...this.#sessions].map((session) => session.close()));
+    this.#sessions.clear();
+  }
+
+  async #run(): Promise<void> {
+    const { connection, log, onState } = this.#options;
+    const { signal } = this.#cancelled;
+    const backoff = new Backoff({ initial: 100, max: 15_000 });
+    while (!signal.aborted) {
+      const started = performance.now();
+      try {
+        const client = await connection.opened(signal);
+        if (await this.#consume(client)) return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const detail = describeError(error);
+        onState?.(false, detail);
+        // The connection tells of its own loss; what is the consumer's alone is told here.
+        if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
+      }
+      if (performance.now() - started > 10_000) backoff.reset();
+      await delay(backoff.next(), signal);
+    }
+  }
+
+  /** True when it ended because it was cancelled here. */
+  async #consume(client: Client): Promise<boolean> {
+    const { topology, definition, onDelivery, onState } = this.#options;
+    const { signal } = this.#cancelled;
+    await topology.declare(client, definition);
+    if (signal.aborted) return true;
+    const channel = await client.channel();
+    channel.onerror = () => {};
+    const session = new Session(channel);
+    this.#sessions.add(session);
+    try {
+      await channel.basicQos(definition.prefetch);
+      const tag = consumerTag(definition);
+      const consumer = await channel.basicConsume(
+        definition.queue.name,
+        { tag, noAck: false },
+        (message) => onDelivery(session.delivery(message)),
+      );
+      onState?.(true, undefined);
+      const { promise: aborted, resolve: onAbort } = Promise.withResolvers<true>();
+      const abort = () => onAbort(true);
+      signal.addEventListener("abort", abort, { once: true });
+      if (signal.aborted) abort();
+      const end = consumer.wait().then(() => undefined);
+      end.catch(() => {});
+      const ended = await Promise.race([aborted, end]);
+      signal.removeEventListener("abort", abort);
+      if (!ended) throw new Error("the channel was closed");
+      await Promise.race([channel.basicCancel(tag).catch(() => {}), delay(3000)]);
+      onState?.(false, undefined);
+      return true;
+    } finally {
+      if (channel.closed) this.#sessions.delete(session);
+      // Cancelled by the broker: what is out can still be settled, and then the channel is closed.
+      else if (!signal.aborted) void session.drained().then(() => this.#retire(session));
+    }
+  }
+
+  async #retire(session: Session): Promise<void> {
+    await session.close();
+    this.#sessions.delete(session);
+  }
+}
+
+/** One channel and the deliveries that came on it. */
+class Session {
+  readonly channel: AMQPChannel;
+  readonly acks: Acks;
+
+  constructor(channel: AMQPChannel) {
+    this.channel = channel;
+    this.acks = new Acks(channel);
+  }
+
+  delivery(message: AMQPMessage): Delivery {
+    this.acks.delivered(message.deliveryTag);
+    return new ChannelDelivery(this, message);
+  }
+
+  async drained(): Promise<void> {
+    while (!this.channel.closed && this.acks.outstanding > 0) await delay(50);
+  }
+
+  /** Closing is the only answer that says that the acks before it arrived. */
+  async close(): Promise<void> {
+    this.acks.flush();
+    if (this.channel.closed || this.channel.connection.closed) return;
+    await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
+  }
+}
+
+class ChannelDelivery implements Delivery {
+  readonly message: AMQPMessage;
+  readonly #session: Session;
+  #settled = false;
+
+  constructor(session: Session, message: AMQPMessage) {
+    this.#session = session;
+    this.message = message;
+  }
+
+  get live(): boolean {
+    return !this.#settled && !this.#session.channel.closed;
+  }
+
+  ack(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#session.acks.ack(this.message.deliveryTag);
+  }
+
+  requeue(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#session.acks.settledOtherwise(this.message.deliveryTag);
+    this.#session.channel.basicNack(this.message.deliveryTag, true).catch(() => {});
+  }
+}

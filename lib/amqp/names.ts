@@ -1,0 +1,42 @@
+import type { FunctionDefinition } from "../invocation/definition.ts";
+
+/** Where a waited-out retry comes back: a direct exchange with every function's queue bound under its own name. */
+export const DISPATCH_EXCHANGE = "warren.dispatch";
+/** Where a retry goes whose queue is gone: nothing is dropped. An exchange and a queue of this name. */
+export const ORPHANS = "warren.orphans";
+
+/** The exchange and the queue that hold a message back for `ms` milliseconds. */
+export function retryQueue(ms: number): string {
+  return `warren.retry.${ms}`;
+}
+
+/** The headers that Warren sets. */
+export const HEADERS = {
+  /** The number of the run this delivery is for; 1 where it is absent. */
+  attempt: "warren-attempt",
+  /** Why it is a dead letter: `failed`, `timedOut`, `crashed`, `rejected`, `undecodable`. */
+  reason: "warren-reason",
+  errorType: "warren-error-type",
+  error: "warren-error",
+  stack: "warren-stack",
+  function: "warren-function",
+  host: "warren-host",
+  queue: "warren-queue",
+  /** How often the handler ran. */
+  attempts: "warren-attempts",
+  /** When the first run failed, and the last: ISO 8601. */
+  firstSeen: "warren-first-seen",
+  failedAt: "warren-failed-at",
+  /** Where it was first published to. */
+  exchange: "warren-exchange",
+  routingKey: "warren-routing-key",
+  /** The publisher's own, which no copy may carry as a property. */
+  expiration: "warren-expiration",
+  userId: "warren-user-id",
+} as const;
+
+/** A consumer's tag: which function on which host in which process. */
+export function consumerTag(definition: FunctionDefinition): string {
+  const id = crypto.randomUUID().slice(0, 8);
+  return `warren.${definition.name}.${Deno.hostname()}.${Deno.pid}.${id}`.slice(0, 255);
+}

@@ -1,0 +1,143 @@
+import type { AMQPChannel, AMQPProperties } from "@cloudamqp/amqp-client";
+import { describeError, WarrenError } from "../errors.ts";
+import { type Client, replyCode } from "./client.ts";
+import type { Connection } from "./connection.ts";
+
+/** A message on its way to the broker. */
+export interface OutgoingMessage {
+  exchange: string;
+  routingKey: string;
+  body: Uint8Array;
+  properties: AMQPProperties;
+}
+
+export interface PublishOptions {
+  /** Gives up waiting for the connection, for the broker or for its confirm. */
+  signal?: AbortSignal;
+  /** An error closes a channel with all that is on its way on it: each user of its own has one. @default "default" */
+  channel?: string;
+}
+
+/** Publishes that wait for their confirm on one channel; each holds one buffer of the client's. */
+const WINDOW = 64;
+
+/** One confirm channel and what is on its way on it. */
+interface ConfirmChannel {
+  readonly channel: AMQPChannel;
+  readonly outgoing: Set<Outgoing>;
+}
+
+interface Outgoing {
+  readonly message: OutgoingMessage;
+  returned: string | undefined;
+}
+
+/** Publishes with confirms, mandatory: a resolved `publish()` means that a queue has the message. */
+export class Publisher {
+  readonly #connection: Connection;
+  readonly #channels = new Map<string, { client: Client; opening: Promise<ConfirmChannel> }>();
+  readonly #queues = new Map<string, (() => void)[]>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * @throws {WarrenError} `unroutable` when no queue takes it; `refused` when the broker says no;
+   * `unavailable` when there is no connection, it was lost before the confirm (the message may
+   * have arrived), or the signal aborted
+   */
+  async publish(message: OutgoingMessage, options: PublishOptions = {}): Promise<void> {
+    const { signal, channel: name = "default" } = options;
+    await this.#connection.opened(signal);
+    await this.#connection.unblocked(signal);
+    const confirm = await this.#channel(name, signal);
+    while (confirm.outgoing.size >= WINDOW) await this.#room(name);
+    const outgoing: Outgoing = { message, returned: undefined };
+    confirm.outgoing.add(outgoing);
+    try {
+      await abortable(this.#send(confirm, message), signal);
+    } catch (error) {
+      throw publishError(message, error);
+    } finally {
+      confirm.outgoing.delete(outgoing);
+      this.#queues.get(name)?.shift()?.();
+    }
+    if (outgoing.returned) {
+      throw new WarrenError("unroutable", `no queue takes messages for ${target(message)}: ${outgoing.returned}`);
+    }
+  }
+
+  async #send({ channel }: ConfirmChannel, { exchange, routingKey, body, properties }: OutgoingMessage): Promise<void> {
+    await channel.basicPublish(exchange, routingKey, body, properties, true);
+  }
+
+  #room(name: string): Promise<void> {
+    const waiting = this.#queues.get(name) ?? [];
+    this.#queues.set(name, waiting);
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+
+  async #channel(name: string, signal: AbortSignal | undefined): Promise<ConfirmChannel> {
+    const client = await this.#connection.opened(signal);
+    const known = this.#channels.get(name);
+    if (known?.client === client) {
+      const confirm = await known.opening;
+      if (!confirm.channel.closed) return confirm;
+      if (this.#channels.get(name) === known) this.#channels.delete(name);
+      return await this.#channel(name, signal);
+    }
+    const entry = { client, opening: this.#open(client) };
+    this.#channels.set(name, entry);
+    entry.opening.catch(() => {
+      if (this.#channels.get(name) === entry) this.#channels.delete(name);
+    });
+    return await entry.opening;
+  }
+
+  async #open(client: Client): Promise<ConfirmChannel> {
+    try {
+      const channel = await client.channel();
+      const confirm: ConfirmChannel = { channel, outgoing: new Set() };
+      channel.onerror = () => {};
+      channel.onReturn = ({ exchange, routingKey, replyText, replyCode }) => {
+        // A return has no number. All it could be are taken for it: one too many comes twice, none is lost.
+        for (const outgoing of confirm.outgoing) {
+          const { message } = outgoing;
+          if (message.exchange === exchange && message.routingKey === routingKey) {
+            outgoing.returned = `${replyText} (${replyCode})`;
+          }
+        }
+      };
+      await channel.confirmSelect();
+      return confirm;
+    } catch (error) {
+      throw new WarrenError("unavailable", `cannot open a channel to publish on: ${describeError(error)}`);
+    }
+  }
+}
+
+function target({ exchange, routingKey }: OutgoingMessage): string {
+  return exchange ? `exchange "${exchange}" with routing key "${routingKey}"` : `queue "${routingKey}"`;
+}
+
+function publishError(message: OutgoingMessage, error: unknown): WarrenError {
+  if (error instanceof WarrenError) return error;
+  const code = replyCode(error);
+  const refused = code !== undefined && [403, 404, 406, 311].includes(code);
+  const text = `cannot publish to ${target(message)}: ${describeError(error)}`;
+  return new WarrenError(refused || error instanceof RangeError ? "refused" : "unavailable", text);
+}
+
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(new WarrenError("unavailable", "the broker did not confirm the message in time"));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,50 @@
+import type { PermissionsConfig } from "../mod.ts";
+
+/** When and how often a message is tried again; durations in milliseconds. */
+export interface RetryPolicy {
+  readonly attempts: number;
+  readonly delay: number;
+  readonly maxDelay: number;
+  readonly multiplier: number;
+  readonly jitter: number;
+}
+
+/** A queue as it is declared. */
+export interface QueueDefinition {
+  readonly name: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** A binding as it is declared. */
+export interface BindingDefinition {
+  readonly exchange: string;
+  readonly type: string;
+  readonly routingKey: string;
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** One function with every default filled in: all that is known before a line of it runs. */
+export interface FunctionDefinition {
+  /** The path below the functions folder with dots, without its extension: `orders.created`. */
+  readonly name: string;
+  /** The module, as an absolute path. */
+  readonly file: string;
+  /** Changes when the module, or a local module that it imports, changes. */
+  readonly version: string;
+  readonly queue: QueueDefinition;
+  readonly bindings: readonly BindingDefinition[];
+  readonly concurrency: number;
+  readonly prefetch: number;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly retry: RetryPolicy;
+  readonly permissions: PermissionsConfig;
+  readonly enabled: boolean;
+}
+
+/** The queue that takes what a function could not handle. */
+export function deadLetterQueue(queue: string): string {
+  return `${queue}.dead`;
+}

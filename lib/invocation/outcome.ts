@@ -1,0 +1,49 @@
+/** An error as data: what crosses from a sandbox and travels in a dead letter's headers. */
+export interface Failure {
+  /** The error's class: `TypeError`. */
+  readonly type: string;
+  readonly message: string;
+  /** Bounded; absent where nothing was thrown. */
+  readonly stack?: string;
+}
+
+/** How an invocation ended. */
+export type Outcome =
+  | { readonly kind: "completed" }
+  /** The handler threw; `delay` is what it asked for, in milliseconds. */
+  | { readonly kind: "failed"; readonly failure: Failure; readonly delay?: number }
+  | { readonly kind: "timedOut"; readonly failure: Failure }
+  /** The handler threw `Reject`. */
+  | { readonly kind: "rejected"; readonly failure: Failure }
+  /** Its process ended before it settled. */
+  | { readonly kind: "crashed"; readonly failure: Failure }
+  | { readonly kind: "undecodable"; readonly failure: Failure }
+  /** It did not run, or was stopped with the runner: the message goes back untouched. */
+  | { readonly kind: "abandoned"; readonly reason: string };
+
+export type OutcomeKind = Outcome["kind"];
+
+/** What is done with the delivery. */
+export type Disposition =
+  | { readonly kind: "ack" }
+  /** Again after `delay` milliseconds, as attempt `attempt`. */
+  | { readonly kind: "retry"; readonly delay: number; readonly attempt: number; readonly failure: Failure }
+  | { readonly kind: "deadLetter"; readonly reason: string; readonly failure: Failure }
+  | { readonly kind: "requeue" };
+
+/** Longer stacks and messages are cut: headers must fit into one AMQP frame. */
+const MAX_MESSAGE = 2_048;
+const MAX_STACK = 8_192;
+
+/** Anything that was thrown, as data. */
+export function toFailure(error: unknown): Failure {
+  if (!(error instanceof Error)) {
+    const text = typeof error === "string" ? error : Deno.inspect(error, { depth: 2 });
+    return { type: typeof error, message: text.slice(0, MAX_MESSAGE) };
+  }
+  return {
+    type: String(error.name || error.constructor?.name || "Error").slice(0, 128),
+    message: String(error.message).slice(0, MAX_MESSAGE),
+    stack: typeof error.stack === "string" ? error.stack.slice(0, MAX_STACK) : undefined,
+  };
+}

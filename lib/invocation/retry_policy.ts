@@ -1,0 +1,51 @@
+import type { RetryPolicy } from "./definition.ts";
+import type { Disposition, Outcome } from "./outcome.ts";
+
+/** A delay is waited out in a queue with a fixed TTL; below this it is not worth one. */
+const MIN_RUNG = 10;
+
+/**
+ * What becomes of a delivery: a pure function of how its invocation ended.
+ *
+ * @param random from 0 (inclusive) to 1 (exclusive), for the jitter
+ */
+export function decide(outcome: Outcome, attempt: number, policy: RetryPolicy, random = Math.random): Disposition {
+  switch (outcome.kind) {
+    case "completed":
+      return { kind: "ack" };
+    case "abandoned":
+      return { kind: "requeue" };
+    case "rejected":
+    case "undecodable":
+      return { kind: "deadLetter", reason: outcome.kind, failure: outcome.failure };
+    case "failed":
+    case "timedOut":
+    case "crashed": {
+      const { kind: reason, failure } = outcome;
+      if (attempt >= policy.attempts) return { kind: "deadLetter", reason, failure };
+      const asked = outcome.kind === "failed" ? outcome.delay : undefined;
+      const delay = asked ?? backoff(attempt, policy, random);
+      return { kind: "retry", delay: toRung(Math.min(delay, policy.maxDelay)), attempt: attempt + 1, failure };
+    }
+  }
+}
+
+/**
+ * The delay after the given attempt, in milliseconds. The jitter has three steps
+ * (less, none, more), so that a policy needs a handful of queues and not one a message.
+ */
+export function backoff(attempt: number, policy: RetryPolicy, random: () => number): number {
+  const base = Math.min(policy.delay * policy.multiplier ** (attempt - 1), policy.maxDelay);
+  const step = Math.floor(random() * 3) - 1;
+  return base * (1 + step * policy.jitter);
+}
+
+/**
+ * The nearest delay that has two significant digits: within 5 % of what was
+ * asked for, and few enough values for each to be a queue.
+ */
+export function toRung(delay: number): number {
+  if (!(delay >= MIN_RUNG)) return delay > 0 ? MIN_RUNG : 0;
+  const unit = 10 ** (Math.floor(Math.log10(delay)) - 1);
+  return Math.round(delay / unit) * unit;
+}

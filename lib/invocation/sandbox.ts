@@ -1,0 +1,38 @@
+import type { MessageProperties } from "../mod.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** One message on its way into a handler: all of it data. */
+export interface Invocation {
+  /** The bytes as they were delivered. */
+  readonly body: Uint8Array;
+  readonly properties: MessageProperties;
+  readonly headers: Record<string, unknown>;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+  readonly attempt: number;
+}
+
+/** Where a handler runs. */
+export interface Sandbox {
+  /** Loads the module now instead of at the first message. Rejects with the module's own error. */
+  warm(): Promise<void>;
+  /** Runs the handler once. Never rejects: every way to end is an outcome. */
+  invoke(invocation: Invocation): Promise<Outcome>;
+  /** Aborts every running handler's signal, and after the grace (ms) ends what still runs. */
+  abort(grace: number): Promise<void>;
+  /** Ends the sandbox; whatever still runs in it is abandoned. */
+  close(): Promise<void>;
+}
+
+/** A message that a handler publishes. */
+export interface Publication {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Uint8Array;
+  readonly properties: MessageProperties;
+  readonly headers: Record<string, unknown>;
+}
+
+/** Takes what a handler publishes; resolves once the broker has it. */
+export type Publish = (publication: Publication) => Promise<void>;

@@ -1,0 +1,194 @@
+/**
+ * What a function may import, as `warren`: the types of its handler and its
+ * configuration, and the two errors that choose what becomes of a message.
+ *
+ * @example
+ * ```ts
+ * import type { FunctionConfig, Handler } from "warren";
+ *
+ * export const config = { concurrency: 5, timeout: "10s" } satisfies FunctionConfig;
+ *
+ * const greet: Handler<{ name: string }> = (message, context) => {
+ *   context.log.info(`hello ${message.body.name}`);
+ * };
+ * export default greet;
+ * ```
+ * @module
+ */
+
+/** Milliseconds, or a number and a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`. */
+export type Duration = number | string;
+
+/** The properties of an AMQP 0-9-1 message, without its headers. */
+export interface MessageProperties {
+  contentType?: string;
+  contentEncoding?: string;
+  /** 1 is transient, 2 is persistent. */
+  deliveryMode?: number;
+  /** 0 to 255. */
+  priority?: number;
+  correlationId?: string;
+  replyTo?: string;
+  /** Milliseconds, as a string. */
+  expiration?: string;
+  messageId?: string;
+  timestamp?: Date;
+  type?: string;
+  userId?: string;
+  appId?: string;
+}
+
+/** One message, as the handler sees it. */
+export interface Message<Body = unknown> {
+  /**
+   * The body, decoded by its content type: JSON for `application/json` and
+   * `*+json`, a string for `text/*`, a string without a content type when the
+   * bytes are valid UTF-8, and a `Uint8Array` otherwise. `gzip` and `deflate`
+   * are inflated first.
+   */
+  readonly body: Body;
+  /** The bytes as they were delivered, before inflating and decoding. */
+  readonly raw: Uint8Array;
+  /** The headers that the publisher set, and Warren's own. */
+  readonly headers: Record<string, unknown>;
+  readonly properties: MessageProperties;
+  /** The exchange and the routing key that the message was first published with. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** The broker delivered it before, to a consumer that did not settle it. */
+  readonly redelivered: boolean;
+  /** 1 on the first run, 2 on the first retry. */
+  readonly attempt: number;
+}
+
+/** A line in the runner's log, with the function and the message in its fields. */
+export interface ContextLog {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** Where and how `context.publish()` publishes. */
+export interface PublishOptions extends MessageProperties {
+  /** @default "" (the default exchange: the routing key names a queue) */
+  exchange?: string;
+  routingKey: string;
+  headers?: Record<string, unknown>;
+}
+
+/** What a handler may use while it runs. */
+export interface Context {
+  /** Aborted at the time limit, and when the runner stops before the handler is done. */
+  readonly signal: AbortSignal;
+  readonly log: ContextLog;
+  /** 1 on the first run, 2 on the first retry. */
+  readonly attempt: number;
+  /** When the time limit ends this invocation. */
+  readonly deadline: Date;
+  /**
+   * Publishes a message, persistent by default, and resolves once the broker has
+   * confirmed it. A `Uint8Array` is sent as it is, a string as text, anything
+   * else as JSON. Rejects when no queue takes it.
+   */
+  publish(body: unknown, options: PublishOptions): Promise<void>;
+}
+
+/** The default export of a function. Returning settles the message, throwing retries it. */
+export type Handler<Body = unknown, Result = unknown> = (
+  message: Message<Body>,
+  context: Context,
+) => Result | Promise<Result>;
+
+/** When a message is tried again after its handler failed. */
+export interface RetryConfig {
+  /** How often the handler runs for one message, the first time included. @default 5 */
+  attempts?: number;
+  /** Before the second attempt. @default "1s" */
+  delay?: Duration;
+  /** No delay grows past this. @default "1h" */
+  maxDelay?: Duration;
+  /** Each delay is this many times the one before. @default 2 */
+  multiplier?: number;
+  /** Each delay is spread by up to this fraction of itself, 0 to 1. @default 0.1 */
+  jitter?: number;
+}
+
+/** The queue of a function. */
+export interface QueueConfig {
+  /** @default the function's name */
+  name?: string;
+  /** @default true */
+  durable?: boolean;
+  /** @default false */
+  autoDelete?: boolean;
+  /** `x-…` arguments, as the broker takes them. @default {} */
+  arguments?: Record<string, string | number | boolean>;
+}
+
+/** One binding of the function's queue. The exchange is declared, durable, if it is not there. */
+export interface BindingConfig {
+  exchange: string;
+  /** `direct`, `fanout`, `topic` or `headers`. @default "topic" */
+  type?: "direct" | "fanout" | "topic" | "headers";
+  /** @default "" */
+  routingKey?: string;
+  /** @default {} */
+  arguments?: Record<string, string | number | boolean>;
+}
+
+/** What a function's process may do, named as Deno's `--allow-…` flags. `true` allows all. */
+export interface PermissionsConfig {
+  net?: boolean | string[];
+  env?: boolean | string[];
+  read?: boolean | string[];
+  write?: boolean | string[];
+  run?: boolean | string[];
+  sys?: boolean | string[];
+  ffi?: boolean | string[];
+}
+
+/**
+ * The optional export `config` of a function. It is data: an object literal,
+ * read from the source without running it.
+ */
+export interface FunctionConfig {
+  /** The queue's name, or the queue. @default the file's path, `orders/created.ts` is `orders.created` */
+  queue?: string | QueueConfig;
+  /** @default [] */
+  bindings?: BindingConfig[];
+  /** How many messages run at once in each runner. @default 10 */
+  concurrency?: number;
+  /** How many unsettled messages the broker sends ahead. @default concurrency */
+  prefetch?: number;
+  /** How long one invocation may take. @default "30s" */
+  timeout?: Duration;
+  retry?: RetryConfig;
+  /** What its process may do. @default {} (nothing) */
+  permissions?: PermissionsConfig;
+  /** @default true */
+  enabled?: boolean;
+}
+
+/** Thrown by a handler: do not try again, put the message with the dead letters. */
+export class Reject extends Error {
+  override name = "Reject";
+}
+
+/** Thrown by a handler: try again after `delay`, whatever the function's `retry` says of it. */
+export class Retry extends Error {
+  override name = "Retry";
+  readonly delay: Duration | undefined;
+
+  constructor(options: { delay?: Duration; message?: string; cause?: unknown } = {}) {
+    super(options.message ?? "the handler asked for a retry", { cause: options.cause });
+    this.delay = options.delay;
+  }
+}
+
+/** Gives a handler its types where it is written; returns it unchanged. */
+export function defineFunction<Body = unknown, Result = unknown>(
+  handler: Handler<Body, Result>,
+): Handler<Body, Result> {
+  return handler;
+}

@@ -1,0 +1,290 @@
+import { Connection } from "./amqp/connection.ts";
+import { Publisher } from "./amqp/publisher.ts";
+import { Settler } from "./amqp/settle.ts";
+import { Topology } from "./amqp/topology.ts";
+import { delay } from "./backoff.ts";
+import type { Options } from "./config.ts";
+import { describeError, WarrenError } from "./errors.ts";
+import { createApp } from "./http/app.ts";
+import type { FunctionView, PublishRequest, Readiness, RunnerView } from "./http/runner_view.ts";
+import { listen, type Listening } from "./http/server.ts";
+import { deadLetterQueue } from "./invocation/definition.ts";
+import { type LoadedFunction, loadFunctions } from "./loader/loader.ts";
+import { watchFunctions } from "./loader/watch.ts";
+import type { Logger } from "./log.ts";
+import { ServedFunction, type Surroundings } from "./served_function.ts";
+
+/** The import map that resolves `warren` in a function's process. */
+const CONFIG_FILE = new URL("../deno.json", import.meta.url).pathname;
+
+/** What the runner knows of one file in the functions folder. */
+interface Entry {
+  loaded: LoadedFunction;
+  /** Absent while it cannot be served: disabled, or broken since it first appeared. */
+  served: ServedFunction | undefined;
+  /** Why its newest version is not the one that serves. */
+  error: string | undefined;
+}
+
+/**
+ * The whole program: builds its parts in order, and takes them apart in the
+ * reverse one. `start()`, then `quiet()` and `stop()`.
+ */
+export class Runner implements RunnerView {
+  /** Resolves once it has stopped. */
+  readonly finished: Promise<void>;
+  readonly #options: Options;
+  readonly #log: Logger;
+  readonly #consuming: Connection;
+  readonly #publishing: Connection;
+  readonly #publisher: Publisher;
+  readonly #entries = new Map<string, Entry>();
+  readonly #watching = new AbortController();
+  readonly #surroundings: Surroundings;
+  #files: readonly string[] = [];
+  #listening: Listening | undefined;
+  #started = false;
+  #stopping: Promise<void> | undefined;
+  #finish!: () => void;
+  #folder: string | undefined;
+
+  constructor(options: Options, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+    this.finished = new Promise((resolve) => this.#finish = resolve);
+    const { amqpUrl: urls, heartbeat, vhost, ca } = options;
+    const connect = (use: string) =>
+      new Connection({ urls, heartbeat, vhost, ca, log, name: `${options.name} ${use}` });
+    this.#consuming = connect("consuming");
+    this.#publishing = connect("publishing");
+    this.#publisher = new Publisher(this.#publishing);
+    const topology = new Topology(log);
+    const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
+    this.#surroundings = {
+      connection: this.#consuming,
+      publisher: this.#publisher,
+      topology,
+      settler,
+      log,
+      folder: "",
+      configFile: CONFIG_FILE,
+    };
+  }
+
+  /**
+   * Connects, loads and binds the functions, and serves HTTP. Does not wait for a
+   * broker that is down: functions are bound when it is there.
+   *
+   * @throws {WarrenError} `config` when the folder or the port cannot be used
+   */
+  async start(): Promise<void> {
+    this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
+    this.#surroundings.folder = this.#folder;
+    this.#consuming.start();
+    this.#publishing.start();
+    void this.#announceBroker();
+    await this.#load();
+    if (this.#options.watch) void this.#watch();
+    const { host, port, portAsked, apiToken, maxBody } = this.#options;
+    this.#listening = await listen(createApp(this, { token: apiToken, maxBody, host }), {
+      host,
+      port,
+      portAsked,
+      log: this.#log,
+    });
+    this.#started = true;
+    this.#log.info(`HTTP API at ${this.#listening.url}`);
+  }
+
+  /** Not ready any more, no new messages, no new versions; what runs goes on. */
+  async quiet(): Promise<void> {
+    this.#started = false;
+    this.#watching.abort();
+    await this.#listening?.shutdown();
+    await Promise.all(this.#served().map((served) => served.drain()));
+  }
+
+  /**
+   * Drains for up to `deadline` milliseconds, aborts what still runs (its messages go
+   * back untouched), and closes everything. A second call waits for the first.
+   */
+  stop(deadline = this.#options.drainTimeout): Promise<void> {
+    return this.#stopping ??= this.#stop(deadline);
+  }
+
+  async #stop(deadline: number): Promise<void> {
+    const waiting = new AbortController();
+    const drained = await Promise.race([
+      this.quiet().then(() => true),
+      delay(deadline, waiting.signal).then(() => false),
+    ]);
+    waiting.abort();
+    if (!drained) {
+      const left = this.#served().reduce((sum, served) => sum + served.running, 0);
+      this.#log.warn(`${left} invocations were not done within ${deadline / 1000} s; their messages go back`);
+      await Promise.all(this.#served().map((served) => served.abort()));
+    }
+    await Promise.all(this.#served().map((served) => served.close()));
+    await Promise.all([this.#consuming.close(), this.#publishing.close()]);
+    if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
+    this.#log.info("stopped");
+    this.#finish();
+  }
+
+  ready(): Readiness {
+    const checks = [
+      { name: "runner", ok: this.#started, detail: this.#started ? undefined : "starting or stopping" },
+      connectionCheck("broker: consuming", this.#consuming),
+      connectionCheck("broker: publishing", this.#publishing),
+    ];
+    for (const [name, { served }] of this.#entries) {
+      if (!served || served.state === "broken") continue; // one broken function does not take the others out of service
+      checks.push({ name: `function ${name}`, ok: served.state === "serving", detail: served.detail });
+    }
+    return { ready: checks.every(({ ok }) => ok), checks };
+  }
+
+  functions(): FunctionView[] {
+    return [...this.#entries].map(([name, entry]) => view(name, entry));
+  }
+
+  async publish(name: string, request: PublishRequest): Promise<void> {
+    const served = this.#entries.get(name)?.served;
+    if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
+    const { body, messageId, contentType, contentEncoding, headers } = request;
+    const properties = { deliveryMode: 2, timestamp: new Date(), messageId, contentType, contentEncoding, headers };
+    const signal = request.signal
+      ? AbortSignal.any([request.signal, AbortSignal.timeout(10_000)])
+      : AbortSignal.timeout(10_000);
+    const routingKey = served.definition.queue.name;
+    await this.#publisher.publish({ exchange: "", routingKey, body, properties }, { channel: "http", signal });
+  }
+
+  #served(): ServedFunction[] {
+    return [...this.#entries.values()].flatMap(({ served }) => served ? [served] : []);
+  }
+
+  async #announceBroker(): Promise<void> {
+    try {
+      await this.#consuming.opened();
+      const { broker, url } = this.#consuming.state;
+      this.#log.info(`broker: ${broker?.product} ${broker?.version} at ${url}`);
+    } catch {
+      // Stopped before there was one.
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#watching;
+    const changes = watchFunctions(this.#options.functionsDir, { files: () => [...this.#files], signal });
+    for await (const _ of changes) {
+      await this.#load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));
+    }
+  }
+
+  /** Reads the folder, and brings what is served to what is there. */
+  async #load(): Promise<void> {
+    const { signal } = this.#watching;
+    const { functions, files } = await loadFunctions(this.#options.functionsDir, {
+      config: CONFIG_FILE,
+      signal,
+      log: this.#log,
+    });
+    if (signal.aborted) return;
+    this.#files = files;
+    const names = new Set(functions.map(({ name }) => name));
+    const gone = [...this.#entries.keys()].filter((name) => !names.has(name));
+    // Those that go first, so that a file that was renamed can keep its queue.
+    for (const name of gone) this.#remove(name);
+    await Promise.all(functions.map((loaded) => this.#bring(loaded)));
+    if (functions.length === 0) {
+      this.#log.warn(
+        `no functions in ${this.#options.functionsDir}: drop a module there, or type: deno task new hello`,
+      );
+    }
+  }
+
+  async #bring(loaded: LoadedFunction): Promise<void> {
+    const { name } = loaded;
+    const entry = this.#entries.get(name) ?? { loaded, served: undefined, error: undefined };
+    this.#entries.set(name, entry);
+    const log = this.#log.child({ function: name });
+    if ("error" in loaded) {
+      if (loaded.error === entry.error) return;
+      const still = entry.served ? "; the version before it keeps serving" : "; it is not bound";
+      log.error(`${loaded.error}${still}`);
+      Object.assign(entry, { error: loaded.error });
+      return;
+    }
+    const { definition } = loaded;
+    const { served } = entry;
+    if (served && served.definition.version === definition.version && served.state !== "broken") {
+      Object.assign(entry, { loaded, error: undefined });
+      return;
+    }
+    if (!definition.enabled) {
+      if (served || entry.loaded !== loaded) log.info("disabled");
+      Object.assign(entry, { loaded, served: undefined, error: undefined });
+      if (served) void this.#end(name, served);
+      return;
+    }
+    try {
+      if (served) {
+        await served.replace(loaded);
+        log.info("serving a new version");
+      } else {
+        entry.served = new ServedFunction(loaded, this.#surroundings);
+        entry.served.start();
+      }
+      Object.assign(entry, { loaded, error: undefined });
+    } catch (error) {
+      entry.error = describeError(error);
+      log.error(`the new version does not load: ${entry.error}; the version before it keeps serving`);
+    }
+  }
+
+  #remove(name: string): void {
+    const { served } = this.#entries.get(name)!;
+    this.#entries.delete(name);
+    this.#log.info("removed; its queue and the messages in it stay", { function: name });
+    if (served) void this.#end(name, served);
+  }
+
+  async #end(name: string, served: ServedFunction): Promise<void> {
+    try {
+      const limit = new AbortController();
+      await Promise.race([served.drain(), delay(this.#options.drainTimeout, limit.signal)]);
+      limit.abort();
+      await served.abort();
+      await served.close();
+      this.#log.debug("drained", { function: name });
+    } catch (error) {
+      this.#log.error(`could not be ended cleanly: ${describeError(error)}`, { function: name });
+    }
+  }
+}
+
+function connectionCheck(name: string, { state }: Connection): { name: string; ok: boolean; detail?: string } {
+  return { name, ok: state.connected && !state.blocked, detail: state.detail };
+}
+
+function view(name: string, { loaded, served, error }: Entry): FunctionView {
+  const counts = served?.counts ?? { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0 };
+  const running = served?.running ?? 0;
+  const definition = served?.definition ?? ("definition" in loaded ? loaded.definition : undefined);
+  const state = served?.state ?? (error === undefined ? "disabled" : "broken");
+  const base = { name, file: loaded.file, state, error: error ?? served?.detail, running, counts };
+  if (!definition) return base;
+  const { version, queue, bindings, concurrency, prefetch, timeout, retry } = definition;
+  return {
+    ...base,
+    version,
+    queue: queue.name,
+    deadLetterQueue: deadLetterQueue(queue.name),
+    bindings,
+    concurrency,
+    prefetch,
+    timeout,
+    retry,
+  };
+}

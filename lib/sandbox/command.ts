@@ -1,0 +1,69 @@
+import type { FunctionDefinition } from "../invocation/definition.ts";
+
+/** What no function's process gets, whatever it asks for: the runner's own secrets. */
+const SECRETS = /^(AMQP_URL|API_TOKEN)(_FILE)?$/;
+/** What Deno itself needs to find its cache and temporary files. */
+const DENO_NEEDS = [
+  "DENO_DIR",
+  "HOME",
+  "XDG_CACHE_HOME",
+  "TMPDIR",
+  "DENO_NO_PACKAGE_JSON",
+  "SSL_CERT_FILE",
+  "DENO_CERT",
+];
+
+export interface SandboxCommandOptions {
+  /** The module that the process runs as its main module. */
+  entry: string;
+  /** The Unix socket that the process connects to. */
+  socket: string;
+  /** The `deno.json` whose import map resolves `warren`. */
+  configFile: string | undefined;
+  /** @default the runner's own environment */
+  env?: Record<string, string>;
+}
+
+/** How the process of a function is started: only what its configuration names is allowed in it. */
+export function sandboxCommand(definition: FunctionDefinition, options: SandboxCommandOptions): Deno.Command {
+  const env = options.env ?? Deno.env.toObject();
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
+      ...permissionFlags(definition.permissions, options.socket),
+      options.entry,
+    ],
+    clearEnv: true,
+    env: sandboxEnv(definition.permissions.env, env),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Deno's flags for what the configuration names, and the socket to the runner. */
+export function permissionFlags(permissions: FunctionDefinition["permissions"], socket: string): string[] {
+  const needed: Record<string, string[]> = { net: [`unix:${socket}`], read: [socket], write: [socket] };
+  const flags: string[] = [];
+  for (const name of ["net", "env", "read", "write", "run", "sys", "ffi"] as const) {
+    const asked = permissions[name];
+    if (asked === true) flags.push(`--allow-${name}`);
+    else {
+      const list = [...(needed[name] ?? []), ...(asked || [])];
+      if (list.length > 0) flags.push(`--allow-${name}=${list.join(",")}`);
+    }
+  }
+  return flags;
+}
+
+function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, string>): Record<string, string> {
+  const names = asked === true ? Object.keys(env) : asked || [];
+  const given: Record<string, string> = { NO_COLOR: "1" };
+  for (const name of [...DENO_NEEDS, ...names]) {
+    if (env[name] !== undefined && !SECRETS.test(name)) given[name] = env[name];
+  }
+  return given;
+}

@@ -1,0 +1,134 @@
+import type { Handler } from "../mod.ts";
+import { toFailure } from "../invocation/outcome.ts";
+import { describeError } from "../errors.ts";
+import { InvocationContext } from "./invocation_context.ts";
+import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
+import { runHandler } from "./run_handler.ts";
+
+/*
+ * Runs inside a function's own process. The runner starts it with an entry of
+ * one line, which imports this module and the function's: both are in the entry's
+ * static graph, so reading them needs no permission.
+ */
+
+/** What the handler sees of a fault that is not its own. */
+class PublishError extends Error {
+  override name = "PublishError";
+}
+
+/**
+ * Connects to the runner, loads the function and runs its handler for every
+ * invocation that comes, until the runner is gone.
+ */
+export async function serve(path: string, load: () => Promise<Record<string, unknown>>): Promise<void> {
+  const connection = await Deno.connect({ transport: "unix", path });
+  const writer = new FrameWriter<FromGuest>(connection, () => Deno.exit(0));
+  const guest = new Guest(writer);
+  // A rejection that nobody awaited belongs to no invocation; it must not end those that run.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    writer.send(["log", 0, "error", `unhandled rejection: ${describeError(event.reason)}`, undefined]);
+  });
+  // The socket is read from the start: a module whose load never ends still sees the runner go.
+  load().then((module) => guest.ready(module)).catch((error) => writer.send(["broken", toFailure(error)]));
+  await guest.listen(connection);
+  Deno.exit(0);
+}
+
+class Guest {
+  readonly #writer: FrameWriter<FromGuest>;
+  readonly #running = new Map<number, InvocationContext>();
+  readonly #calls = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  #nextCall = 1;
+  #handler: Handler = () => {
+    throw new Error("the function is not loaded");
+  };
+
+  constructor(writer: FrameWriter<FromGuest>) {
+    this.#writer = writer;
+  }
+
+  ready(module: Record<string, unknown>): void {
+    if (typeof module.default !== "function") {
+      throw new TypeError(`the default export is ${typeof module.default}, expected a function`);
+    }
+    this.#handler = module.default as Handler;
+    this.#writer.send(["ready"]);
+  }
+
+  async listen(connection: Deno.Conn): Promise<void> {
+    const reader = new FrameReader<ToGuest>();
+    const chunk = new Uint8Array(256 * 1024);
+    for (;;) {
+      const size = await connection.read(chunk).catch(() => null);
+      if (size === null) return;
+      for (const message of reader.push(chunk.subarray(0, size))) this.#receive(message);
+    }
+  }
+
+  #receive(message: ToGuest): void {
+    switch (message[0]) {
+      case "invoke":
+        void this.#invoke(message);
+        break;
+      case "abort":
+        this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
+        break;
+      case "published":
+        this.#published(message[1], message[2]);
+        break;
+    }
+  }
+
+  async #invoke(
+    [, id, body, properties, headers, exchange, routingKey, redelivered, attempt, deadline]: ToGuest & { 0: "invoke" },
+  ): Promise<void> {
+    const context = new InvocationContext(
+      {
+        log: (level, text, fields) => this.#log(id, level, text, fields),
+        publish: (publication) =>
+          new Promise<void>((resolve, reject) => {
+            const call = this.#nextCall++;
+            this.#calls.set(call, { resolve, reject });
+            this.#writer.send([
+              "publish",
+              id,
+              call,
+              publication.exchange,
+              publication.routingKey,
+              publication.body,
+              publication.properties,
+              publication.headers,
+            ]);
+          }),
+      },
+      attempt,
+      deadline,
+    );
+    this.#running.set(id, context);
+    const invocation = { body, properties, headers, exchange, routingKey, redelivered, attempt };
+    const result = await runHandler(this.#handler, invocation, context);
+    this.#running.delete(id);
+    if (result.kind === "completed") this.#writer.send(["result", id, "completed"]);
+    else if (result.kind === "failed") this.#writer.send(["result", id, "failed", result.failure, result.delay]);
+    else this.#writer.send(["result", id, result.kind, result.failure, undefined]);
+  }
+
+  /** Fields that no process boundary can carry are sent as their text. */
+  #log(id: number, level: string, text: string, fields: Record<string, unknown> | undefined): void {
+    let plain: Record<string, unknown> | undefined;
+    try {
+      plain = fields && JSON.parse(JSON.stringify(fields));
+    } catch {
+      plain = { fields: Deno.inspect(fields) };
+    }
+    this.#writer.send(["log", id, level, text, plain]);
+  }
+
+  #published(call: number, error: string | null): void {
+    const waiting = this.#calls.get(call);
+    this.#calls.delete(call);
+    if (error === null) waiting?.resolve();
+    else waiting?.reject(new PublishError(error));
+  }
+}

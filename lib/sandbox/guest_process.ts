@@ -1,0 +1,141 @@
+import { describeError } from "../errors.ts";
+import type { Failure } from "../invocation/outcome.ts";
+import { readLines } from "./output.ts";
+import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
+
+/** What a process tells the sandbox that started it. */
+export interface GuestProcessEvents {
+  onMessage(message: FromGuest): void;
+  /** One line of its standard output or standard error. */
+  onOutput(stream: "stdout" | "stderr", line: string): void;
+  /** The process is gone; called once, after its last message and line. */
+  onExit(reason: string): void;
+}
+
+export interface GuestProcessOptions {
+  command: Deno.Command;
+  listener: Deno.Listener;
+  /** Milliseconds until it must have connected and loaded its module. */
+  loadTimeout: number;
+}
+
+/** A failure while the module loads: the function's own fault, with its own error. */
+export class LoadError extends Error {
+  override name = "LoadError";
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** One operating-system process that runs one function. */
+export class GuestProcess {
+  /** Resolves once the module is loaded; rejects with a `LoadError`. */
+  readonly loaded: Promise<void>;
+  readonly #child: Deno.ChildProcess;
+  readonly #events: GuestProcessEvents;
+  readonly #backlog: ToGuest[] = [];
+  readonly #stderr: string[] = [];
+  #writer: FrameWriter<ToGuest> | undefined;
+  #settleLoad!: (error?: LoadError) => void;
+  #killedFor: string | undefined;
+
+  constructor(options: GuestProcessOptions, events: GuestProcessEvents) {
+    this.#events = events;
+    this.loaded = new Promise((resolve, reject) => {
+      this.#settleLoad = (error) => error ? reject(error) : resolve();
+    });
+    this.loaded.catch(() => {}); // read by whoever waits for it; nobody has to
+    this.#child = options.command.spawn();
+    const limit = setTimeout(() => {
+      this.#failLoad({
+        type: "LoadError",
+        message: `the module did not finish loading within ${options.loadTimeout / 1000} s`,
+      });
+    }, options.loadTimeout);
+    this.loaded.finally(() => clearTimeout(limit)).catch(() => {});
+    void this.#run(options.listener);
+  }
+
+  send(message: ToGuest): void {
+    if (this.#writer) this.#writer.send(message);
+    else this.#backlog.push(message);
+  }
+
+  /** Ends the process at once; `onExit` follows with this reason. */
+  kill(reason: string): void {
+    this.#killedFor ??= reason;
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It is gone already.
+    }
+  }
+
+  async #run(listener: Deno.Listener): Promise<void> {
+    const output = Promise.all([
+      readLines(this.#child.stdout, (line) => this.#events.onOutput("stdout", line)).catch(() => {}),
+      readLines(this.#child.stderr, (line) => this.#onStderr(line)).catch(() => {}),
+    ]);
+    const exited = this.#child.status;
+    const connection = await Promise.race([listener.accept().catch(() => undefined), exited.then(() => undefined)]);
+    listener.close();
+    if (connection) {
+      await this.#read(connection);
+      connection.close();
+      // Without its connection a process is of no use, and may be in an endless loop.
+      this.kill("its connection to the runner closed");
+    }
+    const status = await exited;
+    await output;
+    const reason = this.#exitReason(status);
+    this.#settleLoad(new LoadError(this.#lastWords(reason)));
+    this.#events.onExit(reason);
+  }
+
+  async #read(connection: Deno.Conn): Promise<void> {
+    this.#writer = new FrameWriter<ToGuest>(connection, () => {});
+    for (const message of this.#backlog.splice(0)) this.#writer.send(message);
+    const reader = new FrameReader<FromGuest>();
+    const chunk = new Uint8Array(256 * 1024);
+    try {
+      for (;;) {
+        const size = await connection.read(chunk);
+        if (size === null) return;
+        for (const message of reader.push(chunk.subarray(0, size))) this.#receive(message);
+      }
+    } catch (error) {
+      this.kill(`it broke the protocol: ${describeError(error)}`);
+    }
+  }
+
+  #receive(message: FromGuest): void {
+    if (message[0] === "ready") this.#settleLoad();
+    else if (message[0] === "broken") this.#failLoad(message[1]);
+    else this.#events.onMessage(message);
+  }
+
+  #failLoad(failure: Failure): void {
+    this.#settleLoad(new LoadError(failure));
+    this.kill("its module could not be loaded");
+  }
+
+  #onStderr(line: string): void {
+    this.#stderr.push(line);
+    if (this.#stderr.length > 20) this.#stderr.shift();
+    this.#events.onOutput("stderr", line);
+  }
+
+  #exitReason(status: Deno.CommandStatus): string {
+    if (this.#killedFor) return this.#killedFor;
+    return status.signal ? `it was killed by ${status.signal}` : `it exited with code ${status.code}`;
+  }
+
+  /** A process that ended before it said why may have said so on standard error. */
+  #lastWords(reason: string): Failure {
+    const said = this.#stderr.join("\n").trim();
+    return { type: "LoadError", message: said ? `${said} (${reason})` : `while the module was loading ${reason}` };
+  }
+}

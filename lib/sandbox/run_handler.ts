@@ -1,0 +1,61 @@
+import type { Context, Handler, Message } from "../mod.ts";
+import { decodeBody } from "../invocation/codec.ts";
+import type { Failure } from "../invocation/outcome.ts";
+import { toFailure } from "../invocation/outcome.ts";
+import type { Invocation } from "../invocation/sandbox.ts";
+import { parseDuration } from "../duration.ts";
+
+/** How a handler ended, as far as its own process can tell. */
+export type HandlerResult =
+  | { kind: "completed" }
+  | { kind: "failed"; failure: Failure; delay?: number }
+  | { kind: "rejected" | "undecodable"; failure: Failure };
+
+/** Decodes the message and runs the handler on it once. Never rejects. */
+export async function runHandler(
+  handler: Handler,
+  invocation: Invocation,
+  context: Context,
+): Promise<HandlerResult> {
+  let body: unknown;
+  try {
+    body = decodeBody(invocation.body, invocation.properties);
+    if (body instanceof Promise) body = await body;
+  } catch (error) {
+    return { kind: "undecodable", failure: toFailure(error) };
+  }
+  const message: Message = {
+    body,
+    raw: invocation.body,
+    headers: invocation.headers,
+    properties: invocation.properties,
+    exchange: invocation.exchange,
+    routingKey: invocation.routingKey,
+    redelivered: invocation.redelivered,
+    attempt: invocation.attempt,
+  };
+  try {
+    const result = handler(message, context);
+    if (result instanceof Promise) await result;
+    return COMPLETED;
+  } catch (error) {
+    return thrown(error);
+  }
+}
+
+const COMPLETED: HandlerResult = { kind: "completed" };
+
+/** By name, not by class: a function may have come by its own copy of `warren`. */
+function thrown(error: unknown): HandlerResult {
+  const failure = toFailure(error);
+  if (!(error instanceof Error)) return { kind: "failed", failure };
+  if (error.name === "Reject") return { kind: "rejected", failure };
+  if (error.name !== "Retry") return { kind: "failed", failure };
+  const asked = (error as { delay?: unknown }).delay;
+  if (asked === undefined) return { kind: "failed", failure };
+  try {
+    return { kind: "failed", failure, delay: parseDuration(asked) };
+  } catch (cause) {
+    return { kind: "failed", failure: toFailure(cause) };
+  }
+}

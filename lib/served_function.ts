@@ -1,0 +1,313 @@
+import { Consumer, type Delivery } from "./amqp/consumer.ts";
+import type { Connection } from "./amqp/connection.ts";
+import { malformed, toInvocation } from "./amqp/headers.ts";
+import type { Publisher } from "./amqp/publisher.ts";
+import type { Settler } from "./amqp/settle.ts";
+import type { Topology } from "./amqp/topology.ts";
+import { Backoff, delay } from "./backoff.ts";
+import { describeError } from "./errors.ts";
+import type { FunctionDefinition } from "./invocation/definition.ts";
+import type { Outcome, OutcomeKind } from "./invocation/outcome.ts";
+import { decide } from "./invocation/retry_policy.ts";
+import type { Invocation, Publication, Sandbox } from "./invocation/sandbox.ts";
+import type { Logger } from "./log.ts";
+import { ProcessSandbox } from "./sandbox/process_sandbox.ts";
+
+/** One version of a function: what it is configured as, and the texts of its modules. */
+export interface Version {
+  readonly definition: FunctionDefinition;
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/** What every function of a runner shares. */
+export interface Surroundings {
+  connection: Connection;
+  publisher: Publisher;
+  topology: Topology;
+  settler: Settler;
+  log: Logger;
+  /** A folder for the sandboxes' sockets. */
+  folder: string;
+  /** The `deno.json` whose import map resolves `warren`. */
+  configFile: string | undefined;
+}
+
+export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "draining";
+
+/** A version with the sandbox that runs it. */
+interface Generation {
+  readonly version: Version;
+  readonly sandbox: Sandbox;
+  running: number;
+  /** It has run something, or was warmed: its process is there. */
+  used: boolean;
+}
+
+/** How long handlers have, in milliseconds, between the abort of their signal and their end. */
+const ABORT_GRACE = 500;
+
+/** One function that is bound to its queue: its consumer, its sandbox, what runs and what waits. */
+export class ServedFunction {
+  readonly counts: Record<Exclude<OutcomeKind, "abandoned">, number> = {
+    completed: 0,
+    failed: 0,
+    timedOut: 0,
+    rejected: 0,
+    crashed: 0,
+    undecodable: 0,
+  };
+  readonly #surroundings: Surroundings;
+  readonly #log: Logger;
+  readonly #stopped = new AbortController();
+  readonly #waiting: (() => void)[] = [];
+  readonly #drained = new Set<() => void>();
+  #generation: Generation;
+  #consumer: Consumer;
+  #state: ServedState = "starting";
+  #detail: string | undefined;
+  #open = 0;
+  #aborting = false;
+  #mending: Promise<void> | undefined;
+  /** Consumers that were replaced and still have deliveries out. */
+  readonly #retiring = new Set<Promise<void>>();
+
+  constructor(version: Version, surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+    this.#log = surroundings.log.child({ function: version.definition.name });
+    this.#generation = this.#generate(version);
+    this.#consumer = this.#consume(version.definition);
+  }
+
+  get definition(): FunctionDefinition {
+    return this.#generation.version.definition;
+  }
+
+  get state(): ServedState {
+    return this.#state;
+  }
+
+  /** Why it is not serving. */
+  get detail(): string | undefined {
+    return this.#detail;
+  }
+
+  /** Invocations that run or wait for a free place. */
+  get running(): number {
+    return this.#open;
+  }
+
+  start(): void {
+    this.#consumer.start();
+  }
+
+  /**
+   * Puts another version in place: what is in flight finishes on the old one. A
+   * version whose module does not load is refused while the old one runs.
+   *
+   * @throws {Error} the new module's own error; the old version serves on
+   */
+  async replace(version: Version): Promise<void> {
+    const old = this.#generation;
+    const next = this.#generate(version);
+    if (old.used) {
+      try {
+        await next.sandbox.warm();
+        next.used = true;
+      } catch (error) {
+        await next.sandbox.close();
+        throw error;
+      }
+    }
+    this.#generation = next;
+    this.#mending = undefined;
+    this.#retireWhenIdle(old);
+    const [was, is] = [old.version.definition, version.definition];
+    const sameQueue = JSON.stringify([was.queue, was.bindings, was.prefetch]) ===
+      JSON.stringify([is.queue, is.bindings, is.prefetch]);
+    if (!sameQueue || this.#state === "broken") this.#consumeAgain();
+    this.#admit();
+  }
+
+  /** No new messages; those that have not started go back. Resolves once nothing runs. */
+  async drain(): Promise<void> {
+    this.#stopped.abort();
+    this.#become("draining", undefined);
+    await this.#consumer.cancel();
+    this.#admit();
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#drained.add(resolve));
+  }
+
+  /** Ends what still runs; its messages go back untouched. */
+  async abort(): Promise<void> {
+    this.#aborting = true;
+    await this.#generation.sandbox.abort(ABORT_GRACE);
+  }
+
+  /** After `drain()`, or instead of it: whatever is not settled comes again. */
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    this.#aborting = true;
+    await this.#generation.sandbox.close();
+    await this.#consumer.close();
+    await Promise.all(this.#retiring);
+  }
+
+  #generate(version: Version): Generation {
+    const { publisher, folder, configFile } = this.#surroundings;
+    const { definition, sources } = version;
+    const publish = ({ exchange, routingKey, body, properties, headers }: Publication) =>
+      publisher.publish(
+        { exchange, routingKey, body, properties: { ...properties, headers: headers as Record<string, object> } },
+        { channel: `function ${definition.name}`, signal: AbortSignal.timeout(definition.timeout) },
+      );
+    const sandbox = new ProcessSandbox({ definition, sources, folder, configFile, publish, log: this.#log });
+    return { version, sandbox, running: 0, used: false };
+  }
+
+  #consume(definition: FunctionDefinition): Consumer {
+    const { connection, topology } = this.#surroundings;
+    const consumer: Consumer = new Consumer({
+      connection,
+      topology,
+      definition,
+      log: this.#log,
+      onDelivery: (delivery) => this.#receive(delivery),
+      onState: (consuming, detail) => {
+        if (consumer !== this.#consumer || this.#state === "draining") return;
+        if (consuming) this.#log.info(`serving queue "${definition.queue.name}"`);
+        if (consuming || detail) this.#become(consuming ? "serving" : "unavailable", detail);
+      },
+    });
+    return consumer;
+  }
+
+  #consumeAgain(): void {
+    const old = this.#consumer;
+    this.#become("starting", undefined);
+    this.#consumer = this.#consume(this.definition);
+    this.#consumer.start();
+    const retired = this.#retireConsumer(old).finally(() => this.#retiring.delete(retired));
+    this.#retiring.add(retired);
+  }
+
+  /** The old consumer's channel stays until its deliveries are settled. */
+  async #retireConsumer(old: Consumer): Promise<void> {
+    await old.cancel();
+    while (old.outstanding > 0 && !this.#aborting) await delay(50);
+    await old.close();
+  }
+
+  #receive(delivery: Delivery): void {
+    this.#open++;
+    const invocation = toInvocation(delivery.message);
+    const start = () => void this.#handle(delivery, invocation);
+    if (this.#generation.running < this.definition.concurrency && !this.#stopped.signal.aborted) start();
+    else this.#waiting.push(start);
+  }
+
+  /** Starts what waits, as far as there is room; when it stops, everything, to be given back. */
+  #admit(): void {
+    while (
+      this.#waiting.length > 0 &&
+      (this.#stopped.signal.aborted || this.#generation.running < this.definition.concurrency)
+    ) this.#waiting.shift()!();
+  }
+
+  async #handle(delivery: Delivery, invocation: Invocation): Promise<void> {
+    const generation = this.#generation;
+    if (this.#stopped.signal.aborted || !delivery.live) {
+      delivery.requeue();
+      return this.#finish();
+    }
+    generation.running++;
+    generation.used = true;
+    const outcome = await this.#invoke(generation, invocation);
+    generation.running--;
+    try {
+      await this.#settle(delivery, invocation, outcome);
+    } catch (error) {
+      // Not acked, so not lost: the broker delivers it again when this channel closes.
+      this.#log.error(`a delivery could not be settled: ${describeError(error)}`);
+    }
+    this.#finish();
+    this.#admit();
+  }
+
+  async #invoke({ sandbox }: Generation, invocation: Invocation): Promise<Outcome> {
+    const failure = malformed(invocation.headers);
+    if (failure) return { kind: "undecodable", failure };
+    return await sandbox.invoke(invocation);
+  }
+
+  async #settle(delivery: Delivery, invocation: Invocation, outcome: Outcome): Promise<void> {
+    if (outcome.kind === "completed") {
+      this.counts.completed++;
+      return delivery.ack();
+    }
+    if (outcome.kind === "abandoned" || this.#aborting) return await this.#giveBack(delivery, outcome);
+    this.counts[outcome.kind]++;
+    const { definition } = this.#generation.version;
+    const disposition = decide(outcome, invocation.attempt, definition.retry);
+    this.#log.warn(`${outcome.kind}: ${outcome.failure.message}`, {
+      messageId: invocation.properties.messageId,
+      attempt: invocation.attempt,
+      ...(disposition.kind === "retry"
+        ? { retryIn: disposition.delay }
+        : { deadLetter: `${definition.queue.name}.dead` }),
+      stack: outcome.failure.stack,
+    });
+    await this.#surroundings.settler.settle(delivery, disposition, { definition, invocation });
+  }
+
+  /** The handler did not run, through no fault of the message's. */
+  async #giveBack(delivery: Delivery, outcome: Outcome): Promise<void> {
+    // Cancelled first: the broker would send it straight back to this consumer.
+    if (!this.#stopped.signal.aborted && outcome.kind === "abandoned") {
+      this.#mending ??= this.#break(outcome.reason);
+      await this.#consumer.cancel();
+    }
+    delivery.requeue();
+  }
+
+  /** Stops consuming, and tries from time to time whether the module loads after all. */
+  async #break(reason: string): Promise<void> {
+    const broken = this.#generation;
+    this.#become("broken", reason);
+    this.#log.error(`the function is broken: ${reason}; its messages stay in the queue`);
+    await this.#consumer.cancel();
+    const backoff = new Backoff({ initial: 5_000, max: 300_000 });
+    const { signal } = this.#stopped;
+    while (!signal.aborted && this.#generation === broken) {
+      await delay(backoff.next(), signal);
+      if (signal.aborted || this.#generation !== broken) break;
+      const error = await broken.sandbox.warm().then(() => undefined, describeError);
+      if (error !== undefined) {
+        this.#detail = error;
+        continue;
+      }
+      this.#log.info("the module loads again");
+      this.#consumeAgain();
+      break;
+    }
+    if (this.#generation === broken) this.#mending = undefined;
+  }
+
+  #retireWhenIdle(generation: Generation): void {
+    const retired = (async () => {
+      while (generation.running > 0 && !this.#aborting) await delay(50);
+      await (generation.running > 0 ? generation.sandbox.abort(ABORT_GRACE) : generation.sandbox.close());
+    })().finally(() => this.#retiring.delete(retired));
+    this.#retiring.add(retired);
+  }
+
+  #finish(): void {
+    if (--this.#open > 0) return;
+    for (const resolve of this.#drained) resolve();
+    this.#drained.clear();
+  }
+
+  #become(state: ServedState, detail: string | undefined): void {
+    this.#state = state;
+    this.#detail = detail;
+  }
+}
