@@ -11,7 +11,8 @@ const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000
 export function parseDuration(value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
   const match = typeof value === "string" ? /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(value.trim()) : null;
-  if (match) return Number(match[1]) * UNITS[match[2] ?? "ms"];
+  const ms = match ? Number(match[1]) * UNITS[match[2] ?? "ms"] : NaN;
+  if (Number.isFinite(ms)) return ms;
   throw new WarrenError(
     "config",
     `${Deno.inspect(value)} is not a duration: expected milliseconds or a number with ms, s, m, h or d, as in "30s"`,

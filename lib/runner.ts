@@ -86,7 +86,7 @@ export class Runner implements RunnerView {
     await this.#load();
     if (this.#options.watch) void this.#watch();
     const { host, port, portAsked, apiToken, maxBody } = this.#options;
-    this.#listening = await listen(createApp(this, { token: apiToken, maxBody, host }), {
+    this.#listening = listen(createApp(this, { token: apiToken, maxBody, host, log: this.#log }), {
       host,
       port,
       portAsked,

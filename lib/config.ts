@@ -1,0 +1,313 @@
+import { parseDuration } from "./duration.ts";
+import { WarrenError } from "./errors.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
+import { nearest } from "./nearest.ts";
+
+/** Everything that the runner can be told. */
+export interface Options {
+  /** Tried in turn. */
+  amqpUrl: string[];
+  vhost: string;
+  /** PEM. */
+  ca: string | undefined;
+  /** Milliseconds; 0 is off. */
+  heartbeat: number;
+  name: string;
+  functionsDir: string;
+  watch: boolean;
+  host: string;
+  port: number;
+  /** Somebody chose the port: it does not move. */
+  portAsked: boolean;
+  apiToken: string | undefined;
+  /** Bytes. */
+  maxBody: number;
+  /** Milliseconds. */
+  drainTimeout: number;
+  logLevel: LogLevel;
+  logFormat: LogFormat | undefined;
+}
+
+type Key = Exclude<keyof Options, "portAsked">;
+
+interface OptionSpec {
+  key: Key;
+  flag: string;
+  env: string;
+  /** As it would be typed; undefined where there is none. */
+  default: string | undefined;
+  text: string;
+  /** Reads what was typed; throws what is wrong with it. */
+  read(text: string): unknown;
+  /** Also read from the file that `<env>_FILE` names, and never shown. */
+  secret?: boolean;
+  /** What it is without a value, `--watch`; and `--no-watch`. */
+  boolean?: boolean;
+}
+
+/** Each option, once: validation, help and docs/configuration.md come from here. */
+export const OPTIONS: readonly OptionSpec[] = [
+  {
+    key: "amqpUrl",
+    flag: "amqp-url",
+    env: "AMQP_URL",
+    default: "amqp://guest:guest@127.0.0.1:5672",
+    text: "The broker: amqp, amqps, ws or wss. Several, separated by commas, are tried in turn.",
+    read: brokerUrls,
+    secret: true,
+  },
+  {
+    key: "vhost",
+    flag: "amqp-vhost",
+    env: "AMQP_VHOST",
+    default: "/",
+    text: "The vhost for ws and wss, whose path is the endpoint. In amqp and amqps it is the URL's path.",
+    read: (text) => text,
+  },
+  {
+    key: "ca",
+    flag: "amqp-ca",
+    env: "AMQP_CA",
+    default: undefined,
+    text: "A PEM file with the authority that signed the broker's certificate.",
+    read: readFile,
+  },
+  {
+    key: "heartbeat",
+    flag: "amqp-heartbeat",
+    env: "AMQP_HEARTBEAT",
+    default: "20s",
+    text: "How often the connection is proved alive; 0 turns it off.",
+    read: parseDuration,
+  },
+  {
+    key: "name",
+    flag: "name",
+    env: "CONNECTION_NAME",
+    default: "warren",
+    text: "What the broker's own tools call the connections.",
+    read: (text) => text,
+  },
+  {
+    key: "functionsDir",
+    flag: "functions-dir",
+    env: "FUNCTIONS_DIR",
+    default: "./functions",
+    text: "The folder with the functions.",
+    read: (text) => text,
+  },
+  {
+    key: "watch",
+    flag: "watch",
+    env: "WATCH",
+    default: "true",
+    text: "Whether functions come, change and go while it runs.",
+    read: boolean,
+    boolean: true,
+  },
+  {
+    key: "host",
+    flag: "host",
+    env: "HOST",
+    default: "127.0.0.1",
+    text: "Where the HTTP API listens. Anywhere but on loopback it needs API_TOKEN.",
+    read: (text) => text,
+  },
+  {
+    key: "port",
+    flag: "port",
+    env: "PORT",
+    default: "8000",
+    text: "The HTTP API's port. Where none is asked for, the next free one is used; 0 is any.",
+    read: port,
+  },
+  {
+    key: "apiToken",
+    flag: "api-token",
+    env: "API_TOKEN",
+    default: undefined,
+    text: "The bearer token for all of the HTTP API but the health routes.",
+    read: (text) => text,
+    secret: true,
+  },
+  {
+    key: "maxBody",
+    flag: "max-body",
+    env: "MAX_BODY",
+    default: "16MB",
+    text: "The largest body that the HTTP API takes.",
+    read: bytes,
+  },
+  {
+    key: "drainTimeout",
+    flag: "drain-timeout",
+    env: "DRAIN_TIMEOUT",
+    default: "25s",
+    text: "How long running handlers have to finish when it stops.",
+    read: parseDuration,
+  },
+  {
+    key: "logLevel",
+    flag: "log-level",
+    env: "LOG_LEVEL",
+    default: "info",
+    text: `What is logged: ${LOG_LEVELS.join(", ")}.`,
+    read: (text) => oneOf(LOG_LEVELS, text),
+  },
+  {
+    key: "logFormat",
+    flag: "log-format",
+    env: "LOG_FORMAT",
+    default: undefined,
+    text: "text or json. By default text on a terminal and json elsewhere.",
+    read: (text) => oneOf(LOG_FORMATS, text),
+  },
+];
+
+/** A flag that belongs to one command. */
+export interface CommandFlag {
+  flag: string;
+  /** What stands for its value in the help; none where it takes none. */
+  value?: string;
+  text: string;
+  repeated?: boolean;
+}
+
+/** What was typed after the command, apart. */
+export interface Arguments {
+  options: Options;
+  positional: string[];
+  /** The command's own flags, each with all its values. */
+  flags: Map<string, string[]>;
+}
+
+/**
+ * Flags come before the environment, and that before the defaults.
+ *
+ * @throws {WarrenError} `config`, naming the flag or the variable and the value
+ */
+export function parseArguments(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  commandFlags: readonly CommandFlag[] = [],
+): Arguments {
+  const { typed, positional, flags } = splitArguments(args, commandFlags);
+  const options: Record<string, unknown> = {};
+  for (const spec of OPTIONS) {
+    const flag = typed.get(spec.flag);
+    const given = flag ?? fromEnvironment(spec, env);
+    const text = given ?? spec.default;
+    const where = flag !== undefined ? `--${spec.flag}` : spec.env;
+    options[spec.key] = text === undefined ? undefined : readOption(spec, where, text);
+    if (spec.key === "port") options.portAsked = given !== undefined;
+  }
+  return { options: options as unknown as Options, positional, flags };
+}
+
+function splitArguments(args: readonly string[], commandFlags: readonly CommandFlag[]) {
+  const typed = new Map<string, string>();
+  const flags = new Map<string, string[]>();
+  const positional: string[] = [];
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") {
+      positional.push(...rest.splice(0));
+      break;
+    }
+    if (!arg.startsWith("--")) {
+      positional.push(arg);
+      continue;
+    }
+    const equals = arg.indexOf("=");
+    const name = arg.slice(2, equals < 0 ? undefined : equals);
+    const value = () => {
+      const found = equals < 0 ? rest.shift() : arg.slice(equals + 1);
+      if (found === undefined) throw new WarrenError("config", `--${name} needs a value`);
+      return found;
+    };
+    const own = commandFlags.find(({ flag }) => flag === name);
+    const spec = OPTIONS.find(({ flag }) => flag === name);
+    const negated = OPTIONS.find(({ flag, boolean }) => boolean && `no-${flag}` === name);
+    if (own) flags.set(name, [...(flags.get(name) ?? []), own.value ? value() : "true"]);
+    else if (spec) typed.set(name, spec.boolean && equals < 0 ? "true" : value());
+    else if (negated) typed.set(negated.flag, "false");
+    else throw unknownFlag(name, commandFlags);
+  }
+  return { typed, positional, flags };
+}
+
+function unknownFlag(name: string, commandFlags: readonly CommandFlag[]): WarrenError {
+  const known = [...OPTIONS, ...commandFlags].map(({ flag }) => flag);
+  const near = nearest(name, known);
+  return new WarrenError("config", `unknown flag --${name}; ${near ? `did you mean --${near}?` : "see: main.ts help"}`);
+}
+
+function fromEnvironment({ env: name, secret }: OptionSpec, env: Readonly<Record<string, string>>): string | undefined {
+  const value = env[name] || undefined; // compose files set what is not wanted to nothing
+  const file = secret ? env[`${name}_FILE`] || undefined : undefined;
+  if (file === undefined) return value;
+  if (value !== undefined) throw new WarrenError("config", `both ${name} and ${name}_FILE are set; keep one of them`);
+  try {
+    return Deno.readTextFileSync(file).replace(/\r?\n$/, "");
+  } catch (cause) {
+    throw new WarrenError("config", `${name}_FILE names "${file}", which cannot be read`, { cause });
+  }
+}
+
+function readOption(spec: OptionSpec, where: string, text: string): unknown {
+  try {
+    return spec.read(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new WarrenError("config", `${where}: ${message}`);
+  }
+}
+
+const SCHEMES = ["amqp:", "amqps:", "ws:", "wss:"];
+
+/** The password is in here: what is wrong with a URL is said without quoting it. */
+function brokerUrls(text: string): string[] {
+  const urls = text.split(",").map((url) => url.trim()).filter((url) => url !== "");
+  if (urls.length === 0) throw new Error("expected a URL, as in amqp://user:password@host:5672/vhost");
+  for (const [index, url] of urls.entries()) {
+    const which = urls.length > 1 ? `URL ${index + 1}` : "the URL";
+    if (!URL.canParse(url)) throw new Error(`${which} cannot be read; expected amqp://user:password@host:5672/vhost`);
+    const { protocol } = new URL(url);
+    if (!SCHEMES.includes(protocol)) {
+      throw new Error(`${which} starts with "${protocol}", expected one of ${SCHEMES.join(" ")}`);
+    }
+  }
+  return urls;
+}
+
+function readFile(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    throw new Error(`"${path}" cannot be read`);
+  }
+}
+
+function boolean(text: string): boolean {
+  if (["true", "1", "yes", "on"].includes(text)) return true;
+  if (["false", "0", "no", "off"].includes(text)) return false;
+  throw new Error(`expected true or false, found "${text}"`);
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535) throw new Error(`expected a port from 0 to 65535, found "${text}"`);
+  return value;
+}
+
+function bytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)?$/i.exec(text.trim());
+  if (!match) throw new Error(`expected bytes, as in 16MB, found "${text}"`);
+  const unit = ["B", "KB", "MB", "GB"].indexOf((match[2] ?? "B").toUpperCase());
+  return Math.floor(Number(match[1]) * 1024 ** unit);
+}
+
+function oneOf<T extends string>(words: readonly T[], text: string): T {
+  if (words.includes(text as T)) return text as T;
+  throw new Error(`expected ${words.join(", ")}, found "${text}"`);
+}

@@ -1,0 +1,47 @@
+import { Hono } from "hono";
+import type { Logger } from "../log.ts";
+import { describeError } from "../errors.ts";
+import { functionRoutes } from "./functions.ts";
+import { isLoopback, refuseOtherSites, requireToken } from "./guard.ts";
+import { healthRoutes } from "./health.ts";
+import { Problem, problemResponse, toProblem } from "./problem.ts";
+import type { RunnerView } from "./runner_view.ts";
+
+export interface AppOptions {
+  /** What all but the health routes ask for. */
+  token: string | undefined;
+  /** Bytes. */
+  maxBody: number;
+  /** Where it listens. */
+  host: string;
+  log?: Logger;
+}
+
+/** The HTTP API as one hono app; it needs no socket to be tried. */
+export function createApp(runner: RunnerView, options: AppOptions): Hono {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    await next();
+    context.res.headers.set("x-content-type-options", "nosniff");
+    context.res.headers.set("cache-control", "no-store");
+  });
+  if (isLoopback(options.host)) app.use(refuseOtherSites());
+  if (options.token !== undefined) app.use(requireToken(options.token));
+  app.route("/", healthRoutes(runner));
+  app.route("/", functionRoutes(runner, options));
+  app.all("/functions/:name", () => notAllowed("GET, HEAD, POST"));
+  for (const path of ["/functions", "/healthz", "/readyz"]) app.all(path, () => notAllowed("GET, HEAD"));
+  app.notFound((context) =>
+    problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
+  );
+  app.onError((error, context) => {
+    const problem = toProblem(error);
+    if (problem.status === 500) options.log?.error(`HTTP: ${describeError(error)}`, { stack: error.stack });
+    return problemResponse(context, problem);
+  });
+  return app;
+}
+
+function notAllowed(allow: string): never {
+  throw new Problem(405, "Method Not Allowed", `allowed here: ${allow}`, { allow });
+}

@@ -1,0 +1,25 @@
+import { WarrenError } from "../errors.ts";
+
+/**
+ * The whole body of a request, never more of it than the limit.
+ *
+ * @throws {WarrenError} `tooLarge`, before more than that was read
+ */
+export async function bodyOf(request: Request, limit: number): Promise<Uint8Array> {
+  const tooLarge = () => new WarrenError("tooLarge", `the body is larger than ${limit} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,43 @@
+import type { Context } from "hono";
+import { describeError, type ErrorCode, WarrenError } from "../errors.ts";
+
+/** An answer that is an error: a JSON problem document, RFC 9457. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly title: string;
+  readonly headers: Record<string, string>;
+
+  constructor(status: number, title: string, detail: string, headers: Record<string, string> = {}) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+    this.headers = headers;
+  }
+}
+
+const STATUS: Partial<Record<ErrorCode, [status: number, title: string]>> = {
+  tooLarge: [413, "Content Too Large"],
+  undecodable: [415, "Unsupported Media Type"],
+  unavailable: [503, "Service Unavailable"],
+  unroutable: [503, "Service Unavailable"],
+  refused: [502, "Bad Gateway"],
+};
+
+/** The one place where errors become HTTP. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const [status, title] = error instanceof WarrenError ? STATUS[error.code] ?? [] : [];
+  if (status === undefined || title === undefined) {
+    return new Problem(500, "Internal Server Error", "the runner failed to answer; its log says why");
+  }
+  return new Problem(status, title, describeError(error), status === 503 ? { "retry-after": "5" } : {});
+}
+
+export function problemResponse(context: Context, problem: Problem): Response {
+  const { status, title, message: detail, headers } = problem;
+  const document = { type: "about:blank", title, status, detail, instance: context.req.path };
+  return new Response(JSON.stringify(document) + "\n", {
+    status,
+    headers: { ...headers, "content-type": "application/problem+json" },
+  });
+}

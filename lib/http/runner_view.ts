@@ -1,0 +1,51 @@
+import type { BindingDefinition, RetryPolicy } from "../invocation/definition.ts";
+import type { OutcomeKind } from "../invocation/outcome.ts";
+
+/** Whether it can do its work, and why not. */
+export interface Readiness {
+  ready: boolean;
+  checks: { name: string; ok: boolean; detail?: string }[];
+}
+
+/** How a function stands. */
+export type FunctionState = "starting" | "serving" | "unavailable" | "broken" | "disabled" | "draining";
+
+/** A function, as the API shows it. Durations are in milliseconds. */
+export interface FunctionView {
+  name: string;
+  file: string;
+  state: FunctionState;
+  /** Why it does not serve, or why its newest version does not. */
+  error?: string;
+  version?: string;
+  queue?: string;
+  deadLetterQueue?: string;
+  bindings?: readonly BindingDefinition[];
+  concurrency?: number;
+  prefetch?: number;
+  timeout?: number;
+  retry?: RetryPolicy;
+  /** Invocations that run or wait for a free place, here. */
+  running: number;
+  /** How invocations ended here since the start. */
+  counts: Record<Exclude<OutcomeKind, "abandoned">, number>;
+}
+
+/** A message that came by HTTP. */
+export interface PublishRequest {
+  body: Uint8Array;
+  messageId: string;
+  contentType?: string;
+  contentEncoding?: string;
+  headers?: Record<string, string>;
+  /** Aborts when the caller is gone. */
+  signal?: AbortSignal;
+}
+
+/** What the HTTP API needs of the runner. */
+export interface RunnerView {
+  ready(): Readiness;
+  functions(): FunctionView[];
+  /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */
+  publish(name: string, request: PublishRequest): Promise<void>;
+}

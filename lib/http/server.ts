@@ -1,0 +1,53 @@
+import type { Hono } from "hono";
+import { WarrenError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+
+export interface ListenOptions {
+  host: string;
+  port: number;
+  /** Somebody chose the port: it does not move. */
+  portAsked: boolean;
+  log: Logger;
+}
+
+/** A server that listens. */
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+  /** No new requests; those that run have 2 s. */
+  shutdown(): Promise<void>;
+}
+
+/** How many ports are tried, upwards, where none was asked for. */
+const TRIES = 100;
+
+/** @throws {WarrenError} `config` when the port is taken or may not be used */
+export function listen(app: Hono, { host, port, portAsked, log }: ListenOptions): Listening {
+  for (let tried = port;; tried++) {
+    try {
+      const server = Deno.serve({ hostname: host, port: tried, onListen: () => {} }, app.fetch);
+      if (tried !== port) log.debug(`port ${port} is taken, so the HTTP API is on ${tried}`);
+      const address = server.addr;
+      const shown = host.includes(":") ? `[${host}]` : host;
+      return { url: `http://${shown}:${address.port}`, port: address.port, shutdown: () => shutdown(server) };
+    } catch (error) {
+      const taken = error instanceof Deno.errors.AddrInUse;
+      if (taken && !portAsked && tried < port + TRIES) continue;
+      const why = taken ? "the port is taken" : error instanceof Error ? error.message : String(error);
+      throw new WarrenError(
+        "config",
+        `the HTTP API cannot listen on ${host}:${tried}: ${why}; choose another with PORT`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+async function shutdown(server: Deno.HttpServer): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, 2000));
+  await Promise.race([server.shutdown(), limit]);
+  clearTimeout(timer);
+}

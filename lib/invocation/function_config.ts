@@ -1,0 +1,275 @@
+import { parseDuration } from "../duration.ts";
+import { describeError, WarrenError } from "../errors.ts";
+import { deadLetterQueue, type FunctionDefinition } from "./definition.ts";
+
+/** One key of a function's `config`. */
+export interface ConfigKey<T> {
+  /** What it sets, for people. */
+  readonly text: string;
+  /** What it is where the function does not say. */
+  readonly default: T;
+  /** The value as it is used; adds to `problems` where it is wrong. */
+  read(value: unknown, key: string, problems: string[]): T;
+}
+
+type Table = Record<string, ConfigKey<unknown>>;
+type Values<T extends Table> = { [K in keyof T]: T[K] extends ConfigKey<infer V> ? V : never };
+type Arguments = Record<string, string | number | boolean>;
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+/** The protocol's short strings: names of queues and exchanges, routing keys. */
+const MAX_NAME_BYTES = 255;
+const MAX_QUEUE_BYTES = MAX_NAME_BYTES - deadLetterQueue("").length;
+
+const ARGUMENTS = leaf<Arguments>({
+  text: "arguments, as the broker takes them",
+  default: {},
+  expected: "an object whose values are strings, numbers or booleans",
+  accept: (value) => isObject(value) && Object.values(value).every(isScalar),
+});
+
+const QUEUE_KEYS = {
+  name: leaf<string | undefined>({
+    text: "the queue's name; by default the function's",
+    default: undefined,
+    expected: `a name of 1 to ${MAX_QUEUE_BYTES} bytes that does not start with "amq." or "warren."`,
+    accept: isQueueName,
+  }),
+  durable: flag("whether the queue outlives the broker's restart", true),
+  autoDelete: flag("whether the queue goes with its last consumer", false),
+  arguments: ARGUMENTS,
+};
+
+const BINDING_KEYS = {
+  exchange: leaf<string>({
+    text: "the exchange, declared durable if it is not there",
+    default: "",
+    expected: `an exchange's name of 1 to ${MAX_NAME_BYTES} bytes (the default exchange has no bindings)`,
+    accept: (value) => isText(value, 1),
+  }),
+  type: leaf<string>({
+    text: "the exchange's type",
+    default: "topic",
+    expected: '"direct", "fanout", "topic" or "headers"',
+    accept: (value) => ["direct", "fanout", "topic", "headers"].includes(value as string),
+  }),
+  routingKey: leaf<string>({
+    text: "the routing key, or a topic's pattern",
+    default: "",
+    expected: `a string of at most ${MAX_NAME_BYTES} bytes`,
+    accept: (value) => isText(value, 0),
+  }),
+  arguments: ARGUMENTS,
+};
+
+const RETRY_KEYS = {
+  attempts: number("how often the handler runs for one message, the first time included", 5, {
+    min: 1,
+    max: 1_000_000,
+    whole: true,
+  }),
+  delay: duration("before the second attempt", 1_000, { min: 0, max: 30 * DAY, expected: "at most 30d" }),
+  maxDelay: duration("no delay grows past this", 60 * MINUTE, { min: 0, max: 30 * DAY, expected: "at most 30d" }),
+  multiplier: number("each delay is this many times the one before", 2, { min: 1, max: 1_000 }),
+  jitter: number("each delay is spread by up to this fraction of itself", 0.1, { min: 0, max: 1 }),
+};
+
+const PERMISSION = leaf<boolean | string[] | undefined>({
+  text: "true for all, or a list as Deno's flag of this name takes it",
+  default: undefined,
+  expected: "a boolean or a list of strings, none of them empty or with a comma",
+  accept: (value) =>
+    typeof value === "boolean" ||
+    Array.isArray(value) && value.every((item) => typeof item === "string" && /^[^,\p{Cc}]+$/u.test(item)),
+});
+
+const PERMISSION_KEYS = {
+  net: PERMISSION,
+  env: PERMISSION,
+  read: PERMISSION,
+  write: PERMISSION,
+  run: PERMISSION,
+  sys: PERMISSION,
+  ffi: PERMISSION,
+};
+
+/** Everything that a function's `config` may say: the one place where a key is declared. */
+export const CONFIG_KEYS = {
+  queue: { ...object("the queue's name, or the queue", QUEUE_KEYS), read: readQueue },
+  bindings: list("what else arrives in the queue", BINDING_KEYS, ["exchange"]),
+  concurrency: number("how many messages run at once in each runner", 10, { min: 1, max: 10_000, whole: true }),
+  /** Zero, which cannot be asked for, stands for the concurrency. */
+  prefetch: number("how many unsettled messages the broker sends ahead; by default the concurrency", 0, {
+    min: 1,
+    max: 65_535,
+    whole: true,
+  }),
+  timeout: duration("how long one invocation may take", 30_000, {
+    min: 1,
+    max: 25 * MINUTE,
+    expected: "from 1ms to 25m (RabbitMQ closes the channel of a delivery that is unacked for 30 minutes)",
+  }),
+  retry: object("when a message is tried again", RETRY_KEYS),
+  permissions: object("what the function's process may do; by default nothing", PERMISSION_KEYS),
+  enabled: flag("whether the function is bound to its queue", true),
+};
+
+/**
+ * The definition of a function from the data of its `config`, with every default filled in.
+ *
+ * @throws {WarrenError} `function`, with one line for each thing that is wrong in it
+ */
+export function resolveFunctionConfig(
+  data: Record<string, unknown>,
+  where: { name: string; file: string; version: string },
+): FunctionDefinition {
+  const problems: string[] = [];
+  const values = readTable(data, CONFIG_KEYS, "", problems);
+  const { retry, concurrency } = values;
+  if (retry.delay > retry.maxDelay) {
+    problems.push(`retry.delay is ${retry.delay} ms: expected at most retry.maxDelay, which is ${retry.maxDelay} ms`);
+  }
+  const queueName = values.queue.name ?? where.name;
+  if (!isQueueName(queueName)) problems.push(wrong("queue", queueName, QUEUE_KEYS.name.expected));
+  if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
+  const asked = Object.entries(values.permissions).filter(([, value]) => value !== undefined);
+  return {
+    ...where,
+    ...values,
+    queue: { ...values.queue, name: queueName },
+    prefetch: values.prefetch || concurrency,
+    permissions: Object.fromEntries(asked),
+  };
+}
+
+function readTable<T extends Table>(value: unknown, table: T, path: string, problems: string[]): Values<T> {
+  const given = isObject(value) ? value : {};
+  if (!isObject(value)) problems.push(wrong(path || "config", value, "an object"));
+  const known = Object.keys(table);
+  for (const key of Object.keys(given).filter((key) => !known.includes(key))) {
+    const inside = path ? `config.${path}` : "config";
+    problems.push(`unknown key ${JSON.stringify(key)} in ${inside}, did you mean "${nearest(key, known)}"?`);
+  }
+  const read = (key: string) =>
+    Object.hasOwn(given, key)
+      ? table[key].read(given[key], path ? `${path}.${key}` : key, problems)
+      : table[key].default;
+  return Object.fromEntries(known.map((key) => [key, read(key)])) as Values<T>;
+}
+
+function readQueue(value: unknown, key: string, problems: string[]): Values<typeof QUEUE_KEYS> {
+  if (typeof value !== "string") return readTable(value, QUEUE_KEYS, key, problems);
+  return { ...defaults(QUEUE_KEYS), name: QUEUE_KEYS.name.read(value, key, problems) };
+}
+
+/** A key with one value, which is taken as it is. */
+function leaf<T>(spec: { text: string; default: T; expected: string; accept: (value: unknown) => boolean }) {
+  const read = (value: unknown, key: string, problems: string[]): T => {
+    if (spec.accept(value)) return value as T;
+    problems.push(wrong(key, value, spec.expected));
+    return spec.default;
+  };
+  return { text: spec.text, default: spec.default, expected: spec.expected, read };
+}
+
+function flag(text: string, byDefault: boolean): ConfigKey<boolean> {
+  return leaf({ text, default: byDefault, expected: "true or false", accept: (value) => typeof value === "boolean" });
+}
+
+function number(text: string, byDefault: number, range: { min: number; max: number; whole?: boolean }) {
+  const { min, max, whole } = range;
+  return leaf<number>({
+    text,
+    default: byDefault,
+    expected: `a ${whole ? "whole " : ""}number from ${min} to ${max}`,
+    accept: (value) =>
+      typeof value === "number" && value >= min && value <= max && (!whole || Number.isSafeInteger(value)),
+  });
+}
+
+/** A key whose value is read to milliseconds. */
+function duration(
+  text: string,
+  byDefault: number,
+  range: { min: number; max: number; expected: string },
+): ConfigKey<number> {
+  const read = (value: unknown, key: string, problems: string[]) => {
+    try {
+      const ms = parseDuration(value);
+      if (ms >= range.min && ms <= range.max) return ms;
+      problems.push(wrong(key, value, `a duration ${range.expected}`));
+    } catch (error) {
+      problems.push(`${key}: ${describeError(error)}`);
+    }
+    return byDefault;
+  };
+  return { text, default: byDefault, read };
+}
+
+function object<T extends Table>(text: string, keys: T): ConfigKey<Values<T>> {
+  const read = (value: unknown, key: string, problems: string[]) => readTable(value, keys, key, problems);
+  return { text, default: defaults(keys), read };
+}
+
+function list<T extends Table>(text: string, keys: T, required: (keyof T & string)[]): ConfigKey<Values<T>[]> {
+  const read = (value: unknown, key: string, problems: string[]) => {
+    if (!Array.isArray(value)) {
+      problems.push(wrong(key, value, "a list of objects"));
+      return [];
+    }
+    return value.map((item: unknown, index) => {
+      const path = `${key}[${index}]`;
+      for (const name of required.filter((name) => isObject(item) && !Object.hasOwn(item, name))) {
+        problems.push(`${path}.${name} is missing`);
+      }
+      return readTable(item, keys, path, problems);
+    });
+  };
+  return { text, default: [], read };
+}
+
+function defaults<T extends Table>(keys: T): Values<T> {
+  return Object.fromEntries(Object.entries(keys).map(([key, { default: value }]) => [key, value])) as Values<T>;
+}
+
+function wrong(key: string, value: unknown, expected: string): string {
+  const found = Deno.inspect(value, { compact: true, breakLength: Infinity, depth: 2, strAbbreviateSize: 80 });
+  return `${key} is ${found.length > 120 ? `${found.slice(0, 120)}…` : found}: expected ${expected}`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
+}
+
+function isText(value: unknown, min: number, max = MAX_NAME_BYTES): value is string {
+  if (typeof value !== "string") return false;
+  const bytes = new TextEncoder().encode(value).length;
+  return bytes >= min && bytes <= max;
+}
+
+function isQueueName(value: unknown): boolean {
+  return isText(value, 1, MAX_QUEUE_BYTES) && !/^(amq|warren)\./.test(value);
+}
+
+/** The known key with the fewest letters to change. */
+function nearest(key: string, known: string[]): string {
+  const far = (other: string) => editDistance(key.toLowerCase().slice(0, 64), other.toLowerCase());
+  return known.reduce((best, other) => far(other) < far(best) ? other : best);
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
