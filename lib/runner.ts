@@ -6,7 +6,7 @@ import { delay } from "./backoff.ts";
 import type { Options } from "./config.ts";
 import { describeError, WarrenError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
-import type { FunctionView, PublishRequest, Readiness, RunnerView } from "./http/runner_view.ts";
+import type { FunctionState, FunctionView, PublishRequest, Readiness, RunnerView } from "./http/runner_view.ts";
 import { listen, type Listening } from "./http/server.ts";
 import { deadLetterQueue } from "./invocation/definition.ts";
 import { type LoadedFunction, loadFunctions } from "./loader/loader.ts";
@@ -153,9 +153,7 @@ export class Runner implements RunnerView {
     if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
     const { body, messageId, contentType, contentEncoding, headers } = request;
     const properties = { deliveryMode: 2, timestamp: new Date(), messageId, contentType, contentEncoding, headers };
-    const signal = request.signal
-      ? AbortSignal.any([request.signal, AbortSignal.timeout(10_000)])
-      : AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(10_000);
     const routingKey = served.definition.queue.name;
     await this.#publisher.publish({ exchange: "", routingKey, body, properties }, { channel: "http", signal });
   }
@@ -272,7 +270,7 @@ function view(name: string, { loaded, served, error }: Entry): FunctionView {
   const counts = served?.counts ?? { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0 };
   const running = served?.running ?? 0;
   const definition = served?.definition ?? ("definition" in loaded ? loaded.definition : undefined);
-  const state = served?.state ?? (error === undefined ? "disabled" : "broken");
+  const state: FunctionState = served?.state ?? (error === undefined ? "disabled" : "broken");
   const base = { name, file: loaded.file, state, error: error ?? served?.detail, running, counts };
   if (!definition) return base;
   const { version, queue, bindings, concurrency, prefetch, timeout, retry } = definition;

@@ -18,8 +18,7 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
       const body = await bodyOf(context.req.raw, options.maxBody);
-      const { signal } = context.req.raw;
-      await runner.publish(name, { body, contentType, contentEncoding, messageId, signal });
+      await runner.publish(name, { body, contentType, contentEncoding, messageId });
       return context.json({ messageId }, 202);
     });
 }

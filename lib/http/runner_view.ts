@@ -38,8 +38,6 @@ export interface PublishRequest {
   contentType?: string;
   contentEncoding?: string;
   headers?: Record<string, string>;
-  /** Aborts when the caller is gone. */
-  signal?: AbortSignal;
 }
 
 /** What the HTTP API needs of the runner. */

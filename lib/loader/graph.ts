@@ -1,110 +1,168 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { displayPath, place } from "./place.ts";
 
-/** What a function's module consists of. */
+/** What one function's module imports, itself first. */
 export interface ModuleGraph {
-  /** The local files that it imports for their code, itself first; absolute. */
+  /** The local files of its code, as absolute paths. */
   files: string[];
-  /** What is missing or cannot be parsed, with its place. */
+  /** Local files that are not there: when one appears, the function may load. */
+  missing: string[];
+  /** Why it cannot load: a missing module, a bare specifier, a syntax error in an import. */
   errors: string[];
 }
 
-/** As `deno info --json` prints it, as far as it is used. */
-interface InfoModule {
-  specifier: string;
-  error?: string;
-  local?: string;
-  dependencies?: {
-    specifier: string;
-    code?: { specifier?: string; error?: string; span?: Span };
-  }[];
-}
-interface Span {
-  start: { line: number; character: number };
-}
-
 export interface GraphOptions {
-  /** The `deno.json` with the import map. */
+  /** The `deno.json` whose import map applies. @default none */
   config?: string;
   signal?: AbortSignal;
   log?: Logger;
 }
 
+/** Milliseconds for one `deno info`, which may have to ask a registry. */
+const TIMEOUT = 20_000;
+/** Characters of one argument: Linux takes 131,072 bytes. */
+const MAX_ENTRY = 100_000;
+
+interface Span {
+  start: { line: number; character: number };
+}
+
+interface Dependency {
+  specifier: string;
+  /** Absent for an import of types alone. */
+  code?: { specifier?: string; error?: string; span?: Span };
+  isDynamic?: boolean;
+}
+
+interface Module {
+  specifier: string;
+  dependencies?: Dependency[];
+  error?: string;
+}
+
+/** The answer of `deno info --json`, as far as it is read here. */
+interface Info {
+  modules: Module[];
+  redirects: Record<string, string>;
+}
+
 /**
- * Resolves the graphs of all the files in one run of `deno info`, which reads and
- * parses modules and never runs them. Where it cannot be had, each file stands alone.
+ * Resolves the imports of all files with one `deno info`, which runs nothing. Where
+ * it fails as a whole, that is a warning, and each file stands for itself.
  */
-export async function moduleGraphs(
-  files: readonly string[],
-  options: GraphOptions = {},
-): Promise<Map<string, ModuleGraph>> {
-  const alone = new Map(files.map((file) => [file, { files: [file], errors: [] as string[] }]));
-  if (files.length === 0) return alone;
+export async function readGraphs(files: string[], options: GraphOptions = {}): Promise<Map<string, ModuleGraph>> {
+  const graphs = new Map<string, ModuleGraph>();
+  for (const group of groups(files)) {
+    const info = await denoInfo(group, options);
+    const modules = new Map(info?.modules.map((module) => [module.specifier, module]));
+    for (const file of group) {
+      graphs.set(file, info ? follow(file, modules, info.redirects) : { files: [file], missing: [], errors: [] });
+    }
+  }
+  return graphs;
+}
+
+/** One group, unless the entry that imports them all is too long for an argument. */
+function groups(files: string[]): string[][] {
+  const all: string[][] = [];
+  let length = Infinity;
+  for (const file of files) {
+    const size = importOf(file).length;
+    if (length + size > MAX_ENTRY) {
+      all.push([]);
+      length = 0;
+    }
+    all.at(-1)!.push(file);
+    length += size;
+  }
+  return all;
+}
+
+function importOf(file: string): string {
+  return encodeURIComponent(`import ${JSON.stringify(pathToFileURL(file).href)};`);
+}
+
+async function denoInfo(files: string[], { config, signal, log }: GraphOptions): Promise<Info | undefined> {
+  const timeout = AbortSignal.timeout(TIMEOUT);
   try {
-    const modules = await info(files, options);
-    return new Map(files.map((file) => [file, collect(file, modules)]));
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "info",
+        "--json",
+        "--no-lock",
+        config ? `--config=${config}` : "--no-config",
+        `data:application/typescript,${files.map(importOf).join("")}`,
+      ],
+      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      stdin: "null",
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    }).output();
+    if (timeout.aborted) throw new Error(`no answer within ${TIMEOUT / 1000} s`);
+    if (!success) throw new Error(new TextDecoder().decode(stderr).trim().slice(0, 1_000));
+    const { modules, redirects } = JSON.parse(new TextDecoder().decode(stdout)) as Partial<Info>;
+    if (!Array.isArray(modules)) throw new Error("its answer has no modules");
+    return { modules, redirects: redirects ?? {} };
   } catch (error) {
-    if (!options.signal?.aborted) {
-      options.log?.warn(`imports are not checked before functions are bound: ${describeError(error)}`);
-    }
-    return alone;
+    if (signal?.aborted) return undefined;
+    log?.warn(`imports were not checked: \`deno info\` failed: ${describeError(error)}`);
+    return undefined;
   }
 }
 
-async function info(files: readonly string[], { config, signal }: GraphOptions): Promise<Map<string, InfoModule>> {
-  const entry = files.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};`).join("");
-  const limit = AbortSignal.timeout(20_000);
-  const command = new Deno.Command(Deno.execPath(), {
-    args: [
-      "info",
-      "--json",
-      "--quiet",
-      ...(config ? [`--config=${config}`] : ["--no-config"]),
-      `data:application/typescript,${encodeURIComponent(entry)}`,
-    ],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: signal ? AbortSignal.any([signal, limit]) : limit,
-  });
-  const { success, code, stdout, stderr } = await command.output();
-  if (!success) throw new Error(`deno info exited with code ${code}: ${new TextDecoder().decode(stderr).trim()}`);
-  const { modules, redirects = {} } = JSON.parse(new TextDecoder().decode(stdout));
-  const found = new Map<string, InfoModule>((modules as InfoModule[]).map((module) => [module.specifier, module]));
-  for (const [from, to] of Object.entries(redirects)) {
-    const target = found.get(String(to));
-    if (target) found.set(from, target);
-  }
-  return found;
+interface Step {
+  specifier: string;
+  /** Where it is imported, as `file:line:column`; empty for the function itself. */
+  from: string;
+  /** Reached by `import()`: it counts for the version, but may be missing until it runs. */
+  dynamic: boolean;
 }
 
-/** A walk along the imports that run; what only the type checker reads cannot fail a function. */
-function collect(file: string, modules: Map<string, InfoModule>): ModuleGraph {
-  const root = pathToFileURL(file).href;
-  const graph: ModuleGraph = { files: [file], errors: [] };
-  const seen = new Set<string>([root]);
-  const work = [{ specifier: root, from: undefined as string | undefined }];
-  for (let next = work.shift(); next; next = work.shift()) {
-    const module = modules.get(next.specifier);
-    if (!module) continue;
-    if (module.error) {
-      graph.errors.push(next.from ? `${module.error} (imported at ${next.from})` : module.error);
-      continue;
+function follow(file: string, modules: Map<string, Module>, redirects: Record<string, string>): ModuleGraph {
+  const graph: ModuleGraph = { files: [], missing: [], errors: [] };
+  const seen = new Set<string>();
+  const steps: Step[] = [{ specifier: pathToFileURL(file).href, from: "", dynamic: false }];
+  const later: Step[] = [];
+  for (let step = steps.shift(); step; step = steps.shift() ?? later.shift()) {
+    const specifier = redirects[step.specifier] ?? step.specifier;
+    if (seen.has(specifier)) continue;
+    seen.add(specifier);
+    const module = modules.get(specifier);
+    if (specifier.startsWith("file:")) {
+      const absent = module?.error?.startsWith("Module not found");
+      (absent ? graph.missing : graph.files).push(fileURLToPath(specifier));
     }
-    const path = module.specifier.startsWith("file:") ? fileURLToPath(module.specifier) : undefined;
-    if (path && path !== file) graph.files.push(path);
-    for (const { specifier, code } of module.dependencies ?? []) {
+    if (module?.error && !step.dynamic) graph.errors.push(moduleError(module.error, step.from));
+    for (const { code, isDynamic } of module?.dependencies ?? []) {
       if (!code) continue;
-      const place = `${path ?? module.specifier}:${(code.span?.start.line ?? 0) + 1}:${
-        (code.span?.start.character ?? 0) + 1
-      }`;
-      if (code.error) graph.errors.push(`cannot import "${specifier}" at ${place}: ${code.error}`);
-      if (!code.specifier || seen.has(code.specifier)) continue;
-      seen.add(code.specifier);
-      work.push({ specifier: code.specifier, from: place });
+      const dynamic = step.dynamic || isDynamic === true;
+      const from = placeOf(specifier, code.span);
+      if (code.error && !dynamic) graph.errors.push(`${from}: ${readable(code.error)}`);
+      if (code.specifier) (dynamic ? later : steps).push({ specifier: code.specifier, from, dynamic });
     }
   }
   return graph;
+}
+
+function placeOf(specifier: string, span: Span | undefined): string {
+  const { line, character } = span?.start ?? { line: 0, character: 0 };
+  const file = specifier.startsWith("file:") ? displayPath(fileURLToPath(specifier)) : specifier;
+  return place(file, { line: line + 1, column: character + 1 });
+}
+
+/** Leads with the place: in the module where the error has one, else at its import. */
+function moduleError(error: string, from: string): string {
+  const inModule = /^(?:SyntaxError: )?([\s\S]*?)\s+at (file:\S+:\d+:\d+)\s*$/.exec(error);
+  if (!inModule) return readable(from ? `${from}: ${error}` : error);
+  const [, message, at] = inModule;
+  const imported = from ? `\n  imported at ${from}` : "";
+  return `${readable(at)}: syntax error: ${message}${imported}`;
+}
+
+/** The message with paths for the URLs of local files. */
+function readable(message: string): string {
+  return message
+    .replaceAll(/ from "file:[^"]*"/g, "")
+    .replaceAll(/file:\/\/[^\s"':()]+/g, (url) => URL.canParse(url) ? displayPath(fileURLToPath(url)) : url);
 }

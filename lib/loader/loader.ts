@@ -1,84 +1,111 @@
 import { describeError } from "../errors.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
-import { queueClash, resolveFunctionConfig } from "../invocation/function_config.ts";
-import type { Logger } from "../log.ts";
-import { discoverFunctions, type FoundFile } from "./discover.ts";
-import { type ModuleGraph, moduleGraphs } from "./graph.ts";
+import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
+import { resolveFunctionConfig } from "../invocation/function_config.ts";
+import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
+import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
+import { displayPath } from "./place.ts";
 import { readSource } from "./source.ts";
 
-/** A file of the functions folder: a function, or why it is none. */
+/** A function that can be bound, or why it cannot. */
 export type LoadedFunction =
   | {
-    readonly name: string;
-    readonly file: string;
-    readonly definition: FunctionDefinition;
-    /** The texts of its local modules, by absolute path: this version, whatever becomes of the files. */
-    readonly sources: ReadonlyMap<string, string>;
+    name: string;
+    file: string;
+    definition: FunctionDefinition;
+    /** The texts of its local modules as they were checked, by absolute path, its own first. */
+    sources: Map<string, string>;
   }
-  | { readonly name: string; readonly file: string; readonly error: string };
+  | { name: string; file: string; error: string };
 
-export interface LoadOptions {
-  /** The `deno.json` whose import map resolves `warren`. */
-  config?: string;
-  signal?: AbortSignal;
-  log?: Logger;
-}
+/** Reads each file once a load, so that all functions see one state of it. */
+type ReadText = (file: string) => Promise<string>;
 
 /**
- * Reads every function of a folder: its name, its configuration, its modules. No
- * line of a function runs. One that cannot be loaded has its error, alone.
+ * Reads every function of a folder without running any: its name, its `config`,
+ * and the local modules that it imports. One that is broken has its error.
  *
- * @returns the functions by name, and every local file that they consist of
- * @throws {WarrenError} `config` when the folder cannot be read
+ * @returns the functions by name, and every local file that they depend on, missing ones included
+ * @throws {WarrenError} `config` when there is no such folder
  */
 export async function loadFunctions(
   dir: string,
-  options: LoadOptions = {},
+  options: GraphOptions = {},
 ): Promise<{ functions: LoadedFunction[]; files: string[] }> {
-  const found = await discoverFunctions(dir);
-  const usable = found.filter(({ error }) => error === undefined);
-  const graphs = await moduleGraphs(usable.map(({ file }) => file), options);
-  const owners = new Map<string, string>();
-  const files = new Set<string>();
-  const functions: LoadedFunction[] = [];
-  for (const file of found) {
-    const graph = graphs.get(file.file) ?? { files: [file.file], errors: [] };
-    for (const path of graph.files) files.add(path);
-    functions.push(await load(file, graph, owners));
-  }
+  const discovered = await discoverFunctions(dir);
+  const read = once((file) => Deno.readTextFile(file));
+  const named = discovered.filter(({ error }) => error === undefined).map(({ file }) => file);
+  // Before `deno info` reads them: a later change then makes another load, and not a mixture.
+  await Promise.all(named.map((file) => read(file).catch(() => {})));
+  const graphs = await readGraphs(named, options);
+  const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read)));
+  refuseSharedQueues(functions);
+  const files = new Set(discovered.map(({ file }) => file));
+  for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
   return { functions, files: [...files] };
 }
 
-async function load(found: FoundFile, graph: ModuleGraph, owners: Map<string, string>): Promise<LoadedFunction> {
-  const { name, file } = found;
+async function load(
+  { name, file, error }: DiscoveredFunction,
+  graph: ModuleGraph | undefined,
+  read: ReadText,
+): Promise<LoadedFunction> {
+  const shown = displayPath(file);
+  if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
   try {
-    if (found.error) return { name, file, error: found.error };
-    const sources = await readAll(graph.files);
-    const { config } = readSource(file, sources.get(file)!);
+    const { config } = readSource(shown, await read(file));
     if (graph.errors.length > 0) return { name, file, error: graph.errors.join("\n") };
-    const definition = resolveFunctionConfig(config, { name, file, version: await versionOf(sources) });
-    const clash = definition.enabled ? queueClash(definition.queue.name, owners) : undefined;
-    if (clash) return { name, file, error: clash };
-    if (definition.enabled) owners.set(definition.queue.name, name);
-    return { name, file, definition, sources };
+    const texts = await Promise.all(graph.files.map(read));
+    const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
+    const version = await hash(texts);
+    return { name, file, definition: resolve(config, { name, file, version }), sources };
   } catch (error) {
     return { name, file, error: describeError(error) };
   }
 }
 
-/** The function's own file must be there; one that it imports may be gone by now, and then its import fails. */
-async function readAll(paths: readonly string[]): Promise<Map<string, string>> {
-  const [own, ...rest] = paths;
-  const sources = new Map([[own, await Deno.readTextFile(own)]]);
-  for (const path of rest) {
-    const text = await Deno.readTextFile(path).catch(() => undefined);
-    if (text !== undefined) sources.set(path, text);
+/** Puts the file before what is wrong in its config, which knows no file. */
+function resolve(
+  config: Record<string, unknown>,
+  where: { name: string; file: string; version: string },
+): FunctionDefinition {
+  try {
+    return resolveFunctionConfig(config, where);
+  } catch (cause) {
+    const shown = displayPath(where.file);
+    const lines = describeError(cause).split("\n").map((line) => `${shown}: ${line}`);
+    throw new Error(lines.join("\n"), { cause });
   }
-  return sources;
 }
 
-async function versionOf(sources: ReadonlyMap<string, string>): Promise<string> {
-  const all = [...sources].map(([path, text]) => `${path}\0${text}\0`).join("");
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(all));
-  return new Uint8Array(digest).toHex().slice(0, 16);
+/**
+ * Two functions on one queue would each get a share of the other's messages. So
+ * would one whose queue is the dead letters of another. Disabled ones take no queue.
+ */
+function refuseSharedQueues(functions: LoadedFunction[]): void {
+  const owners = new Map<string, string>();
+  for (const [index, loaded] of functions.entries()) {
+    if ("error" in loaded || !loaded.definition.enabled) continue;
+    const { name, file, definition } = loaded;
+    const queues = [definition.queue.name, deadLetterQueue(definition.queue.name)];
+    const taken = queues.find((queue) => owners.has(queue));
+    if (taken !== undefined) {
+      const error = `${displayPath(file)}: queue "${taken}" belongs to function "${owners.get(taken)}" already`;
+      functions[index] = { name, file, error };
+    } else queues.forEach((queue) => owners.set(queue, name));
+  }
+}
+
+/** 16 hex digits of SHA-256 over the texts, each with its length before it. */
+async function hash(texts: string[]): Promise<string> {
+  const bytes = new TextEncoder().encode(texts.map((text) => `${text.length}\n${text}`).join(""));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 16);
+}
+
+function once(read: ReadText): ReadText {
+  const texts = new Map<string, Promise<string>>();
+  return (file) => {
+    const text = texts.get(file) ?? read(file);
+    texts.set(file, text);
+    return text;
+  };
 }

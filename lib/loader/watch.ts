@@ -1,64 +1,177 @@
-import { delay } from "../backoff.ts";
+import { dirname, resolve, sep } from "node:path";
+import { describeError, WarrenError } from "../errors.ts";
 
 export interface WatchOptions {
-  /** Further files to watch: what functions import from outside the folder. */
+  /** The local files that the functions depend on now; those outside the folder are watched too. */
   files: () => string[];
-  /** Milliseconds without a further change before a burst of them is told. @default 60 */
+  /** How long nothing may happen before a burst of changes is over. Milliseconds. @default 80 */
   debounce?: number;
   signal: AbortSignal;
 }
 
+/** A burst without an end is reported after this many times the debounce. */
+const MAX_BURST = 10;
+/** What editors leave beside the file that they save. */
+const LEFTOVER = /(~|\.sw[a-z]|\.tmp)$/;
+
 /**
- * Yields after each burst of changes below the folder or to one of the files,
- * until the signal aborts. A folder that goes away is waited for.
+ * Yields once after each burst of changes in the folder, or to the files outside
+ * it that functions import, until the signal aborts. Changes that come while the
+ * consumer is busy are one more yield. The folder may go and come back.
+ *
+ * @throws {WarrenError} `config` when the system has no watches left
  */
 export async function* watchFunctions(dir: string, options: WatchOptions): AsyncGenerator<void> {
-  const { signal, debounce = 60 } = options;
-  while (!signal.aborted) {
-    let watcher: Deno.FsWatcher;
-    try {
-      watcher = Deno.watchFs(watched(await Deno.realPath(dir), options.files()));
-    } catch {
-      await delay(500, signal);
+  const { files, debounce = 80, signal } = options;
+  const bursts = new Bursts(debounce, signal);
+  const watch = new Watch(resolve(dir), () => bursts.add());
+  try {
+    await watch.aim(files());
+    while (await bursts.next()) {
+      // Watched again before the yield: what changes from here on is another burst.
+      await watch.aim(files());
       yield;
-      continue;
+      await watch.aim(files());
     }
-    const close = () => watcher.close();
-    signal.addEventListener("abort", close, { once: true });
-    try {
-      yield* bursts(watcher, debounce, signal);
-    } finally {
-      signal.removeEventListener("abort", close);
-      if (!signal.aborted) watcher.close();
-    }
+  } finally {
+    watch.close();
+    bursts.close();
   }
 }
 
-/** The folder, and the folders of the files that are elsewhere. */
-function watched(root: string, files: readonly string[]): string[] {
-  const elsewhere = files
-    .filter((file) => !file.startsWith(`${root}/`) && !file.includes("/node_modules/"))
-    .map((file) => file.slice(0, file.lastIndexOf("/")));
-  return [...new Set([root, ...elsewhere])];
+/** Turns many events into one at a time. */
+class Bursts {
+  readonly #debounce: number;
+  readonly #signal: AbortSignal;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #began = 0;
+  #over = false;
+  #wake: (() => void) | undefined;
+
+  constructor(debounce: number, signal: AbortSignal) {
+    this.#debounce = debounce;
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#abort);
+  }
+
+  add(): void {
+    if (this.#timer === undefined) this.#began = Date.now();
+    clearTimeout(this.#timer);
+    const left = this.#began + this.#debounce * MAX_BURST - Date.now();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#over = true;
+      this.#wake?.();
+    }, Math.max(0, Math.min(this.#debounce, left)));
+  }
+
+  /** Resolves to true after the end of a burst, to false once the signal has aborted. */
+  async next(): Promise<boolean> {
+    if (!this.#over && !this.#signal.aborted) await new Promise<void>((resolve) => this.#wake = resolve);
+    this.#over = false;
+    return !this.#signal.aborted;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#signal.removeEventListener("abort", this.#abort);
+  }
+
+  readonly #abort = () => this.#wake?.();
 }
 
-/** Ends when the folder itself goes, so that the caller watches the one that comes in its place. */
-async function* bursts(watcher: Deno.FsWatcher, debounce: number, signal: AbortSignal): AsyncGenerator<void> {
-  const events = watcher[Symbol.asyncIterator]();
-  let next = events.next();
-  while (!signal.aborted) {
-    const { done, value } = await next;
-    if (done) return;
-    next = events.next();
-    if (value.kind === "access") continue;
-    for (;;) {
-      const quiet = await Promise.race([next.then(() => false), delay(debounce).then(() => true)]);
-      if (quiet || signal.aborted) break;
-      const { done } = await next;
-      if (done) return;
-      next = events.next();
+/** The system's watches on the folder, on what is above it, and on the folders of files outside. */
+class Watch {
+  readonly #root: string;
+  readonly #changed: () => void;
+  #watchers: Deno.FsWatcher[] = [];
+  #files = new Set<string>();
+  #key = "";
+  /** A watched folder came or went: a watch stays with what it was opened on, not with the path. */
+  #stale = true;
+
+  constructor(root: string, changed: () => void) {
+    this.#root = root;
+    this.#changed = changed;
+  }
+
+  /** Watches what is there now; leaves the watches alone where that is the same as before. */
+  async aim(files: string[]): Promise<void> {
+    const outside = files.filter((file) => !isBelow(file, this.#root));
+    const here = await nearestFolder(this.#root) === this.#root;
+    const above = await Promise.all([this.#root, ...outside].map((path) => nearestFolder(dirname(path))));
+    const folders = [...new Set(above)].sort();
+    const key = JSON.stringify([here, folders]);
+    this.#files = new Set(outside);
+    if (key === this.#key && !this.#stale) return;
+    this.#key = key;
+    this.#stale = false;
+    const old = this.#watchers;
+    this.#watchers = [];
+    if (here) this.#open([this.#root], true);
+    this.#open(folders, false);
+    old.forEach(close);
+  }
+
+  close(): void {
+    this.#watchers.forEach(close);
+  }
+
+  #open(paths: string[], recursive: boolean): void {
+    try {
+      const watcher = Deno.watchFs(paths, { recursive });
+      this.#watchers.push(watcher);
+      void this.#listen(watcher);
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) {
+        // Gone since it was looked for: look again.
+        this.#stale = true;
+        this.#changed();
+        return;
+      }
+      throw new WarrenError("config", `cannot watch ${paths.join(", ")}: ${describeError(cause)}`, { cause });
     }
-    if (signal.aborted) return;
-    yield;
+  }
+
+  async #listen(watcher: Deno.FsWatcher): Promise<void> {
+    try {
+      for await (const { kind, paths } of watcher) {
+        if (kind === "access" || !paths.some((path) => this.#concerns(path))) continue;
+        if (kind !== "modify" && paths.some((path) => this.#isAbove(path))) this.#stale = true;
+        this.#changed();
+      }
+    } catch {
+      // The system ended this watch, as when its disk is taken away: open another.
+      if (!this.#watchers.includes(watcher)) return;
+      this.#stale = true;
+      this.#changed();
+    }
+  }
+
+  #concerns(path: string): boolean {
+    if (this.#files.has(path) || this.#isAbove(path)) return true;
+    return isBelow(path, this.#root) && !LEFTOVER.test(path);
+  }
+
+  /** Whether the path is the folder, or a folder on the way to something that is watched. */
+  #isAbove(path: string): boolean {
+    return path === this.#root || isBelow(this.#root, path) || [...this.#files].some((file) => isBelow(file, path));
+  }
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  return info?.isDirectory || dirname(path) === path ? path : await nearestFolder(dirname(path));
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+function close(watcher: Deno.FsWatcher): void {
+  try {
+    watcher.close();
+  } catch {
+    // It has ended by itself.
   }
 }

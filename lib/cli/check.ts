@@ -1,0 +1,41 @@
+import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
+import { loadFunctions } from "../loader/loader.ts";
+import type { Command } from "./command.ts";
+
+const CONFIG_FILE = new URL("../../deno.json", import.meta.url).pathname;
+
+/** Loads every function as the runner would, and connects to nothing. */
+export const check: Command = {
+  summary: "Load every function and say what would be declared",
+  flags: [{ flag: "json", text: "One JSON document instead of text." }],
+  async run({ options, flags, log, print, printError }) {
+    const { functions } = await loadFunctions(options.functionsDir, { config: CONFIG_FILE, log });
+    const broken = functions.filter((loaded) => "error" in loaded);
+    if (flags.has("json")) {
+      const shown = functions.map((loaded) => "error" in loaded ? loaded : loaded.definition);
+      print(JSON.stringify({ functions: shown }, undefined, 2));
+      return broken.length > 0 ? 1 : 0;
+    }
+    for (const loaded of functions) {
+      if ("error" in loaded) printError(`${loaded.name}: broken\n  ${loaded.error.replaceAll("\n", "\n  ")}`);
+      else print(describe(loaded.definition));
+    }
+    if (functions.length === 0) printError(`no functions in ${options.functionsDir}`);
+    print(`${functions.length - broken.length} functions, ${broken.length} broken`);
+    return broken.length > 0 ? 1 : 0;
+  },
+};
+
+function describe(definition: FunctionDefinition): string {
+  const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled } = definition;
+  const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
+  const args = Object.entries(queue.arguments).map(([key, value]) => `${key}=${value}`);
+  return [
+    `${name}${enabled ? "" : " (disabled)"}`,
+    `  queue         ${queue.name} (${[...kind, ...args].join(", ")})`,
+    `  dead letters  ${deadLetterQueue(queue.name)}`,
+    ...bindings.map(({ exchange, type, routingKey }) => `  binding       ${exchange} (${type}) "${routingKey}"`),
+    `  runs          ${concurrency} at once, prefetch ${prefetch}, at most ${timeout} ms each`,
+    `  retry         ${retry.attempts} attempts, after ${retry.delay} ms, times ${retry.multiplier}, at most ${retry.maxDelay} ms`,
+  ].join("\n");
+}

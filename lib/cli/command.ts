@@ -1,0 +1,22 @@
+import type { Arguments, CommandFlag } from "../config.ts";
+import type { Logger } from "../log.ts";
+
+/** What every command gets. */
+export interface CommandContext extends Arguments {
+  log: Logger;
+  /** One line to standard output. */
+  print(line: string): void;
+  /** One line to standard error. */
+  printError(line: string): void;
+}
+
+/** One word that can follow `main.ts`. */
+export interface Command {
+  /** What it does, in a line. */
+  summary: string;
+  /** What follows the command: `QUEUE [BODY]`. */
+  usage?: string;
+  flags?: readonly CommandFlag[];
+  /** Gives the exit code. */
+  run(context: CommandContext): number | Promise<number>;
+}

@@ -1,0 +1,82 @@
+import { OPTIONS } from "../config.ts";
+import { WarrenError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import type { Command } from "./command.ts";
+
+/** The table of commands is in main's hands; the help speaks of all of them. */
+export function helpCommand(commands: Readonly<Record<string, Command>>): Command {
+  return {
+    summary: "Explain the commands and the options",
+    usage: "[COMMAND]",
+    flags: [{ flag: "markdown", text: "The options as docs/configuration.md has them." }],
+    run({ positional: [name], flags, print }) {
+      if (flags.has("markdown")) print(optionsMarkdown());
+      else print(name === undefined ? overview(commands) : explain(commands, name));
+      return 0;
+    },
+  };
+}
+
+function overview(commands: Readonly<Record<string, Command>>): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`);
+  return [
+    "Warren runs the functions in a folder for the messages of an AMQP 0-9-1 broker.",
+    "",
+    "usage: deno task start | publish | new | check, or main.ts [COMMAND] [FLAGS]",
+    "",
+    "Commands:",
+    ...rows,
+    "",
+    ...optionRows(),
+  ].join("\n");
+}
+
+function explain(commands: Readonly<Record<string, Command>>, name: string): string {
+  const command = commands[name];
+  if (!command) throw unknownCommand(commands, name);
+  const own = (command.flags ?? []).map(({ flag, value, text }) =>
+    `  --${`${flag}${value ? ` ${value}` : ""}`.padEnd(24)} ${text}`
+  );
+  return [
+    `${name}: ${command.summary}`,
+    "",
+    `usage: main.ts ${name}${command.usage ? ` ${command.usage}` : ""} [FLAGS]`,
+    ...(own.length > 0 ? ["", ...own] : []),
+    "",
+    ...optionRows(),
+  ].join("\n");
+}
+
+export function unknownCommand(commands: Readonly<Record<string, Command>>, name: string): WarrenError {
+  const near = nearest(name, Object.keys(commands));
+  const mend = near ? `did you mean ${near}?` : `there are ${Object.keys(commands).join(", ")}`;
+  return new WarrenError("config", `unknown command "${name}"; ${mend}`);
+}
+
+function optionRows(): string[] {
+  const rows = OPTIONS.map(({ flag, env, default: given, text }) =>
+    `  --${flag.padEnd(16)} ${env.padEnd(16)} ${text}${given === undefined ? "" : ` [${given}]`}`
+  );
+  return ["Options, as flags or environment variables:", ...rows];
+}
+
+/** docs/configuration.md, whole. */
+export function optionsMarkdown(): string {
+  const rows = OPTIONS.map(({ flag, env, default: given, text, secret }) => {
+    const variable = secret ? `\`${env}\`, \`${env}_FILE\`` : `\`${env}\``;
+    return `| \`--${flag}\` | ${variable} | ${given === undefined ? "" : `\`${given}\``} | ${text} |`;
+  });
+  return [
+    "# Configuration",
+    "",
+    "Flags come before environment variables, and those before the defaults. A variable that ends in `_FILE` names a",
+    "file with the value, for secrets. What a single function can be told is its own [`config`](functions.md).",
+    "",
+    "| flag | variable | default | |",
+    "| --- | --- | --- | --- |",
+    ...rows,
+    "",
+    "Durations are milliseconds or a number with `ms`, `s`, `m`, `h` or `d`; sizes are bytes or a number with `KB`, `MB`",
+    "or `GB`. This page is made by `deno task docs`.",
+  ].join("\n");
+}

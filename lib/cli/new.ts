@@ -1,0 +1,56 @@
+import { dirname, join } from "node:path";
+import { WarrenError } from "../errors.ts";
+import type { Command } from "./command.ts";
+
+const NAME = /^[a-z0-9][a-z0-9_-]*([./][a-z0-9][a-z0-9_-]*)*$/i;
+
+/** Writes a function from a template; it never overwrites one. */
+export const create: Command = {
+  summary: "Write a new function from a template",
+  usage: "NAME",
+  async run({ options, positional, print }) {
+    const [name, ...rest] = positional;
+    if (name === undefined || rest.length > 0) {
+      throw new WarrenError("config", "new needs one name, as in: new orders/created");
+    }
+    if (!NAME.test(name)) {
+      throw new WarrenError(
+        "config",
+        `"${name}" is not a name for a function: letters, digits, "_" and "-", with "/" for folders`,
+      );
+    }
+    const path = name.replaceAll(".", "/");
+    const file = join(options.functionsDir, `${path}.ts`);
+    await Deno.mkdir(dirname(file), { recursive: true });
+    try {
+      await Deno.writeTextFile(file, template(), { createNew: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      throw new WarrenError("config", `${file} is there already; choose another name, or delete it first`);
+    }
+    const queue = path.replaceAll("/", ".");
+    print(`${file} is written. A runner that watches the folder serves it now; else: deno task start`);
+    print(`Send it a message: deno task publish ${queue} '{"name":"World"}'`);
+    return 0;
+  },
+};
+
+function template(): string {
+  return `import type { FunctionConfig, Handler } from "warren";
+
+export const config = {
+  concurrency: 10,
+  timeout: "30s",
+  retry: { attempts: 5, delay: "1s" },
+} satisfies FunctionConfig;
+
+interface Body {
+  name: string;
+}
+
+const handler: Handler<Body> = (message, context) => {
+  context.log.info(\`hello \${message.body.name}\`);
+};
+export default handler;
+`;
+}

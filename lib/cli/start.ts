@@ -1,0 +1,40 @@
+import { describeError } from "../errors.ts";
+import { Runner } from "../runner.ts";
+import type { Command } from "./command.ts";
+
+/** Milliseconds within which a second signal is the first one again. */
+const SAME_SIGNAL = 300;
+
+/** Runs until a signal says stop. */
+export const start: Command = {
+  summary: "Run the functions (the default)",
+  async run({ options, log }) {
+    // The AMQP client leaves promises behind when a socket dies under it: told, and not the end.
+    globalThis.addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      log.warn(`unhandled rejection: ${describeError(event.reason)}`);
+    });
+    const runner = new Runner(options, log);
+    let asked: number | undefined;
+    const stop = (signal: Deno.Signal) => {
+      // A terminal, and `deno task` above us, send one Ctrl-C twice.
+      if (asked !== undefined && performance.now() - asked < SAME_SIGNAL) return;
+      if (asked !== undefined) {
+        log.warn(`${signal} again: ending at once; what was not settled comes again`);
+        Deno.exit(1);
+      }
+      asked = performance.now();
+      log.info(`${signal}: draining for up to ${options.drainTimeout / 1000} s; once more ends at once`);
+      void runner.stop();
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(signal));
+    try {
+      await runner.start();
+    } catch (error) {
+      await runner.stop(0);
+      throw error;
+    }
+    await runner.finished;
+    return 0;
+  },
+};
