@@ -1,0 +1,131 @@
+/**
+ * Runs the tests: `deno task test`, `deno task test:long`, and with `--check` the types alone.
+ *
+ * Some closed networks reach npm but not JSR. There, and only there, `@std/assert` is mapped to a small
+ * adapter over `node:assert/strict`, and one line says so. The last line is always `N passed, M failed`.
+ */
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { TestSummary } from "./test_summary.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const PROBE_TIMEOUT = 3_000;
+
+/** Where the types are checked; what does not exist is left out. */
+const CHECKED = ["main.ts", "lib", "functions", "bench", "tests"];
+
+interface Arguments {
+  long: boolean;
+  check: boolean;
+  paths: string[];
+  rest: string[];
+}
+
+function parseArguments(args: string[]): Arguments {
+  const parsed: Arguments = { long: false, check: false, paths: [], rest: [] };
+  for (const arg of args) {
+    if (arg === "--long") parsed.long = true;
+    else if (arg === "--check") parsed.check = true;
+    else if (!arg.startsWith("-") && exists(arg)) parsed.paths.push(arg);
+    else parsed.rest.push(arg);
+  }
+  return parsed;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the package can be had, from the cache or from the network, within PROBE_TIMEOUT. */
+async function resolves(specifier: string): Promise<boolean> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["cache", "--no-config", "--no-lock", specifier],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), PROBE_TIMEOUT);
+  const { success } = await child.status;
+  clearTimeout(timer);
+  return success;
+}
+
+/**
+ * The flags for an import map that replaces that of deno.json, or none where JSR answers. Deno ignores
+ * deno.json's `imports` beside `--import-map`, so all of them are in it; the lock file has the real
+ * packages, so it is left alone.
+ */
+async function importMapFlags(): Promise<string[]> {
+  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+  const declared: Record<string, string> = config.imports;
+  if (await resolves(declared["@std/assert"])) return [];
+
+  console.log("JSR cannot be reached: @std/assert is replaced by tests/support/assert_adapter.ts for this run.");
+  const imports: Record<string, string> = {};
+  for (const [name, target] of Object.entries(declared)) {
+    const scheme = target.match(/^(npm|jsr):\/?/);
+    imports[name] = scheme ? target : new URL(target, ROOT).href;
+    // deno.json maps `hono/cors` along with `hono`; a plain import map needs an entry of its own.
+    if (scheme) imports[`${name}/`] = `${scheme[1]}:/${target.slice(scheme[0].length)}/`;
+  }
+  imports["@std/assert"] = new URL("assert_adapter.ts", import.meta.url).href;
+  delete imports["@std/assert/"];
+
+  const file = join(await Deno.makeTempDir({ prefix: "warren-test-" }), "import_map.json");
+  await Deno.writeTextFile(file, JSON.stringify({ imports }, null, 2));
+  globalThis.addEventListener("unload", () => Deno.removeSync(join(file, ".."), { recursive: true }));
+  return [`--import-map=${pathToFileURL(file).href}`, "--no-lock"];
+}
+
+/** The test files below `folder`, relative to the project, sorted. */
+function findTests(folder: string, long: boolean): string[] {
+  return [...Deno.readDirSync(new URL(`${folder}/`, ROOT))].flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) return findTests(path, long);
+    return entry.name.endsWith("_test.ts") && entry.name.endsWith("_long_test.ts") === long ? [path] : [];
+  }).sort();
+}
+
+async function check(flags: string[], paths: string[]): Promise<number> {
+  const targets = paths.length > 0 ? paths : CHECKED.filter((path) => exists(join(fileURLToPath(ROOT), path)));
+  const command = new Deno.Command(Deno.execPath(), { args: ["check", ...flags, ...targets], cwd: ROOT });
+  return (await command.spawn().status).code;
+}
+
+async function test(flags: string[], { long, paths, rest }: Arguments): Promise<number> {
+  const files = paths.length > 0 ? paths : findTests("tests", long);
+  const summary = new TestSummary();
+  let code = 0;
+  if (files.length > 0) {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["test", "-A", "--no-check", ...flags, ...rest, ...files],
+      cwd: ROOT,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    for await (const chunk of child.stdout) {
+      await writeAll(chunk);
+      summary.add(chunk);
+    }
+    code = (await child.status).code;
+  }
+  const result = summary.finish(code);
+  console.log(result.text);
+  return result.failed > 0 ? 1 : 0;
+}
+
+async function writeAll(chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length;) done += await Deno.stdout.write(chunk.subarray(done));
+}
+
+if (import.meta.main) {
+  const args = parseArguments(Deno.args);
+  const flags = await importMapFlags();
+  Deno.exitCode = args.check ? await check(flags, args.paths) : await test(flags, args);
+}
