@@ -14,18 +14,20 @@ COMMANDS.help = helpCommand(COMMANDS);
 
 /** Finds the command, reads the options, and gives the exit code. */
 async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--version")) {
+  const typed = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  if (typed.includes("--version")) {
     console.log(`warren ${project.version}`);
     return 0;
   }
   const [first] = args;
   const named = first !== undefined && !first.startsWith("-");
-  const name = args.includes("--help") || args.includes("-h") ? "help" : named ? first : "start";
+  const explain = typed.includes("--help") || typed.includes("-h");
+  const name = explain ? "help" : named ? first : "start";
+  if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(COMMANDS, name);
   const command = COMMANDS[name];
-  if (!command) throw unknownCommand(COMMANDS, name);
-  const rest = args.slice(named ? 1 : 0).filter((arg) => arg !== "--help" && arg !== "-h");
-  if (name === "help" && named && first !== "help") rest.unshift(first);
-  const parsed = parseArguments(rest, Deno.env.toObject(), command.flags);
+  // After --help, only the command counts: what else was typed may be just what is wrong.
+  const rest = explain ? typed.filter((arg) => named && arg === first && arg !== "help") : args.slice(named ? 1 : 0);
+  const parsed = parseArguments(rest, name === "help" ? {} : Deno.env.toObject(), command.flags);
   const terminal = Deno.stderr.isTerminal();
   const format = parsed.options.logFormat ?? (terminal ? "text" : "json");
   const color = terminal && format === "text" && !Deno.env.get("NO_COLOR");

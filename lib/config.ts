@@ -30,7 +30,8 @@ export interface Options {
 
 type Key = Exclude<keyof Options, "portAsked">;
 
-interface OptionSpec {
+/** One row of the table. */
+export interface OptionSpec {
   key: Key;
   flag: string;
   env: string;
@@ -41,7 +42,7 @@ interface OptionSpec {
   read(text: string): unknown;
   /** Also read from the file that `<env>_FILE` names, and never shown. */
   secret?: boolean;
-  /** What it is without a value, `--watch`; and `--no-watch`. */
+  /** True as a bare flag, `--watch`, and false as `--no-watch`. */
   boolean?: boolean;
 }
 
@@ -127,7 +128,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "API_TOKEN",
     default: undefined,
     text: "The bearer token for all of the HTTP API but the health routes.",
-    read: (text) => text,
+    read: token,
     secret: true,
   },
   {
@@ -197,7 +198,7 @@ export function parseArguments(
     const flag = typed.get(spec.flag);
     const given = flag ?? fromEnvironment(spec, env);
     const text = given ?? spec.default;
-    const where = flag !== undefined ? `--${spec.flag}` : spec.env;
+    const where = flag !== undefined ? `--${spec.flag}` : env[spec.env] ? spec.env : `${spec.env}_FILE`;
     options[spec.key] = text === undefined ? undefined : readOption(spec, where, text);
     if (spec.key === "port") options.portAsked = given !== undefined;
   }
@@ -225,19 +226,24 @@ function splitArguments(args: readonly string[], commandFlags: readonly CommandF
       if (found === undefined) throw new WarrenError("config", `--${name} needs a value`);
       return found;
     };
+    const none = () => {
+      if (equals >= 0) throw new WarrenError("config", `--${name} takes no value`);
+      return "true";
+    };
     const own = commandFlags.find(({ flag }) => flag === name);
     const spec = OPTIONS.find(({ flag }) => flag === name);
     const negated = OPTIONS.find(({ flag, boolean }) => boolean && `no-${flag}` === name);
-    if (own) flags.set(name, [...(flags.get(name) ?? []), own.value ? value() : "true"]);
+    if (own) flags.set(name, [...(flags.get(name) ?? []), own.value ? value() : none()]);
     else if (spec) typed.set(name, spec.boolean && equals < 0 ? "true" : value());
-    else if (negated) typed.set(negated.flag, "false");
+    else if (negated) typed.set(negated.flag, none() && "false");
     else throw unknownFlag(name, commandFlags);
   }
   return { typed, positional, flags };
 }
 
 function unknownFlag(name: string, commandFlags: readonly CommandFlag[]): WarrenError {
-  const known = [...OPTIONS, ...commandFlags].map(({ flag }) => flag);
+  const negations = OPTIONS.flatMap(({ flag, boolean }) => boolean ? [`no-${flag}`] : []);
+  const known = [...OPTIONS.map(({ flag }) => flag), ...commandFlags.map(({ flag }) => flag), ...negations, "version"];
   const near = nearest(name, known);
   return new WarrenError("config", `unknown flag --${name}; ${near ? `did you mean --${near}?` : "see: main.ts help"}`);
 }
@@ -274,10 +280,18 @@ function brokerUrls(text: string): string[] {
     if (!URL.canParse(url)) throw new Error(`${which} cannot be read; expected amqp://user:password@host:5672/vhost`);
     const { protocol } = new URL(url);
     if (!SCHEMES.includes(protocol)) {
-      throw new Error(`${which} starts with "${protocol}", expected one of ${SCHEMES.join(" ")}`);
+      // Without "//" what is before the colon is no scheme: a user's name, or half a password.
+      const found = url.startsWith(`${protocol}//`) ? `, found ${protocol}` : "";
+      throw new Error(`${which} must start with one of ${SCHEMES.join(", ")}${found}`);
     }
   }
   return urls;
+}
+
+/** What a bearer token can be in a header; what is wrong with it is said without quoting it. */
+function token(text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new Error("expected visible ASCII characters without spaces");
 }
 
 function readFile(path: string): string {

@@ -89,10 +89,14 @@ export class Logger {
         : value;
     const head = { time: new Date().toISOString(), level, message };
     try {
-      return JSON.stringify({ ...fields, ...head }, short);
+      const line = JSON.stringify({ ...fields, ...head }, short);
+      if (line.length <= MAX_LINE) return line;
     } catch {
-      return JSON.stringify({ ...head, fields: printable(Deno.inspect(fields)) }, short);
+      // A circular field, or one with a toJSON() that throws.
     }
+    // Escaped, a character has up to six: this fits whatever is in it.
+    const cut = { message: message.slice(0, MAX_LINE / 16), fields: Deno.inspect(fields).slice(0, MAX_LINE / 16) };
+    return JSON.stringify({ ...head, ...cut });
   }
 
   #text(level: LogLevel, message: string, fields: LogFields): string {
@@ -102,7 +106,7 @@ export class Logger {
     const colored = this.#options.color ? `${COLORS[level]}${tag}${reset}` : tag;
     const rest = Object.entries(fields)
       .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => `${key}=${fieldText(value)}`)
+      .map(([key, value]) => `${fieldText(key)}=${fieldText(value)}`)
       .join(" ");
     return `${dim}${time}${reset} ${colored} ${printable(message)}${rest && ` ${dim}${rest}${reset}`}`;
   }

@@ -1,14 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
 import { loadFunctions } from "../loader/loader.ts";
-import type { Command } from "./command.ts";
+import { type Command, takesNothing } from "./command.ts";
 
-const CONFIG_FILE = new URL("../../deno.json", import.meta.url).pathname;
+const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** Loads every function as the runner would, and connects to nothing. */
 export const check: Command = {
   summary: "Load every function and say what would be declared",
   flags: [{ flag: "json", text: "One JSON document instead of text." }],
-  async run({ options, flags, log, print, printError }) {
+  async run({ options, positional, flags, log, print, printError }) {
+    takesNothing("check", positional);
     const { functions } = await loadFunctions(options.functionsDir, { config: CONFIG_FILE, log });
     const broken = functions.filter((loaded) => "error" in loaded);
     if (flags.has("json")) {
@@ -21,7 +23,7 @@ export const check: Command = {
       else print(describe(loaded.definition));
     }
     if (functions.length === 0) printError(`no functions in ${options.functionsDir}`);
-    print(`${functions.length - broken.length} functions, ${broken.length} broken`);
+    print(`${functions.length - broken.length} of ${functions.length} functions are fine`);
     return broken.length > 0 ? 1 : 0;
   },
 };

@@ -1,3 +1,4 @@
+import { WarrenError } from "../errors.ts";
 import type { Arguments, CommandFlag } from "../config.ts";
 import type { Logger } from "../log.ts";
 
@@ -19,4 +20,13 @@ export interface Command {
   flags?: readonly CommandFlag[];
   /** Gives the exit code. */
   run(context: CommandContext): number | Promise<number>;
+}
+
+/** @throws {WarrenError} `config` when something was typed that the command has no use for */
+export function takesNothing(command: string, positional: readonly string[]): void {
+  if (positional.length === 0) return;
+  throw new WarrenError(
+    "config",
+    `${command} takes no arguments, found "${positional[0]}"; commands come before flags`,
+  );
 }

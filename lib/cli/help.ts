@@ -1,4 +1,4 @@
-import { OPTIONS } from "../config.ts";
+import { OPTIONS, type OptionSpec } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { Command } from "./command.ts";
@@ -27,13 +27,15 @@ function overview(commands: Readonly<Record<string, Command>>): string {
     "Commands:",
     ...rows,
     "",
+    "help COMMAND says more; --version prints the version.",
+    "",
     ...optionRows(),
   ].join("\n");
 }
 
 function explain(commands: Readonly<Record<string, Command>>, name: string): string {
+  if (!Object.hasOwn(commands, name)) throw unknownCommand(commands, name);
   const command = commands[name];
-  if (!command) throw unknownCommand(commands, name);
   const own = (command.flags ?? []).map(({ flag, value, text }) =>
     `  --${`${flag}${value ? ` ${value}` : ""}`.padEnd(24)} ${text}`
   );
@@ -54,29 +56,40 @@ export function unknownCommand(commands: Readonly<Record<string, Command>>, name
 }
 
 function optionRows(): string[] {
-  const rows = OPTIONS.map(({ flag, env, default: given, text }) =>
-    `  --${flag.padEnd(16)} ${env.padEnd(16)} ${text}${given === undefined ? "" : ` [${given}]`}`
-  );
+  const rows = OPTIONS.map((option) => {
+    const { env, default: given, text } = option;
+    return `  ${spelling(option).padEnd(17)} ${env.padEnd(15)} ${text}${given === undefined ? "" : ` [${given}]`}`;
+  });
   return ["Options, as flags or environment variables:", ...rows];
 }
 
-/** docs/configuration.md, whole. */
+function spelling({ flag, boolean }: OptionSpec): string {
+  return boolean ? `--[no-]${flag}` : `--${flag}`;
+}
+
+/** docs/configuration.md, whole, and as the formatter leaves it. */
 export function optionsMarkdown(): string {
-  const rows = OPTIONS.map(({ flag, env, default: given, text, secret }) => {
+  const rows = OPTIONS.map((option) => {
+    const { env, default: given, text, secret } = option;
     const variable = secret ? `\`${env}\`, \`${env}_FILE\`` : `\`${env}\``;
-    return `| \`--${flag}\` | ${variable} | ${given === undefined ? "" : `\`${given}\``} | ${text} |`;
+    return [`\`${spelling(option)}\``, variable, given === undefined ? "" : `\`${given}\``, text];
   });
   return [
     "# Configuration",
     "",
-    "Flags come before environment variables, and those before the defaults. A variable that ends in `_FILE` names a",
-    "file with the value, for secrets. What a single function can be told is its own [`config`](functions.md).",
+    "Flags come before environment variables, and those before the defaults. A variable that ends in `_FILE` names a file",
+    "with the value, for secrets. What a single function can be told is its own [`config`](functions.md).",
     "",
-    "| flag | variable | default | |",
-    "| --- | --- | --- | --- |",
-    ...rows,
+    ...table(["flag", "variable", "default", "what it is"], rows),
     "",
-    "Durations are milliseconds or a number with `ms`, `s`, `m`, `h` or `d`; sizes are bytes or a number with `KB`, `MB`",
-    "or `GB`. This page is made by `deno task docs`.",
+    "Durations are milliseconds or a number with `ms`, `s`, `m`, `h` or `d`; sizes are bytes or a number with `KB`, `MB` or",
+    "`GB`. This page is written by `main.ts help --markdown`.",
   ].join("\n");
+}
+
+function table(head: readonly string[], rows: readonly string[][]): string[] {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)];
 }

@@ -4,11 +4,12 @@ import type { Command } from "./command.ts";
 
 const NAME = /^[a-z0-9][a-z0-9_-]*([./][a-z0-9][a-z0-9_-]*)*$/i;
 
-/** Writes a function from a template; it never overwrites one. */
+/** Writes a function from a template; over one that is there only when forced to. */
 export const create: Command = {
   summary: "Write a new function from a template",
   usage: "NAME",
-  async run({ options, positional, print }) {
+  flags: [{ flag: "force", text: "Write over a function that is there already." }],
+  async run({ options, positional, flags, print }) {
     const [name, ...rest] = positional;
     if (name === undefined || rest.length > 0) {
       throw new WarrenError("config", "new needs one name, as in: new orders/created");
@@ -19,14 +20,17 @@ export const create: Command = {
         `"${name}" is not a name for a function: letters, digits, "_" and "-", with "/" for folders`,
       );
     }
-    const path = name.replaceAll(".", "/");
+    const path = name.replace(/\.ts$/, "").replaceAll(".", "/");
+    if (/(^|\/)test$|_test$|(^|\/)node_modules(\/|$)/.test(path)) {
+      throw new WarrenError("config", `"${name}" would not be taken for a function: tests and node_modules are not`);
+    }
     const file = join(options.functionsDir, `${path}.ts`);
     await Deno.mkdir(dirname(file), { recursive: true });
     try {
-      await Deno.writeTextFile(file, template(), { createNew: true });
+      await Deno.writeTextFile(file, template(), { createNew: !flags.has("force") });
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      throw new WarrenError("config", `${file} is there already; choose another name, or delete it first`);
+      throw new WarrenError("config", `${file} is there already; choose another name, or --force to write over it`);
     }
     const queue = path.replaceAll("/", ".");
     print(`${file} is written. A runner that watches the folder serves it now; else: deno task start`);

@@ -1,6 +1,7 @@
 import { describeError } from "../errors.ts";
+import { assertGuarded } from "../http/guard.ts";
 import { Runner } from "../runner.ts";
-import type { Command } from "./command.ts";
+import { type Command, takesNothing } from "./command.ts";
 
 /** Milliseconds within which a second signal is the first one again. */
 const SAME_SIGNAL = 300;
@@ -8,7 +9,9 @@ const SAME_SIGNAL = 300;
 /** Runs until a signal says stop. */
 export const start: Command = {
   summary: "Run the functions (the default)",
-  async run({ options, log }) {
+  async run({ options, positional, log }) {
+    takesNothing("start", positional);
+    assertGuarded(options.host, options.apiToken);
     // The AMQP client leaves promises behind when a socket dies under it: told, and not the end.
     globalThis.addEventListener("unhandledrejection", (event) => {
       event.preventDefault();
@@ -25,7 +28,10 @@ export const start: Command = {
       }
       asked = performance.now();
       log.info(`${signal}: draining for up to ${options.drainTimeout / 1000} s; once more ends at once`);
-      void runner.stop();
+      runner.stop().catch((error) => {
+        log.error(`could not stop cleanly: ${describeError(error)}`);
+        Deno.exit(1);
+      });
     };
     for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(signal));
     try {

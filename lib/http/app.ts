@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import type { Logger } from "../log.ts";
 import { describeError } from "../errors.ts";
 import { functionRoutes } from "./functions.ts";
-import { isLoopback, refuseOtherSites, requireToken } from "./guard.ts";
+import { assertGuarded, isLoopback, refuseOtherSites, requireToken } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import type { RunnerView } from "./runner_view.ts";
@@ -17,8 +17,13 @@ export interface AppOptions {
   log?: Logger;
 }
 
-/** The HTTP API as one hono app; it needs no socket to be tried. */
+/**
+ * The HTTP API as one hono app; it needs no socket to be tried.
+ *
+ * @throws {WarrenError} `config` when it would listen beyond loopback without a token
+ */
 export function createApp(runner: RunnerView, options: AppOptions): Hono {
+  assertGuarded(options.host, options.token);
   const app = new Hono();
   app.use(async (context, next) => {
     await next();

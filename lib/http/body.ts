@@ -1,19 +1,26 @@
 import { WarrenError } from "../errors.ts";
+import { Problem } from "./problem.ts";
 
 /**
  * The whole body of a request, never more of it than the limit.
  *
  * @throws {WarrenError} `tooLarge`, before more than that was read
+ * @throws {Problem} 400 when the caller left before its end
  */
 export async function bodyOf(request: Request, limit: number): Promise<Uint8Array> {
   const tooLarge = () => new WarrenError("tooLarge", `the body is larger than ${limit} bytes`);
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > limit) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof WarrenError) throw error;
+    throw new Problem(400, "Bad Request", `the body broke off after ${size} bytes`);
   }
   const bytes = new Uint8Array(size);
   let at = 0;

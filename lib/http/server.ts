@@ -18,6 +18,8 @@ export interface Listening {
   shutdown(): Promise<void>;
 }
 
+/** Milliseconds that running requests have when it shuts down. */
+const GRACE = 2_000;
 /** How many ports are tried, upwards, where none was asked for. */
 const TRIES = 100;
 
@@ -45,9 +47,10 @@ export function listen(app: Hono, { host, port, portAsked, log }: ListenOptions)
   }
 }
 
+/** Closes idle connections at once, and those with a request when it is answered; gives up waiting after GRACE. */
 async function shutdown(server: Deno.HttpServer): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, 2000));
+  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, GRACE));
   await Promise.race([server.shutdown(), limit]);
   clearTimeout(timer);
 }

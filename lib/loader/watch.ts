@@ -31,7 +31,8 @@ export async function* watchFunctions(dir: string, options: WatchOptions): Async
       // Watched again before the yield: what changes from here on is another burst.
       await watch.aim(files());
       yield;
-      await watch.aim(files());
+      // What changed in a folder before it was watched, or was still on its way from the old watches, has no event.
+      if (await watch.aim(files())) bursts.add();
     }
   } finally {
     watch.close();
@@ -95,15 +96,15 @@ class Watch {
     this.#changed = changed;
   }
 
-  /** Watches what is there now; leaves the watches alone where that is the same as before. */
-  async aim(files: string[]): Promise<void> {
+  /** Watches what is there now; resolves to false where that is the same as before. */
+  async aim(files: string[]): Promise<boolean> {
     const outside = files.filter((file) => !isBelow(file, this.#root));
     const here = await nearestFolder(this.#root) === this.#root;
     const above = await Promise.all([this.#root, ...outside].map((path) => nearestFolder(dirname(path))));
     const folders = [...new Set(above)].sort();
     const key = JSON.stringify([here, folders]);
     this.#files = new Set(outside);
-    if (key === this.#key && !this.#stale) return;
+    if (key === this.#key && !this.#stale) return false;
     this.#key = key;
     this.#stale = false;
     const old = this.#watchers;
@@ -111,6 +112,7 @@ class Watch {
     if (here) this.#open([this.#root], true);
     this.#open(folders, false);
     old.forEach(close);
+    return true;
   }
 
   close(): void {

@@ -19,6 +19,9 @@ export interface GuestProcessOptions {
   loadTimeout: number;
 }
 
+/** Milliseconds for a process whose connection is closed to end by itself. */
+const EXIT_TIMEOUT = 500;
+
 /** A failure while the module loads: the function's own fault, with its own error. */
 export class LoadError extends Error {
   override name = "LoadError";
@@ -82,13 +85,15 @@ export class GuestProcess {
     const exited = this.#child.status;
     const connection = await Promise.race([listener.accept().catch(() => undefined), exited.then(() => undefined)]);
     listener.close();
+    let limit: ReturnType<typeof setTimeout> | undefined;
     if (connection) {
       await this.#read(connection);
       connection.close();
-      // Without its connection a process is of no use, and may be in an endless loop.
-      this.kill("its connection to the runner closed");
+      // Without its connection a process is of no use, and may be in an endless loop. One that is ending says how.
+      limit = setTimeout(() => this.kill("its connection to the runner closed"), EXIT_TIMEOUT);
     }
     const status = await exited;
+    clearTimeout(limit);
     await output;
     const reason = this.#exitReason(status);
     this.#settleLoad(new LoadError(this.#lastWords(reason)));

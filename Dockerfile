@@ -1,0 +1,21 @@
+FROM docker.io/denoland/deno:2.9.6
+
+WORKDIR /app
+# Where `deno cache` puts what it downloads: in the image, readable by every user.
+ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
+
+COPY deno.json deno.lock main.ts ./
+COPY lib/ lib/
+COPY deploy/healthcheck.ts deploy/
+RUN deno cache --frozen main.ts lib/sandbox/guest.ts && chmod -R a+rwX /deno-dir
+COPY functions/ functions/
+# Dependencies of the functions that are copied in; those of mounted ones are the image's or the mount's.
+RUN find functions -name '*.ts' -not -name '_*' -exec deno cache {} +
+
+USER deno
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+  CMD ["deno", "run", "--cached-only", "--no-lock", "--allow-net=127.0.0.1", "--allow-env=PORT", "deploy/healthcheck.ts"]
+ENTRYPOINT ["deno", "run", "--no-prompt", "--cached-only", "--allow-net", "--allow-read", "--allow-write", "--allow-env", \
+  "--allow-run", "--allow-sys", "main.ts"]
+CMD ["start"]

@@ -1,0 +1,127 @@
+import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { MALFORMED, patchClient } from "../../lib/amqp/client_patches.ts";
+import config from "../../deno.json" with { type: "json" };
+
+type Table = Parameters<AMQPView["setTable"]>[1];
+
+/** What a table is after it was written and read. */
+function roundTrip(table: unknown): Record<string, unknown> {
+  const view = new AMQPView(new ArrayBuffer(65_536));
+  const written = view.setTable(0, table as Table);
+  const [read, length] = view.getTable(0);
+  assertEquals(length, written);
+  return read;
+}
+
+/** The bytes of `depth` tables, each with the next one as its only field. */
+function nested(depth: number): AMQPView {
+  const each = 4 + 2 + 1; // length, the key "a", the type
+  const view = new AMQPView(new ArrayBuffer(each * depth + 4));
+  for (let level = 0; level < depth; level++) {
+    const at = level * each;
+    view.setUint32(at, (depth - level) * each - 4 + 4);
+    view.setShortString(at + 4, "a");
+    view.setUint8(at + 6, "F".charCodeAt(0));
+  }
+  view.setUint32(each * depth, 0);
+  return view;
+}
+
+/** A table with one field of a type that there is not. */
+function unknownType(): AMQPView {
+  const view = new AMQPView(new ArrayBuffer(8));
+  view.setUint32(0, 4);
+  view.setShortString(4, "a");
+  view.setUint8(6, "?".charCodeAt(0));
+  return view;
+}
+
+/** Both numbers that were corrupted, and their neighbours that were not. */
+const NUMBERS = {
+  zero: 0,
+  small: -1,
+  int32: 2 ** 31 - 1,
+  negative: -(2 ** 31),
+  uint32: 3_000_000_000,
+  belowInt32: -3_000_000_000,
+  long: 2 ** 40,
+  largest: Number.MAX_SAFE_INTEGER,
+  decimal: 0.1,
+  huge: 1e300,
+};
+
+Deno.test("the mends are for this version of the client: read them again before another is pinned", () => {
+  assertEquals(config.imports["@cloudamqp/amqp-client"], "npm:@cloudamqp/amqp-client@4.1.1");
+});
+
+Deno.test("each mend is needed, and mends what it says", async (test) => {
+  // In this order: there is no way back from a mended prototype.
+  await test.step("unmended, the client corrupts numbers", () => {
+    assertNotEquals(roundTrip(NUMBERS).uint32, NUMBERS.uint32);
+    assertNotEquals(roundTrip(NUMBERS).decimal, NUMBERS.decimal);
+  });
+  await test.step("unmended, deep tables and unknown types throw", () => {
+    assertThrows(() => nested(15_000).getTable(0), RangeError);
+    assertThrows(() => unknownType().getTable(0), Error, "not supported");
+  });
+  await test.step("unmended, a byte array shares the buffer it was read from", () => {
+    const view = new AMQPView(new ArrayBuffer(64));
+    view.setByteArray(0, new Uint8Array([1, 2]));
+    assert(view.getByteArray(0)[0].buffer === view.buffer);
+  });
+
+  patchClient();
+  const { setField, getTable } = AMQPView.prototype;
+  patchClient();
+
+  await test.step("it is applied once", () => {
+    assert(AMQPView.prototype.setField === setField && AMQPView.prototype.getTable === getTable);
+  });
+  await test.step("numbers come back as they were", () => assertEquals(roundTrip(NUMBERS), NUMBERS));
+  await test.step("everything else comes back as it was", () => {
+    const table = {
+      text: "é",
+      yes: true,
+      nothing: null,
+      list: [1, "two", { three: 3.5 }],
+      table: { deep: { deeper: 3_000_000_000 } },
+      time: new Date(1_700_000_000_000),
+      bytes: new Uint8Array([1, 2, 3]),
+    };
+    assertEquals(roundTrip(table), table);
+  });
+  await test.step("tables nested without end are a header that says so", () => {
+    const view = nested(15_000);
+    const [table, length] = view.getTable(0);
+    assertEquals(Object.keys(table), [MALFORMED]);
+    assertStringIncludes(String(table[MALFORMED]), "nested deeper than");
+    assertEquals(length, view.byteLength, "what follows the table is read where it is");
+  });
+  await test.step("so are arrays nested without end", () => {
+    let list: unknown[] = [];
+    for (let depth = 0; depth < 200; depth++) list = [list];
+    assertEquals(Object.keys(roundTrip({ list })), [MALFORMED]);
+  });
+  await test.step("and types that there are not", () => {
+    const [table, length] = unknownType().getTable(0);
+    assertStringIncludes(String(table[MALFORMED]), "not supported");
+    assertEquals(length, 8);
+  });
+  await test.step("a header that could not be read leaves the next message readable", () => {
+    nested(15_000).getTable(0);
+    assertEquals(roundTrip({ a: { b: { c: 1 } } }), { a: { b: { c: 1 } } });
+  });
+  await test.step("nesting that people use is read", () => {
+    let table: Record<string, unknown> = { end: true };
+    for (let depth = 0; depth < 20; depth++) table = { table };
+    assertEquals(roundTrip(table), table);
+  });
+  await test.step("a byte array is a copy", () => {
+    const view = new AMQPView(new ArrayBuffer(64));
+    view.setByteArray(0, new Uint8Array([1, 2]));
+    const [bytes, length] = view.getByteArray(0);
+    new Uint8Array(view.buffer).fill(9);
+    assertEquals([bytes, length, bytes.buffer.byteLength], [new Uint8Array([1, 2]), 6, 2]);
+  });
+});

@@ -1,0 +1,146 @@
+import { assert, assertEquals } from "@std/assert";
+import { AMQPMessage, type AMQPProperties } from "@cloudamqp/amqp-client";
+import {
+  deadLetterProperties,
+  type FailedDelivery,
+  malformed,
+  retryProperties,
+  toInvocation,
+} from "../../lib/amqp/headers.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import type { Invocation } from "../../lib/invocation/sandbox.ts";
+
+const NOW = new Date("2026-01-02T03:04:05.678Z");
+const definition = resolveFunctionConfig({ queue: "orders" }, { name: "order", file: "/order.ts", version: "1" });
+const failure = { type: "TypeError", message: "no such thing", stack: "TypeError: no such thing\n    at order.ts:1" };
+
+function failed(changes: Partial<Invocation> = {}): FailedDelivery {
+  const invocation: Invocation = {
+    body: new Uint8Array([1]),
+    properties: {},
+    headers: {},
+    exchange: "shop",
+    routingKey: "order.created",
+    redelivered: false,
+    attempt: 2,
+    ...changes,
+  };
+  return { definition, invocation, failure, now: NOW };
+}
+
+function message(properties: AMQPProperties, body: Uint8Array | null = new Uint8Array([1])): AMQPMessage {
+  const fields = { exchange: "there", routingKey: "key", redelivered: true, properties, body };
+  return Object.assign(Object.create(AMQPMessage.prototype), fields);
+}
+
+Deno.test("a message that was never retried is attempt 1, from where it was published to", () => {
+  const invocation = toInvocation(message({ messageId: "m", headers: { a: 1, "warren-exchange": "forged" } }));
+  assertEquals(invocation, {
+    body: new Uint8Array([1]),
+    properties: { messageId: "m" },
+    headers: { a: 1, "warren-exchange": "forged" },
+    exchange: "there",
+    routingKey: "key",
+    redelivered: true,
+    attempt: 1,
+  });
+});
+
+Deno.test("a retried message says where it was first published to, and which attempt it is", () => {
+  const headers = { "warren-attempt": 3, "warren-exchange": "", "warren-routing-key": "first" };
+  const { attempt, exchange, routingKey } = toInvocation(message({ headers }));
+  assertEquals([attempt, exchange, routingKey], [3, "", "first"]);
+});
+
+Deno.test("an attempt that is no number of a run counts as the first", () => {
+  for (const attempt of [0, -1, 1.5, "3", true, null]) {
+    assertEquals(toInvocation(message({ headers: { "warren-attempt": attempt as number } })).attempt, 1);
+  }
+});
+
+Deno.test("a message without a body and headers has no bytes and none", () => {
+  const { body, headers } = toInvocation(message({}, null));
+  assertEquals([body, headers], [new Uint8Array(0), {}]);
+});
+
+Deno.test("headers that could not be read are a failure, and all others none", () => {
+  assertEquals(malformed({}), undefined);
+  assert(malformed({ "warren-malformed": "too deep" })?.message.includes("too deep"));
+});
+
+Deno.test("a retry keeps what the publisher set and says what happened", () => {
+  const { headers, ...properties } = retryProperties(
+    failed({ properties: { contentType: "text/plain", messageId: "m", priority: 3 }, headers: { tenant: "a" } }),
+    3,
+  );
+  assertEquals(properties, { contentType: "text/plain", messageId: "m", priority: 3, deliveryMode: 2 });
+  assertEquals(headers, {
+    tenant: "a",
+    "warren-attempt": 3,
+    "warren-first-seen": NOW.toISOString(),
+    "warren-failed-at": NOW.toISOString(),
+    "warren-exchange": "shop",
+    "warren-routing-key": "order.created",
+    "warren-error-type": "TypeError",
+    "warren-error": "no such thing",
+  });
+});
+
+Deno.test("headers that brokers set or obey are not copied", () => {
+  const theirs = [
+    "x-death",
+    "x-first-death-queue",
+    "x-last-death-reason",
+    "x-delivery-count",
+    "x-acquired-count",
+    "CC",
+    "BCC",
+    "x-delay",
+    "warren-malformed",
+  ];
+  const given = Object.fromEntries([...theirs, "x-mine", "cc"].map((name) => [name, "value"]));
+  for (
+    const { headers } of [
+      retryProperties(failed({ headers: given }), 3),
+      deadLetterProperties(failed({ headers: given }), "failed"),
+    ]
+  ) {
+    for (const name of theirs) assert(!Object.hasOwn(headers!, name), name);
+    assertEquals([headers!["x-mine"], headers!.cc], ["value", "value"]);
+  }
+});
+
+Deno.test("a copy neither expires nor names its user: both move into headers", () => {
+  const properties = { expiration: "5000", userId: "guest", deliveryMode: 1 };
+  for (
+    const copy of [retryProperties(failed({ properties }), 3), deadLetterProperties(failed({ properties }), "failed")]
+  ) {
+    assertEquals([copy.expiration, copy.userId, copy.deliveryMode], [undefined, undefined, 2]);
+    assertEquals(copy.headers!["warren-expiration"], "5000");
+    assertEquals(copy.headers!["warren-user-id"], "guest");
+  }
+});
+
+Deno.test("when a message was first seen is kept through its copies", () => {
+  const headers = { "warren-first-seen": "2020-01-01T00:00:00.000Z" };
+  const copy = retryProperties(failed({ headers }), 3);
+  assertEquals(copy.headers!["warren-first-seen"], "2020-01-01T00:00:00.000Z");
+  assertEquals(copy.headers!["warren-failed-at"], NOW.toISOString());
+});
+
+Deno.test("a dead letter says why, where, after how many runs and with which stack", () => {
+  const { headers } = deadLetterProperties(failed(), "timedOut");
+  assertEquals(headers!["warren-reason"], "timedOut");
+  assertEquals(headers!["warren-attempts"], 2);
+  assertEquals(headers!["warren-function"], "order");
+  assertEquals(headers!["warren-queue"], "orders");
+  assertEquals(headers!["warren-host"], Deno.hostname());
+  assertEquals(headers!["warren-stack"], failure.stack);
+});
+
+Deno.test("the message that failed is left as it was", () => {
+  const headers = { "x-death": "kept here" };
+  const properties = { expiration: "1" };
+  retryProperties(failed({ headers, properties }), 3);
+  assertEquals([headers, properties], [{ "x-death": "kept here" }, { expiration: "1" }]);
+});

@@ -1,0 +1,140 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Client } from "../../lib/amqp/client.ts";
+import type { Connection } from "../../lib/amqp/connection.ts";
+import type { Delivery } from "../../lib/amqp/consumer.ts";
+import type { OutgoingMessage } from "../../lib/amqp/publisher.ts";
+import { Settler } from "../../lib/amqp/settle.ts";
+import { WarrenError } from "../../lib/errors.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import type { Disposition } from "../../lib/invocation/outcome.ts";
+import type { Invocation } from "../../lib/invocation/sandbox.ts";
+import { Logger } from "../../lib/log.ts";
+
+const definition = resolveFunctionConfig({ queue: "orders" }, { name: "order", file: "/order.ts", version: "1" });
+const invocation: Invocation = {
+  body: new Uint8Array([1, 2]),
+  properties: { messageId: "m" },
+  headers: {},
+  exchange: "",
+  routingKey: "orders",
+  redelivered: false,
+  attempt: 1,
+};
+const about = { definition, invocation };
+const failure = { type: "Error", message: "no", stack: "Error: no\n    at order.ts:1" };
+const RETRY: Disposition = { kind: "retry", delay: 1_000, attempt: 2, failure };
+const DEAD: Disposition = { kind: "deadLetter", reason: "rejected", failure };
+
+/** A settler with everything around it faked, which notes in order what happens. */
+function fake() {
+  const events: string[] = [];
+  const published: OutgoingMessage[] = [];
+  /** What the next publishes do; after the last they succeed. */
+  const answers: (Error | Promise<void>)[] = [];
+  const connection = { state: { connected: true }, opened: () => Promise.resolve({} as Client) };
+  const settler = new Settler({
+    connection: connection as unknown as Connection,
+    log: new Logger({ level: "silent" }),
+    topology: {
+      declare: () => Promise.resolve(void events.push("declare")),
+      declareRung: (_client, ms) => Promise.resolve(void events.push(`rung ${ms}`)),
+      forgetRungs: () => void events.push("forget"),
+    },
+    publisher: {
+      publish: async (message) => {
+        published.push(message);
+        events.push("publish");
+        const answer = answers.shift();
+        if (answer instanceof Error) throw answer;
+        await answer;
+        events.push("confirmed");
+      },
+    },
+  });
+  const delivery = {
+    live: true,
+    message: {} as Delivery["message"],
+    ack: () => void events.push("ack"),
+    requeue: () => void events.push("requeue"),
+  };
+  return { settler, delivery, connection, events, published, answers };
+}
+
+Deno.test("what completed is acked, what was abandoned goes back, and nothing is published", async () => {
+  const { settler, delivery, events } = fake();
+  await settler.settle(delivery, { kind: "ack" }, about);
+  await settler.settle(delivery, { kind: "requeue" }, about);
+  assertEquals(events, ["ack", "requeue"]);
+});
+
+Deno.test("a retry is acked only once its copy is confirmed", async () => {
+  const { settler, delivery, events, published, answers } = fake();
+  const confirm = Promise.withResolvers<void>();
+  answers.push(confirm.promise);
+  const settled = settler.settle(delivery, RETRY, about);
+  await new Promise((resolve) => setImmediate(resolve));
+  assertEquals(events, ["rung 1000", "publish"]);
+  confirm.resolve();
+  await settled;
+  assertEquals(events, ["rung 1000", "publish", "confirmed", "ack"]);
+  const [{ exchange, routingKey, body, properties }] = published;
+  assertEquals([exchange, routingKey, body], ["warren.retry.1000", "orders", invocation.body]);
+  assertEquals(properties.headers!["warren-attempt"], 2);
+});
+
+Deno.test("a retry without a delay goes straight back", async () => {
+  const { settler, delivery, events, published } = fake();
+  await settler.settle(delivery, { ...RETRY, delay: 0 }, about);
+  assertEquals(events, ["publish", "confirmed", "ack"]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
+});
+
+Deno.test("a dead letter is acked only once it is in its queue", async () => {
+  const { settler, delivery, events, published } = fake();
+  await settler.settle(delivery, DEAD, about);
+  assertEquals(events, ["publish", "confirmed", "ack"]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["", "orders.dead"]);
+  assertEquals(published[0].properties.headers!["warren-reason"], "rejected");
+});
+
+Deno.test("a copy that the broker does not take is tried again, with its queues declared anew, and acked once", async () => {
+  const { settler, delivery, events, answers } = fake();
+  answers.push(new WarrenError("unroutable", "no queue"));
+  await settler.settle(delivery, RETRY, about);
+  assertEquals(events, ["rung 1000", "publish", "forget", "declare", "rung 1000", "publish", "confirmed", "ack"]);
+});
+
+Deno.test("while there is no connection nothing is declared", async () => {
+  const { settler, delivery, connection, events, answers } = fake();
+  connection.state.connected = false;
+  answers.push(new WarrenError("unavailable", "no connection"));
+  await settler.settle(delivery, DEAD, about);
+  assertEquals(events, ["publish", "publish", "confirmed", "ack"]);
+});
+
+Deno.test("a dead letter that is refused is tried again without the stack", async () => {
+  const { settler, delivery, published, answers } = fake();
+  answers.push(new WarrenError("refused", "frame too large"));
+  await settler.settle(delivery, DEAD, about);
+  const stacks = published.map(({ properties }) => properties.headers!["warren-stack"]);
+  assertEquals(stacks, [failure.stack, undefined]);
+});
+
+Deno.test("a delivery whose channel is gone is neither copied nor acked", async () => {
+  const { settler, delivery, events } = fake();
+  delivery.live = false;
+  await settler.settle(delivery, RETRY, about);
+  assertEquals(events, []);
+});
+
+Deno.test("a channel that goes while the copy fails ends the tries without an ack", async () => {
+  const { settler, delivery, events, answers } = fake();
+  const lost = Promise.withResolvers<void>();
+  answers.push(lost.promise);
+  const settled = settler.settle(delivery, DEAD, about);
+  delivery.live = false;
+  lost.reject(new WarrenError("unavailable", "the connection is lost"));
+  await settled;
+  assert(!events.includes("ack"));
+  assertEquals(events.filter((event) => event === "publish").length, 1);
+});

@@ -1,0 +1,42 @@
+import type { Command } from "../../lib/cli/command.ts";
+import { parseArguments } from "../../lib/config.ts";
+import { Logger } from "../../lib/log.ts";
+
+/** What a command did. */
+export interface CommandResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command in this process, with an environment of its own. */
+export async function runCommand(
+  command: Command,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<CommandResult> {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const code = await command.run({
+    ...parseArguments(args, env, command.flags),
+    log: new Logger({ level: "silent" }),
+    print: (line) => void stdout.push(line),
+    printError: (line) => void stderr.push(line),
+  });
+  return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
+}
+
+/** Runs main.ts as a process of its own, with nothing in its environment but what is given. */
+export async function runMain(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
+  const main = new URL("../../main.ts", import.meta.url).href;
+  const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--cached-only", "-A", main, ...args],
+    env: { PATH, HOME, ...(DENO_DIR ? { DENO_DIR } : {}), ...env },
+    clearEnv: true,
+    stdin: "null",
+  });
+  const { code, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}

@@ -1,0 +1,156 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { type CommandFlag, OPTIONS, parseArguments } from "../lib/config.ts";
+import { WarrenError } from "../lib/errors.ts";
+
+const JSON_FLAG: CommandFlag = { flag: "json", text: "" };
+const HEADER_FLAG: CommandFlag = { flag: "header", value: "KEY=VALUE", text: "", repeated: true };
+
+/** The message of the error that the arguments or the environment give. */
+function wrong(args: string[], env: Record<string, string> = {}, flags: CommandFlag[] = []): string {
+  const error = assertThrows(() => parseArguments(args, env, flags), WarrenError);
+  assertEquals(error.code, "config");
+  return error.message;
+}
+
+Deno.test("without flags and environment, every option has its default", () => {
+  const { options, positional } = parseArguments([], {});
+  assertEquals(positional, []);
+  assertEquals(options, {
+    amqpUrl: ["amqp://guest:guest@127.0.0.1:5672"],
+    vhost: "/",
+    ca: undefined,
+    heartbeat: 20_000,
+    name: "warren",
+    functionsDir: "./functions",
+    watch: true,
+    host: "127.0.0.1",
+    port: 8000,
+    portAsked: false,
+    apiToken: undefined,
+    maxBody: 16 * 1024 * 1024,
+    drainTimeout: 25_000,
+    logLevel: "info",
+    logFormat: undefined,
+  });
+});
+
+Deno.test("a flag beats the environment, and that beats the default", () => {
+  const env = { PORT: "9001", DRAIN_TIMEOUT: "1m", LOG_LEVEL: "" };
+  const { options } = parseArguments(["--port=9002"], env);
+  assertEquals([options.port, options.drainTimeout, options.logLevel], [9002, 60_000, "info"]);
+});
+
+Deno.test("a port counts as asked for, even when it is the default one", () => {
+  assert(parseArguments([], { PORT: "8000" }).options.portAsked);
+  assert(parseArguments(["--port", "8000"], {}).options.portAsked);
+});
+
+Deno.test("a flag's value is the next argument, or what follows =", () => {
+  const { options, positional } = parseArguments(["--host", "localhost", "hello", "--name=a=b", "-1"], {});
+  assertEquals([options.host, options.name, positional], ["localhost", "a=b", ["hello", "-1"]]);
+});
+
+Deno.test("what follows -- is no flag", () => {
+  assertEquals(parseArguments(["hello", "--", "--port"], {}).positional, ["hello", "--port"]);
+});
+
+Deno.test("--no-watch, --watch and --watch=false say whether it watches", () => {
+  const watches = (...args: string[]) => parseArguments(args, { WATCH: "no" }).options.watch;
+  assertEquals([watches(), watches("--watch"), watches("--no-watch"), watches("--watch=false")], [
+    false,
+    true,
+    false,
+    false,
+  ]);
+  assertEquals(wrong(["--no-watch=yes"]), "--no-watch takes no value");
+});
+
+Deno.test("a command's own flags keep all their values", () => {
+  const { flags } = parseArguments(["--header", "a=1", "--json", "--header=b=2"], {}, [JSON_FLAG, HEADER_FLAG]);
+  assertEquals([...flags], [["header", ["a=1", "b=2"]], ["json", ["true"]]]);
+  assertEquals(wrong(["--json=yes"], {}, [JSON_FLAG]), "--json takes no value");
+});
+
+Deno.test("an unknown flag is an error that names the nearest known one", () => {
+  assertEquals(wrong(["--prot", "1"]), "unknown flag --prot; did you mean --port?");
+  assertEquals(wrong(["--jsn"], {}, [JSON_FLAG]), "unknown flag --jsn; did you mean --json?");
+  assertEquals(wrong(["--no-wacth"]), "unknown flag --no-wacth; did you mean --no-watch?");
+  assertStringIncludes(wrong(["--entirely-else"]), "unknown flag --entirely-else; see");
+});
+
+Deno.test("a flag without its value is an error", () => {
+  assertEquals(wrong(["--port"]), "--port needs a value");
+});
+
+Deno.test("an error says whether a flag or a variable is wrong, and quotes the value", () => {
+  assertEquals(wrong(["--port", "80a"]), '--port: expected a port from 0 to 65535, found "80a"');
+  assertStringIncludes(wrong([], { PORT: "65536" }), 'PORT: expected a port from 0 to 65535, found "65536"');
+  assertStringIncludes(wrong([], { LOG_FORMAT: "xml" }), 'LOG_FORMAT: expected text, json, found "xml"');
+  assertStringIncludes(wrong([], { DRAIN_TIMEOUT: "soon" }), "DRAIN_TIMEOUT: ");
+  assertStringIncludes(wrong([], { WATCH: "perhaps" }), 'WATCH: expected true or false, found "perhaps"');
+  assertStringIncludes(wrong([], { AMQP_CA: "/no/such.pem" }), 'AMQP_CA: "/no/such.pem" cannot be read');
+});
+
+Deno.test("sizes are bytes, or a number and a unit", () => {
+  const size = (text: string) => parseArguments(["--max-body", text], {}).options.maxBody;
+  assertEquals(["10", "1KB", "1.5mb", "1 GB"].map(size), [10, 1024, 1_572_864, 1_073_741_824]);
+  assertStringIncludes(wrong(["--max-body", "1 horse"]), 'expected bytes, as in 16MB, found "1 horse"');
+});
+
+Deno.test("several broker URLs are kept in their order", () => {
+  const { options } = parseArguments([], { AMQP_URL: "amqps://a, ws://b/ws,wss://c" });
+  assertEquals(options.amqpUrl, ["amqps://a", "ws://b/ws", "wss://c"]);
+});
+
+Deno.test("no error shows a password", () => {
+  for (
+    const url of [
+      "http://user:hunter2@host",
+      "user:hunter2@host",
+      "hunter2:x@host",
+      "amqp://u:hunter2@host:port",
+      " , ",
+    ]
+  ) {
+    const message = wrong([], { AMQP_URL: url });
+    assert(!message.includes("hunter2"), message);
+    assertStringIncludes(message, "AMQP_URL: ");
+  }
+  assertStringIncludes(
+    wrong([], { AMQP_URL: "http://host" }),
+    "must start with one of amqp:, amqps:, ws:, wss:, found http:",
+  );
+  assertStringIncludes(wrong([], { AMQP_URL: "amqp://host,ftp://host" }), "URL 2");
+  assertEquals(wrong([], { API_TOKEN: "hunter 2" }), "API_TOKEN: expected visible ASCII characters without spaces");
+});
+
+Deno.test("a secret can come from a file, without the line end", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, "s3cret\n");
+    assertEquals(parseArguments([], { API_TOKEN_FILE: file }).options.apiToken, "s3cret");
+    await Deno.writeTextFile(file, "amqp://host\r\n");
+    assertEquals(parseArguments([], { AMQP_URL_FILE: file }).options.amqpUrl, ["amqp://host"]);
+    await Deno.writeTextFile(file, "\n");
+    assertStringIncludes(wrong([], { API_TOKEN_FILE: file }), "API_TOKEN_FILE: expected visible");
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("a secret and its file together are an error, and so is a file that cannot be read", () => {
+  assertEquals(
+    wrong([], { API_TOKEN: "a", API_TOKEN_FILE: "/b" }),
+    "both API_TOKEN and API_TOKEN_FILE are set; keep one of them",
+  );
+  assertStringIncludes(
+    wrong([], { AMQP_URL_FILE: "/no/such" }),
+    'AMQP_URL_FILE names "/no/such", which cannot be read',
+  );
+});
+
+Deno.test("no two options share a flag, a variable or a key", () => {
+  for (const part of ["flag", "env", "key"] as const) {
+    assertEquals(new Set(OPTIONS.map((option) => option[part])).size, OPTIONS.length);
+  }
+});

@@ -1,0 +1,48 @@
+import { createApp } from "../../lib/http/app.ts";
+import type { FunctionView, PublishRequest, Readiness, RunnerView } from "../../lib/http/runner_view.ts";
+
+/** A runner that keeps what is published, and answers as the test wants. */
+export class FakeRunner implements RunnerView {
+  readiness: Readiness = { ready: true, checks: [{ name: "runner", ok: true }] };
+  views: FunctionView[] = [view("hello"), view("orders.created")];
+  readonly published: { name: string; request: PublishRequest }[] = [];
+  /** What publish() throws. */
+  failure: Error | undefined;
+
+  ready(): Readiness {
+    return this.readiness;
+  }
+
+  functions(): FunctionView[] {
+    return this.views;
+  }
+
+  publish(name: string, request: PublishRequest): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure);
+    this.published.push({ name, request });
+    return Promise.resolve();
+  }
+}
+
+function view(name: string): FunctionView {
+  const counts = { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0 };
+  return { name, file: `/functions/${name}.ts`, state: "serving", queue: name, running: 0, counts };
+}
+
+/** The app over a runner, and how to ask it something without a socket. */
+export function fakeApi(options: { token?: string; maxBody?: number; host?: string } = {}) {
+  const { token, maxBody = 100, host = "127.0.0.1" } = options;
+  const runner = new FakeRunner();
+  const app = createApp(runner, { token, maxBody, host });
+  const ask = async (path: string, init: RequestInit = {}) => await app.request(`http://localhost:8000${path}`, init);
+  const post = (path: string, body: BodyInit | null, headers: Record<string, string> = {}) =>
+    ask(path, { method: "POST", body, headers });
+  return { runner, app, ask, post };
+}
+
+/** The problem document in an answer; throws when it is none. */
+export async function problemOf(response: Response): Promise<Record<string, unknown>> {
+  const type = response.headers.get("content-type");
+  if (type !== "application/problem+json") throw new Error(`expected a problem document, found ${type}`);
+  return await response.json();
+}

@@ -1,0 +1,83 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Hono } from "hono";
+import { WarrenError } from "../../lib/errors.ts";
+import { listen } from "../../lib/http/server.ts";
+import { Logger } from "../../lib/log.ts";
+
+const log = new Logger({ level: "silent" });
+const hello = new Hono().get("/", (context) => context.text("hello"));
+
+function listenOn(port: number, portAsked = true, app = hello) {
+  return listen(app, { host: "127.0.0.1", port, portAsked, log });
+}
+
+Deno.test("listen() serves on port 0 and says which port that is", async () => {
+  const listening = listenOn(0);
+  assertEquals(listening.url, `http://127.0.0.1:${listening.port}`);
+  assertEquals(await (await fetch(listening.url)).text(), "hello");
+  await listening.shutdown();
+});
+
+Deno.test("a port that nobody asked for moves up when it is taken", async () => {
+  const first = listenOn(0);
+  const second = listenOn(first.port, false);
+  assert(second.port > first.port);
+  await Promise.all([first.shutdown(), second.shutdown()]);
+});
+
+Deno.test("a port that was asked for and is taken is an error that names it", async () => {
+  const first = listenOn(0);
+  const error = assertThrows(() => listenOn(first.port), WarrenError);
+  assertEquals(error.code, "config");
+  assertStringIncludes(error.message, `127.0.0.1:${first.port}: the port is taken`);
+  await first.shutdown();
+});
+
+Deno.test("a host that is not this machine's is an error", () => {
+  const error = assertThrows(
+    () => listen(hello, { host: "192.0.2.1", port: 0, portAsked: false, log }),
+    WarrenError,
+  );
+  assertEquals(error.code, "config");
+});
+
+Deno.test("shutdown() does not wait for a connection that is only kept open", async () => {
+  const listening = listenOn(0);
+  using idle = await Deno.connect({ hostname: "127.0.0.1", port: listening.port });
+  await idle.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+  await idle.read(new Uint8Array(1024));
+  await listening.shutdown();
+});
+
+Deno.test("shutdown() lets a running request finish", async () => {
+  const arrived = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const app = new Hono().get("/", async (context) => {
+    arrived.resolve();
+    await answer.promise;
+    return context.text("late");
+  });
+  const listening = listenOn(0, true, app);
+  const response = fetch(listening.url);
+  await arrived.promise;
+  const shutdown = listening.shutdown();
+  answer.resolve();
+  assertEquals(await (await response).text(), "late");
+  await shutdown;
+});
+
+Deno.test("shutdown() waits only so long for a request that does not finish", async () => {
+  const arrived = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const app = new Hono().get("/", async (context) => {
+    arrived.resolve();
+    await answer.promise;
+    return context.text("too late");
+  });
+  const listening = listenOn(0, true, app);
+  const response = fetch(listening.url);
+  await arrived.promise;
+  await listening.shutdown();
+  answer.resolve();
+  await (await response).text();
+});

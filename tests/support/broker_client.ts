@@ -1,0 +1,87 @@
+import { AMQPClient, type AMQPMessage, type AMQPProperties } from "@cloudamqp/amqp-client";
+import { eventually } from "./eventually.ts";
+import { uniqueName } from "./unique.ts";
+
+/**
+ * The test's own connection to the broker. Each step has a channel of its own, so that a refused one
+ * spoils no other; the queues that `queue()` named are deleted at the end, with their dead letters.
+ */
+export class BrokerClient implements AsyncDisposable {
+  readonly #client: AMQPClient;
+  readonly #queues: string[] = [];
+
+  private constructor(client: AMQPClient) {
+    this.#client = client;
+  }
+
+  static async connect(url: string): Promise<BrokerClient> {
+    const client = new AMQPClient(url);
+    await client.connect();
+    return new BrokerClient(client);
+  }
+
+  /** A name for a queue of this test; deletes it at the end, and `<name>.dead`. */
+  queue(prefix = "test"): string {
+    return this.own(uniqueName(prefix));
+  }
+
+  /** Deletes a queue of that name at the end, and `<name>.dead`. */
+  own(name: string): string {
+    this.#queues.push(name, `${name}.dead`);
+    return name;
+  }
+
+  async declare(name: string, durable = true, args: Record<string, string | number> = {}): Promise<void> {
+    await this.#step((channel) => channel.queueDeclare(name, { durable }, args));
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.#step((channel) => channel.queueDelete(name));
+  }
+
+  async deleteExchange(name: string): Promise<void> {
+    await this.#step((channel) => channel.exchangeDelete(name));
+  }
+
+  /** Publishes to the queue, which must be there, and waits until the broker has all of them. */
+  async publish(queue: string, bodies: (string | Uint8Array)[], properties: AMQPProperties = {}): Promise<void> {
+    await this.count(queue);
+    await this.#step(async (channel) => {
+      await channel.confirmSelect();
+      await Promise.all(
+        bodies.map((body) => channel.basicPublish("", queue, body, { deliveryMode: 2, ...properties })),
+      );
+    });
+  }
+
+  /** Messages that are ready, and consumers. Fails where there is no such queue. */
+  async count(name: string): Promise<{ messages: number; consumers: number }> {
+    return await this.#step(async (channel) => {
+      const { messageCount, consumerCount } = await channel.queueDeclare(name, { passive: true });
+      return { messages: messageCount, consumers: consumerCount };
+    });
+  }
+
+  /** The next message of the queue, once there is one; it is gone from the queue then. */
+  async take(name: string, timeout = 10_000): Promise<AMQPMessage> {
+    return await eventually(() => this.#step((channel) => channel.basicGet(name, { noAck: true })), {
+      timeout,
+      what: `a message in ${name}`,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of this.#queues) await this.delete(name).catch(() => {});
+    await this.#client.close().catch(() => {});
+  }
+
+  async #step<T>(step: (channel: Awaited<ReturnType<AMQPClient["channel"]>>) => Promise<T>): Promise<T> {
+    const channel = await this.#client.channel();
+    channel.onerror = () => {};
+    try {
+      return await step(channel);
+    } finally {
+      if (!channel.closed) await channel.close().catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import { join } from "node:path";
+
+/** Holds handlers until the test opens it: a file that a function waits for. */
+export class Gate implements AsyncDisposable {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async make(): Promise<Gate> {
+    return new Gate(await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-gate-" })));
+  }
+
+  /** For a function's `permissions`. */
+  get permissions(): string {
+    return `{ read: [${JSON.stringify(this.#folder)}] }`;
+  }
+
+  /** A statement for an async handler: it goes on once the gate is open. */
+  get wait(): string {
+    const file = JSON.stringify(join(this.#folder, "open"));
+    return `while (!(await Deno.stat(${file}).catch(() => null))) await new Promise((go) => setTimeout(go, 20));`;
+  }
+
+  async open(): Promise<void> {
+    await Deno.writeTextFile(join(this.#folder, "open"), "");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import { answers, untilAnswers } from "./broker_probe.ts";
+
+/** The real scripts: the wrapper in /usr/sbin changes the user and the environment. */
+const SCRIPTS = Deno.env.get("WARREN_TEST_RABBITMQ_SCRIPTS") ?? "/usr/lib/rabbitmq/bin";
+
+/** Whether this machine can start a node of its own. */
+export function hasPrivateNodes(): boolean {
+  try {
+    return Deno.statSync(join(SCRIPTS, "rabbitmq-server")).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** A RabbitMQ node of the test's own, to be stopped, frozen or starved; it takes about six seconds to start. */
+export class PrivateNode implements AsyncDisposable {
+  readonly url: string;
+  readonly #folder: string;
+  readonly #env: Record<string, string>;
+  #child: Deno.ChildProcess | undefined;
+
+  constructor(folder: string) {
+    const [port, distribution] = freePorts(2);
+    this.#folder = folder;
+    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+    this.#env = {
+      RABBITMQ_NODENAME: `warren${port}@localhost`,
+      RABBITMQ_NODE_PORT: String(port),
+      RABBITMQ_DIST_PORT: String(distribution),
+      RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "plugins"),
+      RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
+      RABBITMQ_LOG_BASE: join(folder, "log"),
+      RABBITMQ_PID_FILE: join(folder, "pid"),
+      HOME: folder,
+    };
+  }
+
+  /** Starts the node, also one that was stopped or killed, with the data it had. */
+  async start(): Promise<void> {
+    this.#child = new Deno.Command(join(SCRIPTS, "rabbitmq-server"), {
+      env: this.#env,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const ended = this.#child.status.then(({ code }) => {
+      throw new Error(`rabbitmq-server ended with code ${code} while it started; its log is in ${this.#folder}/log`);
+    });
+    ended.catch(() => {});
+    await Promise.race([untilAnswers(this.url), ended]);
+    await this.ctl("await_startup");
+  }
+
+  /** Stops the node cleanly and waits for its end. */
+  async stop(): Promise<void> {
+    await this.ctl("stop");
+    await this.#child?.status;
+    this.#child = undefined;
+  }
+
+  /** Sends a signal to the broker itself: SIGKILL, SIGSTOP or SIGCONT. */
+  async signal(signal: Deno.Signal): Promise<void> {
+    Deno.kill(Number(await Deno.readTextFile(join(this.#folder, "pid"))), signal);
+    if (signal !== "SIGKILL") return;
+    await this.#child?.status;
+    this.#child = undefined;
+  }
+
+  /** Runs `rabbitmqctl` on this node and gives its standard output. */
+  async ctl(...args: string[]): Promise<string> {
+    const command = new Deno.Command(join(SCRIPTS, "rabbitmqctl"), {
+      args: ["-q", "-n", this.#env.RABBITMQ_NODENAME, ...args],
+      env: this.#env,
+      stdin: "null",
+    });
+    const { success, stdout, stderr } = await command.output();
+    const decoder = new TextDecoder();
+    if (!success) throw new Error(`rabbitmqctl ${args.join(" ")}: ${decoder.decode(stderr).trim()}`);
+    return decoder.decode(stdout);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child) {
+      await this.signal("SIGCONT").catch(() => {});
+      await this.signal("SIGKILL").catch(() => this.#child?.kill("SIGKILL"));
+    }
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  /** Whether it answers now. */
+  answers(): Promise<boolean> {
+    return answers(this.url);
+  }
+}
+
+/** Starts a node in a fresh folder; `config` is added to its rabbitmq.conf. */
+export async function startPrivateNode(config = ""): Promise<PrivateNode> {
+  const folder = await Deno.makeTempDir({ prefix: "warren-rabbitmq-" });
+  const node = new PrivateNode(folder);
+  await Deno.writeTextFile(
+    join(folder, "rabbitmq.conf"),
+    `listeners.tcp.default = ${new URL(node.url).port}\n${config}`,
+  );
+  await Deno.writeTextFile(join(folder, "plugins"), "[].\n");
+  try {
+    await node.start();
+    return node;
+  } catch (error) {
+    await node[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Ports that were free a moment ago: the node cannot be told to choose. */
+function freePorts(count: number): number[] {
+  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ports = listeners.map((listener) => listener.addr.port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}
