@@ -175,8 +175,12 @@ export class Runner implements RunnerView {
   async #watch(): Promise<void> {
     const { signal } = this.#watching;
     const changes = watchFunctions(this.#options.functionsDir, { files: () => [...this.#files], signal });
-    for await (const _ of changes) {
-      await this.#load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));
+    try {
+      for await (const _ of changes) {
+        await this.#load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));
+      }
+    } catch (error) {
+      this.#log.error(`changes of the functions are not seen any more: ${describeError(error)}`);
     }
   }
 
