@@ -1,5 +1,4 @@
-import { AMQPClient } from "@cloudamqp/amqp-client";
-import type { Client } from "./client.ts";
+import { AMQPClient, type AMQPWebSocketClient } from "@cloudamqp/amqp-client";
 
 /** Bytes: more than this is written without waiting for the turn to end, and a large chunk without a copy. */
 const LARGE = 64 * 1024;
@@ -8,7 +7,7 @@ const LARGE = 64 * 1024;
  * Joins what one turn of the event loop sends into one write: acks and publishes
  * cost the system call, not the bytes.
  */
-export function coalesceWrites(client: Client): void {
+export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
   if (!(client instanceof AMQPClient)) return;
   const send = client.send.bind(client);
   let chunks: Uint8Array[] = [];

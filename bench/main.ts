@@ -1,0 +1,15 @@
+import { consume } from "./consume.ts";
+import { start } from "./start.ts";
+
+/** Each question with the script that answers it. */
+const QUESTIONS: Record<string, () => Promise<string[]>> = { consume, start };
+
+const asked = Deno.args.length > 0 ? Deno.args : Object.keys(QUESTIONS);
+for (const name of asked) {
+  const answer = QUESTIONS[name];
+  if (!answer) {
+    console.error(`bench: unknown question "${name}"; there are ${Object.keys(QUESTIONS).join(", ")}`);
+    Deno.exit(2);
+  }
+  console.log(`${name}\n  ${(await answer()).join("\n  ")}`);
+}

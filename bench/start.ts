@@ -1,0 +1,16 @@
+import { functionsFolder, residentMemory, startMeasured } from "./support.ts";
+
+/** Milliseconds from the start of the process until every function consumes, and memory while nothing comes. */
+export async function start(): Promise<string[]> {
+  const lines: string[] = [];
+  for (const count of [1, 10, 100]) {
+    const id = crypto.randomUUID().slice(0, 8);
+    const names = Array.from({ length: count }, (_, index) => `bench-${id}-${index}`);
+    const text = "export const config = { queue: { autoDelete: true } };\nexport default () => {};\n";
+    const [runner, ms] = await startMeasured(await functionsFolder(names, text), count);
+    await using _ = runner;
+    const memory = await residentMemory(runner.pid);
+    lines.push(`${`${count} functions`.padEnd(34)} consuming after ${Math.round(ms)} ms, ${Math.round(memory)} MB`);
+  }
+  return lines;
+}

@@ -1,0 +1,60 @@
+import { Connection } from "../lib/amqp/connection.ts";
+import { Publisher } from "../lib/amqp/publisher.ts";
+import { Logger } from "../lib/log.ts";
+import { eventually } from "../tests/support/eventually.ts";
+import { type RunnerProcess, startRunner } from "../tests/support/runner_process.ts";
+
+export const AMQP_URL = Deno.env.get("AMQP_URL") ?? "amqp://guest:guest@127.0.0.1:5672";
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+/** A queue, durable, that is filled and deleted by the benchmark. */
+export class BenchQueue implements AsyncDisposable {
+  readonly name = `bench-${crypto.randomUUID().slice(0, 8)}`;
+  readonly #connection = new Connection({ urls: [AMQP_URL], name: "bench", log: new Logger({ level: "silent" }) });
+  readonly #publisher = new Publisher(this.#connection);
+
+  async fill(count: number, body: Uint8Array): Promise<void> {
+    this.#connection.start();
+    const client = await this.#connection.opened(AbortSignal.timeout(5000));
+    const channel = await client.channel();
+    await channel.queueDeclare(this.name, { durable: true });
+    await channel.close();
+    const message = { exchange: "", routingKey: this.name, body, properties: { deliveryMode: 2 } };
+    for (let sent = 0; sent < count; sent += 500) {
+      await Promise.all(Array.from({ length: Math.min(500, count - sent) }, () => this.#publisher.publish(message)));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const client = await this.#connection.opened();
+    const channel = await client.channel();
+    for (const name of [this.name, `${this.name}.dead`]) await channel.queueDelete(name);
+    await this.#connection.close();
+  }
+}
+
+/** A folder with functions, each the same text under another name. */
+export async function functionsFolder(names: readonly string[], text: string): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "warren-bench-" });
+  for (const name of names) await Deno.writeTextFile(`${folder}/${name}.ts`, text);
+  return folder;
+}
+
+/** A runner, and the milliseconds from its start to the moment when every function consumes. */
+export async function startMeasured(functionsDir: string, functions: number): Promise<[RunnerProcess, number]> {
+  const started = performance.now();
+  const runner = await startRunner({ amqpUrl: AMQP_URL, functionsDir });
+  const serving = () => runner.log.filter(({ message }) => String(message).startsWith("serving queue")).length;
+  await eventually(() => serving() === functions, { timeout: 60_000, interval: 2 });
+  return [runner, performance.now() - started];
+}
+
+/** Resident memory of a process, in MB. */
+export async function residentMemory(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? NaN) / 1024;
+}
