@@ -7,10 +7,11 @@ ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
 COPY deno.json deno.lock main.ts ./
 COPY lib/ lib/
 COPY deploy/healthcheck.ts deploy/
-RUN deno cache --frozen main.ts lib/sandbox/guest.ts && chmod -R a+rwX /deno-dir
+RUN deno cache --frozen main.ts lib/sandbox/guest.ts
 COPY functions/ functions/
 # Dependencies of the functions that are copied in; those of mounted ones are the image's or the mount's.
-RUN find functions -name '*.ts' -not -name '_*' -exec deno cache {} +
+RUN find functions -regex '.*\.[mc]?[jt]sx?' -not -name '[_.]*' -not -name '*_test.*' -not -name '*.test.*' \
+  -exec deno cache {} + && chmod -R a+rwX /deno-dir
 
 USER deno
 STOPSIGNAL SIGTERM

@@ -1,5 +1,6 @@
 /**
- * Runs the tests: `deno task test`, `deno task test:long`, and with `--check` the types alone.
+ * Runs the tests: `deno task test`, `deno task test:long`; with `--doc` the examples in the docstrings, and with
+ * `--check` the types alone.
  *
  * Some closed networks reach npm but not JSR. There, and only there, `@std/assert` is mapped to a small
  * adapter over `node:assert/strict`, and one line says so. The last line is always `N passed, M failed`.
@@ -16,15 +17,17 @@ const CHECKED = ["main.ts", "lib", "functions", "bench", "tests"];
 
 interface Arguments {
   long: boolean;
+  doc: boolean;
   check: boolean;
   paths: string[];
   rest: string[];
 }
 
 function parseArguments(args: string[]): Arguments {
-  const parsed: Arguments = { long: false, check: false, paths: [], rest: [] };
+  const parsed: Arguments = { long: false, doc: false, check: false, paths: [], rest: [] };
   for (const arg of args) {
     if (arg === "--long") parsed.long = true;
+    else if (arg === "--doc") parsed.doc = true;
     else if (arg === "--check") parsed.check = true;
     else if (!arg.startsWith("-") && exists(arg)) parsed.paths.push(arg);
     else parsed.rest.push(arg);
@@ -91,19 +94,28 @@ function findTests(folder: string, long: boolean): string[] {
   }).sort();
 }
 
+/** The modules below `folder` whose docstrings have examples. */
+function findExamples(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(`${folder}/`, ROOT))].flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) return findExamples(path);
+    return path.endsWith(".ts") && Deno.readTextFileSync(new URL(path, ROOT)).includes(" * ```ts") ? [path] : [];
+  }).sort();
+}
+
 async function check(flags: string[], paths: string[]): Promise<number> {
   const targets = paths.length > 0 ? paths : CHECKED.filter((path) => exists(join(fileURLToPath(ROOT), path)));
   const command = new Deno.Command(Deno.execPath(), { args: ["check", ...flags, ...targets], cwd: ROOT });
   return (await command.spawn().status).code;
 }
 
-async function test(flags: string[], { long, paths, rest }: Arguments): Promise<number> {
-  const files = paths.length > 0 ? paths : findTests("tests", long);
+async function test(flags: string[], { long, doc, paths, rest }: Arguments): Promise<number> {
+  const files = paths.length > 0 ? paths : doc ? findExamples("lib") : findTests("tests", long);
   const summary = new TestSummary();
   let code = 0;
   if (files.length > 0) {
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", "--no-check", ...flags, ...rest, ...files],
+      args: ["test", "-A", ...(doc ? ["--doc"] : ["--no-check"]), ...flags, ...rest, ...files],
       cwd: ROOT,
       stdin: "null",
       stdout: "piped",
