@@ -55,13 +55,6 @@ export type FromGuest =
 /** No frame is larger; what claims to be is not one of ours. */
 export const MAX_FRAME = 256 * 1024 * 1024;
 
-/**
- * Messages in one frame at most. A whole prefetch window in one frame would be
- * settled at once too, and the broker would wait for it: in smaller frames the
- * broker, the runner and the function's process work at the same time.
- */
-const BATCH = 64;
-
 /** One frame with all the messages in it. */
 export function encodeFrame(messages: readonly (ToGuest | FromGuest)[]): Uint8Array {
   const payload = serialize(messages);
@@ -135,9 +128,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
 
   send(message: T): void {
     this.#pending.push(message);
-    if (this.#writing) return;
-    if (this.#pending.length >= BATCH) return void this.#flush();
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -150,7 +141,8 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     this.#writing = true;
     try {
       while (this.#pending.length > 0) {
-        const messages = this.#pending.splice(0, BATCH);
+        const messages = this.#pending;
+        this.#pending = [];
         const frame = encodeFrame(messages);
         for (let at = 0; at < frame.length;) at += await this.#connection.write(frame.subarray(at));
       }
