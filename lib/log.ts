@@ -70,7 +70,8 @@ export class Logger {
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (level === "silent" || !this.enabled(level)) return;
-    const all = { ...this.#fields, ...fields };
+    // The logger's own come last: what a function logs cannot claim to be another function's.
+    const all = { ...fields, ...this.#fields };
     const line = this.#options.format === "json" ? this.#json(level, message, all) : this.#text(level, message, all);
     try {
       this.#options.write(line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line);
@@ -104,11 +105,15 @@ export class Logger {
     const [dim, reset] = this.#options.color ? ["\x1b[2m", "\x1b[0m"] : ["", ""];
     const tag = level.toUpperCase().padEnd(5);
     const colored = this.#options.color ? `${COLORS[level]}${tag}${reset}` : tag;
-    const rest = Object.entries(fields)
+    const { stack, ...short } = fields;
+    const below = typeof stack === "string" ? printable(`\n${stack}`) : "";
+    const rest = Object.entries(short)
       .filter(([, value]) => value !== undefined)
       .map(([key, value]) => `${fieldText(key)}=${fieldText(value)}`)
       .join(" ");
-    return `${dim}${time}${reset} ${colored} ${printable(message)}${rest && ` ${dim}${rest}${reset}`}`;
+    return `${dim}${time}${reset} ${colored} ${printable(message)}${rest && ` ${dim}${rest}${reset}`}${
+      below && `${dim}${below}${reset}`
+    }`;
   }
 }
 

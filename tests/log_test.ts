@@ -30,7 +30,7 @@ Deno.test("a JSON line has its time, level, message and fields, those of its par
   log.child({ function: "hello", attempt: 1 }).info("done", { attempt: 2, size: 3n });
   const { time, ...rest } = JSON.parse(lines[0]);
   assert(!Number.isNaN(Date.parse(time)));
-  assertEquals(rest, { level: "info", message: "done", function: "hello", attempt: 2, size: "3" });
+  assertEquals(rest, { level: "info", message: "done", function: "hello", attempt: 1, size: "3" });
 });
 
 Deno.test("no field replaces the time, the level or the message", () => {
@@ -103,4 +103,18 @@ Deno.test("a logger that cannot write ends nothing", () => {
     },
   });
   log.error("nobody hears this");
+});
+
+Deno.test("a bound field wins over one of the line: a function cannot log as another", () => {
+  const lines: string[] = [];
+  const log = new Logger({ format: "json", write: (line) => void lines.push(line) }, { function: "mine" });
+  log.info("hello", { function: "yours" });
+  assertEquals(JSON.parse(lines[0]).function, "mine");
+});
+
+Deno.test("a stack stands below its line in text, indented", () => {
+  const lines: string[] = [];
+  const log = new Logger({ format: "text", write: (line) => void lines.push(line) });
+  log.warn("failed", { stack: "Error: boom\n12:00:00 ERROR forged" });
+  assertEquals(lines[0].split("\n").slice(1), ["         Error: boom", "         12:00:00 ERROR forged"]);
 });

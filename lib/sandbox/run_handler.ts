@@ -47,7 +47,7 @@ const COMPLETED: HandlerResult = { kind: "completed" };
 
 /** By name, not by class: a function may have come by its own copy of `warren`. */
 function thrown(error: unknown): HandlerResult {
-  const failure = toFailure(error);
+  const failure = withoutOurFrames(toFailure(error));
   if (!(error instanceof Error)) return { kind: "failed", failure };
   if (error.name === "Reject") return { kind: "rejected", failure };
   if (error.name !== "Retry") return { kind: "failed", failure };
@@ -58,4 +58,11 @@ function thrown(error: unknown): HandlerResult {
   } catch (cause) {
     return { kind: "failed", failure: toFailure(cause) };
   }
+}
+
+/** What called the handler is of no use to its author. */
+function withoutOurFrames(failure: Failure): Failure {
+  const lines = failure.stack?.split("\n") ?? [];
+  const ours = lines.findIndex((line) => line.includes(import.meta.url));
+  return ours < 0 ? failure : { ...failure, stack: lines.slice(0, ours).join("\n") };
 }

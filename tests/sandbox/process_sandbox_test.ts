@@ -339,3 +339,12 @@ Deno.test("what does not stop in the grace is abandoned, and no process is left"
     assertStringIncludes(reasonOf(await run()), "closed");
   });
 });
+
+Deno.test("a failure's stack ends where the handler was called", async () => {
+  await withSandbox('export default () => { throw new Error("boom"); };', {}, async ({ run }) => {
+    const outcome = await run();
+    const stack = outcome.kind === "failed" ? outcome.failure.stack ?? "" : "";
+    assertStringIncludes(stack, "function.ts:1");
+    assertEquals(stack.split("\n").length, 2);
+  });
+});
