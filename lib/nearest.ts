@@ -1,13 +1,17 @@
 /** The known word that is most like the given one, if any is like it at all. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  const [best] = known
-    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(2, Math.floor(word.length / 3)) ? best.candidate : undefined;
+  const best = closest(word, known);
+  return editDistance(word, best) <= Math.max(2, Math.floor(word.length / 3)) ? best : undefined;
 }
 
-/** Insertions, deletions and substitutions from one word to the other (Levenshtein). */
-function editDistance(a: string, b: string): number {
+/** The known word with the fewest letters to change, of at least one. */
+export function closest(word: string, known: readonly string[]): string {
+  return known.reduce((best, other) => editDistance(word, other) < editDistance(word, best) ? other : best);
+}
+
+/** Insertions, deletions and substitutions from one word to the other (Levenshtein), whatever their case. */
+function editDistance(word: string, other: string): number {
+  const [a, b] = [word.toLowerCase().slice(0, 64), other.toLowerCase()];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

@@ -1,4 +1,5 @@
 import { AMQPClient, type AMQPWebSocketClient } from "@cloudamqp/amqp-client";
+import { joinBytes } from "../bytes.ts";
 
 /** Bytes: more than this is written without waiting for the turn to end, and a large chunk without a copy. */
 const LARGE = 64 * 1024;
@@ -16,7 +17,7 @@ export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
   const flush = () => {
     if (!written) return;
     const waiting = written;
-    const bytes = chunks.length === 1 ? chunks[0] : join(chunks, size);
+    const bytes = chunks.length === 1 ? chunks[0] : joinBytes(chunks, size);
     chunks = [];
     size = 0;
     written = undefined;
@@ -33,14 +34,4 @@ export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
     if (size >= LARGE) flush();
     return promise;
   };
-}
-
-function join(chunks: Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

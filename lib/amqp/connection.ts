@@ -1,6 +1,7 @@
 import { Backoff, delay } from "../backoff.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 import { type BrokerIdentity, type Client, connectClient, type OpenClient, safeUrl } from "./client.ts";
 
 export interface ConnectionOptions {
@@ -69,7 +70,11 @@ export class Connection {
    */
   async opened(signal?: AbortSignal): Promise<Client> {
     if (this.#open) return this.#open.client;
-    return await until(this.#waiting.promise, signal, () => `no connection to the broker: ${this.#detail ?? "closed"}`);
+    return await unlessAborted(
+      this.#waiting.promise,
+      signal,
+      () => `no connection to the broker: ${this.#detail ?? "closed"}`,
+    );
   }
 
   /** Resolves once the broker takes publishes; it may refuse them for a while when it is short of memory or disk. */
@@ -77,7 +82,7 @@ export class Connection {
     while (this.#open?.client.blocked) {
       this.#unblocked ??= Promise.withResolvers<void>();
       const reason = this.#open.client.blocked;
-      await until(this.#unblocked.promise, signal, () => `the broker takes no publishes now: ${reason}`);
+      await unlessAborted(this.#unblocked.promise, signal, () => `the broker takes no publishes now: ${reason}`);
     }
   }
 
@@ -139,19 +144,5 @@ export class Connection {
   #releaseBlocked(): void {
     this.#unblocked?.resolve();
     this.#unblocked = undefined;
-  }
-}
-
-/** The promise, or `unavailable` once the signal aborts. */
-async function until<T>(promise: Promise<T>, signal: AbortSignal | undefined, say: () => string): Promise<T> {
-  if (!signal) return await promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(new WarrenError("unavailable", say()));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -2,6 +2,7 @@ import type { AMQPChannel, AMQPProperties } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../errors.ts";
 import { type Client, replyCode } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** A message on its way to the broker. */
 export interface OutgoingMessage {
@@ -56,7 +57,7 @@ export class Publisher {
     const outgoing: Outgoing = { message, returned: undefined };
     confirm.outgoing.add(outgoing);
     try {
-      await abortable(this.#send(confirm, message), signal);
+      await unlessAborted(this.#send(confirm, message), signal, () => "the broker did not confirm the message in time");
     } catch (error) {
       throw publishError(message, error);
     } finally {
@@ -127,17 +128,4 @@ function publishError(message: OutgoingMessage, error: unknown): WarrenError {
   const refused = code !== undefined && [403, 404, 406, 311].includes(code);
   const text = `cannot publish to ${target(message)}: ${describeError(error)}`;
   return new WarrenError(refused || error instanceof RangeError ? "refused" : "unavailable", text);
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return await promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(new WarrenError("unavailable", "the broker did not confirm the message in time"));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

@@ -1,3 +1,4 @@
+import { joinBytes } from "../bytes.ts";
 import { WarrenError } from "../errors.ts";
 import { Problem } from "./problem.ts";
 
@@ -22,11 +23,5 @@ export async function bodyOf(request: Request, limit: number): Promise<Uint8Arra
     if (error instanceof WarrenError) throw error;
     throw new Problem(400, "Bad Request", `the body broke off after ${size} bytes`);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joinBytes(chunks, size);
 }

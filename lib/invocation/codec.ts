@@ -1,4 +1,5 @@
 import { createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import { joinBytes } from "../bytes.ts";
 import type { MessageProperties } from "../mod.ts";
 import { describeError, WarrenError } from "../errors.ts";
 
@@ -99,15 +100,7 @@ function inflate(raw: Uint8Array, encoding: string, limit: number): Promise<Uint
       }
       chunks.push(chunk);
     });
-    stream.on("end", () => {
-      const bytes = new Uint8Array(size);
-      let at = 0;
-      for (const chunk of chunks) {
-        bytes.set(chunk, at);
-        at += chunk.length;
-      }
-      resolve(bytes);
-    });
+    stream.on("end", () => resolve(joinBytes(chunks, size)));
     stream.on("error", (cause: Error) =>
       reject(
         new WarrenError("undecodable", `the body is not the ${encoding} its content encoding says: ${cause.message}`, {

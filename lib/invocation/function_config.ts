@@ -1,5 +1,6 @@
 import { parseDuration } from "../duration.ts";
 import { describeError, WarrenError } from "../errors.ts";
+import { closest } from "../nearest.ts";
 import { deadLetterQueue, type FunctionDefinition } from "./definition.ts";
 
 /** One key of a function's `config`. */
@@ -149,7 +150,7 @@ function readTable<T extends Table>(value: unknown, table: T, path: string, prob
   const known = Object.keys(table);
   for (const key of Object.keys(given).filter((key) => !known.includes(key))) {
     const inside = path ? `config.${path}` : "config";
-    problems.push(`unknown key ${JSON.stringify(key)} in ${inside}, did you mean "${nearest(key, known)}"?`);
+    problems.push(`unknown key ${JSON.stringify(key)} in ${inside}, did you mean "${closest(key, known)}"?`);
   }
   const read = (key: string) =>
     Object.hasOwn(given, key)
@@ -254,22 +255,4 @@ function isText(value: unknown, min: number, max = MAX_NAME_BYTES): value is str
 
 function isQueueName(value: unknown): boolean {
   return isText(value, 1, MAX_QUEUE_BYTES) && !/^(amq|warren)\./.test(value);
-}
-
-/** The known key with the fewest letters to change. */
-function nearest(key: string, known: string[]): string {
-  const far = (other: string) => editDistance(key.toLowerCase().slice(0, 64), other.toLowerCase());
-  return known.reduce((best, other) => far(other) < far(best) ? other : best);
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length];
 }
