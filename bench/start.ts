@@ -1,4 +1,4 @@
-import { functionsFolder, residentMemory, startMeasured } from "./support.ts";
+import { deleteQueues, functionsFolder, residentMemory, startMeasured } from "./support.ts";
 
 /** Milliseconds from the start of the process until every function consumes, and memory while nothing comes. */
 export async function start(): Promise<string[]> {
@@ -8,9 +8,12 @@ export async function start(): Promise<string[]> {
     const names = Array.from({ length: count }, (_, index) => `bench-${id}-${index}`);
     const text = "export const config = { queue: { autoDelete: true } };\nexport default () => {};\n";
     const [runner, ms] = await startMeasured(await functionsFolder(names, text), count);
-    await using _ = runner;
-    const memory = await residentMemory(runner.pid);
-    lines.push(`${`${count} functions`.padEnd(34)} consuming after ${Math.round(ms)} ms, ${Math.round(memory)} MB`);
+    {
+      await using _ = runner;
+      const memory = await residentMemory(runner.pid);
+      lines.push(`${`${count} functions`.padEnd(34)} consuming after ${Math.round(ms)} ms, ${Math.round(memory)} MB`);
+    }
+    await deleteQueues(names);
   }
   return lines;
 }

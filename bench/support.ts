@@ -30,11 +30,18 @@ export class BenchQueue implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const client = await this.#connection.opened();
-    const channel = await client.channel();
-    for (const name of [this.name, `${this.name}.dead`]) await channel.queueDelete(name);
     await this.#connection.close();
+    await deleteQueues([this.name]);
   }
+}
+
+/** Deletes queues of functions, with their dead letters. */
+export async function deleteQueues(names: readonly string[]): Promise<void> {
+  const connection = new Connection({ urls: [AMQP_URL], name: "bench", log: new Logger({ level: "silent" }) });
+  connection.start();
+  const channel = await (await connection.opened(AbortSignal.timeout(5000))).channel();
+  for (const name of names.flatMap((queue) => [queue, `${queue}.dead`])) await channel.queueDelete(name);
+  await connection.close();
 }
 
 /** A folder with functions, each the same text under another name. */
