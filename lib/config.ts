@@ -1,7 +1,11 @@
+import { fileURLToPath } from "node:url";
 import { parseDuration } from "./duration.ts";
 import { WarrenError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import { nearest } from "./nearest.ts";
+
+/** The `deno.json` whose import map resolves `warren` and what functions import by a bare name. */
+export const DENO_CONFIG = fileURLToPath(new URL("../deno.json", import.meta.url));
 
 /** Everything that the runner can be told. */
 export interface Options {

@@ -3,19 +3,17 @@ import { Publisher } from "./amqp/publisher.ts";
 import { Settler } from "./amqp/settle.ts";
 import { Topology } from "./amqp/topology.ts";
 import { delay } from "./backoff.ts";
-import type { Options } from "./config.ts";
+import { DENO_CONFIG, type Options } from "./config.ts";
 import { describeError, WarrenError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import type { FunctionState, FunctionView, PublishRequest, Readiness, RunnerView } from "./http/runner_view.ts";
 import { listen, type Listening } from "./http/server.ts";
 import { deadLetterQueue } from "./invocation/definition.ts";
+import { noOutcomes } from "./invocation/outcome.ts";
 import { type LoadedFunction, loadFunctions } from "./loader/loader.ts";
 import { watchFunctions } from "./loader/watch.ts";
 import type { Logger } from "./log.ts";
 import { ServedFunction, type Surroundings } from "./served_function.ts";
-
-/** The import map that resolves `warren` in a function's process. */
-const CONFIG_FILE = new URL("../deno.json", import.meta.url).pathname;
 
 /** What the runner knows of one file in the functions folder. */
 interface Entry {
@@ -67,7 +65,7 @@ export class Runner implements RunnerView {
       settler,
       log,
       folder: "",
-      configFile: CONFIG_FILE,
+      configFile: DENO_CONFIG,
     };
   }
 
@@ -188,7 +186,7 @@ export class Runner implements RunnerView {
   async #load(): Promise<void> {
     const { signal } = this.#watching;
     const { functions, files } = await loadFunctions(this.#options.functionsDir, {
-      config: CONFIG_FILE,
+      config: DENO_CONFIG,
       signal,
       log: this.#log,
     });
@@ -271,7 +269,7 @@ function connectionCheck(name: string, { state }: Connection): { name: string; o
 }
 
 function view(name: string, { loaded, served, error }: Entry): FunctionView {
-  const counts = served?.counts ?? { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0 };
+  const counts = served?.counts ?? noOutcomes();
   const running = served?.running ?? 0;
   const definition = served?.definition ?? ("definition" in loaded ? loaded.definition : undefined);
   const state: FunctionState = served?.state ?? (error === undefined ? "disabled" : "broken");

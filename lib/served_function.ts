@@ -7,7 +7,7 @@ import type { Topology } from "./amqp/topology.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
-import type { Outcome, OutcomeKind } from "./invocation/outcome.ts";
+import { noOutcomes, type Outcome } from "./invocation/outcome.ts";
 import { decide } from "./invocation/retry_policy.ts";
 import type { Invocation, Publication, Sandbox } from "./invocation/sandbox.ts";
 import type { Logger } from "./log.ts";
@@ -48,14 +48,7 @@ const ABORT_GRACE = 500;
 
 /** One function that is bound to its queue: its consumer, its sandbox, what runs and what waits. */
 export class ServedFunction {
-  readonly counts: Record<Exclude<OutcomeKind, "abandoned">, number> = {
-    completed: 0,
-    failed: 0,
-    timedOut: 0,
-    rejected: 0,
-    crashed: 0,
-    undecodable: 0,
-  };
+  readonly counts = noOutcomes();
   readonly #surroundings: Surroundings;
   readonly #log: Logger;
   readonly #stopped = new AbortController();

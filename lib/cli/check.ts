@@ -1,9 +1,7 @@
-import { fileURLToPath } from "node:url";
+import { DENO_CONFIG } from "../config.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
 import { loadFunctions } from "../loader/loader.ts";
 import { type Command, takesNothing } from "./command.ts";
-
-const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** Loads every function as the runner would, and connects to nothing. */
 export const check: Command = {
@@ -11,7 +9,7 @@ export const check: Command = {
   flags: [{ flag: "json", text: "One JSON document instead of text." }],
   async run({ options, positional, flags, log, print, printError }) {
     takesNothing("check", positional);
-    const { functions } = await loadFunctions(options.functionsDir, { config: CONFIG_FILE, log });
+    const { functions } = await loadFunctions(options.functionsDir, { config: DENO_CONFIG, log });
     const broken = functions.filter((loaded) => "error" in loaded);
     if (flags.has("json")) {
       const shown = functions.map((loaded) => "error" in loaded ? loaded : loaded.definition);

@@ -1,5 +1,5 @@
 import type { BindingDefinition, RetryPolicy } from "../invocation/definition.ts";
-import type { OutcomeKind } from "../invocation/outcome.ts";
+import type { OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */
 export interface Readiness {
@@ -28,7 +28,7 @@ export interface FunctionView {
   /** Invocations that run or wait for a free place, here. */
   running: number;
   /** How invocations ended here since the start. */
-  counts: Record<Exclude<OutcomeKind, "abandoned">, number>;
+  counts: OutcomeCounts;
 }
 
 /** A message that came by HTTP. */

@@ -23,6 +23,13 @@ export type Outcome =
 
 export type OutcomeKind = Outcome["kind"];
 
+/** How many invocations ended in each way; those that were given back did not end. */
+export type OutcomeCounts = Record<Exclude<OutcomeKind, "abandoned">, number>;
+
+export function noOutcomes(): OutcomeCounts {
+  return { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0 };
+}
+
 /** What is done with the delivery. */
 export type Disposition =
   | { readonly kind: "ack" }

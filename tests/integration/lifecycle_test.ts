@@ -13,13 +13,7 @@ const draining = ({ message }: LogLine) => message.includes("draining for up to"
 /** A function that goes on once the gate is open. */
 function gated(queue: string, gate: Gate): Promise<Folder> {
   return folder({
-    "gated.ts": `
-      export const config = { queue: "${queue}", concurrency: 1, permissions: ${gate.permissions} };
-      export default async (message, context) => {
-        context.log.info("begun");
-        ${gate.wait}
-        context.log.info("handled", { body: message.body });
-      };`,
+    "gated.ts": gate.functionFor(queue),
   });
 }
 

@@ -102,13 +102,7 @@ rabbitmqTest("a deleted function drains, and its queue and messages stay", async
   await using gate = await Gate.make();
   const queue = broker.queue("leaving");
   await using functions = await folder({
-    "leaving.ts": `
-      export const config = { queue: "${queue}", concurrency: 1, permissions: ${gate.permissions} };
-      export default async (message, context) => {
-        context.log.info("begun");
-        ${gate.wait}
-        context.log.info("handled", { body: message.body });
-      };`,
+    "leaving.ts": gate.functionFor(queue),
   });
   await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
   await broker.publish(queue, ["first", "second"]);

@@ -23,6 +23,17 @@ export class Gate implements AsyncDisposable {
     return `while (!(await Deno.stat(${file}).catch(() => null))) await new Promise((go) => setTimeout(go, 20));`;
   }
 
+  /** A function of that queue, one message at a time, that says "begun", waits, and says "handled". */
+  functionFor(queue: string): string {
+    return `
+      export const config = { queue: "${queue}", concurrency: 1, permissions: ${this.permissions} };
+      export default async (message, context) => {
+        context.log.info("begun");
+        ${this.wait}
+        context.log.info("handled", { body: message.body });
+      };`;
+  }
+
   async open(): Promise<void> {
     await Deno.writeTextFile(join(this.#folder, "open"), "");
   }
