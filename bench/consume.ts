@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { eventually } from "../tests/support/eventually.ts";
 import { WARM_UP } from "./rivals/meter.ts";
 import { AMQP_URL, BenchQueue, functionsFolder, median, startMeasured } from "./support.ts";
@@ -50,7 +51,7 @@ async function warren(): Promise<number> {
 async function rival(name: string): Promise<number> {
   await using queue = new BenchQueue();
   await queue.fill(MESSAGES, BODY);
-  const script = new URL(`rivals/${name}.ts`, import.meta.url).pathname;
+  const script = fileURLToPath(new URL(`rivals/${name}.ts`, import.meta.url));
   const command = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", script, AMQP_URL, queue.name, `${MESSAGES}`],
   });

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { baseImage, buildah, canBuildImages, type ImageConfig, imageConfig, runReadOnly } from "../support/buildah.ts";
 import { BrokerClient } from "../support/broker_client.ts";
@@ -16,7 +17,7 @@ if (ignore) {
   );
 }
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const MESSAGES = 300;
 const PREFETCH = 5;
 

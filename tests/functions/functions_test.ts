@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
 import type { Publication } from "../../lib/invocation/sandbox.ts";
@@ -5,7 +6,7 @@ import { loadFunctions } from "../../lib/loader/loader.ts";
 import { Logger } from "../../lib/log.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = `${ROOT}deno.json`;
 const { functions } = await loadFunctions(`${ROOT}functions`, { config: CONFIG });
 
