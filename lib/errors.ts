@@ -13,6 +13,8 @@ export type ErrorCode =
   | "unavailable"
   /** The broker refused what was asked (permissions, arguments). */
   | "refused"
+  /** The embedded broker's data cannot be used: locked by another process, damaged, of a newer version. */
+  | "storage"
   /** More bytes than the limit allows. */
   | "tooLarge"
   /** The body is not what its content type or encoding says. */

@@ -1,0 +1,271 @@
+import { ChannelConsumer, type ConsumerChannel } from "./channel_consumer.ts";
+import { Confirms } from "./confirms.ts";
+import { DIRECT_REPLY_TO, type ReplyConsumer } from "./direct_reply.ts";
+import type { Entry } from "./entry.ts";
+import type { Message } from "./message.ts";
+import type { Output } from "./output.ts";
+import { AmqpError } from "./protocol/amqp_error.ts";
+import { METHOD } from "./protocol/constants.ts";
+import { encodeField, splitTable } from "./protocol/table.ts";
+import { shortStringBytes, type Writer } from "./protocol/writer.ts";
+import { type Published, Publishing } from "./publishing.ts";
+import type { Queue } from "./queue.ts";
+import { recipients } from "./router.ts";
+import type { Store } from "./store/store.ts";
+import { Transaction } from "./transaction.ts";
+import { type Delivery, Unacked } from "./unacked.ts";
+import type { VirtualHost } from "./vhost.ts";
+
+/** What a channel needs of its connection. */
+export interface ChannelPeer {
+  readonly output: Output;
+  readonly vhost: VirtualHost;
+  readonly store: Store;
+  readonly user: string;
+  readonly frameMax: number;
+  /** Bytes of body. */
+  readonly maxMessageSize: number;
+  /** Whether it wants to hear of consumers that the broker ends. */
+  readonly wantsCancels: boolean;
+}
+
+/** How a delivery is settled. */
+export type Settlement = "ack" | "reject" | "requeue";
+
+/** So many unsettled ones, and those on disk do not stay in memory too. */
+const MANY_UNACKED = 1000;
+
+/** One channel of a connection: what it consumes, has not settled, publishes and confirms. */
+export class Channel implements ConsumerChannel, ReplyConsumer {
+  readonly number: number;
+  readonly peer: ChannelPeer;
+  readonly output: Output;
+  readonly publishing: Publishing;
+  readonly consumers = new Map<string, ChannelConsumer>();
+  readonly unacked = new Unacked<ChannelConsumer>();
+  /** For consumers to come; 0 is no limit. */
+  prefetch = 0;
+  /** For all consumers of the channel together; 0 is no limit. */
+  globalPrefetch = 0;
+  /** Whether the client wants deliveries. */
+  flowing = true;
+  /** The queue that an empty name stands for. */
+  lastQueue = "";
+  confirms: Confirms | undefined;
+  transaction: Transaction | undefined;
+  /** The consumer of direct replies: its tag, and the name that it is reached by. */
+  replies: { tag: string; name: string } | undefined;
+  /** Deliveries to consumers that are not settled. */
+  #inFlight = 0;
+
+  constructor(number: number, peer: ChannelPeer) {
+    this.number = number;
+    this.peer = peer;
+    this.output = peer.output;
+    this.publishing = new Publishing(peer.maxMessageSize);
+  }
+
+  /** Writes a method without content. */
+  send(method: number, write?: (writer: Writer) => void): void {
+    const writer = this.output.writer.method(this.number, method);
+    write?.(writer);
+    writer.end();
+  }
+
+  /** Whether its consumers may have deliveries now, as far as the channel is concerned. */
+  ready(): boolean {
+    return this.flowing && !this.output.full && (this.globalPrefetch === 0 || this.#inFlight < this.globalPrefetch);
+  }
+
+  deliver(consumer: ChannelConsumer, entry: Entry, message: Message): void {
+    const { queue, noAck } = consumer;
+    let tag: number;
+    if (noAck) tag = this.unacked.nextTag();
+    else {
+      tag = this.unacked.add({ entry, queue, consumer });
+      this.#inFlight++;
+      if (this.unacked.size > MANY_UNACKED) queue.unload(entry);
+    }
+    this.#writeDelivery(consumer.tagBytes, tag, entry.redelivered, counted(message, entry, queue));
+    if (noAck) queue.ack(entry);
+  }
+
+  deliverReply(message: Message): void {
+    if (this.replies) this.#writeDelivery(shortStringBytes(this.replies.tag), this.unacked.nextTag(), false, message);
+  }
+
+  /** Answers `basic.get` with an entry. */
+  answerGet(queue: Queue, entry: Entry, noAck: boolean): void {
+    const message = queue.messageOf(entry);
+    const tag = noAck ? this.unacked.nextTag() : this.unacked.add({ entry, queue, consumer: undefined });
+    this.send(METHOD.basicGetOk, (writer) => {
+      writer.u64(tag).u8(entry.redelivered ? 1 : 0).raw(message.address.bytes).u32(queue.messageCount);
+    });
+    this.output.content(this.number, counted(message, entry, queue), this.peer.frameMax);
+    if (noAck) queue.ack(entry);
+  }
+
+  /** Settles the delivery of a tag, or all up to it. @throws {AmqpError} 406 for an unknown tag */
+  settle(tag: number, multiple: boolean, settlement: Settlement): void {
+    const taken = this.unacked.take(tag, multiple);
+    if (this.transaction) this.transaction.settle(taken, settlement);
+    else this.settleTaken(taken, settlement);
+  }
+
+  settleTaken(taken: readonly [number, Delivery<ChannelConsumer>][], settlement: Settlement): void {
+    const queues = new Set<Queue>();
+    for (const [, { entry, queue, consumer }] of taken) {
+      if (consumer) {
+        consumer.inFlight--;
+        this.#inFlight--;
+      }
+      queue[settlement](entry);
+      queues.add(queue);
+    }
+    if (this.globalPrefetch !== 0) this.wake();
+    for (const queue of queues) queue.deliver();
+  }
+
+  /** A message that is complete: in a transaction it waits for the commit. */
+  publish(published: Published): void {
+    this.#check(published.message);
+    if (this.transaction) this.transaction.publish(published);
+    else this.publishNow(published);
+  }
+
+  publishNow({ message, mandatory }: Published): void {
+    const taken = this.#route(message, mandatory);
+    this.confirms?.add(taken);
+  }
+
+  selectConfirms(): void {
+    if (this.transaction) throw new AmqpError("preconditionFailed", "cannot switch from tx to confirm mode");
+    this.confirms ??= new Confirms(this.number, this.output, this.peer.store);
+  }
+
+  selectTransaction(): void {
+    if (this.confirms) throw new AmqpError("preconditionFailed", "cannot switch from confirm to tx mode");
+    this.transaction ??= new Transaction(this);
+  }
+
+  addConsumer(consumer: ChannelConsumer): void {
+    this.consumers.set(consumer.tag, consumer);
+    consumer.queue.addConsumer(consumer);
+  }
+
+  /** Ends a consumer; its deliveries stay the channel's. */
+  removeConsumer(tag: string): void {
+    if (this.replies?.tag === tag) this.#forgetReplies();
+    const consumer = this.consumers.get(tag);
+    this.consumers.delete(tag);
+    consumer?.queue.removeConsumer(consumer);
+  }
+
+  /** The queue of a consumer is gone. */
+  consumerCancelled(consumer: ChannelConsumer): void {
+    this.consumers.delete(consumer.tag);
+    if (!this.peer.wantsCancels) return;
+    this.send(METHOD.basicCancel, (writer) => void writer.raw(consumer.tagBytes).u8(1));
+  }
+
+  /** Gives its consumers what waits for them. */
+  wake(): void {
+    for (const queue of new Set([...this.consumers.values()].map(({ queue }) => queue))) queue.deliver();
+  }
+
+  /** The end: consumers go, and what was not settled comes back to its queues. */
+  release(): void {
+    this.confirms?.stop();
+    this.transaction?.rollBack();
+    this.#forgetReplies();
+    for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag);
+    this.settleTaken(this.unacked.takeAll(), "requeue");
+  }
+
+  #forgetReplies(): void {
+    if (this.replies) this.peer.vhost.replies.remove(this.replies.name);
+    this.replies = undefined;
+  }
+
+  #writeDelivery(tagBytes: Uint8Array, tag: number, redelivered: boolean, message: Message): void {
+    const { writer } = this.output;
+    writer.method(this.number, METHOD.basicDeliver);
+    writer.raw(tagBytes).u64(tag).u8(redelivered ? 1 : 0).raw(message.address.bytes).end();
+    this.output.content(this.number, message, this.peer.frameMax);
+  }
+
+  /** @throws {AmqpError} 404, 403, 406 for a message that nobody may publish */
+  #check({ address, properties }: Message): void {
+    const { exchange } = address;
+    if (exchange !== "") {
+      const found = this.peer.vhost.exchange(exchange);
+      if (!found) throw new AmqpError("notFound", `no exchange '${exchange}' in vhost '/'`);
+      if (found.internal) {
+        throw new AmqpError("accessRefused", `cannot publish to internal exchange '${exchange}' in vhost '/'`);
+      }
+    }
+    const { expiration, userId } = properties;
+    if (expiration !== undefined && !(/^\d{1,10}$/.test(expiration) && Number(expiration) <= 4_294_967_295)) {
+      throw new AmqpError("preconditionFailed", `invalid expiration '${expiration}'`);
+    }
+    if (userId !== undefined && userId !== this.peer.user) {
+      throw new AmqpError(
+        "preconditionFailed",
+        `user_id property set to '${userId}' but authenticated user was '${this.peer.user}'`,
+      );
+    }
+    if (properties.replyTo === DIRECT_REPLY_TO && !this.replies) {
+      throw new AmqpError("preconditionFailed", "fast reply consumer does not exist");
+    }
+  }
+
+  /** Whether every queue that it goes to took it. One that goes nowhere is taken too. */
+  #route(original: Message, mandatory: boolean): boolean {
+    const { vhost } = this.peer;
+    let message = original;
+    if (this.replies && message.properties.replyTo === DIRECT_REPLY_TO) {
+      message = message.edited({ replyTo: this.replies.name });
+    }
+    const queues = vhost.router.route(message);
+    if (queues.length === 0) {
+      const waiting = message.address.exchange === "" ? vhost.replies.find(message.address.routingKey) : undefined;
+      if (waiting) waiting.deliverReply(message);
+      else if (mandatory) this.#return(original);
+      return true;
+    }
+    message = withoutBlindCopies(message);
+    let taken = true;
+    for (const queue of queues) taken = queue.publish(message) && taken;
+    return taken;
+  }
+
+  #return(message: Message): void {
+    this.send(METHOD.basicReturn, (writer) => void writer.u16(312).shortString("NO_ROUTE").raw(message.address.bytes));
+    this.output.content(this.number, message, this.peer.frameMax);
+  }
+}
+
+/** Nobody but the broker sees whom a blind copy went to. */
+function withoutBlindCopies(message: Message): Message {
+  if (!message.mayHaveCopies || recipients(message.headers(), "BCC").length === 0) return message;
+  const fields = splitTable(message.headerBytes()).filter(({ name }) => name !== "BCC");
+  return message.edited({ headers: joined(fields.map(({ bytes }) => bytes)) });
+}
+
+/** On a quorum queue the message says how often it came back. */
+function counted(message: Message, { returns }: Entry, { arguments: { kind } }: Queue): Message {
+  if (kind !== "quorum" || returns === 0) return message;
+  const fields = splitTable(message.headerBytes()).filter(({ name }) => name !== "x-delivery-count");
+  const count = encodeField("x-delivery-count", BigInt(returns));
+  return message.edited({ headers: joined([...fields.map(({ bytes }) => bytes), count]) });
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

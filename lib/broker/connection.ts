@@ -1,0 +1,358 @@
+import { Channel, type ChannelPeer } from "./channel.ts";
+import { describeError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { FrameReader } from "./frame_reader.ts";
+import { Handshake, LoginRefused, type Negotiated } from "./handshake.ts";
+import type { Limits } from "./limits.ts";
+import { basicMethods } from "./methods/basic_methods.ts";
+import { channelMethods } from "./methods/channel_methods.ts";
+import { exchangeMethods } from "./methods/exchange_methods.ts";
+import type { MethodTable } from "./methods/method_table.ts";
+import { queueMethods } from "./methods/queue_methods.ts";
+import { Output } from "./output.ts";
+import { AmqpError } from "./protocol/amqp_error.ts";
+import { FRAME, METHOD, PROTOCOL_HEADER } from "./protocol/constants.ts";
+import { Reader } from "./protocol/reader.ts";
+import type { Writer } from "./protocol/writer.ts";
+import type { Published } from "./publishing.ts";
+import type { Store } from "./store/store.ts";
+import type { Transport } from "./transport.ts";
+import type { VirtualHost } from "./vhost.ts";
+
+/** What a connection needs of its broker. */
+export interface ConnectionSurroundings {
+  readonly vhost: VirtualHost;
+  readonly store: Store;
+  readonly limits: Limits;
+  readonly users: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly log: Logger;
+  /** Why nobody may publish now, if so. */
+  readonly alarm: string | undefined;
+}
+
+/** The methods of channels. Those of connections, and `basic.publish`, are in the class. */
+const METHODS: MethodTable = { ...channelMethods, ...exchangeMethods, ...queueMethods, ...basicMethods };
+
+/** Methods that only a broker sends: out of place, but known. */
+const KNOWN = new Set<number>(Object.values(METHOD));
+
+/** One client: its handshake, its channels, and its end. */
+export class Connection implements ChannelPeer {
+  readonly output: Output;
+  readonly #transport: Transport;
+  readonly #surroundings: ConnectionSurroundings;
+  readonly #frames: FrameReader;
+  readonly #handshake: Handshake;
+  readonly #channels = new Map<number, Channel>();
+  /** Channels that the broker closed, until the client says that it knows. */
+  readonly #closingChannels = new Set<number>();
+  readonly #log: Logger;
+  readonly #started = performance.now();
+  #negotiated: Negotiated | undefined;
+  #lastRead = performance.now();
+  /** When the broker sent `connection.close`; what comes then is not looked at any more. */
+  #closing: number | undefined;
+  #ended = false;
+  /** Present while it is not read, since it published when nobody may. */
+  #blocked: PromiseWithResolvers<void> | undefined;
+  #method = 0;
+
+  constructor(transport: Transport, surroundings: ConnectionSurroundings, local: boolean) {
+    this.#transport = transport;
+    this.#surroundings = surroundings;
+    this.#log = surroundings.log.child({ client: transport.remote });
+    this.output = new Output(transport);
+    this.output.onError = () => this.#end();
+    this.output.onDrain = () => this.#wake();
+    const { limits, users, version } = surroundings;
+    this.#frames = new FrameReader(transport, limits.frameMax);
+    this.#handshake = new Handshake({
+      limits,
+      users,
+      local,
+      version,
+      send: (write, method) => this.#send(method, write),
+    });
+  }
+
+  get vhost(): VirtualHost {
+    return this.#surroundings.vhost;
+  }
+
+  get store(): Store {
+    return this.#surroundings.store;
+  }
+
+  get maxMessageSize(): number {
+    return this.#surroundings.limits.messageSize;
+  }
+
+  get user(): string {
+    return this.#negotiated!.user;
+  }
+
+  get frameMax(): number {
+    return this.#negotiated!.frameMax;
+  }
+
+  get wantsCancels(): boolean {
+    return this.#negotiated!.capabilities.consumer_cancel_notify === true;
+  }
+
+  /** Serves the client until either side ends it. Never rejects. */
+  async serve(): Promise<void> {
+    try {
+      if (await this.#greeted()) {
+        this.#handshake.start();
+        while (!this.#ended && await this.#readMore());
+      }
+      await this.output.drained();
+    } catch (error) {
+      this.#log.debug(`connection lost: ${describeError(error)}`);
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** Once a second: heartbeats, and clients that are silent for too long. */
+  tick(now: number): void {
+    const { limits } = this.#surroundings;
+    const late = this.#closing !== undefined
+      ? now - this.#closing > limits.close
+      : !this.#negotiated && now - this.#started > limits.handshake;
+    if (late) return this.#end();
+    const interval = (this.#negotiated?.heartbeat ?? 0) * 1000;
+    if (interval === 0) return;
+    if (now - this.output.lastWrite > interval / 2) this.#beat();
+    if (!this.#blocked && now - this.#lastRead > 2 * interval) {
+      this.#log.warn(`a client sent nothing for ${Math.round((now - this.#lastRead) / 1000)} s and is cut off`);
+      this.#end();
+    }
+  }
+
+  /** The alarm began, changed or ended. */
+  alarmChanged(): void {
+    if (this.#surroundings.alarm !== undefined || !this.#blocked) return;
+    if (this.#wantsBlocked) this.#send(METHOD.connectionUnblocked);
+    this.#blocked.resolve();
+    this.#blocked = undefined;
+  }
+
+  /** The broker stops: the client is told, and cut off if it does not answer. */
+  async stop(): Promise<void> {
+    this.#release();
+    if (this.#negotiated) this.#fail(AmqpError.hard("connectionForced", "broker shutdown"));
+    await Promise.race([this.output.drained().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 500))]);
+    this.#end();
+  }
+
+  get #wantsBlocked(): boolean {
+    return this.#negotiated?.capabilities["connection.blocked"] === true;
+  }
+
+  /** The protocol header: another one is answered with the right one. */
+  async #greeted(): Promise<boolean> {
+    const header = await this.#frames.bytes(PROTOCOL_HEADER.length);
+    if (!header) return false;
+    if (header.every((byte, index) => byte === PROTOCOL_HEADER[index])) return true;
+    this.output.writer.raw(PROTOCOL_HEADER);
+    return false;
+  }
+
+  async #readMore(): Promise<boolean> {
+    if (this.#blocked) await this.#blocked.promise;
+    // Who does not read what it is sent is not read either.
+    if (this.output.full) await this.output.drained();
+    try {
+      return await this.#frames.frames((type, channel, bytes, start, end) => {
+        if (!this.#ended) this.#frame(type, channel, bytes, start, end);
+      });
+    } catch (error) {
+      // What is no frame cannot be skipped: nothing after it makes sense.
+      if (!(error instanceof AmqpError) || this.#closing !== undefined) throw error;
+      if (!this.#negotiated) return false;
+      this.#fail(error);
+      return false;
+    } finally {
+      this.#lastRead = performance.now();
+    }
+  }
+
+  #frame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
+    try {
+      this.#method = 0;
+      if (type === FRAME.heartbeat) {
+        if (number !== 0) throw AmqpError.hard("frameError", `a heartbeat on channel ${number}`);
+      } else if (number === 0) this.#connectionFrame(type, bytes, start, end);
+      else if (this.#closing === undefined) this.#channelFrame(type, number, bytes, start, end);
+    } catch (error) {
+      this.#failed(number, error);
+    }
+  }
+
+  #connectionFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type !== FRAME.method) throw AmqpError.hard("unexpectedFrame", `a frame of type ${type} on channel 0`);
+    const args = new Reader(bytes, start, end);
+    const method = this.#method = args.u32();
+    if (method === METHOD.connectionCloseOk && this.#closing !== undefined) return this.#end();
+    if (method === METHOD.connectionClose && (this.#negotiated || this.#closing !== undefined)) return this.#closed();
+    if (this.#closing !== undefined) return;
+    if (!this.#negotiated) {
+      this.#negotiated = this.#handshake.take(method, args);
+      if (this.#negotiated) this.#opened(this.#negotiated);
+    } else if (method === METHOD.connectionUpdateSecret) this.#send(METHOD.connectionUpdateSecretOk);
+    else throw unknown(method, "on channel 0");
+  }
+
+  #opened({ frameMax, user }: Negotiated): void {
+    this.#frames.frameMax = frameMax;
+    this.#log.debug("connection open", { user });
+  }
+
+  #channelFrame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#negotiated) throw AmqpError.hard("channelError", `channel ${number} before the connection is open`);
+    if (this.#closingChannels.has(number)) return this.#closingFrame(type, number, bytes, start, end);
+    const channel = this.#channels.get(number);
+    if (type === FRAME.method) {
+      if (!channel) return this.#openChannel(number, new Reader(bytes, start, end));
+      return this.#methodFrame(channel, bytes, start, end);
+    }
+    if (!channel) throw AmqpError.hard("channelError", `expected 'channel.open' on channel ${number}`);
+    let published: Published | undefined;
+    if (type === FRAME.header) published = channel.publishing.header(bytes, start, end);
+    else if (type === FRAME.body) published = channel.publishing.body(bytes, start, end);
+    else throw AmqpError.hard("frameError", `unknown frame type ${type}`);
+    if (published) this.#publish(channel, published);
+  }
+
+  #publish(channel: Channel, published: Published): void {
+    this.#method = METHOD.basicPublish;
+    channel.publish(published);
+    if (this.#surroundings.alarm === undefined || this.#blocked) return;
+    this.#blocked = Promise.withResolvers();
+    const { alarm } = this.#surroundings;
+    if (this.#wantsBlocked) this.#send(METHOD.connectionBlocked, (writer) => writer.shortString(alarm));
+  }
+
+  #methodFrame(channel: Channel, bytes: Uint8Array, start: number, end: number): void {
+    if (channel.publishing.pending) throw AmqpError.hard("unexpectedFrame", "expected content, got a method");
+    const args = new Reader(bytes, start, end);
+    const method = this.#method = args.u32();
+    if (method === METHOD.basicPublish) return channel.publishing.begin(bytes, start + 4, end);
+    const run = METHODS[method];
+    if (run) return run(channel, args);
+    if (method === METHOD.channelClose) return this.#closeChannel(channel);
+    if (method === METHOD.channelOpen) throw AmqpError.hard("channelError", "second 'channel.open' seen");
+    if (method === METHOD.channelFlowOk || method === METHOD.basicCancelOk) return;
+    throw unknown(method, `on channel ${channel.number}`);
+  }
+
+  #openChannel(number: number, args: Reader): void {
+    const method = this.#method = args.u32();
+    // Both sides may close a channel at once.
+    if (method === METHOD.channelCloseOk) return;
+    if (method !== METHOD.channelOpen) throw AmqpError.hard("channelError", "expected 'channel.open'");
+    const { channelMax } = this.#negotiated!;
+    if (number > channelMax) {
+      throw AmqpError.hard("channelError", `channel number ${number} is higher than channel_max ${channelMax}`);
+    }
+    this.#channels.set(number, new Channel(number, this));
+    this.output.writer.method(number, METHOD.channelOpenOk).u32(0).end();
+  }
+
+  #closeChannel(channel: Channel): void {
+    this.#channels.delete(channel.number);
+    channel.release();
+    channel.send(METHOD.channelCloseOk);
+  }
+
+  #closingFrame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type !== FRAME.method) return;
+    const method = new Reader(bytes, start, end).u32();
+    if (method === METHOD.channelCloseOk) this.#closingChannels.delete(number);
+    if (method === METHOD.channelClose) this.output.writer.method(number, METHOD.channelCloseOk).end();
+  }
+
+  /** The client closed the connection. */
+  #closed(): void {
+    this.#release();
+    this.#send(METHOD.connectionCloseOk);
+    this.#closing ??= performance.now();
+    void this.output.drained().then(() => this.#end(), () => this.#end());
+  }
+
+  #failed(number: number, error: unknown): void {
+    const amqp = error instanceof AmqpError
+      ? error
+      : AmqpError.hard("internalError", "the broker failed; its log says more");
+    if (amqp !== error) {
+      this.#log.error(`a method failed: ${describeError(error)}`, { stack: (error as Error)?.stack });
+    }
+    const channel = this.#channels.get(number);
+    if (amqp.soft && channel) this.#failChannel(channel, amqp);
+    else this.#fail(amqp);
+  }
+
+  #failChannel(channel: Channel, error: AmqpError): void {
+    this.#log.debug(`channel ${channel.number} closed: ${error.message}`);
+    this.#channels.delete(channel.number);
+    this.#closingChannels.add(channel.number);
+    channel.release();
+    this.#writeClose(channel.number, METHOD.channelClose, error);
+  }
+
+  #fail(error: AmqpError): void {
+    if (this.#closing !== undefined) return;
+    this.#closing = performance.now();
+    this.#log.warn(`connection closed: ${error.message}`);
+    this.#release();
+    if (error instanceof LoginRefused && !error.told) return this.#end();
+    this.#writeClose(0, METHOD.connectionClose, error);
+  }
+
+  #writeClose(channel: number, method: number, { code, message }: AmqpError): void {
+    const writer = this.output.writer.method(channel, method);
+    writer.u16(code).shortString(message).u32(this.#method).end();
+  }
+
+  #send(method: number, write?: (writer: Writer) => Writer): void {
+    const writer = this.output.writer.method(0, method);
+    write?.(writer);
+    writer.end();
+  }
+
+  #beat(): void {
+    const { writer } = this.output;
+    writer.begin(FRAME.heartbeat, 0);
+    writer.end();
+  }
+
+  #wake(): void {
+    for (const channel of this.#channels.values()) channel.wake();
+  }
+
+  /** Channels end, and with them what is this connection's own. */
+  #release(): void {
+    const channels = [...this.#channels.values()];
+    this.#channels.clear();
+    for (const channel of channels) channel.release();
+    for (const queue of [...this.vhost.queues()]) if (queue.owner === this) this.vhost.deleteQueue(queue);
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#release();
+    this.#blocked?.resolve();
+    this.#transport.close();
+  }
+}
+
+/** A method that is out of place here, or that there is not. */
+function unknown(method: number, where: string): AmqpError {
+  const text = `method ${method >>> 16}.${method & 0xffff} ${where}`;
+  return KNOWN.has(method)
+    ? AmqpError.hard("commandInvalid", `unexpected ${text}`)
+    : AmqpError.hard("notImplemented", `unknown ${text}`);
+}

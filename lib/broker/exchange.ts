@@ -1,0 +1,147 @@
+import { type Matcher, MATCHERS } from "./matchers.ts";
+import { AmqpError } from "./protocol/amqp_error.ts";
+import { encodeTable, type FieldTable } from "./protocol/table.ts";
+import { decodeTable } from "./protocol/table.ts";
+
+/** What a binding leads to. */
+export interface Destination {
+  readonly kind: "queue" | "exchange";
+  readonly name: string;
+  readonly durable: boolean;
+}
+
+/** A way from an exchange to a queue or to another exchange. */
+export interface Binding {
+  readonly source: Exchange;
+  readonly destination: Destination;
+  readonly key: string;
+  readonly args: FieldTable;
+  readonly argumentBytes: Uint8Array;
+}
+
+export interface ExchangeOptions {
+  name: string;
+  type: string;
+  durable: boolean;
+  autoDelete: boolean;
+  internal: boolean;
+  /** An encoded table. */
+  arguments: Uint8Array;
+}
+
+/** Where messages are published to: it holds none, and only says which queues they go to. */
+export class Exchange implements Destination {
+  readonly kind = "exchange";
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly argumentBytes: Uint8Array;
+  /** Where messages go that no binding takes. */
+  readonly alternate: string | undefined;
+  readonly matcher: Matcher;
+  readonly #bindings = new Map<string, Binding>();
+
+  /** @throws {AmqpError} 503 for an unknown type, 406 for a wrong argument */
+  constructor(options: ExchangeOptions) {
+    this.name = options.name;
+    this.type = options.type;
+    this.durable = options.durable;
+    this.autoDelete = options.autoDelete;
+    this.internal = options.internal;
+    this.argumentBytes = options.arguments;
+    if (!Object.hasOwn(MATCHERS, this.type)) {
+      throw AmqpError.hard("commandInvalid", `unknown exchange type '${this.type}'`);
+    }
+    this.matcher = MATCHERS[this.type]();
+    const alternate = decodeTable(options.arguments)["alternate-exchange"];
+    if (alternate !== undefined && typeof alternate !== "string") {
+      throw new AmqpError(
+        "preconditionFailed",
+        `invalid arg 'alternate-exchange' for exchange '${this.name}' in vhost '/': expected a longstr`,
+      );
+    }
+    this.alternate = alternate;
+  }
+
+  get bindingCount(): number {
+    return this.#bindings.size;
+  }
+
+  bindings(): Iterable<Binding> {
+    return this.#bindings.values();
+  }
+
+  /** The binding that was there already, or the new one. */
+  add(binding: Binding): boolean {
+    const identity = identityOf(binding);
+    if (this.#bindings.has(identity)) return false;
+    this.#bindings.set(identity, binding);
+    this.matcher.add(binding);
+    return true;
+  }
+
+  /** The binding that is gone now, if there was one. */
+  remove(like: Pick<Binding, "destination" | "key" | "argumentBytes">): Binding | undefined {
+    const identity = identityOf(like);
+    const binding = this.#bindings.get(identity);
+    if (!binding) return undefined;
+    this.#bindings.delete(identity);
+    this.matcher.remove(binding);
+    return binding;
+  }
+
+  /** @throws {AmqpError} 406 when it was declared in another way */
+  assertEquivalent(type: string, durable: boolean, autoDelete: boolean, internal: boolean, args: FieldTable): void {
+    const assertSame = (name: string, received: unknown, current: unknown) => {
+      if (received === current) return;
+      throw new AmqpError(
+        "preconditionFailed",
+        `inequivalent arg '${name}' for exchange '${this.name}' in vhost '/': received '${received}' but current is '${current}'`,
+      );
+    };
+    assertSame("type", type, this.type);
+    assertSame("durable", durable, this.durable);
+    assertSame("auto_delete", autoDelete, this.autoDelete);
+    assertSame("internal", internal, this.internal);
+    const alternate = args["alternate-exchange"];
+    if (alternate === this.alternate) return;
+    const shown = (value: unknown) => value === undefined ? "none" : `the value '${value}' of type 'longstr'`;
+    throw new AmqpError(
+      "preconditionFailed",
+      `inequivalent arg 'alternate-exchange' for exchange '${this.name}' in vhost '/': received ${
+        shown(alternate)
+      } but current is ${shown(this.alternate)}`,
+    );
+  }
+}
+
+/** Destination, key and arguments together: the same once more is the same binding. */
+function identityOf(
+  { destination, key, argumentBytes }: Pick<Binding, "destination" | "key" | "argumentBytes">,
+): string {
+  return JSON.stringify([
+    destination.kind,
+    destination.name,
+    key,
+    argumentBytes.length === 0 ? "" : argumentBytes.join(),
+  ]);
+}
+
+/** A binding as it is made anew. */
+export function createBinding(source: Exchange, destination: Destination, key: string, bytes: Uint8Array): Binding {
+  const args = decodeTable(bytes);
+  const match = args["x-match"];
+  if (source.type === "headers" && match !== undefined) {
+    if (!["all", "any", "all-with-x", "any-with-x"].includes(String(match))) {
+      throw new AmqpError(
+        "preconditionFailed",
+        `Invalid x-match field value ${JSON.stringify(match)}; expected all or any`,
+      );
+    }
+  }
+  // In the order of their names: another order is the same table.
+  const sorted = encodeTable(Object.fromEntries(Object.entries(args).toSorted(([a], [b]) => a < b ? -1 : 1)));
+  return { source, destination, key, args, argumentBytes: sorted };
+}

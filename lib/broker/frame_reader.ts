@@ -1,0 +1,92 @@
+import { AmqpError } from "./protocol/amqp_error.ts";
+import { FRAME_END, FRAME_OVERHEAD } from "./protocol/constants.ts";
+import type { Transport } from "./transport.ts";
+
+/** One frame; its payload is from `start` to `end` of `bytes`, which hold it until the next read. */
+export type OnFrame = (type: number, channel: number, bytes: Uint8Array, start: number, end: number) => void;
+
+const FIRST_BUFFER = 16 * 1024;
+const LARGEST_BUFFER = 256 * 1024;
+
+/** Cuts what a client sends into frames. */
+export class FrameReader {
+  /** No frame may be larger. */
+  frameMax: number;
+  readonly #transport: Transport;
+  #buffer = new Uint8Array(FIRST_BUFFER);
+  #filled = 0;
+
+  constructor(transport: Transport, frameMax: number) {
+    this.#transport = transport;
+    this.frameMax = frameMax;
+  }
+
+  /** Exactly `count` bytes, or `undefined` where the client ends first. */
+  async bytes(count: number): Promise<Uint8Array | undefined> {
+    while (this.#filled < count) if (!await this.#fill()) return undefined;
+    const bytes = this.#buffer.slice(0, count);
+    this.#consume(count);
+    return bytes;
+  }
+
+  /**
+   * Waits for more, and hands over the frames that are complete then; false at the end.
+   *
+   * @throws {AmqpError} 501 for what is no frame
+   */
+  async frames(onFrame: OnFrame): Promise<boolean> {
+    if (!await this.#fill()) return false;
+    this.#handOver(onFrame);
+    return true;
+  }
+
+  #handOver(onFrame: OnFrame): void {
+    const buffer = this.#buffer;
+    let at = 0;
+    try {
+      while (this.#filled - at >= 7) {
+        const channel = (buffer[at + 1] << 8) | buffer[at + 2];
+        const size = ((buffer[at + 3] << 24) | (buffer[at + 4] << 16) | (buffer[at + 5] << 8) | buffer[at + 6]) >>> 0;
+        if (size + FRAME_OVERHEAD > this.frameMax) {
+          throw AmqpError.hard("frameError", `type ${buffer[at]}, channel ${channel}: frame too large: ${size} bytes`);
+        }
+        const next = at + size + FRAME_OVERHEAD;
+        if (this.#filled < next) break;
+        if (buffer[next - 1] !== FRAME_END) {
+          throw AmqpError.hard(
+            "frameError",
+            `type ${buffer[at]}, channel ${channel}: the frame does not end with ${FRAME_END}`,
+          );
+        }
+        const type = buffer[at];
+        const start = at + 7;
+        at = next;
+        onFrame(type, channel, buffer, start, next - 1);
+      }
+    } finally {
+      this.#consume(at);
+    }
+  }
+
+  async #fill(): Promise<boolean> {
+    if (this.#filled === this.#buffer.length) this.#grow();
+    const count = await this.#transport.read(this.#buffer.subarray(this.#filled));
+    if (count === null || count === 0) return false;
+    this.#filled += count;
+    // A client that fills it is a busy one.
+    if (this.#filled === this.#buffer.length && this.#buffer.length < LARGEST_BUFFER) this.#grow();
+    return true;
+  }
+
+  #grow(): void {
+    const grown = new Uint8Array(this.#buffer.length * 2);
+    grown.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = grown;
+  }
+
+  #consume(count: number): void {
+    if (count === 0) return;
+    this.#buffer.copyWithin(0, count, this.#filled);
+    this.#filled -= count;
+  }
+}

@@ -1,0 +1,38 @@
+import type { Channel } from "../channel.ts";
+import { AmqpError } from "../protocol/amqp_error.ts";
+import { METHOD } from "../protocol/constants.ts";
+import type { Transaction } from "../transaction.ts";
+import type { MethodTable } from "./method_table.ts";
+
+/** Flow, confirms and transactions. Opening and closing is the connection's. */
+export const channelMethods: MethodTable = {
+  [METHOD.channelFlow](channel, args) {
+    const active = args.u8() !== 0;
+    channel.flowing = active;
+    channel.send(METHOD.channelFlowOk, (writer) => void writer.u8(active ? 1 : 0));
+    if (active) channel.wake();
+  },
+  [METHOD.confirmSelect](channel, args) {
+    const noWait = args.u8() !== 0;
+    channel.selectConfirms();
+    if (!noWait) channel.send(METHOD.confirmSelectOk);
+  },
+  [METHOD.txSelect](channel) {
+    channel.selectTransaction();
+    channel.send(METHOD.txSelectOk);
+  },
+  [METHOD.txCommit](channel) {
+    transactionOf(channel).commit();
+    channel.peer.store.commitNow();
+    channel.send(METHOD.txCommitOk);
+  },
+  [METHOD.txRollback](channel) {
+    transactionOf(channel).rollBack();
+    channel.send(METHOD.txRollbackOk);
+  },
+};
+
+function transactionOf(channel: Channel): Transaction {
+  if (!channel.transaction) throw new AmqpError("preconditionFailed", "channel is not transactional");
+  return channel.transaction;
+}

@@ -1,0 +1,51 @@
+import type { Channel } from "../channel.ts";
+import { AmqpError } from "../protocol/amqp_error.ts";
+import type { Reader } from "../protocol/reader.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Queue } from "../queue.ts";
+
+/** What a method does: it reads its arguments, and answers on its channel. */
+export type Method = (channel: Channel, args: Reader) => void;
+
+/** Methods by class id and method id in one number. */
+export type MethodTable = Record<number, Method>;
+
+/** @throws {AmqpError} 404 */
+export function findExchange(channel: Channel, name: string): Exchange {
+  const exchange = channel.peer.vhost.exchange(name);
+  if (!exchange) throw new AmqpError("notFound", `no exchange '${name}' in vhost '/'`);
+  return exchange;
+}
+
+/**
+ * The queue of a name; an empty one is the queue that the channel declared last.
+ *
+ * @throws {AmqpError} 404, or 405 where it is another connection's own
+ */
+export function findQueue(channel: Channel, name: string): Queue {
+  const meant = name || channel.lastQueue;
+  if (meant === "") throw new AmqpError("notFound", "no previously declared queue");
+  const queue = channel.peer.vhost.queue(meant);
+  if (!queue) throw new AmqpError("notFound", `no queue '${meant}' in vhost '/'`);
+  if (queue.owner !== undefined && queue.owner !== channel.peer) throw locked(meant);
+  return queue;
+}
+
+export function locked(queue: string): AmqpError {
+  return new AmqpError(
+    "resourceLocked",
+    `cannot obtain exclusive access to locked queue '${queue}' in vhost '/'. It could be originally declared on ` +
+      "another connection or the exclusive property value does not match that of the original declaration.",
+  );
+}
+
+/** @throws {AmqpError} 403 for a name that only the broker gives */
+export function assertFreeName(kind: "queue" | "exchange", name: string): void {
+  if (!name.startsWith("amq.")) return;
+  throw new AmqpError("accessRefused", `${kind} name '${name}' contains reserved prefix 'amq.*'`);
+}
+
+/** @throws {AmqpError} 403 */
+export function assertNotDefault(exchange: string): void {
+  if (exchange === "") throw new AmqpError("accessRefused", "operation not permitted on the default exchange");
+}

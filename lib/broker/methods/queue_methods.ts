@@ -1,0 +1,146 @@
+import type { Channel } from "../channel.ts";
+import { DIRECT_REPLY_TO } from "../direct_reply.ts";
+import { AmqpError } from "../protocol/amqp_error.ts";
+import { METHOD } from "../protocol/constants.ts";
+import type { Reader } from "../protocol/reader.ts";
+import type { Queue } from "../queue.ts";
+import { assertSameArguments } from "../queue_arguments.ts";
+import { assertFreeName, assertNotDefault, findExchange, findQueue, locked, type MethodTable } from "./method_table.ts";
+
+export const queueMethods: MethodTable = {
+  [METHOD.queueDeclare]: declare,
+  [METHOD.queueBind]: bind,
+  [METHOD.queueUnbind]: unbind,
+  [METHOD.queuePurge]: purge,
+  [METHOD.queueDelete]: remove,
+};
+
+interface Declaration {
+  name: string;
+  durable: boolean;
+  exclusive: boolean;
+  autoDelete: boolean;
+  argumentBytes: Uint8Array;
+}
+
+function declare(channel: Channel, args: Reader): void {
+  args.u16();
+  const name = args.shortString();
+  const flags = args.u8();
+  const argumentBytes = args.tableBytes();
+  const [passive, durable, exclusive, autoDelete, noWait] = [1, 2, 4, 8, 16].map((bit) => (flags & bit) !== 0);
+  // A consumer of direct replies is no queue, but one may ask whether it is there.
+  if (name.startsWith(DIRECT_REPLY_TO)) return answerReplyQueue(channel, name, noWait);
+  const queue = passive
+    ? findQueue(channel, name)
+    : declared(channel, { name, durable, exclusive, autoDelete, argumentBytes });
+  queue.used();
+  channel.lastQueue = queue.name;
+  if (!noWait) answerDeclare(channel, queue.name, queue.messageCount, queue.consumers.count);
+}
+
+function declared(channel: Channel, declaration: Declaration): Queue {
+  const { vhost } = channel.peer;
+  const name = declaration.name || generatedName();
+  const existing = vhost.queue(name);
+  if (existing) {
+    assertEquivalent(channel, existing, declaration);
+    return existing;
+  }
+  if (declaration.name !== "") assertFreeName("queue", name);
+  const { durable, exclusive, autoDelete, argumentBytes } = declaration;
+  return vhost.addQueue({ name, durable, autoDelete, owner: exclusive ? channel.peer : undefined, argumentBytes });
+}
+
+function assertEquivalent(
+  channel: Channel,
+  queue: Queue,
+  { durable, exclusive, autoDelete, argumentBytes }: Declaration,
+): void {
+  if (queue.owner !== (exclusive ? channel.peer : undefined)) throw locked(queue.name);
+  const assertSame = (name: string, received: boolean, current: boolean) => {
+    if (received === current) return;
+    throw new AmqpError(
+      "preconditionFailed",
+      `inequivalent arg '${name}' for queue '${queue.name}' in vhost '/': received '${received}' but current is '${current}'`,
+    );
+  };
+  assertSame("durable", durable, queue.durable);
+  assertSame("auto_delete", autoDelete, queue.autoDelete);
+  assertSameArguments(queue.name, argumentBytes, queue.argumentBytes);
+}
+
+function answerDeclare(channel: Channel, name: string, messages: number, consumers: number): void {
+  channel.send(METHOD.queueDeclareOk, (writer) => void writer.shortString(name).u32(messages).u32(consumers));
+}
+
+function answerReplyQueue(channel: Channel, name: string, noWait: boolean): void {
+  if (name !== DIRECT_REPLY_TO && !channel.peer.vhost.replies.find(name)) {
+    throw new AmqpError("notFound", `no queue '${name}' in vhost '/'`);
+  }
+  if (!noWait) answerDeclare(channel, name, 0, 1);
+}
+
+/** A name that no one else has. */
+function generatedName(): string {
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  const text = btoa(String.fromCharCode(...random)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return `amq.gen-${text}`;
+}
+
+function bind(channel: Channel, args: Reader): void {
+  args.u16();
+  const queueName = args.shortString();
+  const exchange = args.shortString();
+  let key = args.shortString();
+  const noWait = args.u8();
+  const argumentBytes = args.tableBytes();
+  assertNotDefault(exchange);
+  const queue = findQueue(channel, queueName);
+  // Without a queue's name, an empty key stands for the queue that was declared last, as its name did.
+  if (queueName === "" && key === "") key = queue.name;
+  channel.peer.vhost.bind(findExchange(channel, exchange), queue, key, argumentBytes);
+  if (!noWait) channel.send(METHOD.queueBindOk);
+}
+
+function unbind(channel: Channel, args: Reader): void {
+  args.u16();
+  const queueName = args.shortString();
+  const exchange = args.shortString();
+  let key = args.shortString();
+  const argumentBytes = args.tableBytes();
+  assertNotDefault(exchange);
+  const queue = findQueue(channel, queueName);
+  if (queueName === "" && key === "") key = queue.name;
+  channel.peer.vhost.unbind(findExchange(channel, exchange), queue, key, argumentBytes);
+  channel.send(METHOD.queueUnbindOk);
+}
+
+function purge(channel: Channel, args: Reader): void {
+  args.u16();
+  const queue = findQueue(channel, args.shortString());
+  const noWait = args.u8();
+  const count = channel.peer.vhost.purge(queue);
+  if (!noWait) channel.send(METHOD.queuePurgeOk, (writer) => void writer.u32(count));
+}
+
+function remove(channel: Channel, args: Reader): void {
+  args.u16();
+  const name = args.shortString();
+  const flags = args.u8();
+  const { vhost } = channel.peer;
+  const answer = (count: number) => {
+    if (!(flags & 4)) channel.send(METHOD.queueDeleteOk, (writer) => void writer.u32(count));
+  };
+  if (name !== "" && !vhost.queue(name)) return answer(0);
+  const queue = findQueue(channel, name);
+  if (flags & 1 && queue.consumers.count > 0) {
+    throw new AmqpError("preconditionFailed", `queue '${queue.name}' in vhost '/' in use`);
+  }
+  if (flags & 2 && queue.messageCount > 0) {
+    throw new AmqpError("preconditionFailed", `queue '${queue.name}' in vhost '/' not empty`);
+  }
+  const count = queue.messageCount;
+  vhost.deleteQueue(queue);
+  answer(count);
+}

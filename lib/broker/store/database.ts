@@ -1,0 +1,108 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { MessageTable } from "./message_table.ts";
+
+/** Bytes that wait before they are written without waiting for a commit: they are in memory until then. */
+const FLUSH_BYTES = 4 * 1024 * 1024;
+
+/**
+ * One SQLite file with tables of messages. Changes wait in their tables; `flush()` writes them into a
+ * transaction, `commit()` makes that last.
+ */
+export class Database {
+  readonly #sqlite: DatabaseSync;
+  readonly #changed = new Set<MessageTable>();
+  readonly #inTransaction = new Set<MessageTable>();
+  readonly #onChange: () => void;
+  #waitingBytes = 0;
+  #open = false;
+
+  /** `onChange` is called when something waits for a commit. */
+  constructor(sqlite: DatabaseSync, onChange: () => void = () => {}) {
+    this.#sqlite = sqlite;
+    this.#onChange = onChange;
+  }
+
+  /** Whether a commit has anything to do. */
+  get dirty(): boolean {
+    return this.#open || this.#changed.size > 0;
+  }
+
+  changed(table: MessageTable, bytes: number): void {
+    if (this.#changed.size === 0) this.#onChange();
+    this.#changed.add(table);
+    this.#waitingBytes += bytes;
+    if (this.#waitingBytes > FLUSH_BYTES) this.flush();
+  }
+
+  hasTable(name: string): boolean {
+    return this.#sqlite.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !==
+      undefined;
+  }
+
+  prepare(sql: string): StatementSync {
+    return this.#sqlite.prepare(sql);
+  }
+
+  /** Runs one statement in the open transaction. */
+  execute(sql: string): void {
+    this.#begin();
+    this.#sqlite.exec(sql);
+  }
+
+  /** Runs one statement with parameters in the open transaction. */
+  run(sql: string, ...parameters: (string | number | bigint | Uint8Array | null)[]): void {
+    this.#begin();
+    this.#sqlite.prepare(sql).run(...parameters);
+  }
+
+  flush(): void {
+    if (this.#changed.size === 0) return;
+    this.#begin();
+    this.#waitingBytes = 0;
+    try {
+      for (const table of this.#changed) {
+        this.#inTransaction.add(table);
+        table.write();
+      }
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+    this.#changed.clear();
+  }
+
+  /** @throws what SQLite throws: the disk is full, the file is damaged. Nothing is lost then; it can be tried again. */
+  commit(): void {
+    this.flush();
+    if (!this.#open) return;
+    try {
+      this.#sqlite.exec("COMMIT");
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+    this.#open = false;
+    for (const table of this.#inTransaction) table.committed();
+    this.#inTransaction.clear();
+  }
+
+  close(): void {
+    this.#sqlite.close();
+  }
+
+  #begin(): void {
+    if (this.#open) return;
+    this.#sqlite.exec("BEGIN IMMEDIATE");
+    this.#open = true;
+  }
+
+  #rollBack(): void {
+    if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
+    this.#open = false;
+    for (const table of this.#inTransaction) {
+      table.rolledBack();
+      this.#changed.add(table);
+    }
+    this.#inTransaction.clear();
+  }
+}

@@ -1,0 +1,33 @@
+/** What a timer of the platform can wait for at once. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Calls back once the wall clock has reached the earliest time that was asked for. */
+export class Timer {
+  readonly #callback: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #due = Infinity;
+
+  constructor(callback: () => void) {
+    this.#callback = callback;
+  }
+
+  /** A later time than the one that is waited for changes nothing. */
+  at(due: number): void {
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.#fire(), Math.min(Math.max(due - Date.now(), 0), LONGEST));
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#due = Infinity;
+  }
+
+  #fire(): void {
+    const due = this.#due;
+    this.#due = Infinity;
+    if (due > Date.now()) this.at(due);
+    else this.#callback();
+  }
+}

@@ -1,0 +1,77 @@
+import { WarrenError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { type Transport, WebSocketTransport } from "./transport.ts";
+
+export interface WebSocketOptions {
+  host: string;
+  wsPort: number | undefined;
+  wsPortAsked: boolean;
+  log: Logger;
+}
+
+export interface WebSocketListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
+
+/**
+ * Serves AMQP over WebSocket, with the subprotocol `amqp`. `onClient` gets each client, and whether it is on this
+ * machine.
+ *
+ * @throws {WarrenError} `config` when a port that was asked for is taken
+ */
+export function listenWebSocket(
+  { host, wsPort, wsPortAsked, log }: WebSocketOptions,
+  onClient: (transport: Transport, local: boolean) => void,
+): WebSocketListener | undefined {
+  if (wsPort === undefined) return undefined;
+  try {
+    const server = Deno.serve({ hostname: host, port: wsPort, onListen: () => {} }, (request, { remoteAddr }) => {
+      const refused = refusal(request, host);
+      if (refused) return refused;
+      const subprotocol = offered(request).includes("amqp") ? { protocol: "amqp" } : {};
+      const { socket, response } = Deno.upgradeWebSocket(request, { ...subprotocol, idleTimeout: 0 });
+      const { hostname, port } = remoteAddr as Deno.NetAddr;
+      const local = hostname === "::1" || /^(::ffff:)?127\./.test(hostname);
+      const transport = new WebSocketTransport(socket, `${hostname}:${port}`);
+      socket.onopen = () => onClient(transport, local);
+      return response;
+    });
+    return { port: (server.addr as Deno.NetAddr).port, close: () => server.shutdown() };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const what = `the broker cannot listen for WebSockets on ${host}:${wsPort}: ${why}`;
+    if (wsPortAsked) throw new WarrenError("config", `${what}; choose another with BROKER_WS_PORT`, { cause: error });
+    log.warn(`${what}; it serves without them`);
+    return undefined;
+  }
+}
+
+/**
+ * A page in a browser can open WebSockets to any host, and the guest account's password is no secret: on
+ * loopback, pages of other sites are refused, and so are names that only resolve to loopback.
+ */
+function refusal(request: Request, host: string): Response | undefined {
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    return new Response("AMQP over WebSocket: connect with the subprotocol amqp\n", {
+      status: 426,
+      headers: { upgrade: "websocket" },
+    });
+  }
+  if (!LOOPBACK_HOST.test(host)) return undefined;
+  const origin = request.headers.get("origin");
+  const page = origin === null ? undefined : URL.canParse(origin) ? new URL(origin).host : "";
+  if (!LOOPBACK_HOST.test(request.headers.get("host") ?? "")) {
+    return new Response("Not this machine\n", { status: 403 });
+  }
+  if (page !== undefined && !LOOPBACK_HOST.test(page)) {
+    return new Response("Pages of other sites are refused\n", { status: 403 });
+  }
+  return undefined;
+}
+
+function offered(request: Request): string[] {
+  return (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+}
