@@ -3,15 +3,18 @@ FROM docker.io/denoland/deno:2.9.6
 WORKDIR /app
 # Where `deno cache` puts what it downloads: in the image, readable by every user.
 ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
+# A container does not host a broker that only it would use: set AMQP_URL, or see docs/deployment.md.
+ENV BROKER=none WARREN_DATA=/data
 
 COPY deno.json deno.lock main.ts ./
 COPY lib/ lib/
 COPY deploy/healthcheck.ts deploy/
-RUN deno cache --frozen main.ts lib/sandbox/guest.ts
+RUN deno cache --frozen main.ts lib/sandbox/guest.ts lib/broker/hosted.ts
 COPY functions/ functions/
 # Dependencies of the functions that are copied in; those of mounted ones are the image's or the mount's.
 RUN find functions -regex '.*\.[mc]?[jt]sx?' -not -name '[_.]*' -not -name '*_test.*' -not -name '*.test.*' \
   -exec deno cache {} + && chmod -R a+rwX /deno-dir
+RUN mkdir -m 700 /data && chown deno /data
 
 USER deno
 STOPSIGNAL SIGTERM

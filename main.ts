@@ -1,22 +1,22 @@
+import { broker } from "./lib/cli/broker.ts";
 import { check } from "./lib/cli/check.ts";
 import type { Command } from "./lib/cli/command.ts";
 import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
 import { create } from "./lib/cli/new.ts";
 import { publish } from "./lib/cli/publish.ts";
 import { start } from "./lib/cli/start.ts";
-import { parseArguments } from "./lib/config.ts";
+import { parseArguments, VERSION } from "./lib/config.ts";
 import { describeError, WarrenError } from "./lib/errors.ts";
 import { Logger } from "./lib/log.ts";
-import project from "./deno.json" with { type: "json" };
 
-const COMMANDS: Record<string, Command> = { start, publish, new: create, check };
+const COMMANDS: Record<string, Command> = { start, broker, publish, new: create, check };
 COMMANDS.help = helpCommand(COMMANDS);
 
 /** Finds the command, reads the options, and gives the exit code. */
 async function main(args: readonly string[]): Promise<number> {
   const typed = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   if (typed.includes("--version")) {
-    console.log(`warren ${project.version}`);
+    console.log(`warren ${VERSION}`);
     return 0;
   }
   const [first] = args;

@@ -3,14 +3,38 @@ import { parseDuration } from "./duration.ts";
 import { WarrenError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import { nearest } from "./nearest.ts";
+import project from "../deno.json" with { type: "json" };
+
+/** Warren's own. */
+export const VERSION: string = project.version;
 
 /** The `deno.json` whose import map resolves `warren` and what functions import by a bare name. */
 export const DENO_CONFIG = fileURLToPath(new URL("../deno.json", import.meta.url));
 
+/** What becomes of the place of a broker where there is no AMQP_URL. */
+export const BROKER_MODES = ["auto", "embedded", "none"] as const;
+export type BrokerMode = typeof BROKER_MODES[number];
+
 /** Everything that the runner can be told. */
 export interface Options {
-  /** Tried in turn. */
-  amqpUrl: string[];
+  /** Tried in turn. Undefined where there is none: then `broker` says which is used. */
+  amqpUrl: string[] | undefined;
+  broker: BrokerMode;
+  brokerHost: string;
+  /** 0 is any. */
+  brokerPort: number;
+  /** 0 is any. */
+  brokerWsPort: number;
+  /** Somebody chose the port: that it is taken is an error. */
+  brokerWsPortAsked: boolean;
+  /** Passwords by names; empty is guest with guest, from this machine alone. */
+  brokerUsers: Record<string, string>;
+  /** Bytes. */
+  brokerMemory: number;
+  /** Bytes. */
+  brokerDiskFree: number;
+  /** The folder with the embedded broker's data. */
+  data: string;
   vhost: string;
   /** PEM. */
   ca: string | undefined;
@@ -32,7 +56,7 @@ export interface Options {
   logFormat: LogFormat | undefined;
 }
 
-type Key = Exclude<keyof Options, "portAsked">;
+type Key = Exclude<keyof Options, "portAsked" | "brokerWsPortAsked">;
 
 /** One row of the table. */
 export interface OptionSpec {
@@ -56,10 +80,80 @@ export const OPTIONS: readonly OptionSpec[] = [
     key: "amqpUrl",
     flag: "amqp-url",
     env: "AMQP_URL",
-    default: "amqp://guest:guest@127.0.0.1:5672",
-    text: "The broker: amqp, amqps, ws or wss. Several, separated by commas, are tried in turn.",
+    default: undefined,
+    text:
+      "The broker: amqp, amqps, ws or wss. Several, separated by commas, are tried in turn. Without it: see --broker.",
     read: brokerUrls,
     secret: true,
+  },
+  {
+    key: "broker",
+    flag: "broker",
+    env: "BROKER",
+    default: "auto",
+    text:
+      "Without AMQP_URL: auto joins the broker at BROKER_PORT or starts one, embedded joins none but Warren's, none " +
+      "starts none.",
+    read: (text) => oneOf(BROKER_MODES, text),
+  },
+  {
+    key: "brokerHost",
+    flag: "broker-host",
+    env: "BROKER_HOST",
+    default: "127.0.0.1",
+    text: "Where the embedded broker listens. Anywhere but on loopback it needs BROKER_USERS.",
+    read: (text) => text,
+  },
+  {
+    key: "brokerPort",
+    flag: "broker-port",
+    env: "BROKER_PORT",
+    default: "5672",
+    text: "The embedded broker's port for AMQP; 0 is any, and then no other runner finds it.",
+    read: port,
+  },
+  {
+    key: "brokerWsPort",
+    flag: "broker-ws-port",
+    env: "BROKER_WS_PORT",
+    default: undefined,
+    text:
+      "The embedded broker's port for AMQP over WebSocket; 0 is any. By default the one after BROKER_PORT, if it is free.",
+    read: port,
+  },
+  {
+    key: "brokerUsers",
+    flag: "broker-users",
+    env: "BROKER_USERS",
+    default: undefined,
+    text:
+      "Who may use the embedded broker: name:password, separated by commas. By default guest:guest, from this machine.",
+    read: brokerUsers,
+    secret: true,
+  },
+  {
+    key: "brokerMemory",
+    flag: "broker-memory",
+    env: "BROKER_MEMORY",
+    default: "512MB",
+    text: "The embedded broker's memory; above it publishers wait.",
+    read: bytes,
+  },
+  {
+    key: "brokerDiskFree",
+    flag: "broker-disk-free",
+    env: "BROKER_DISK_FREE",
+    default: "50MB",
+    text: "What the embedded broker leaves free on its disk; below it publishers wait.",
+    read: bytes,
+  },
+  {
+    key: "data",
+    flag: "data",
+    env: "WARREN_DATA",
+    default: ".warren",
+    text: "The folder with the embedded broker's data.",
+    read: (text) => text,
   },
   {
     key: "vhost",
@@ -204,9 +298,31 @@ export function parseArguments(
     const text = given ?? spec.default;
     const where = flag !== undefined ? `--${spec.flag}` : env[spec.env] ? spec.env : `${spec.env}_FILE`;
     options[spec.key] = text === undefined ? undefined : readOption(spec, where, text);
-    if (spec.key === "port") options.portAsked = given !== undefined;
+    if (spec.key === "port" || spec.key === "brokerWsPort") options[`${spec.key}Asked`] = given !== undefined;
   }
+  options.brokerUsers ??= {};
+  options.brokerWsPort ??= portAfter(options.brokerPort as number);
   return { options: options as unknown as Options, positional, flags };
+}
+
+/** The name by which this machine reaches what listens at `host`. */
+export function localName(host: string): string {
+  return host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+}
+
+/**
+ * The broker of this machine, for where there is no AMQP_URL: the first of its users, else guest.
+ *
+ * @throws {WarrenError} `config` when the port is 0, which says nothing of where it is
+ */
+export function localBrokerUrl(options: Options, port = options.brokerPort): string {
+  if (port === 0) {
+    throw new WarrenError("config", "BROKER_PORT is 0, which is no broker's port; name one, or set AMQP_URL");
+  }
+  const [name, password] = Object.entries(options.brokerUsers)[0] ?? ["guest", "guest"];
+  const host = localName(options.brokerHost);
+  const shown = host.includes(":") ? `[${host}]` : host;
+  return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${shown}:${port}`;
 }
 
 function splitArguments(args: readonly string[], commandFlags: readonly CommandFlag[]) {
@@ -304,6 +420,23 @@ function readFile(path: string): string {
   } catch {
     throw new Error(`"${path}" cannot be read`);
   }
+}
+
+/** Passwords are in here: what is wrong is said without quoting it. */
+function brokerUsers(text: string): Record<string, string> {
+  const users = text.split(",").map((user) => user.trim()).filter((user) => user !== "").map((user, index) => {
+    const at = user.indexOf(":");
+    if (at < 1 || at === user.length - 1) throw new Error(`user ${index + 1} is not name:password`);
+    return [user.slice(0, at), user.slice(at + 1)];
+  });
+  if (users.length === 0) throw new Error("expected name:password,name:password");
+  if (new Set(users.map(([name]) => name)).size < users.length) throw new Error("a name is there twice");
+  return Object.fromEntries(users);
+}
+
+/** After any port, and after the last one, there is any. */
+function portAfter(port: number): number {
+  return port === 0 || port === 65_535 ? 0 : port + 1;
 }
 
 function boolean(text: string): boolean {

@@ -44,6 +44,12 @@ export class Logger {
     this.#fields = fields;
   }
 
+  /** What another process needs to write the same kind of lines. */
+  get settings(): { level: LogLevel; format: LogFormat; color: boolean } {
+    const { level, format, color } = this.#options;
+    return { level, format, color };
+  }
+
   child(fields: LogFields): Logger {
     return new Logger(this.#options, { ...this.#fields, ...fields });
   }

@@ -3,7 +3,8 @@ import { Publisher } from "./amqp/publisher.ts";
 import { Settler } from "./amqp/settle.ts";
 import { Topology } from "./amqp/topology.ts";
 import { delay } from "./backoff.ts";
-import { DENO_CONFIG, type Options } from "./config.ts";
+import { type BrokerHost, brokerHostFor } from "./broker_host.ts";
+import { DENO_CONFIG, localBrokerUrl, localName, type Options } from "./config.ts";
 import { describeError, WarrenError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import type { FunctionState, FunctionView, PublishRequest, Readiness, RunnerView } from "./http/runner_view.ts";
@@ -24,6 +25,9 @@ interface Entry {
   error: string | undefined;
 }
 
+/** Milliseconds that the start waits for the embedded broker, which may have much to read. */
+const BROKER_PATIENCE = 3_000;
+
 /**
  * The whole program: builds its parts in order, and takes them apart in the
  * reverse one. `start()`, then `quiet()` and `stop()`.
@@ -33,6 +37,8 @@ export class Runner implements RunnerView {
   readonly finished: Promise<void>;
   readonly #options: Options;
   readonly #log: Logger;
+  /** Absent where the broker is somebody else's. */
+  readonly #host: BrokerHost | undefined;
   readonly #consuming: Connection;
   readonly #publishing: Connection;
   readonly #publisher: Publisher;
@@ -50,9 +56,13 @@ export class Runner implements RunnerView {
     this.#options = options;
     this.#log = log;
     this.finished = new Promise((resolve) => this.#finish = resolve);
-    const { amqpUrl: urls, heartbeat, vhost, ca } = options;
+    const host = brokerHostFor(options, log);
+    this.#host = host;
+    const { heartbeat, vhost, ca } = options;
+    const urls = options.amqpUrl ?? (() => [localBrokerUrl(options, host?.address.port)]);
+    const prepare = host && (() => host.ensure());
     const connect = (use: string) =>
-      new Connection({ urls, heartbeat, vhost, ca, log, name: `${options.name} ${use}` });
+      new Connection({ urls, heartbeat, vhost, ca, log, prepare, name: `${options.name} ${use}` });
     this.#consuming = connect("consuming");
     this.#publishing = connect("publishing");
     this.#publisher = new Publisher(this.#publishing);
@@ -73,23 +83,16 @@ export class Runner implements RunnerView {
    * Connects, loads and binds the functions, and serves HTTP. Does not wait for a
    * broker that is down: functions are bound when it is there.
    *
-   * @throws {WarrenError} `config` when the folder or the port cannot be used
+   * @throws {WarrenError} `config` when the folder, the port or the broker's port cannot be used
    */
   async start(): Promise<void> {
     this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
     this.#surroundings.folder = this.#folder;
-    this.#consuming.start();
-    this.#publishing.start();
-    void this.#announceBroker();
-    await this.#load();
+    await Promise.all([this.#connect(), this.#load()]);
     if (this.#options.watch) void this.#watch();
-    const { host, port, portAsked, apiToken, maxBody } = this.#options;
-    this.#listening = listen(createApp(this, { token: apiToken, maxBody, host, log: this.#log }), {
-      host,
-      port,
-      portAsked,
-      log: this.#log,
-    });
+    const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
+    const app = createApp(this, { token, maxBody, host, log: this.#log, closing: this.#watching.signal });
+    this.#listening = listen(app, { host, port, portAsked, log: this.#log });
     this.#started = true;
     this.#log.info(`HTTP API at ${this.#listening.url}`);
   }
@@ -124,6 +127,7 @@ export class Runner implements RunnerView {
     }
     await Promise.all(this.#served().map((served) => served.close()));
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
+    await this.#host?.stop();
     if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
     this.#log.info("stopped");
     this.#finish();
@@ -146,6 +150,12 @@ export class Runner implements RunnerView {
     return [...this.#entries].map(([name, entry]) => view(name, entry));
   }
 
+  localBroker(): { hostname: string; port: number } | undefined {
+    const { amqpUrl, brokerHost, brokerPort } = this.#options;
+    if (amqpUrl !== undefined) return undefined;
+    return this.#host?.address ?? { hostname: localName(brokerHost), port: brokerPort };
+  }
+
   async publish(name: string, request: PublishRequest): Promise<void> {
     const served = this.#entries.get(name)?.served;
     if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
@@ -158,6 +168,18 @@ export class Runner implements RunnerView {
 
   #served(): ServedFunction[] {
     return [...this.#entries.values()].flatMap(({ served }) => served ? [served] : []);
+  }
+
+  /** Only settings that are wrong are an error; any other broker that cannot be had is waited for. */
+  async #connect(): Promise<void> {
+    const ensured = this.#host?.ensure().catch((error) => {
+      if (error instanceof WarrenError && error.code === "config") throw error;
+    });
+    const limit = new AbortController();
+    await Promise.race([ensured, delay(BROKER_PATIENCE, limit.signal)]).finally(() => limit.abort());
+    this.#consuming.start();
+    this.#publishing.start();
+    if (!this.#host) void this.#announceBroker();
   }
 
   async #announceBroker(): Promise<void> {

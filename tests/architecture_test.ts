@@ -9,9 +9,11 @@ const SIBLINGS = ["http", "amqp", "loader", "sandbox"];
 /** What a room may import beside itself; `main` stands above them all. */
 const MAY_IMPORT: Record<string, string[]> = {
   main: ["cli", "runner", ...SIBLINGS, ...CORE],
-  cli: ["runner", ...SIBLINGS, ...CORE],
+  cli: ["runner", "broker", ...SIBLINGS, ...CORE],
   runner: [...SIBLINGS, ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
+  // An island: everybody else reaches it by URL. `cli` runs it alone; the runner starts `hosted.ts` as a process.
+  broker: ["errors", "log"],
   invocation: LEAVES,
   ...Object.fromEntries(LEAVES.map((leaf) => [leaf, LEAVES])),
 };
@@ -24,7 +26,11 @@ const LIBRARIES: Record<string, string> = {
 };
 
 /** Single files of lib/ that belong to a room of another name. */
-const ROOM_OF_FILE: Record<string, string> = { "served_function": "runner" };
+const ROOM_OF_FILE: Record<string, string> = {
+  "served_function": "runner",
+  "broker_host": "runner",
+  "broker_process": "runner",
+};
 
 /** `lib/http/app.ts` is in `http`, `lib/log.ts` is the leaf `log`, `main.ts` is `main`; other files are in none. */
 function roomOf(path: string): string | undefined {

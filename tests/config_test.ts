@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { type CommandFlag, OPTIONS, parseArguments } from "../lib/config.ts";
+import { type CommandFlag, localBrokerUrl, OPTIONS, parseArguments } from "../lib/config.ts";
 import { WarrenError } from "../lib/errors.ts";
 
 const JSON_FLAG: CommandFlag = { flag: "json", text: "" };
@@ -16,7 +16,16 @@ Deno.test("without flags and environment, every option has its default", () => {
   const { options, positional } = parseArguments([], {});
   assertEquals(positional, []);
   assertEquals(options, {
-    amqpUrl: ["amqp://guest:guest@127.0.0.1:5672"],
+    amqpUrl: undefined,
+    broker: "auto",
+    brokerHost: "127.0.0.1",
+    brokerPort: 5672,
+    brokerWsPort: 5673,
+    brokerWsPortAsked: false,
+    brokerUsers: {},
+    brokerMemory: 512 * 1024 * 1024,
+    brokerDiskFree: 50 * 1024 * 1024,
+    data: ".warren",
     vhost: "/",
     ca: undefined,
     heartbeat: 20_000,
@@ -43,6 +52,35 @@ Deno.test("a flag beats the environment, and that beats the default", () => {
 Deno.test("a port counts as asked for, even when it is the default one", () => {
   assert(parseArguments([], { PORT: "8000" }).options.portAsked);
   assert(parseArguments(["--port", "8000"], {}).options.portAsked);
+});
+
+Deno.test("the broker's WebSocket port is the one after its port, or any, unless it is asked for", () => {
+  const ports = (env: Record<string, string>) => {
+    const { brokerWsPort, brokerWsPortAsked } = parseArguments([], env).options;
+    return [brokerWsPort, brokerWsPortAsked];
+  };
+  assertEquals(ports({ BROKER_PORT: "7000" }), [7001, false]);
+  assertEquals(ports({ BROKER_PORT: "0" }), [0, false]);
+  assertEquals(ports({ BROKER_PORT: "65535" }), [0, false]);
+  assertEquals(ports({ BROKER_WS_PORT: "5673" }), [5673, true]);
+});
+
+Deno.test("the broker's users are names with passwords, which no error shows", () => {
+  const users = (text: string) => parseArguments([], { BROKER_USERS: text }).options.brokerUsers;
+  assertEquals(users("ann:a:b, bob:=x"), { ann: "a:b", bob: "=x" });
+  assertEquals(wrong([], { BROKER_USERS: "ann:x,hunter2" }), "BROKER_USERS: user 2 is not name:password");
+  assertEquals(wrong([], { BROKER_USERS: "ann:hunter2,ann:x" }), "BROKER_USERS: a name is there twice");
+  assertEquals(wrong([], { BROKER_USERS: "," }), "BROKER_USERS: expected name:password,name:password");
+  assertStringIncludes(wrong([], { BROKER: "some" }), 'BROKER: expected auto, embedded, none, found "some"');
+});
+
+Deno.test("the broker of this machine is reached as its first user, or as guest", () => {
+  const url = (env: Record<string, string>) => localBrokerUrl(parseArguments([], env).options);
+  assertEquals(url({}), "amqp://guest:guest@127.0.0.1:5672");
+  assertEquals(url({ BROKER_USERS: "a@n:p/w,bob:x", BROKER_PORT: "7000" }), "amqp://a%40n:p%2Fw@127.0.0.1:7000");
+  assertEquals(url({ BROKER_HOST: "0.0.0.0" }), "amqp://guest:guest@127.0.0.1:5672");
+  assertEquals(url({ BROKER_HOST: "::" }), "amqp://guest:guest@[::1]:5672");
+  assertStringIncludes(assertThrows(() => url({ BROKER_PORT: "0" }), WarrenError).message, "BROKER_PORT is 0");
 });
 
 Deno.test("a flag's value is the next argument, or what follows =", () => {

@@ -118,7 +118,7 @@ function createClient(url: string, options: ClientOptions): Client {
 }
 
 /** `connection.start` carries product and version, which the client skips. */
-function identify(view: AMQPView, broker: BrokerIdentity): void {
+export function identify(view: AMQPView, broker: BrokerIdentity): void {
   const isStart = view.getUint8(0) === 1 && view.getUint16(7) === 10 && view.getUint16(9) === 10;
   if (!isStart) return;
   const [properties] = view.getTable(13);

@@ -5,8 +5,8 @@ import { unlessAborted } from "./unless_aborted.ts";
 import { type BrokerIdentity, type Client, connectClient, type OpenClient, safeUrl } from "./client.ts";
 
 export interface ConnectionOptions {
-  /** Tried in turn, from the first again after the last. */
-  urls: readonly string[];
+  /** Tried in turn, from the first again after the last. A function is asked at each attempt. */
+  urls: readonly string[] | (() => readonly string[]);
   /** As the broker's own tools show it. */
   name: string;
   log: Logger;
@@ -16,7 +16,12 @@ export interface ConnectionOptions {
   vhost?: string;
   /** PEM of the authority that signed the broker's certificate. */
   ca?: string;
+  /** Awaited before each attempt; what it throws is that attempt's failure. */
+  prepare?: () => Promise<void>;
 }
+
+/** Milliseconds; one that is lost again and again sooner after the handshake must not be a hot loop. */
+const STEADY = 2_000;
 
 /** How it stands with the broker. */
 export interface ConnectionState {
@@ -97,14 +102,15 @@ export class Connection {
     const backoff = new Backoff();
     const { urls } = this.#options;
     for (let tries = 0; !this.#stopped.signal.aborted; tries++) {
-      const url = urls[tries % urls.length];
-      this.#url = url;
-      const started = performance.now();
+      let started = performance.now();
       try {
-        await this.#serve(url);
+        await this.#prepare();
+        const now = typeof urls === "function" ? urls() : urls;
+        this.#url = now[tries % now.length];
+        started = performance.now();
+        await this.#serve(this.#url);
         if (this.#stopped.signal.aborted) return;
-        // One that is lost again and again right after the handshake must not be a hot loop.
-        if (performance.now() - started > 10_000) backoff.reset();
+        if (performance.now() - started > STEADY) backoff.reset();
         this.#log.warn(`the connection to the broker is lost: ${this.#detail}; connecting again`);
         tries = -1;
       } catch (error) {
@@ -117,6 +123,11 @@ export class Connection {
       }
       await delay(backoff.next(), this.#stopped.signal);
     }
+  }
+
+  async #prepare(): Promise<void> {
+    const { prepare } = this.#options;
+    if (prepare) await unlessAborted(prepare(), this.#stopped.signal, () => "the connection was closed");
   }
 
   /** From the handshake to the loss of one connection. */

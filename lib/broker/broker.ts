@@ -39,8 +39,9 @@ const WIDE: Window = { entries: 4096, bytes: 4 * 1024 * 1024 };
 const NARROW: Window = { entries: 128, bytes: 128 * 1024 };
 /** The share of the memory limit above which queues keep less. */
 const SHORT_OF_MEMORY = 0.6;
-/** Milliseconds between two looks at clients, disk and memory. */
-const TICK = 1000;
+/** Milliseconds between two looks at the clients, and how many of those are from one look at disk and memory to the next. */
+const TICK = 250;
+const ALARM_TICKS = 4;
 
 /**
  * An AMQP 0-9-1 broker for one machine: what SQLite is to PostgreSQL. It listens, and everything else is in its
@@ -57,6 +58,8 @@ export class Broker {
   readonly wsPort: number | undefined;
   readonly #log: Logger;
   readonly #listener: Deno.TcpListener;
+  /** `localhost` is either, and some clients try only one. */
+  readonly #listener6: Deno.TcpListener | undefined;
   readonly #webSocket: WebSocketListener | undefined;
   readonly #store: Store;
   readonly #vhost: VirtualHost;
@@ -66,6 +69,7 @@ export class Broker {
   readonly #connections = new Set<Connection>();
   readonly #ticker: ReturnType<typeof setInterval>;
   #window = WIDE;
+  #ticks = 0;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -95,7 +99,8 @@ export class Broker {
   private constructor(options: BrokerOptions, listener: Deno.TcpListener) {
     this.#log = options.log;
     this.#listener = listener;
-    this.port = (listener.addr as Deno.NetAddr).port;
+    this.port = listener.addr.port;
+    if (options.host === "127.0.0.1") this.#listener6 = listenIpv6(this.port);
     this.#limits = { ...LIMITS, ...options.limits };
     this.#store = new Store(options.dataDir, options.log);
     this.#vhost = new VirtualHost(this.#store, () => this.#window);
@@ -119,11 +124,13 @@ export class Broker {
     try {
       this.#webSocket = listenWebSocket(options, (transport, local) => this.#serve(transport, local));
     } catch (error) {
+      this.#listener6?.close();
       this.#close();
       throw error;
     }
     this.wsPort = this.#webSocket?.port;
-    void this.#accept();
+    void this.#accept(listener);
+    if (this.#listener6) void this.#accept(this.#listener6);
   }
 
   /** Tells the clients, and closes the data. */
@@ -133,6 +140,7 @@ export class Broker {
 
   async #stop(): Promise<void> {
     this.#listener.close();
+    this.#listener6?.close();
     await Promise.all([...this.#connections].map((connection) => connection.stop()));
     await this.#webSocket?.close();
     this.#close();
@@ -144,10 +152,10 @@ export class Broker {
     this.#store.close();
   }
 
-  async #accept(): Promise<void> {
+  async #accept(listener: Deno.TcpListener): Promise<void> {
     while (true) {
       try {
-        const connection = await this.#listener.accept();
+        const connection = await listener.accept();
         const transport = new TcpTransport(connection);
         this.#serve(transport, isLoopback(connection.remoteAddr.hostname));
       } catch (error) {
@@ -172,6 +180,7 @@ export class Broker {
   #tick(): void {
     const now = performance.now();
     for (const connection of this.#connections) connection.tick(now);
+    if (this.#ticks++ % ALARM_TICKS !== 0) return;
     this.#alarms.check();
     this.#window = this.#alarms.memoryUse > SHORT_OF_MEMORY ? NARROW : WIDE;
   }
@@ -180,6 +189,15 @@ export class Broker {
     if (alarm) this.#log.warn(`${alarm}: publishers wait`);
     else this.#log.info("publishers may publish again");
     for (const connection of this.#connections) connection.alarmChanged();
+  }
+}
+
+/** The same port of the other loopback, where there is one and it is free. */
+function listenIpv6(port: number): Deno.TcpListener | undefined {
+  try {
+    return Deno.listen({ hostname: "::1", port });
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,7 +2,7 @@ import { Channel, type ChannelPeer } from "./channel.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { FrameReader } from "./frame_reader.ts";
-import { Handshake, LoginRefused, type Negotiated } from "./handshake.ts";
+import { Handshake, HandshakeRefused, type Negotiated } from "./handshake.ts";
 import type { Limits } from "./limits.ts";
 import { basicMethods } from "./methods/basic_methods.ts";
 import { channelMethods } from "./methods/channel_methods.ts";
@@ -54,6 +54,7 @@ export class Connection implements ChannelPeer {
   /** When the broker sent `connection.close`; what comes then is not looked at any more. */
   #closing: number | undefined;
   #ended = false;
+  #deaf = false;
   /** Present while it is not read, since it published when nobody may. */
   #blocked: PromiseWithResolvers<void> | undefined;
   #method = 0;
@@ -165,15 +166,17 @@ export class Connection implements ChannelPeer {
     // Who does not read what it is sent is not read either.
     if (this.output.full) await this.output.drained();
     try {
+      if (this.#deaf) return await this.#frames.discard();
       return await this.#frames.frames((type, channel, bytes, start, end) => {
         if (!this.#ended) this.#frame(type, channel, bytes, start, end);
       });
     } catch (error) {
-      // What is no frame cannot be skipped: nothing after it makes sense.
       if (!(error instanceof AmqpError) || this.#closing !== undefined) throw error;
-      if (!this.#negotiated) return false;
+      // What is no frame cannot be skipped: nothing after it makes sense. It is read all the same, since a
+      // socket that is closed with something unread takes back what was sent last.
+      this.#deaf = true;
       this.#fail(error);
-      return false;
+      return true;
     } finally {
       this.#lastRead = performance.now();
     }
@@ -182,8 +185,12 @@ export class Connection implements ChannelPeer {
   #frame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
     try {
       this.#method = 0;
+      if (type === FRAME.method && end - start < 4) {
+        throw AmqpError.hard("frameError", "a method frame without a method");
+      }
       if (type === FRAME.heartbeat) {
-        if (number !== 0) throw AmqpError.hard("frameError", `a heartbeat on channel ${number}`);
+        if (number !== 0) throw AmqpError.hard("unexpectedFrame", `a heartbeat on channel ${number}`);
+        if (end !== start) throw AmqpError.hard("frameError", "a heartbeat with a payload");
       } else if (number === 0) this.#connectionFrame(type, bytes, start, end);
       else if (this.#closing === undefined) this.#channelFrame(type, number, bytes, start, end);
     } catch (error) {
@@ -202,7 +209,8 @@ export class Connection implements ChannelPeer {
       this.#negotiated = this.#handshake.take(method, args);
       if (this.#negotiated) this.#opened(this.#negotiated);
     } else if (method === METHOD.connectionUpdateSecret) this.#send(METHOD.connectionUpdateSecretOk);
-    else throw unknown(method, "on channel 0");
+    else if (KNOWN.has(method)) throw AmqpError.hard("channelError", `unexpected ${nameOf(method)} on channel 0`);
+    else throw unknown(method, 0);
   }
 
   #opened({ frameMax, user }: Negotiated): void {
@@ -245,7 +253,7 @@ export class Connection implements ChannelPeer {
     if (method === METHOD.channelClose) return this.#closeChannel(channel);
     if (method === METHOD.channelOpen) throw AmqpError.hard("channelError", "second 'channel.open' seen");
     if (method === METHOD.channelFlowOk || method === METHOD.basicCancelOk) return;
-    throw unknown(method, `on channel ${channel.number}`);
+    throw unknown(method, channel.number);
   }
 
   #openChannel(number: number, args: Reader): void {
@@ -255,7 +263,10 @@ export class Connection implements ChannelPeer {
     if (method !== METHOD.channelOpen) throw AmqpError.hard("channelError", "expected 'channel.open'");
     const { channelMax } = this.#negotiated!;
     if (number > channelMax) {
-      throw AmqpError.hard("channelError", `channel number ${number} is higher than channel_max ${channelMax}`);
+      throw AmqpError.hard(
+        "notAllowed",
+        `channel number ${number} is beyond the negotiated channel_max (${channelMax})`,
+      );
     }
     this.#channels.set(number, new Channel(number, this));
     this.output.writer.method(number, METHOD.channelOpenOk).u32(0).end();
@@ -279,7 +290,7 @@ export class Connection implements ChannelPeer {
     this.#release();
     this.#send(METHOD.connectionCloseOk);
     this.#closing ??= performance.now();
-    void this.output.drained().then(() => this.#end(), () => this.#end());
+    void this.output.drained().then(() => this.#transport.finish(), () => this.#end());
   }
 
   #failed(number: number, error: unknown): void {
@@ -307,7 +318,10 @@ export class Connection implements ChannelPeer {
     this.#closing = performance.now();
     this.#log.warn(`connection closed: ${error.message}`);
     this.#release();
-    if (error instanceof LoginRefused && !error.told) return this.#end();
+    const refused = error instanceof HandshakeRefused;
+    if (!this.#negotiated && !(refused && error.told)) return this.#end();
+    // A login is no method that failed.
+    if (refused && error.code === 403) this.#method = 0;
     this.#writeClose(0, METHOD.connectionClose, error);
   }
 
@@ -349,10 +363,14 @@ export class Connection implements ChannelPeer {
   }
 }
 
-/** A method that is out of place here, or that there is not. */
-function unknown(method: number, where: string): AmqpError {
-  const text = `method ${method >>> 16}.${method & 0xffff} ${where}`;
+/** A method that is out of place on a channel, or that there is not. */
+function unknown(method: number, channel: number): AmqpError {
+  const text = `${nameOf(method)} on channel ${channel}`;
   return KNOWN.has(method)
     ? AmqpError.hard("commandInvalid", `unexpected ${text}`)
     : AmqpError.hard("notImplemented", `unknown ${text}`);
+}
+
+function nameOf(method: number): string {
+  return `method ${method >>> 16}.${method & 0xffff}`;
 }

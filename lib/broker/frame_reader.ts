@@ -40,6 +40,12 @@ export class FrameReader {
     return true;
   }
 
+  /** Waits for more, and drops it; false at the end. */
+  async discard(): Promise<boolean> {
+    this.#filled = 0;
+    return await this.#fill();
+  }
+
   #handOver(onFrame: OnFrame): void {
     const buffer = this.#buffer;
     let at = 0;

@@ -1,6 +1,6 @@
 import type { Limits } from "./limits.ts";
 import { isKnown, type Login, MECHANISMS } from "./login.ts";
-import { AmqpError } from "./protocol/amqp_error.ts";
+import { AmqpError, type ReplyName } from "./protocol/amqp_error.ts";
 import { FRAME_MIN, METHOD } from "./protocol/constants.ts";
 import type { Reader } from "./protocol/reader.ts";
 import type { FieldTable } from "./protocol/table.ts";
@@ -25,15 +25,13 @@ export interface HandshakeOptions {
   send(write: (writer: Writer) => Writer, method: number): void;
 }
 
-/** Who the client is was not proved. It hears so only if it said that it can. */
-export class LoginRefused extends AmqpError {
+/** A refusal during the handshake; most end the connection without a word, as on RabbitMQ. */
+export class HandshakeRefused extends AmqpError {
+  /** Whether the client is told. */
   readonly told: boolean;
-  constructor(mechanism: string, told: boolean) {
-    super(
-      "accessRefused",
-      `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
-      false,
-    );
+
+  constructor(reply: ReplyName, text: string, told: boolean) {
+    super(reply, text, false);
     this.told = told;
   }
 }
@@ -70,6 +68,7 @@ export class Handshake {
       product: "Warren",
       version: this.#options.version,
       platform: `Deno ${Deno.version.deno}`,
+      copyright: "Copyright (c) the Warren authors",
       information: "The broker that Warren brings along",
     };
     this.#options.send(
@@ -85,7 +84,9 @@ export class Handshake {
    * @throws {AmqpError} for another one than that which is expected, and for what cannot be agreed on
    */
   take(method: number, args: Reader): Negotiated | undefined {
-    if (method !== this.#expected) throw AmqpError.hard("commandInvalid", "a method out of its order in the handshake");
+    if (method !== this.#expected) {
+      throw new HandshakeRefused("commandInvalid", "a method out of its order in the handshake", false);
+    }
     if (method === METHOD.connectionStartOk) this.#startOk(args);
     else if (method === METHOD.connectionTuneOk) this.#tuneOk(args);
     else return this.#open(args);
@@ -102,7 +103,11 @@ export class Handshake {
     }
     const login = Object.hasOwn(MECHANISMS, mechanism) ? MECHANISMS[mechanism](response) : undefined;
     if (!login || !this.#mayEnter(login)) {
-      throw new LoginRefused(mechanism, this.#negotiated.capabilities.authentication_failure_close === true);
+      throw new HandshakeRefused(
+        "accessRefused",
+        `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
+        this.#negotiated.capabilities.authentication_failure_close === true,
+      );
     }
     this.#negotiated.user = login.user;
     const { channelMax, frameMax, heartbeat } = this.#options.limits;
@@ -117,12 +122,11 @@ export class Handshake {
   #tuneOk(args: Reader): void {
     const { channelMax, frameMax } = this.#options.limits;
     const agree = (name: string, asked: number, least: number, most: number) => {
-      if (asked === 0) return most;
       if (asked < least || asked > most) {
         const how = asked < least
           ? `lower than the minimum allowed value (${least})`
           : `higher than the maximum allowed value (${most})`;
-        throw AmqpError.hard("notAllowed", `negotiated ${name} = ${asked} is ${how}`);
+        throw new HandshakeRefused("notAllowed", `negotiated ${name} = ${asked} is ${how}`, false);
       }
       return asked;
     };
@@ -134,7 +138,7 @@ export class Handshake {
 
   #open(args: Reader): Negotiated {
     const vhost = args.shortString();
-    if (vhost !== "/") throw AmqpError.hard("notAllowed", `vhost ${vhost} not found`);
+    if (vhost !== "/") throw new HandshakeRefused("notAllowed", `vhost ${vhost} not found`, true);
     this.#options.send((writer) => writer.shortString(""), METHOD.connectionOpenOk);
     return this.#negotiated;
   }

@@ -9,6 +9,8 @@ export interface Matcher {
   match(routingKey: string, headers: () => FieldTable, found: Set<Destination>): void;
 }
 
+const encoder = new TextEncoder();
+
 /** The exchange types, each with what tells its bindings apart. */
 export const MATCHERS: Record<string, () => Matcher> = {
   direct: () => new DirectMatcher(),
@@ -64,7 +66,7 @@ class TopicMatcher implements Matcher {
 
   add(binding: Binding): void {
     let node = this.#root;
-    for (const word of binding.key.split(".")) {
+    for (const word of wordsOf(binding.key)) {
       const next: TopicNode = node.words.get(word) ?? { words: new Map(), bindings: new Set() };
       node.words.set(word, next);
       node = next;
@@ -74,7 +76,7 @@ class TopicMatcher implements Matcher {
 
   remove(binding: Binding): void {
     const path = [this.#root];
-    const words = binding.key.split(".");
+    const words = wordsOf(binding.key);
     for (const word of words) {
       const next = path[path.length - 1].words.get(word);
       if (!next) return;
@@ -88,7 +90,7 @@ class TopicMatcher implements Matcher {
   }
 
   match(routingKey: string, _headers: () => FieldTable, found: Set<Destination>): void {
-    const words = routingKey.split(".");
+    const words = wordsOf(routingKey);
     // Several ways lead to one node where there are many `#`: each is walked once for each place in the key.
     const seen = new Map<TopicNode, Set<number>>();
     const work: [TopicNode, number][] = [[this.#root, 0]];
@@ -107,6 +109,11 @@ class TopicMatcher implements Matcher {
       }
     }
   }
+}
+
+/** An empty key has no word, and not one empty word. */
+function wordsOf(key: string): string[] {
+  return key === "" ? [] : key.split(".");
 }
 
 class HeadersMatcher implements Matcher {
@@ -140,11 +147,13 @@ function matchesHeaders(args: FieldTable, headers: FieldTable): boolean {
   return mode.startsWith("any") ? wanted.some(fits) : wanted.every(fits);
 }
 
-function sameValue(a: FieldValue, b: FieldValue): boolean {
+function sameValue(first: FieldValue, second: FieldValue): boolean {
+  // A text may be sent as bytes too.
+  const [a, b] = [first, second].map((value) => typeof value === "string" ? encoder.encode(value) : value);
   if (a === b) return true;
   if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return false;
   if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
-  const [first, second] = [Object.entries(a), Object.entries(b)];
+  const [entries, others] = [Object.entries(a), Object.entries(b)];
   const inner = b as Record<string, FieldValue>;
-  return first.length === second.length && first.every(([name, value]) => sameValue(value, inner[name] ?? null));
+  return entries.length === others.length && entries.every(([name, value]) => sameValue(value, inner[name] ?? null));
 }

@@ -130,14 +130,14 @@ export class Queue implements Destination {
     lane.push(entry);
     this.#ready++;
     this.#readyBytes += entry.bodySize;
-    if (this.consumers.count > 0) this.deliver();
+    if (this.consumers.count > 0) this.deliver(entry);
     if (this.#limited) this.#dropHead();
     if (entry.expiresAt !== 0) this.#expire();
     return true;
   }
 
-  /** Gives messages to consumers as long as there are both. */
-  deliver(): void {
+  /** Gives messages to consumers as long as there are both. `fresh` came this moment, and so is not too old. */
+  deliver(fresh?: Entry): void {
     // What is published here while it runs, by way of a dead-letter exchange, is for the loop that runs.
     if (this.#delivering || this.#ready === 0) return;
     this.#delivering = true;
@@ -145,7 +145,7 @@ export class Queue implements Destination {
       while (this.#ready > 0) {
         const consumer = this.consumers.next();
         if (!consumer) break;
-        const entry = this.#take();
+        const entry = this.#take(fresh);
         if (!entry) break;
         consumer.deliver(entry, this.messageOf(entry));
       }
@@ -256,10 +256,10 @@ export class Queue implements Destination {
   }
 
   /** The next entry that is not too old. */
-  #take(): Entry | undefined {
+  #take(fresh?: Entry): Entry | undefined {
     let now = 0;
     for (let entry = this.#shift(); entry; entry = this.#shift()) {
-      if (entry.expiresAt === 0 || entry.expiresAt > (now ||= Date.now())) {
+      if (entry.expiresAt === 0 || entry === fresh || entry.expiresAt > (now ||= Date.now())) {
         this.#unacked++;
         return entry;
       }

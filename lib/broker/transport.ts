@@ -6,6 +6,8 @@ export interface Transport {
   read(buffer: Uint8Array): Promise<number | null>;
   /** Resolves when the bytes are on their way; rejects once the connection is gone. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Nothing more is written; what the client still sends can be read. */
+  finish(): void;
   close(): void;
 }
 
@@ -28,6 +30,10 @@ export class TcpTransport implements Transport {
     for (let sent = 0; sent < bytes.length;) {
       sent += await this.#connection.write(sent === 0 ? bytes : bytes.subarray(sent));
     }
+  }
+
+  finish(): void {
+    this.#connection.closeWrite().catch(() => {});
   }
 
   close(): void {
@@ -83,6 +89,10 @@ export class WebSocketTransport implements Transport {
     while (this.#socket.bufferedAmount > MAX_BUFFERED && !this.#closed) {
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
+  }
+
+  finish(): void {
+    this.close();
   }
 
   close(): void {

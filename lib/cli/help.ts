@@ -22,7 +22,7 @@ function overview(commands: Readonly<Record<string, Command>>): string {
   return [
     "Warren runs the functions in a folder for the messages of an AMQP 0-9-1 broker.",
     "",
-    "usage: deno task start | publish | new | check, or main.ts [COMMAND] [FLAGS]",
+    "usage: deno task start | broker | publish | new | check, or main.ts [COMMAND] [FLAGS]",
     "",
     "Commands:",
     ...rows,
@@ -58,7 +58,7 @@ export function unknownCommand(commands: Readonly<Record<string, Command>>, name
 function optionRows(): string[] {
   const rows = OPTIONS.map((option) => {
     const { env, default: given, text } = option;
-    return `  ${spelling(option).padEnd(17)} ${env.padEnd(15)} ${text}${given === undefined ? "" : ` [${given}]`}`;
+    return `  ${spelling(option).padEnd(18)} ${env.padEnd(16)} ${text}${given === undefined ? "" : ` [${given}]`}`;
   });
   return ["Options, as flags or environment variables:", ...rows];
 }

@@ -1,5 +1,6 @@
 import { Connection } from "../amqp/connection.ts";
 import { Publisher } from "../amqp/publisher.ts";
+import { localBrokerUrl } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 
@@ -32,14 +33,19 @@ export const publish: Command = {
       contentType: flags.get("content-type")?.at(-1) ?? contentType(body),
       headers: headers(context),
     };
-    const { amqpUrl: urls, heartbeat, vhost, ca, name } = options;
+    const { heartbeat, vhost, ca, name } = options;
+    const urls = options.amqpUrl ?? [localBrokerUrl(options)];
     const connection = new Connection({ urls, heartbeat, vhost, ca, name: `${name} publish`, log: log.child({}) });
     connection.start();
     try {
       const signal = AbortSignal.timeout(PATIENCE);
       await new Publisher(connection).publish({ exchange, routingKey, body, properties }, { signal });
     } catch (error) {
-      throw withMend(error, exchange, routingKey);
+      throw withMend(error, {
+        exchange,
+        routingKey,
+        missing: options.amqpUrl === undefined && !connection.state.connected,
+      });
     } finally {
       await connection.close();
     }
@@ -82,10 +88,22 @@ function headers({ flags }: CommandContext): Record<string, string> {
   );
 }
 
-function withMend(error: unknown, exchange: string, routingKey: string): unknown {
-  if (!(error instanceof WarrenError) || error.code !== "unroutable") return error;
-  const mend = exchange
+/** What was published where, and whether that is this machine's own broker, which is missing. */
+interface Place {
+  exchange: string;
+  routingKey: string;
+  missing: boolean;
+}
+
+function withMend(error: unknown, place: Place): unknown {
+  if (!(error instanceof WarrenError)) return error;
+  if (error.code === "unavailable" && place.missing) {
+    const mend = "start one with: deno task start, or deno task broker; or set AMQP_URL";
+    return new WarrenError(error.code, `${error.message}; ${mend}`);
+  }
+  if (error.code !== "unroutable") return error;
+  const mend = place.exchange
     ? "is a queue bound to it?"
-    : `is the function running? "deno task start" declares the queue ${routingKey}`;
+    : `is the function running? "deno task start" declares the queue ${place.routingKey}`;
   return new WarrenError(error.code, `${error.message}; ${mend}`);
 }

@@ -1,5 +1,7 @@
-import { describeError } from "../errors.ts";
+import { localBrokerUrl, type Options } from "../config.ts";
+import { describeError, WarrenError } from "../errors.ts";
 import { assertGuarded } from "../http/guard.ts";
+import type { Logger } from "../log.ts";
 import { Runner } from "../runner.ts";
 import { type Command, takesNothing } from "./command.ts";
 
@@ -12,6 +14,7 @@ export const start: Command = {
   async run({ options, positional, log }) {
     takesNothing("start", positional);
     assertGuarded(options.host, options.apiToken);
+    assertOneBroker(options, log);
     // The AMQP client leaves promises behind when a socket dies under it: told, and not the end.
     globalThis.addEventListener("unhandledrejection", (event) => {
       event.preventDefault();
@@ -44,3 +47,20 @@ export const start: Command = {
     return 0;
   },
 };
+
+/** @throws {WarrenError} `config` when two brokers are asked for, or one that cannot be found */
+function assertOneBroker(options: Options, log: Logger): void {
+  const { amqpUrl, broker, brokerHost, brokerPort } = options;
+  if (amqpUrl !== undefined && broker === "embedded") {
+    throw new WarrenError(
+      "config",
+      "AMQP_URL names a broker, and --broker embedded asks for another; keep one of them",
+    );
+  }
+  if (amqpUrl !== undefined || broker !== "none") return;
+  localBrokerUrl(options);
+  const where = `${brokerHost}:${brokerPort}`;
+  log.warn(
+    `AMQP_URL is not set and --broker is none: a broker is expected at ${where}; if it is elsewhere, set AMQP_URL`,
+  );
+}

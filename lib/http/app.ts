@@ -2,10 +2,11 @@ import { Hono } from "hono";
 import type { Logger } from "../log.ts";
 import { describeError } from "../errors.ts";
 import { functionRoutes } from "./functions.ts";
-import { assertGuarded, isLoopback, refuseOtherSites, requireToken } from "./guard.ts";
+import { assertGuarded, isLoopback, refuseOtherSites, requireToken, WS_AMQP } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import type { RunnerView } from "./runner_view.ts";
+import { wsAmqpRoutes } from "./ws_amqp.ts";
 
 export interface AppOptions {
   /** What all but the health routes ask for. */
@@ -15,6 +16,8 @@ export interface AppOptions {
   /** Where it listens. */
   host: string;
   log?: Logger;
+  /** Ends the WebSockets that are open. */
+  closing?: AbortSignal;
 }
 
 /**
@@ -27,6 +30,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     await next();
+    if (context.res.status === 101) return; // a WebSocket's answer cannot be changed
     context.res.headers.set("x-content-type-options", "nosniff");
     context.res.headers.set("cache-control", "no-store");
   });
@@ -34,8 +38,9 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   if (options.token !== undefined) app.use(requireToken(options.token));
   app.route("/", healthRoutes(runner));
   app.route("/", functionRoutes(runner, options));
+  app.route("/", wsAmqpRoutes(runner, options));
   app.all("/functions/:name", () => notAllowed("GET, HEAD, POST"));
-  for (const path of ["/functions", "/healthz", "/readyz"]) app.all(path, () => notAllowed("GET, HEAD"));
+  for (const path of ["/functions", "/healthz", "/readyz", WS_AMQP]) app.all(path, () => notAllowed("GET, HEAD"));
   app.notFound((context) =>
     problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
   );

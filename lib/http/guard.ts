@@ -6,6 +6,8 @@ import { Problem } from "./problem.ts";
 /** They change nothing, and a page of another origin cannot read their answers. A link may lead here. */
 const SAFE = ["GET", "HEAD"];
 const OPEN = ["/healthz", "/readyz"];
+/** Browsers can set no header on a WebSocket: here the token may be in the query. */
+export const WS_AMQP = "/ws/amqp";
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
 /** Whether only this machine reaches what listens there. */
@@ -31,7 +33,7 @@ export function requireToken(token: string): MiddlewareHandler {
   const expected = digest(token);
   return async (context, next) => {
     if (OPEN.includes(context.req.path)) return await next();
-    const given = /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
+    const given = bearer(context) ?? (context.req.path === WS_AMQP ? context.req.query("token") : undefined);
     if (given === undefined || !timingSafeEqual(await digest(given), await expected)) {
       throw new Problem(401, "Unauthorized", "this needs the API token: Authorization: Bearer …", {
         "www-authenticate": 'Bearer realm="warren"',
@@ -39,6 +41,10 @@ export function requireToken(token: string): MiddlewareHandler {
     }
     await next();
   };
+}
+
+function bearer({ req }: Context): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(req.header("authorization") ?? "")?.[1];
 }
 
 async function digest(text: string): Promise<Uint8Array> {
@@ -66,4 +72,19 @@ function fromAnotherSite({ req }: Context, host: string): boolean {
   if (site === "cross-site" || site === "same-site") return true;
   const origin = req.header("origin");
   return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host.toLowerCase());
+}
+
+/**
+ * A browser lets any page open a WebSocket, and says only whose page it is: it must be
+ * of this machine or of the host that it connects to. Other programs say nothing.
+ *
+ * @throws {Problem} 403
+ */
+export function assertOwnPage({ req }: Context): void {
+  const origin = req.header("origin");
+  if (origin === undefined) return;
+  const host = req.header("host") ?? new URL(req.url).host;
+  const its = URL.canParse(origin) ? new URL(origin).host : "";
+  if (LOOPBACK.test(its) || (its !== "" && its === host.toLowerCase())) return;
+  throw new Problem(403, "Forbidden", `pages of "${origin}" are refused`);
 }

@@ -20,6 +20,7 @@ const STATUS: Partial<Record<ErrorCode, [status: number, title: string]>> = {
   undecodable: [415, "Unsupported Media Type"],
   unavailable: [503, "Service Unavailable"],
   unroutable: [503, "Service Unavailable"],
+  storage: [503, "Service Unavailable"],
   refused: [502, "Bad Gateway"],
 };
 

@@ -44,6 +44,8 @@ export interface PublishRequest {
 export interface RunnerView {
   ready(): Readiness;
   functions(): FunctionView[];
+  /** Where the broker of this machine is; undefined where AMQP_URL names another. */
+  localBroker(): { hostname: string; port: number } | undefined;
   /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */
   publish(name: string, request: PublishRequest): Promise<void>;
 }

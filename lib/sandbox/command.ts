@@ -1,9 +1,9 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
 
 /** What no function's process gets, whatever it asks for: the runner's own secrets. */
-const SECRETS = /^(AMQP_URL|API_TOKEN)(_FILE)?$/;
+const SECRETS = /^(AMQP_URL|API_TOKEN|BROKER_USERS)(_FILE)?$/;
 /** What Deno itself needs to find its cache and temporary files. */
-const DENO_NEEDS = [
+export const DENO_NEEDS: readonly string[] = [
   "DENO_DIR",
   "HOME",
   "XDG_CACHE_HOME",

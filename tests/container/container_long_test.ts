@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { baseImage, buildah, canBuildImages, type ImageConfig, imageConfig, runReadOnly } from "../support/buildah.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free_port.ts";
 import { rabbitmqUrl } from "../support/rabbitmq.ts";
 import { RunnerContainer } from "../support/runner_container.ts";
 import { uniqueName } from "../support/unique.ts";
@@ -79,6 +80,10 @@ Deno.test({
       await assertLoadsAlone(images.plain);
     });
 
+    await test.step("says that it needs AMQP_URL, and hosts a broker where it is told to", async () => {
+      await assertBroker(images.plain);
+    });
+
     await test.step("is healthy, shares a queue among its containers, and the kill of one loses nothing", async () => {
       await assertShared(images.derived, image, name);
     });
@@ -94,6 +99,19 @@ async function assertLoadsAlone(tag: string): Promise<void> {
   } finally {
     await buildah("rm", container);
   }
+}
+
+async function assertBroker(tag: string): Promise<void> {
+  const image = await imageConfig(tag);
+  const port = { BROKER_PORT: String(freePort()) };
+  await using alone = await RunnerContainer.start(tag, image, { ...port, PORT: "0" }, true);
+  await alone.waitForLog("AMQP_URL is not set");
+  assertEquals(await alone.stop(), 0);
+  const variables = { ...port, PORT: "0", BROKER: "embedded", WARREN_DATA: "/tmp/data" };
+  await using hosting = await RunnerContainer.start(tag, image, variables, true);
+  await hosting.waitForLog("data in /tmp/data");
+  await hosting.waitForLog("serving queue");
+  assertEquals(await hosting.stop(), 0);
 }
 
 async function assertShared(tag: string, image: ImageConfig, name: string): Promise<void> {

@@ -6,6 +6,8 @@ export class FakeRunner implements RunnerView {
   readiness: Readiness = { ready: true, checks: [{ name: "runner", ok: true }] };
   views: FunctionView[] = [view("hello"), view("orders.created")];
   readonly published: { name: string; request: PublishRequest }[] = [];
+  /** Where `/ws/amqp` leads. */
+  broker: { hostname: string; port: number } | undefined;
   /** What publish() throws. */
   failure: Error | undefined;
 
@@ -15,6 +17,10 @@ export class FakeRunner implements RunnerView {
 
   functions(): FunctionView[] {
     return this.views;
+  }
+
+  localBroker(): { hostname: string; port: number } | undefined {
+    return this.broker;
   }
 
   publish(name: string, request: PublishRequest): Promise<void> {

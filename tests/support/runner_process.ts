@@ -6,8 +6,11 @@ const ROOT = new URL("../../", import.meta.url);
 export type LogLine = { level: string; message: string } & Record<string, unknown>;
 
 export interface RunnerProcessOptions {
-  amqpUrl: string;
-  functionsDir: string;
+  /** None: the embedded broker, or what `env` says. */
+  amqpUrl?: string;
+  functionsDir?: string;
+  /** @default ["start"] */
+  args?: string[];
   /** Beside what the runner needs; wins over it. @default {} */
   env?: Record<string, string>;
   /** Milliseconds until the HTTP API must be announced. @default 20_000 */
@@ -28,9 +31,9 @@ export class RunnerProcess implements AsyncDisposable {
   /** The HTTP API's URL without a slash at its end; empty until it was announced. */
   url = "";
 
-  constructor({ amqpUrl, functionsDir, env = {} }: RunnerProcessOptions) {
+  constructor({ amqpUrl = "", functionsDir = "", args = ["start"], env = {} }: RunnerProcessOptions) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", new URL("main.ts", ROOT).href, "start"],
+      args: ["run", "-A", "--no-prompt", new URL("main.ts", ROOT).href, ...args],
       cwd: ROOT,
       env: { AMQP_URL: amqpUrl, FUNCTIONS_DIR: functionsDir, LOG_FORMAT: "json", PORT: "0", ...env },
       stdin: "null",

@@ -60,10 +60,19 @@ function consume(channel: Channel, args: Reader): void {
   if (queueName === DIRECT_REPLY_TO) return consumeReplies(channel, tag, noAck, answer);
   const queue = findQueue(channel, queueName);
   const { consumers } = queue;
+  if (exclusive && queue.arguments.singleActiveConsumer) {
+    throw new AmqpError(
+      "accessRefused",
+      `queue '${queue.name}' in vhost '/' has a single active consumer, which excludes an exclusive one`,
+    );
+  }
   if (consumers.exclusive || (exclusive && consumers.count > 0)) {
     throw new AmqpError("accessRefused", `queue '${queue.name}' in vhost '/' in exclusive use`);
   }
   const { prefetch } = channel;
+  if (queue.arguments.kind === "quorum" && channel.globalPrefetch !== 0) {
+    throw AmqpError.hard("notImplemented", `queue '${queue.name}' in vhost '/' does not support global qos`);
+  }
   const consumer = new ChannelConsumer(channel, queue, { tag, noAck, exclusive, priority, prefetch });
   answer();
   channel.addConsumer(consumer);

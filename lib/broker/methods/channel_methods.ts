@@ -6,6 +6,10 @@ import type { MethodTable } from "./method_table.ts";
 
 /** Flow, confirms and transactions. Opening and closing is the connection's. */
 export const channelMethods: MethodTable = {
+  /** Of AMQP 0-8; some clients still ask. Who may enter may do everything. */
+  [METHOD.accessRequest](channel) {
+    channel.send(METHOD.accessRequestOk, (writer) => void writer.u16(1));
+  },
   [METHOD.channelFlow](channel, args) {
     const active = args.u8() !== 0;
     channel.flowing = active;

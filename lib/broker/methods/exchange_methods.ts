@@ -24,9 +24,9 @@ function declare(channel: Channel, args: Reader): void {
   const argumentBytes = args.tableBytes();
   const [passive, durable, autoDelete, internal, noWait] = [1, 2, 4, 8, 16].map((bit) => (flags & bit) !== 0);
   const { vhost } = channel.peer;
+  assertNotDefault(name);
   if (passive) findExchange(channel, name);
   else {
-    assertNotDefault(name);
     const existing = vhost.exchange(name);
     if (existing) existing.assertEquivalent(type, durable, autoDelete, internal, decodeTable(argumentBytes));
     else {
@@ -65,6 +65,10 @@ function bindOrUnbind(channel: Channel, args: Reader, what: "bind" | "unbind", o
   const argumentBytes = args.tableBytes();
   assertNotDefault(destination);
   assertNotDefault(source);
-  channel.peer.vhost[what](findExchange(channel, source), findExchange(channel, destination), key, argumentBytes);
+  const { vhost } = channel.peer;
+  // What is not there is not bound either.
+  if (what === "bind" || (vhost.exchange(source) && vhost.exchange(destination))) {
+    vhost[what](findExchange(channel, source), findExchange(channel, destination), key, argumentBytes);
+  }
   if (!noWait) channel.send(ok);
 }

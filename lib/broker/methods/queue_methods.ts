@@ -41,13 +41,13 @@ function declare(channel: Channel, args: Reader): void {
 
 function declared(channel: Channel, declaration: Declaration): Queue {
   const { vhost } = channel.peer;
+  if (declaration.name !== "") assertFreeName("queue", declaration.name);
   const name = declaration.name || generatedName();
   const existing = vhost.queue(name);
   if (existing) {
     assertEquivalent(channel, existing, declaration);
     return existing;
   }
-  if (declaration.name !== "") assertFreeName("queue", name);
   const { durable, exclusive, autoDelete, argumentBytes } = declaration;
   return vhost.addQueue({ name, durable, autoDelete, owner: exclusive ? channel.peer : undefined, argumentBytes });
 }
@@ -110,9 +110,14 @@ function unbind(channel: Channel, args: Reader): void {
   let key = args.shortString();
   const argumentBytes = args.tableBytes();
   assertNotDefault(exchange);
-  const queue = findQueue(channel, queueName);
-  if (queueName === "" && key === "") key = queue.name;
-  channel.peer.vhost.unbind(findExchange(channel, exchange), queue, key, argumentBytes);
+  const { vhost } = channel.peer;
+  const source = vhost.exchange(exchange);
+  // What is not there is not bound either.
+  if (source && (queueName === "" || vhost.queue(queueName))) {
+    const queue = findQueue(channel, queueName);
+    if (queueName === "" && key === "") key = queue.name;
+    vhost.unbind(source, queue, key, argumentBytes);
+  }
   channel.send(METHOD.queueUnbindOk);
 }
 

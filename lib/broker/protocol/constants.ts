@@ -44,6 +44,8 @@ export const METHOD = {
   channelFlowOk: id(20, 21),
   channelClose: id(20, 40),
   channelCloseOk: id(20, 41),
+  accessRequest: id(30, 10),
+  accessRequestOk: id(30, 11),
   exchangeDeclare: id(40, 10),
   exchangeDeclareOk: id(40, 11),
   exchangeDelete: id(40, 20),
