@@ -47,7 +47,11 @@ async function consume(): Promise<number> {
   using client = await LoadClient.connect(url);
   await client.call(METHOD.basicQos, METHOD.basicQosOk, 1, (writer) => void writer.u32(0).u16(PREFETCH).u8(0));
   const started = performance.now();
-  await client.send(METHOD.basicConsume, 1, (writer) => void writer.u16(0).shortString(queue).shortString("c").u8(0).table({}));
+  await client.send(
+    METHOD.basicConsume,
+    1,
+    (writer) => void writer.u16(0).shortString(queue).shortString("c").u8(0).table({}),
+  );
   const acks = new Writer(64 * 1024);
   for (let received = 0; received < count;) {
     acks.length = 0;
@@ -59,7 +63,12 @@ async function consume(): Promise<number> {
   }
   const rate = count / (performance.now() - started) * 1000;
   // The answer to the close says that the acks before it have arrived.
-  await client.call(METHOD.channelClose, METHOD.channelCloseOk, 1, (writer) => void writer.u16(200).shortString("").u32(0));
+  await client.call(
+    METHOD.channelClose,
+    METHOD.channelCloseOk,
+    1,
+    (writer) => void writer.u16(200).shortString("").u32(0),
+  );
   return rate;
 }
 
@@ -67,7 +76,11 @@ async function consume(): Promise<number> {
 async function latency(): Promise<{ p50: number; p99: number }> {
   using publisher = await LoadClient.connect(url);
   using consumer = await LoadClient.connect(url);
-  await consumer.send(METHOD.basicConsume, 1, (writer) => void writer.u16(0).shortString(queue).shortString("c").u8(0).table({}));
+  await consumer.send(
+    METHOD.basicConsume,
+    1,
+    (writer) => void writer.u16(0).shortString(queue).shortString("c").u8(0).table({}),
+  );
   await consumer.until(METHOD.basicConsumeOk);
   const sentAt: number[] = [];
   const took: number[] = [];

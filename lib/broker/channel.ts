@@ -1,4 +1,4 @@
-import { ChannelConsumer, type ConsumerChannel } from "./channel_consumer.ts";
+import type { ChannelConsumer, ConsumerChannel } from "./channel_consumer.ts";
 import { Confirms } from "./confirms.ts";
 import { DIRECT_REPLY_TO, type ReplyConsumer } from "./direct_reply.ts";
 import type { Entry } from "./entry.ts";

@@ -1,21 +1,10 @@
-import { type Matcher, MATCHERS } from "./matchers.ts";
+import { type Destination, type Matcher, MATCHERS, type Route } from "./matchers.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
-import { encodeTable, type FieldTable } from "./protocol/table.ts";
-import { decodeTable } from "./protocol/table.ts";
-
-/** What a binding leads to. */
-export interface Destination {
-  readonly kind: "queue" | "exchange";
-  readonly name: string;
-  readonly durable: boolean;
-}
+import { decodeTable, encodeTable, type FieldTable } from "./protocol/table.ts";
 
 /** A way from an exchange to a queue or to another exchange. */
-export interface Binding {
+export interface Binding extends Route {
   readonly source: Exchange;
-  readonly destination: Destination;
-  readonly key: string;
-  readonly args: FieldTable;
   readonly argumentBytes: Uint8Array;
 }
 

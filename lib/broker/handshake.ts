@@ -4,7 +4,7 @@ import { AmqpError, type ReplyName } from "./protocol/amqp_error.ts";
 import { FRAME_MIN, METHOD } from "./protocol/constants.ts";
 import type { Reader } from "./protocol/reader.ts";
 import type { FieldTable } from "./protocol/table.ts";
-import { Writer } from "./protocol/writer.ts";
+import type { Writer } from "./protocol/writer.ts";
 
 /** What both sides agreed on. */
 export interface Negotiated {

@@ -1,10 +1,23 @@
 import type { FieldTable, FieldValue } from "./protocol/table.ts";
-import type { Binding, Destination } from "./exchange.ts";
+
+/** What a binding leads to. */
+export interface Destination {
+  readonly kind: "queue" | "exchange";
+  readonly name: string;
+  readonly durable: boolean;
+}
+
+/** What of a binding tells whether a message takes it. */
+export interface Route {
+  readonly destination: Destination;
+  readonly key: string;
+  readonly args: FieldTable;
+}
 
 /** Finds the destinations of a routing key, or of headers, among the bindings of one exchange. */
 export interface Matcher {
-  add(binding: Binding): void;
-  remove(binding: Binding): void;
+  add(binding: Route): void;
+  remove(binding: Route): void;
   /** Adds to `found` where a message goes; `headers` decodes them, for those who look at them. */
   match(routingKey: string, headers: () => FieldTable, found: Set<Destination>): void;
 }
@@ -20,14 +33,14 @@ export const MATCHERS: Record<string, () => Matcher> = {
 };
 
 class DirectMatcher implements Matcher {
-  readonly #keys = new Map<string, Set<Binding>>();
+  readonly #keys = new Map<string, Set<Route>>();
 
-  add(binding: Binding): void {
+  add(binding: Route): void {
     const bindings = this.#keys.get(binding.key) ?? new Set();
     this.#keys.set(binding.key, bindings.add(binding));
   }
 
-  remove(binding: Binding): void {
+  remove(binding: Route): void {
     const bindings = this.#keys.get(binding.key);
     bindings?.delete(binding);
     if (bindings?.size === 0) this.#keys.delete(binding.key);
@@ -39,13 +52,13 @@ class DirectMatcher implements Matcher {
 }
 
 class FanoutMatcher implements Matcher {
-  readonly #bindings = new Set<Binding>();
+  readonly #bindings = new Set<Route>();
 
-  add(binding: Binding): void {
+  add(binding: Route): void {
     this.#bindings.add(binding);
   }
 
-  remove(binding: Binding): void {
+  remove(binding: Route): void {
     this.#bindings.delete(binding);
   }
 
@@ -57,14 +70,14 @@ class FanoutMatcher implements Matcher {
 /** One word of the patterns that begin alike. */
 interface TopicNode {
   words: Map<string, TopicNode>;
-  bindings: Set<Binding>;
+  bindings: Set<Route>;
 }
 
 /** Patterns as a tree of words, in which `*` is any one word and `#` any number of them. */
 class TopicMatcher implements Matcher {
   readonly #root: TopicNode = { words: new Map(), bindings: new Set() };
 
-  add(binding: Binding): void {
+  add(binding: Route): void {
     let node = this.#root;
     for (const word of wordsOf(binding.key)) {
       const next: TopicNode = node.words.get(word) ?? { words: new Map(), bindings: new Set() };
@@ -74,7 +87,7 @@ class TopicMatcher implements Matcher {
     node.bindings.add(binding);
   }
 
-  remove(binding: Binding): void {
+  remove(binding: Route): void {
     const path = [this.#root];
     const words = wordsOf(binding.key);
     for (const word of words) {
@@ -117,13 +130,13 @@ function wordsOf(key: string): string[] {
 }
 
 class HeadersMatcher implements Matcher {
-  readonly #bindings = new Set<Binding>();
+  readonly #bindings = new Set<Route>();
 
-  add(binding: Binding): void {
+  add(binding: Route): void {
     this.#bindings.add(binding);
   }
 
-  remove(binding: Binding): void {
+  remove(binding: Route): void {
     this.#bindings.delete(binding);
   }
 

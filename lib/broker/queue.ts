@@ -1,6 +1,6 @@
 import { type Consumer, Consumers } from "./consumers.ts";
 import { Entry, STORED } from "./entry.ts";
-import type { Destination } from "./exchange.ts";
+import type { Destination } from "./matchers.ts";
 import { Lane, type LaneTables, type Window } from "./lane.ts";
 import type { Message } from "./message.ts";
 import type { QueueArguments } from "./queue_arguments.ts";

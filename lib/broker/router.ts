@@ -1,4 +1,5 @@
-import type { Destination, Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Destination } from "./matchers.ts";
 import type { Address, Message } from "./message.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
 import type { FieldTable } from "./protocol/table.ts";

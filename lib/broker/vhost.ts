@@ -1,6 +1,7 @@
 import { DeadLetters } from "./dead_letters.ts";
 import { DirectReplies } from "./direct_reply.ts";
-import { type Binding, createBinding, type Destination, Exchange, type ExchangeOptions } from "./exchange.ts";
+import { type Binding, createBinding, Exchange, type ExchangeOptions } from "./exchange.ts";
+import type { Destination } from "./matchers.ts";
 import type { Window } from "./lane.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
 import { Queue, type QueueSurroundings } from "./queue.ts";

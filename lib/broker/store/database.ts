@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { MessageTable } from "./message_table.ts";
 
 /** Bytes that wait before they are written without waiting for a commit: they are in memory until then. */
