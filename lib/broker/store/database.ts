@@ -1,8 +1,16 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { MessageTable } from "./message_table.ts";
 
 /** Bytes that wait before they are written without waiting for a commit: they are in memory until then. */
 const FLUSH_BYTES = 4 * 1024 * 1024;
+
+/** A table whose changes wait for a transaction. */
+export interface ChangingTable {
+  /** Writes what waits into the open transaction. */
+  write(): void;
+  committed(): void;
+  /** The transaction is gone: what was in it waits again. */
+  rolledBack(): void;
+}
 
 /**
  * One SQLite file with tables of messages. Changes wait in their tables; `flush()` writes them into a
@@ -10,8 +18,8 @@ const FLUSH_BYTES = 4 * 1024 * 1024;
  */
 export class Database {
   readonly #sqlite: DatabaseSync;
-  readonly #changed = new Set<MessageTable>();
-  readonly #inTransaction = new Set<MessageTable>();
+  readonly #changed = new Set<ChangingTable>();
+  readonly #inTransaction = new Set<ChangingTable>();
   readonly #onChange: () => void;
   #waitingBytes = 0;
   #open = false;
@@ -27,7 +35,7 @@ export class Database {
     return this.#open || this.#changed.size > 0;
   }
 
-  changed(table: MessageTable, bytes: number): void {
+  changed(table: ChangingTable, bytes: number): void {
     if (this.#changed.size === 0) this.#onChange();
     this.#changed.add(table);
     this.#waitingBytes += bytes;

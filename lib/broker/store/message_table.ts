@@ -1,7 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import { Entry, STORED } from "../entry.ts";
 import { Address, Message } from "../message.ts";
-import type { Database } from "./database.ts";
+import type { ChangingTable, Database } from "./database.ts";
 
 /** The schema of one queue's messages. `header` is how many bytes of the content are its header. */
 const columns =
@@ -21,7 +21,7 @@ interface Row {
  * The messages of one queue in one database. Additions and removals wait for the next flush, so that an
  * entry that is gone by then never touches the disk.
  */
-export class MessageTable {
+export class MessageTable implements ChangingTable {
   readonly #database: Database;
   readonly #name: string;
   #exists: boolean;
