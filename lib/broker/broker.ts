@@ -5,6 +5,7 @@ import { Alarms } from "./alarms.ts";
 import { Connection, type ConnectionSurroundings } from "./connection.ts";
 import type { Window } from "./lane.ts";
 import { LIMITS, type Limits } from "./limits.ts";
+import { storageError } from "./store/open.ts";
 import { Store } from "./store/store.ts";
 import { TcpTransport, type Transport } from "./transport.ts";
 import { VirtualHost } from "./vhost.ts";
@@ -103,7 +104,7 @@ export class Broker {
     if (options.host === "127.0.0.1") this.#listener6 = listenIpv6(this.port);
     this.#limits = { ...LIMITS, ...options.limits };
     this.#store = new Store(options.dataDir, options.log);
-    this.#vhost = new VirtualHost(this.#store, () => this.#window);
+    this.#vhost = recovered(this.#store, () => this.#window);
     this.#alarms = new Alarms({ ...options, folder: resolve(options.dataDir) });
     const alarms = this.#alarms;
     this.#surroundings = {
@@ -189,6 +190,16 @@ export class Broker {
     if (alarm) this.#log.warn(`${alarm}: publishers wait`);
     else this.#log.info("publishers may publish again");
     for (const connection of this.#connections) connection.alarmChanged();
+  }
+}
+
+/** What the store has, in memory. @throws {WarrenError} `storage` */
+function recovered(store: Store, window: () => Window): VirtualHost {
+  try {
+    return new VirtualHost(store, window);
+  } catch (error) {
+    store.abandon();
+    throw error instanceof WarrenError ? error : storageError(store.folder, error);
   }
 }
 

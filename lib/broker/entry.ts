@@ -1,4 +1,5 @@
 import type { Message } from "./message.ts";
+import type { Location } from "./store/segments.ts";
 
 /** What the disk knows of an entry: nothing, nothing yet, in a transaction that is open, or for good. */
 export const STORED = { no: 0, soon: 1, written: 2, yes: 3 } as const;
@@ -17,6 +18,8 @@ export class Entry {
   /** How often it came back without an ack. */
   returns = 0;
   stored: Stored = STORED.no;
+  /** Where its content is, if it has a place of its own on disk. */
+  location: Location | undefined;
 
   constructor(position: number, message: Message | undefined, bodySize: number, expiresAt: number) {
     this.position = position;

@@ -140,6 +140,6 @@ export class Lane {
     this.#read = merged[merged.length - 1].position;
     this.#tail -= merged.length;
     const inMemory = spilled.filter(({ position }) => position <= this.#read);
-    if (inMemory.length > 0) this.#tables.spill().take(inMemory);
+    if (inMemory.length > 0) { for (const entry of inMemory) this.#tables.spill().remove(entry); }
   }
 }

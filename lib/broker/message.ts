@@ -2,6 +2,7 @@ import { decodeText } from "./protocol/reader.ts";
 import { editHeader, type HeaderEdit, type Properties, readHeaders, scanProperties } from "./protocol/properties.ts";
 import type { FieldTable } from "./protocol/table.ts";
 import { shortStringBytes } from "./protocol/writer.ts";
+import type { Location } from "./store/segments.ts";
 
 const LETTER_C = 67;
 
@@ -40,6 +41,8 @@ export class Message {
   /** The content header's payload, then the body. */
   readonly content: Uint8Array;
   readonly headerLength: number;
+  /** Where its content is on disk, if it has a place of its own there. */
+  location: Location | undefined;
   #properties: Properties | undefined;
 
   constructor(address: Address, content: Uint8Array, headerLength: number, properties?: Properties) {

@@ -107,6 +107,11 @@ export class Queue implements Destination {
     return this.#lanes.map((lane) => lane.delivered);
   }
 
+  /** Says which files of large messages it needs, before `recover()`. */
+  claimSegments(): void {
+    this.#table!.claimSegments();
+  }
+
   /** Takes up the messages of its table; `delivered` says which of them were delivered before, `undefined` that nobody knows. */
   recover(delivered: readonly number[] | undefined): void {
     for (const [index, lane] of this.#lanes.entries()) {

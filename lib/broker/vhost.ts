@@ -220,6 +220,8 @@ export class VirtualHost implements Directory {
       const binding = createBinding(from, to, key, bytes);
       if (from.add(binding)) this.#noteLeading(binding);
     }
+    for (const queue of this.#queues.values()) queue.claimSegments();
+    this.#store.sweep();
     // Last: what expired meanwhile goes to exchanges and queues that must be there.
     for (const { name, delivered } of definitions.queues()) {
       this.#queues.get(name)!.recover(wasClean ? delivered : undefined);

@@ -3,6 +3,13 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 /** Bytes that wait before they are written without waiting for a commit: they are in memory until then. */
 const FLUSH_BYTES = 4 * 1024 * 1024;
 
+export interface DatabaseOptions {
+  /** Called when something waits for a commit. @default nothing */
+  onChange?: () => void;
+  /** Called with everything written, right before it lasts; what it throws fails the commit. @default nothing */
+  beforeCommit?: () => void;
+}
+
 /** A table whose changes wait for a transaction. */
 export interface ChangingTable {
   /** Writes what waits into the open transaction. */
@@ -21,13 +28,14 @@ export class Database {
   readonly #changed = new Set<ChangingTable>();
   readonly #inTransaction = new Set<ChangingTable>();
   readonly #onChange: () => void;
+  readonly #beforeCommit: () => void;
   #waitingBytes = 0;
   #open = false;
 
-  /** `onChange` is called when something waits for a commit. */
-  constructor(sqlite: DatabaseSync, onChange: () => void = () => {}) {
+  constructor(sqlite: DatabaseSync, { onChange, beforeCommit }: DatabaseOptions = {}) {
     this.#sqlite = sqlite;
-    this.#onChange = onChange;
+    this.#onChange = onChange ?? (() => {});
+    this.#beforeCommit = beforeCommit ?? (() => {});
   }
 
   /** Whether a commit has anything to do. */
@@ -84,6 +92,7 @@ export class Database {
     this.flush();
     if (!this.#open) return;
     try {
+      this.#beforeCommit();
       this.#sqlite.exec("COMMIT");
     } catch (error) {
       this.#rollBack();

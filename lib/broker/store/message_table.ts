@@ -2,19 +2,35 @@ import type { StatementSync } from "node:sqlite";
 import { Entry, STORED } from "../entry.ts";
 import { Address, Message } from "../message.ts";
 import type { ChangingTable, Database } from "./database.ts";
+import type { Location, Segments } from "./segments.ts";
 
-/** The schema of one queue's messages. `header` is how many bytes of the content are its header. */
-const columns =
-  "position INTEGER PRIMARY KEY, address BLOB NOT NULL, header INTEGER NOT NULL, content BLOB NOT NULL, " +
-  "expires INTEGER NOT NULL, returns INTEGER NOT NULL";
+/**
+ * The schema of one queue's messages. `header` is how many bytes of the content are its header. A content is in its
+ * row, or `size` bytes of a segment from `place` on.
+ */
+const COLUMNS =
+  "position INTEGER PRIMARY KEY, address BLOB NOT NULL, expires INTEGER NOT NULL, returns INTEGER NOT NULL, " +
+  "header INTEGER NOT NULL, size INTEGER NOT NULL, segment INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB";
+/** Contents from this size on, in bytes, are in segments. */
+const SEGMENT_FROM = 512;
+/** No page that is read has more than this, in bytes, if it has more than one message. */
+const PAGE_BYTES = 1024 * 1024;
 
-interface Row {
+interface Row extends Location {
   position: number;
   address: Uint8Array;
-  header: number;
-  content: Uint8Array;
   expires: number;
   returns: number;
+  header: number;
+  content: Uint8Array | null;
+}
+
+interface Changes {
+  added: Entry[];
+  removed: Entry[];
+  returned: Entry[];
+  /** References to segments that end with the transaction. */
+  released: Map<number, number>;
 }
 
 /**
@@ -23,25 +39,26 @@ interface Row {
  */
 export class MessageTable implements ChangingTable {
   readonly #database: Database;
+  readonly #segments: Segments | undefined;
   readonly #name: string;
   #exists: boolean;
-  #added: Entry[] = [];
-  #removed: number[] = [];
-  #returned: Entry[] = [];
-  /** What the open transaction has of the above, in case it fails. */
-  #written: { added: Entry[]; removed: number[]; returned: Entry[] }[] = [];
+  #waiting = noChanges();
+  /** What the open transaction has, in case it fails. */
+  #written: Changes[] = [];
   readonly #statements = new Map<string, StatementSync>();
   #lastAddress: Address | undefined;
 
-  constructor(database: Database, id: number) {
+  /** Without `segments` every content is in its row. */
+  constructor(database: Database, id: number, segments?: Segments) {
     this.#database = database;
+    this.#segments = segments;
     this.#name = `messages_${id}`;
     this.#exists = database.hasTable(this.#name);
   }
 
   add(entry: Entry): void {
     entry.stored = STORED.soon;
-    this.#added.push(entry);
+    this.#waiting.added.push(entry);
     this.#database.changed(this, entry.bodySize);
   }
 
@@ -50,30 +67,35 @@ export class MessageTable implements ChangingTable {
     if (entry.stored === STORED.soon) entry.stored = STORED.no;
     else if (entry.stored !== STORED.no) {
       entry.stored = STORED.no;
-      this.#removed.push(entry.position);
+      this.#waiting.removed.push(entry);
       this.#database.changed(this, 0);
     }
-  }
-
-  /** Takes over entries that were read: they are in memory alone from here on. */
-  take(entries: readonly Entry[]): void {
-    for (const entry of entries) this.remove(entry);
   }
 
   /** Notes how often an entry came back. */
   countReturn(entry: Entry): void {
     if (entry.stored < STORED.written) return;
-    this.#returned.push(entry);
+    this.#waiting.returned.push(entry);
     this.#database.changed(this, 0);
   }
 
-  /** Up to `limit` entries with positions above `after` and below `before`, in their order. */
+  /**
+   * Up to `limit` entries with positions above `after` and below `before`, in their order; fewer where they are large,
+   * but one if there is one.
+   */
   read(after: number, before: number, limit: number): Entry[] {
     this.#database.flush();
     if (!this.#exists) return [];
-    const rows = this.#statement("SELECT * FROM %s WHERE position > ? AND position < ? ORDER BY position LIMIT ?")
-      .all(after, before, limit) as unknown as Row[];
-    return rows.map((row) => this.#entry(row));
+    const statement = this.#statement("SELECT * FROM %s WHERE position > ? AND position < ? ORDER BY position LIMIT ?");
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const each of statement.iterate(after, before, limit)) {
+      const row = each as unknown as Row;
+      bytes += row.size;
+      if (rows.length > 0 && bytes > PAGE_BYTES) break;
+      rows.push(row);
+    }
+    return this.#entries(rows);
   }
 
   /** The message of one entry. */
@@ -81,7 +103,7 @@ export class MessageTable implements ChangingTable {
     this.#database.flush();
     const row = this.#statement("SELECT * FROM %s WHERE position = ?").get(position) as unknown as Row | undefined;
     if (!row) throw new Error(`message ${position} of ${this.#name} is not where it was stored`);
-    return this.#message(row);
+    return this.#entries([row])[0].message!;
   }
 
   /** How many there are within the bounds, and the last position. */
@@ -96,17 +118,23 @@ export class MessageTable implements ChangingTable {
   /** The bytes of all bodies: reads every row, so only where a limit needs it. */
   bodyBytes(): number {
     if (!this.#exists) return 0;
-    const row = this.#statement("SELECT sum(length(content) - header) AS bytes FROM %s").get() as { bytes: number };
+    const row = this.#statement("SELECT sum(size - header) AS bytes FROM %s").get() as { bytes: number };
     return row.bytes ?? 0;
+  }
+
+  /** Claims what its rows refer to, when the broker starts. */
+  claimSegments(): void {
+    if (!this.#exists) return;
+    for (const use of this.#uses()) this.#segments?.claim(use);
   }
 
   /** Removes every row, and what was to be added. */
   drop(): void {
-    for (const entry of [...this.#added, ...this.#written.flatMap(({ added }) => added)]) entry.stored = STORED.no;
-    this.#added = [];
-    this.#removed = [];
-    this.#returned = [];
+    const { added, released } = this.#waiting;
+    for (const entry of [...added, ...this.#written.flatMap((changes) => changes.added)]) entry.stored = STORED.no;
+    this.#waiting = { ...noChanges(), released };
     if (this.#exists) {
+      for (const { segment, count } of this.#uses()) released.set(segment, (released.get(segment) ?? 0) + count);
       this.#statements.clear();
       this.#database.execute(`DROP TABLE ${this.#name}`);
     }
@@ -116,26 +144,29 @@ export class MessageTable implements ChangingTable {
 
   /** Writes what waits into the open transaction. */
   write(): void {
-    const written = { added: this.#added, removed: this.#removed, returned: this.#returned };
-    this.#added = [];
-    this.#removed = [];
-    this.#returned = [];
-    this.#written.push(written);
-    const added = written.added.filter((entry) => entry.stored === STORED.soon);
+    const changes = this.#waiting;
+    this.#waiting = noChanges();
+    this.#written.push(changes);
+    const added = changes.added.filter((entry) => entry.stored === STORED.soon);
     if (added.length > 0) this.#insert(added);
     // What was delivered before a purge may be acked after it.
-    for (const [first, last] of this.#exists ? runs(written.removed) : []) {
+    if (!this.#exists) return;
+    for (const [first, last] of runs(changes.removed.map(({ position }) => position))) {
       this.#statement("DELETE FROM %s WHERE position BETWEEN ? AND ?").run(first, last);
     }
-    for (const entry of written.returned) {
+    for (const { location } of changes.removed) {
+      if (location) changes.released.set(location.segment, (changes.released.get(location.segment) ?? 0) + 1);
+    }
+    for (const entry of changes.returned) {
       if (entry.stored < STORED.written) continue;
       this.#statement("UPDATE %s SET returns = ? WHERE position = ?").run(entry.returns, entry.position);
     }
   }
 
   committed(): void {
-    for (const { added } of this.#written) {
+    for (const { added, released } of this.#written) {
       for (const entry of added) if (entry.stored === STORED.written) entry.stored = STORED.yes;
+      for (const [segment, count] of released) this.#segments?.refer(segment, -count);
     }
     this.#written = [];
   }
@@ -144,43 +175,82 @@ export class MessageTable implements ChangingTable {
   rolledBack(): void {
     for (const { added, removed, returned } of this.#written.reverse()) {
       const gone = new Set(removed);
-      const again = added.filter((entry) => !gone.has(entry.position) && entry.stored !== STORED.no);
+      for (const entry of added) {
+        if (entry.stored === STORED.written || gone.has(entry)) this.#forget(entry);
+      }
+      const again = added.filter((entry) => entry.stored !== STORED.no);
       for (const entry of again) entry.stored = STORED.soon;
       const known = new Set(added.map(({ position }) => position));
-      this.#added = [...again, ...this.#added];
-      this.#removed = [...removed.filter((position) => !known.has(position)), ...this.#removed];
-      this.#returned = [...returned, ...this.#returned];
+      this.#waiting.added = [...again, ...this.#waiting.added];
+      this.#waiting.removed = [...removed.filter(({ position }) => !known.has(position)), ...this.#waiting.removed];
+      this.#waiting.returned = [...returned, ...this.#waiting.returned];
     }
     this.#written = [];
     this.#statements.clear();
     this.#exists = this.#database.hasTable(this.#name);
   }
 
+  /** The row that referred to a segment is none. */
+  #forget(entry: Entry): void {
+    if (entry.location) this.#segments?.refer(entry.location.segment, -1);
+    entry.location = undefined;
+  }
+
   #insert(entries: readonly Entry[]): void {
     if (!this.#exists) {
-      this.#database.execute(`CREATE TABLE ${this.#name} (${columns})`);
+      this.#database.execute(`CREATE TABLE ${this.#name} (${COLUMNS})`);
       this.#exists = true;
     }
-    const insert = this.#statement("INSERT INTO %s VALUES (?, ?, ?, ?, ?, ?)");
+    const insert = this.#statement("INSERT INTO %s VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (const entry of entries) {
+      const { position, expiresAt, returns } = entry;
       const { address, headerLength, content } = entry.message!;
-      insert.run(entry.position, address.bytes, headerLength, content, entry.expiresAt, entry.returns);
+      const located = this.#locate(entry);
+      const [segment, place, inline] = located ? [located.segment, located.place, null] : [0, 0, content];
+      insert.run(position, address.bytes, expiresAt, returns, headerLength, content.length, segment, place, inline);
       entry.stored = STORED.written;
     }
   }
 
-  #entry(row: Row): Entry {
-    const message = this.#message(row);
-    const entry = new Entry(row.position, message, message.bodySize, row.expires);
-    entry.returns = row.returns;
-    entry.stored = STORED.yes;
-    return entry;
+  /** The place of a large content: one for all the queues that it goes to. */
+  #locate(entry: Entry): Location | undefined {
+    const message = entry.message!;
+    if (!this.#segments || message.content.length < SEGMENT_FROM) return undefined;
+    const known = message.location;
+    if (known && this.#segments.has(known.segment)) {
+      this.#segments.refer(known.segment, 1);
+      return entry.location = known;
+    }
+    return entry.location = message.location = this.#segments.append(message.content);
   }
 
-  #message({ address, content, header }: Row): Message {
-    // Neighbours mostly have the same address.
-    if (!this.#lastAddress || !sameBytes(this.#lastAddress.bytes, address)) this.#lastAddress = Address.decode(address);
-    return new Message(this.#lastAddress, content, header);
+  #uses(): { segment: number; count: number; end: number }[] {
+    const sql =
+      "SELECT segment, count(*) AS count, max(place + size) AS end FROM %s WHERE segment > 0 GROUP BY segment";
+    return this.#statement(sql).all() as { segment: number; count: number; end: number }[];
+  }
+
+  #entries(rows: readonly Row[]): Entry[] {
+    const located = rows.filter(({ segment }) => segment !== 0);
+    const contents = located.length > 0 ? this.#segments!.read(located) : [];
+    let next = 0;
+    return rows.map((row) => {
+      const inline = row.segment === 0;
+      const content = inline ? row.content! : contents[next++];
+      // Neighbours mostly have the same address.
+      if (!this.#lastAddress || !sameBytes(this.#lastAddress.bytes, row.address)) {
+        this.#lastAddress = Address.decode(row.address);
+      }
+      const message = new Message(this.#lastAddress, content, row.header);
+      const entry = new Entry(row.position, message, message.bodySize, row.expires);
+      entry.returns = row.returns;
+      entry.stored = STORED.yes;
+      if (!inline) {
+        const { segment, place, size } = row;
+        entry.location = message.location = { segment, place, size };
+      }
+      return entry;
+    });
   }
 
   #statement(sql: string): StatementSync {
@@ -191,6 +261,10 @@ export class MessageTable implements ChangingTable {
     }
     return statement;
   }
+}
+
+function noChanges(): Changes {
+  return { added: [], removed: [], returned: [], released: new Map() };
 }
 
 /** Neighbouring numbers as pairs of first and last: acks come mostly in order, and one statement removes many. */

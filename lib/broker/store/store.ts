@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describeError } from "../../errors.ts";
 import type { Logger } from "../../log.ts";
@@ -6,6 +6,7 @@ import { Database } from "./database.ts";
 import { Definitions } from "./definitions.ts";
 import { MessageTable } from "./message_table.ts";
 import { openDatabase } from "./open.ts";
+import { Segments } from "./segments.ts";
 
 /** Milliseconds that removals wait for company. A crash before that costs redeliveries, and nothing else. */
 const LAZY = 10;
@@ -17,10 +18,12 @@ const RETRY = 500;
  * that waits at that moment, so that many confirms cost one write to the disk.
  */
 export class Store {
+  readonly folder: string;
   readonly definitions: Definitions;
   /** Whether the broker before this one stopped cleanly. */
   readonly wasClean: boolean;
   readonly #durable: Database;
+  readonly #segments: Segments;
   readonly #spill: Database;
   readonly #log: Logger;
   #spillTables = 0;
@@ -34,8 +37,14 @@ export class Store {
 
   /** @throws {WarrenError} `storage` */
   constructor(folder: string, log: Logger) {
+    this.folder = resolve(folder);
     this.#log = log;
-    this.#durable = new Database(openDatabase(folder), () => this.#commitLater());
+    const sqlite = openDatabase(folder);
+    this.#segments = new Segments(join(folder, "segments"));
+    this.#durable = new Database(sqlite, {
+      onChange: () => this.#commitLater(),
+      beforeCommit: () => this.#segments.sync(),
+    });
     this.#spill = new Database(openSpill(join(folder, "spill.db")));
     this.definitions = new Definitions(this.#durable);
     this.wasClean = this.definitions.clean;
@@ -44,11 +53,16 @@ export class Store {
   }
 
   durableTable(id: number): MessageTable {
-    return new MessageTable(this.#durable, id);
+    return new MessageTable(this.#durable, id, this.#segments);
   }
 
   spillTable(): MessageTable {
     return new MessageTable(this.#spill, ++this.#spillTables);
+  }
+
+  /** Once all queues have claimed what they have: files of large messages that nobody has go. */
+  sweep(): void {
+    this.#segments.sweep();
   }
 
   /** Calls back once everything up to now is on disk: at the end of this turn of the event loop, with all others. */
@@ -71,8 +85,18 @@ export class Store {
       this.#durable.commit();
     } finally {
       this.#durable.close();
+      this.#segments.close();
       this.#spill.close();
     }
+  }
+
+  /** The end without a word to the disk: what it has cannot be read. */
+  abandon(): void {
+    clearImmediate(this.#immediate);
+    clearTimeout(this.#lazy);
+    this.#durable.close();
+    this.#segments.close();
+    this.#spill.close();
   }
 
   #commitLater(): void {

@@ -1,0 +1,205 @@
+import { join } from "node:path";
+
+/** Where a content is: which file, where in it, and how many bytes. */
+export interface Location {
+  segment: number;
+  place: number;
+  size: number;
+}
+
+/** What the rows of a table refer to in one segment. */
+export interface SegmentUse {
+  segment: number;
+  count: number;
+  /** Where the last content ends. */
+  end: number;
+}
+
+/** A segment is closed when it has reached this, in bytes. */
+const SEGMENT_SIZE = 16 * 1024 * 1024;
+/** Contents are collected up to this before they are written, and read together up to it. */
+const CHUNK = 256 * 1024;
+/** Files that stay open for reading. */
+const OPEN_FILES = 32;
+const NAME = /^segment-(\d+)$/;
+
+/**
+ * Contents that are too large to be rows: appended to files, one after the other. A file goes when no row refers to
+ * it any more. What a crash leaves behind at the end of a file is referred to by no row, and so harmless.
+ */
+export class Segments {
+  readonly #folder: string;
+  readonly #live = new Map<number, number>();
+  readonly #files = new Map<number, Deno.FsFile>();
+  #current = 0;
+  #writing: Deno.FsFile | undefined;
+  readonly #buffer = new Uint8Array(CHUNK);
+  #buffered = 0;
+  /** Bytes of the current segment that are in its file. */
+  #written = 0;
+  #unsynced = false;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    Deno.mkdirSync(folder, { recursive: true });
+    for (const { name } of Deno.readDirSync(folder)) {
+      const number = Number(NAME.exec(name)?.[1] ?? 0);
+      if (number > 0) this.#live.set(number, 0);
+      this.#current = Math.max(this.#current, number);
+    }
+  }
+
+  /** Counts what a table refers to, when the broker starts. @throws {Error} where a file is gone or too short */
+  claim({ segment, count, end }: SegmentUse): void {
+    const live = this.#live.get(segment);
+    if (live === undefined) throw new Error(`${this.#path(segment)} is missing, and ${count} messages are in it`);
+    const { size } = Deno.statSync(this.#path(segment));
+    if (size < end) throw new Error(`${this.#path(segment)} has ${size} bytes, and messages up to ${end} are in it`);
+    this.#live.set(segment, live + count);
+  }
+
+  /** Once everything is claimed: files that nobody refers to go. */
+  sweep(): void {
+    for (const [segment, live] of [...this.#live]) if (live === 0) this.#remove(segment);
+  }
+
+  /** Adds a content, which can be read at once, and lasts after the next `sync()`. Counts one reference. */
+  append(content: Uint8Array): Location {
+    if (!this.#writing || this.#written + this.#buffered >= SEGMENT_SIZE) this.#next();
+    if (this.#buffered + content.length > CHUNK) this.#flush();
+    const location = { segment: this.#current, place: this.#written + this.#buffered, size: content.length };
+    if (content.length > CHUNK) this.#write(content);
+    else {
+      this.#buffer.set(content, this.#buffered);
+      this.#buffered += content.length;
+    }
+    this.#unsynced = true;
+    this.refer(location.segment, 1);
+    return location;
+  }
+
+  has(segment: number): boolean {
+    return this.#live.has(segment);
+  }
+
+  /** One more row refers to a segment, or, with a negative count, fewer do. */
+  refer(segment: number, count: number): void {
+    const live = (this.#live.get(segment) ?? 0) + count;
+    this.#live.set(segment, live);
+    if (live <= 0 && segment !== this.#current) this.#remove(segment);
+  }
+
+  /** Makes what was appended last. */
+  sync(): void {
+    if (!this.#unsynced) return;
+    this.#flush();
+    this.#writing!.syncDataSync();
+    this.#unsynced = false;
+  }
+
+  /** The contents, in the order of the locations: neighbours in a file are read together. */
+  read(locations: readonly Location[]): Uint8Array[] {
+    this.#flush();
+    const contents: Uint8Array[] = [];
+    for (let from = 0; from < locations.length;) {
+      const first = locations[from];
+      let end = first.place + first.size;
+      let to = from + 1;
+      for (; to < locations.length; to++) {
+        const { segment, place, size } = locations[to];
+        if (segment !== first.segment || place < end || place + size - first.place > CHUNK) break;
+        end = place + size;
+      }
+      const bytes = this.#readAt(first.segment, first.place, end - first.place);
+      for (; from < to; from++) {
+        const at = locations[from].place - first.place;
+        contents.push(bytes.subarray(at, at + locations[from].size));
+      }
+    }
+    return contents;
+  }
+
+  close(): void {
+    this.#writing?.close();
+    for (const file of this.#files.values()) file.close();
+    this.#files.clear();
+  }
+
+  #readAt(segment: number, place: number, size: number): Uint8Array {
+    const file = this.#open(segment);
+    file.seekSync(place, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(size);
+    for (let filled = 0; filled < size;) {
+      const count = file.readSync(bytes.subarray(filled));
+      if (count === null) {
+        throw new Error(`${this.#path(segment)} ends at ${place + filled}, in the middle of a message`);
+      }
+      filled += count;
+    }
+    return bytes;
+  }
+
+  #open(segment: number): Deno.FsFile {
+    let file = this.#files.get(segment);
+    // The one that was used last is the last in the map.
+    if (file) this.#files.delete(segment);
+    else file = Deno.openSync(this.#path(segment), { read: true });
+    this.#files.set(segment, file);
+    if (this.#files.size > OPEN_FILES) {
+      const [oldest] = this.#files.keys();
+      this.#files.get(oldest)!.close();
+      this.#files.delete(oldest);
+    }
+    return file;
+  }
+
+  #next(): void {
+    this.sync();
+    this.#writing?.close();
+    const last = this.#current++;
+    this.#writing = Deno.openSync(this.#path(this.#current), { write: true, createNew: true });
+    this.#written = 0;
+    this.#live.set(this.#current, 0);
+    syncFolder(this.#folder);
+    if (this.#live.get(last) === 0) this.#remove(last);
+  }
+
+  #flush(): void {
+    if (this.#buffered === 0) return;
+    const bytes = this.#buffer.subarray(0, this.#buffered);
+    this.#write(bytes);
+    this.#buffered = 0;
+  }
+
+  /** On a full disk it throws, and the next try writes over what was written in part. */
+  #write(bytes: Uint8Array): void {
+    this.#writing!.seekSync(this.#written, Deno.SeekMode.Start);
+    for (let sent = 0; sent < bytes.length;) sent += this.#writing!.writeSync(bytes.subarray(sent));
+    this.#written += bytes.length;
+  }
+
+  #remove(segment: number): void {
+    this.#live.delete(segment);
+    this.#files.get(segment)?.close();
+    this.#files.delete(segment);
+    try {
+      Deno.removeSync(this.#path(segment));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  #path(segment: number): string {
+    return join(this.#folder, `segment-${segment}`);
+  }
+}
+
+/** A new file's name lasts once its folder is synced; where a folder cannot be, the system sees to it. */
+function syncFolder(folder: string): void {
+  try {
+    using directory = Deno.openSync(folder);
+    directory.syncSync();
+  } catch {
+    // Windows opens no folders.
+  }
+}
