@@ -1,8 +1,9 @@
+import { broker } from "./broker.ts";
 import { consume } from "./consume.ts";
 import { start } from "./start.ts";
 
 /** Each question with the script that answers it. */
-const QUESTIONS: Record<string, () => Promise<string[]>> = { consume, start };
+const QUESTIONS: Record<string, () => Promise<string[]>> = { broker, consume, start };
 
 const asked = Deno.args.length > 0 ? Deno.args : Object.keys(QUESTIONS);
 for (const name of asked) {

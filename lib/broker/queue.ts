@@ -256,7 +256,9 @@ export class Queue implements Destination {
   }
 
   #deleteIfUnused(): void {
+    const { expires = Infinity } = this.arguments;
     if (this.consumers.count > 0) this.used();
+    else if (this.#lastUse + expires > Date.now()) this.#idle.at(this.#lastUse + expires);
     else this.#surroundings.unused(this);
   }
 

@@ -2,8 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { Connection } from "../../lib/amqp/connection.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import { Logger } from "../../lib/log.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
 
 const log = new Logger({ level: "silent" });
 
@@ -29,7 +29,7 @@ Deno.test("a connection that is still being prepared can be closed", async () =>
   await connection.close();
 });
 
-rabbitmqTest("URLs that a function gives are asked for after prepare", async (url) => {
+brokerTest("URLs that a function gives are asked for after prepare", async (url) => {
   const urls: string[] = [];
   const prepare = () => Promise.resolve(void urls.push(url));
   const connection = new Connection({ urls: () => urls, name: "test", log, prepare });

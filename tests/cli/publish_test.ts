@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { AMQPClient } from "@cloudamqp/amqp-client";
 import { publish } from "../../lib/cli/publish.ts";
 import { WarrenError } from "../../lib/errors.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { uniqueName } from "../support/unique.ts";
 import { runCommand } from "./run_command.ts";
 
@@ -28,7 +28,7 @@ interface Delivered {
   properties: { contentType?: string; deliveryMode?: number; messageId?: string; headers?: Record<string, unknown> };
 }
 
-rabbitmqTest("publish puts a persistent message into the queue and prints its id", async (url) => {
+brokerTest("publish puts a persistent message into the queue and prints its id", async (url) => {
   await withQueue(url, async (queue, get) => {
     const { code, stdout } = await runCommand(publish, [queue, "0", "--header", "a=1=2", "--header=b="], {
       AMQP_URL: url,
@@ -41,7 +41,7 @@ rabbitmqTest("publish puts a persistent message into the queue and prints its id
   });
 });
 
-rabbitmqTest("publish says JSON of objects and arrays, and what it is told of all else", async (url) => {
+brokerTest("publish says JSON of objects and arrays, and what it is told of all else", async (url) => {
   const env = { AMQP_URL: url };
   await withQueue(url, async (queue, get) => {
     for (const body of ['{"a":1}', " [1, 2]"]) {
@@ -56,7 +56,7 @@ rabbitmqTest("publish says JSON of objects and arrays, and what it is told of al
   });
 });
 
-rabbitmqTest("publish to a queue that is not there says what to do", async (url) => {
+brokerTest("publish to a queue that is not there says what to do", async (url) => {
   const queue = uniqueName();
   const error = await assertRejects(() => runCommand(publish, [queue, "0"], { AMQP_URL: url }), WarrenError);
   assertEquals(error.code, "unroutable");
@@ -64,7 +64,7 @@ rabbitmqTest("publish to a queue that is not there says what to do", async (url)
   assertStringIncludes(error.message, "is the function running?");
 });
 
-rabbitmqTest("publish to an exchange that is not there is refused", async (url) => {
+brokerTest("publish to an exchange that is not there is refused", async (url) => {
   const args = ["key", "0", "--exchange", uniqueName()];
   const error = await assertRejects(() => runCommand(publish, args, { AMQP_URL: url }), WarrenError);
   assertEquals(error.code, "refused");

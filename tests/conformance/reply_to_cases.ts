@@ -114,8 +114,8 @@ export const replyToCases: ConformanceCase[] = [
     async run(broker) {
       const { caller, server, replyTo } = await request(broker);
       const queue = await exclusiveQueue(server);
-      await caller.publish({ routingKey: queue }, "one", { replyTo: REPLY_TO });
-      await caller.publish({ routingKey: queue }, "two", { replyTo: "mine" });
+      await caller.publishConfirmed({ routingKey: queue }, "one", { replyTo: REPLY_TO });
+      await caller.publishConfirmed({ routingKey: queue }, "two", { replyTo: "mine" });
       assertEquals((await server.mustGet(queue, true)).properties.replyTo, replyTo);
       assertEquals((await server.mustGet(queue, true)).properties.replyTo, "mine");
     },

@@ -4,8 +4,8 @@ import { createApp } from "../../lib/http/app.ts";
 import { listen } from "../../lib/http/server.ts";
 import { FrameSplitter } from "../../lib/http/ws_relay.ts";
 import { Logger } from "../../lib/log.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
 import { fakeApi, FakeRunner, problemOf } from "./fake_runner.ts";
 
 const log = new Logger({ level: "silent" });
@@ -256,7 +256,7 @@ Deno.test("the token in the query opens a real WebSocket", async () => {
   await eventually(() => messages.length === 1);
 });
 
-rabbitmqTest("an AMQP client over /ws/amqp publishes large messages and gets them back", async (url) => {
+brokerTest("an AMQP client over /ws/amqp publishes large messages and gets them back", async (url) => {
   const { hostname, port } = new URL(url);
   const runner = new FakeRunner();
   runner.broker = { hostname, port: Number(port || 5672) };

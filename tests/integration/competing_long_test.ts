@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Proxy } from "../support/proxy.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
 import type { RunnerProcess } from "../support/runner_process.ts";
 import { handledBy, startServing, untilReady } from "../support/serving.ts";
 
@@ -21,7 +21,7 @@ function counting(queue: string, version: number): string {
     };`;
 }
 
-rabbitmqTest("ten thousand messages outlive a killed runner, a drained one, a reload and two cuts", async (url) => {
+brokerTest("ten thousand messages outlive a killed runner, a drained one, a reload and two cuts", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("competing");
   await using functions = await folder({ "counting.ts": counting(queue, 1) });

@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
 import { isHandled, startServing } from "../support/serving.ts";
 import { uniqueName } from "../support/unique.ts";
 
 const ISO_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-rabbitmqTest(
+brokerTest(
   "a handler that throws is tried again through the delay queues, and then the message is a dead letter",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
@@ -83,7 +83,7 @@ rabbitmqTest(
   },
 );
 
-rabbitmqTest("a handler chooses the delay with Retry and ends the tries with Reject", async (url) => {
+brokerTest("a handler chooses the delay with Retry and ends the tries with Reject", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("choosing");
   await using functions = await folder({
@@ -107,7 +107,7 @@ rabbitmqTest("a handler chooses the delay with Retry and ends the tries with Rej
   assertEquals(runner.log.filter(isHandled).length, 2);
 });
 
-rabbitmqTest("a body that is not the JSON it says is a dead letter at once, without a run", async (url) => {
+brokerTest("a body that is not the JSON it says is a dead letter at once, without a run", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("json");
   await using functions = await folder({
@@ -125,7 +125,7 @@ rabbitmqTest("a body that is not the JSON it says is a dead letter at once, with
   assertEquals(runner.log.filter(isHandled), []);
 });
 
-rabbitmqTest("what is posted runs, and the broker has it when the answer comes", async (url) => {
+brokerTest("what is posted runs, and the broker has it when the answer comes", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("posted");
   await using functions = await folder({
@@ -153,7 +153,7 @@ rabbitmqTest("what is posted runs, and the broker has it when the answer comes",
   assertEquals([view.state, view.queue, view.running], ["serving", queue, 0]);
 });
 
-rabbitmqTest("functions are chained with context.publish, directly and through an exchange", async (url) => {
+brokerTest("functions are chained with context.publish, directly and through an exchange", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const [first, second, third] = ["first", "second", "third"].map((name) => broker.queue(name));
   const exchange = uniqueName("chain");
@@ -179,7 +179,7 @@ rabbitmqTest("functions are chained with context.publish, directly and through a
   await broker.deleteExchange(exchange);
 });
 
-rabbitmqTest("a publish that no queue takes fails the handler", async (url) => {
+brokerTest("a publish that no queue takes fails the handler", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("unroutable");
   await using functions = await folder({
@@ -196,7 +196,7 @@ rabbitmqTest("a publish that no queue takes fails the handler", async (url) => {
   assertMatch(String(dead.properties.headers?.["warren-error"]), /nowhere/);
 });
 
-rabbitmqTest(
+brokerTest(
   "a queue that exists with other arguments is used as it is, with one warning that says what differs",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
@@ -218,7 +218,7 @@ rabbitmqTest(
   },
 );
 
-rabbitmqTest("a handler that runs too long times out, and one that ends its process crashes", async (url) => {
+brokerTest("a handler that runs too long times out, and one that ends its process crashes", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const [slow, crashing] = [broker.queue("slow"), broker.queue("crashing")];
   await using functions = await folder({

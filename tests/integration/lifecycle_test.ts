@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Folder, folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
 import { type LogLine, RunnerProcess, startRunner } from "../support/runner_process.ts";
 import { handledBy, isHandled, startServing, status } from "../support/serving.ts";
 
@@ -30,7 +30,7 @@ function endless(queue: string): Promise<Folder> {
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  rabbitmqTest(
+  brokerTest(
     `at ${signal} what runs is finished and acked, and what waits stays in the queue untouched`,
     async (url) => {
       await using broker = await BrokerClient.connect(url);
@@ -55,7 +55,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   );
 }
 
-rabbitmqTest("what is not done when the drain times out goes back to the queue", async (url) => {
+brokerTest("what is not done when the drain times out goes back to the queue", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("overdue");
   await using functions = await endless(queue);
@@ -75,7 +75,7 @@ rabbitmqTest("what is not done when the drain times out goes back to the queue",
   assertEquals((await broker.count(`${queue}.dead`)).messages, 0);
 });
 
-rabbitmqTest("a second signal ends it at once, and the message comes again", async (url) => {
+brokerTest("a second signal ends it at once, and the message comes again", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("twice");
   await using functions = await endless(queue);
@@ -97,7 +97,7 @@ rabbitmqTest("a second signal ends it at once, and the message comes again", asy
   assertEquals((await broker.take(queue)).bodyString(), "x");
 });
 
-rabbitmqTest("two signals at the same moment count as one", async (url) => {
+brokerTest("two signals at the same moment count as one", async (url) => {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();
   const queue = broker.queue("once");
@@ -115,7 +115,7 @@ rabbitmqTest("two signals at the same moment count as one", async (url) => {
   assertEquals(handledBy(runner).length, 1);
 });
 
-rabbitmqTest("it stops while the broker is away", async () => {
+Deno.test("it stops while the broker is away", async () => {
   await using functions = await folder({});
   const amqpUrl = "amqp://guest:guest@127.0.0.1:1";
   await using runner = await startRunner({ amqpUrl, functionsDir: functions.path });
@@ -126,7 +126,7 @@ rabbitmqTest("it stops while the broker is away", async () => {
   assertEquals((await runner.status).code, 0);
 });
 
-rabbitmqTest("the HTTP port moves where it is taken and none was asked for", async (url) => {
+brokerTest("the HTTP port moves where it is taken and none was asked for", async (url) => {
   await using functions = await folder({});
   const options = { amqpUrl: url, functionsDir: functions.path, env: { PORT: "" } };
   await using first = await startRunner(options);
@@ -137,7 +137,7 @@ rabbitmqTest("the HTTP port moves where it is taken and none was asked for", asy
   assertEquals(await status(second, "/healthz"), 200);
 });
 
-rabbitmqTest("a port that was asked for and is taken is an error", async (url) => {
+brokerTest("a port that was asked for and is taken is an error", async (url) => {
   await using functions = await folder({});
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = String(taken.addr.port);
@@ -149,7 +149,7 @@ rabbitmqTest("a port that was asked for and is taken is an error", async (url) =
   assertEquals((await runner.status).code, 2);
 });
 
-rabbitmqTest("a runner that is killed loses nothing", async (url) => {
+brokerTest("a runner that is killed loses nothing", async (url) => {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();
   const queue = broker.queue("killed");

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "node:path";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
-import { handledBy, isHandled, seen, startServing, untilReady } from "../support/serving.ts";
+import { handledBy, isHandled, seen, startServing } from "../support/serving.ts";
 
 /** A function that says which version it is. */
 function versioned(queue: string, version: number): string {
@@ -14,7 +14,7 @@ function versioned(queue: string, version: number): string {
     export default (message, context) => context.log.info("handled", { version: ${version}, body: message.body });`;
 }
 
-rabbitmqTest("a new file is bound within a second", async (url) => {
+brokerTest("a new file is bound within a second", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const [old, fresh] = [broker.queue("old"), broker.queue("fresh")];
   await using functions = await folder({ "old.ts": versioned(old, 1) });
@@ -30,7 +30,7 @@ rabbitmqTest("a new file is bound within a second", async (url) => {
   assertEquals((await runner.waitForLog(isHandled)).function, "fresh");
 });
 
-rabbitmqTest("a change serves while what is in flight finishes on the old version", async (url) => {
+brokerTest("a change serves while what is in flight finishes on the old version", async (url) => {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();
   const queue = broker.queue("changing");
@@ -60,7 +60,7 @@ rabbitmqTest("a change serves while what is in flight finishes on the old versio
   assertEquals((await broker.count(queue)).messages, 0);
 });
 
-rabbitmqTest("a change of the queue is followed", async (url) => {
+brokerTest("a change of the queue is followed", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const [was, is] = [broker.queue("was"), broker.queue("is")];
   await using functions = await folder({ "moving.ts": versioned(was, 1) });
@@ -74,7 +74,7 @@ rabbitmqTest("a change of the queue is followed", async (url) => {
   await eventually(async () => (await broker.count(was)).consumers === 0);
 });
 
-rabbitmqTest("a syntax error is told with its place and the old version keeps serving", async (url) => {
+brokerTest("a syntax error is told with its place and the old version keeps serving", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("syntax");
   await using functions = await folder({ "syntax.ts": versioned(queue, 1) });
@@ -97,7 +97,7 @@ rabbitmqTest("a syntax error is told with its place and the old version keeps se
   assertEquals((await runner.waitForLog((line) => isHandled(line) && line.body === "y")).version, 2);
 });
 
-rabbitmqTest("a deleted function drains, and its queue and messages stay", async (url) => {
+brokerTest("a deleted function drains, and its queue and messages stay", async (url) => {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();
   const queue = broker.queue("leaving");
@@ -120,7 +120,7 @@ rabbitmqTest("a deleted function drains, and its queue and messages stay", async
   assertEquals(handledBy(runner).map(({ body }) => body), ["first"]);
 });
 
-rabbitmqTest(
+brokerTest(
   "a module that throws while it loads is broken, keeps its messages, and is mended by a change",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
@@ -148,7 +148,7 @@ rabbitmqTest(
   },
 );
 
-rabbitmqTest("a new version that throws while it loads is refused while the old one runs", async (url) => {
+brokerTest("a new version that throws while it loads is refused while the old one runs", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("refused");
   await using functions = await folder({ "refused.ts": versioned(queue, 1) });
@@ -183,7 +183,7 @@ const BROKEN: Record<string, [text: string, error: RegExp]> = {
   "a syntax error": ["export default () => {", /\.ts:1:\d+/],
 };
 
-rabbitmqTest("each broken function says why, and the others serve", async (url) => {
+brokerTest("each broken function says why, and the others serve", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("working");
   const names = Object.keys(BROKEN).map((name) => [name, name.replaceAll(" ", "_")]);
@@ -200,24 +200,4 @@ rabbitmqTest("each broken function says why, and the others serve", async (url) 
   }
   await broker.publish(queue, ["x"]);
   assertEquals((await runner.waitForLog(isHandled)).version, 1);
-});
-
-rabbitmqTest("a module that never finishes loading is broken, and the others serve", async (url) => {
-  await using broker = await BrokerClient.connect(url);
-  const [stuck, working] = [broker.queue("stuck"), broker.queue("working")];
-  await using functions = await folder({
-    "stuck.ts": `
-      export const config = { queue: "${stuck}" };
-      await new Promise(() => setInterval(() => {}, 1000));
-      export default () => {};`,
-    "working.ts": versioned(working, 1),
-  });
-  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
-  await broker.publish(stuck, ["x"]);
-  await broker.publish(working, ["y"]);
-
-  assertEquals((await runner.waitForLog(isHandled)).function, "working");
-  await eventually(async () => (await seen(runner)).stuck.state === "broken", { timeout: 20_000 });
-  await eventually(async () => (await broker.count(stuck)).messages === 1);
-  await untilReady(runner);
 });

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Folder, folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
+import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { findPika, pikaPublish, PikaReceiver } from "../support/pika.ts";
-import { rabbitmqTest } from "../support/rabbitmq.ts";
 import { type LogLine, type RunnerProcess, startRunner } from "../support/runner_process.ts";
 
 const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("rabbitmq");
@@ -15,7 +15,7 @@ if (!python && !required) {
 /** A test that needs pika beside RabbitMQ. */
 function tutorialTest(name: string, fn: (url: string, python: string) => Promise<void>): void {
   if (!python && !required) return void Deno.test({ name, ignore: true, fn: () => {} });
-  rabbitmqTest(name, (url) => {
+  brokerTest(name, (url) => {
     assert(python, "pika is not installed (Debian: python3-pika)");
     return fn(url, python);
   });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { answers, untilAnswers } from "./broker_probe.ts";
+import { untilAnswers } from "./broker_probe.ts";
+import type { PrivateBroker } from "./private_broker.ts";
 
 /** The real scripts: the wrapper in /usr/sbin changes the user and the environment. */
 const SCRIPTS = Deno.env.get("WARREN_TEST_RABBITMQ_SCRIPTS") ?? "/usr/lib/rabbitmq/bin";
@@ -13,8 +14,8 @@ export function hasPrivateNodes(): boolean {
   }
 }
 
-/** A RabbitMQ node of the test's own, to be stopped, frozen or starved; it takes about six seconds to start. */
-export class PrivateNode implements AsyncDisposable {
+/** RabbitMQ as a private broker: a node of the test's own, which takes about six seconds to start. */
+export class PrivateNode implements PrivateBroker {
   readonly url: string;
   readonly #folder: string;
   readonly #env: Record<string, string>;
@@ -35,6 +36,10 @@ export class PrivateNode implements AsyncDisposable {
       RABBITMQ_PID_FILE: join(folder, "pid"),
       HOME: folder,
     };
+  }
+
+  get closableUrl(): string {
+    return this.url;
   }
 
   /** Starts the node, also one that was stopped or killed, with the data it had. */
@@ -60,12 +65,32 @@ export class PrivateNode implements AsyncDisposable {
     this.#child = undefined;
   }
 
-  /** Sends a signal to the broker itself: SIGKILL, SIGSTOP or SIGCONT. */
-  async signal(signal: Deno.Signal): Promise<void> {
-    Deno.kill(Number(await Deno.readTextFile(join(this.#folder, "pid"))), signal);
-    if (signal !== "SIGKILL") return;
+  async kill(): Promise<void> {
+    await this.#signal("SIGKILL");
     await this.#child?.status;
     this.#child = undefined;
+  }
+
+  async freeze(): Promise<void> {
+    await this.#signal("SIGSTOP");
+  }
+
+  async thaw(): Promise<void> {
+    await this.#signal("SIGCONT");
+  }
+
+  async starve(): Promise<void> {
+    await this.ctl("set_vm_memory_high_watermark", "0.00001");
+  }
+
+  async feed(): Promise<void> {
+    await this.ctl("set_vm_memory_high_watermark", "0.4");
+  }
+
+  async closeConnections(): Promise<string> {
+    const reason = "for a test";
+    await this.ctl("close_all_connections", reason);
+    return reason;
   }
 
   /** Runs `rabbitmqctl` on this node and gives its standard output. */
@@ -82,16 +107,13 @@ export class PrivateNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child) {
-      await this.signal("SIGCONT").catch(() => {});
-      await this.signal("SIGKILL").catch(() => this.#child?.kill("SIGKILL"));
-    }
+    if (this.#child) await this.kill().catch(() => this.#child?.kill("SIGKILL"));
     await Deno.remove(this.#folder, { recursive: true });
   }
 
-  /** Whether it answers now. */
-  answers(): Promise<boolean> {
-    return answers(this.url);
+  /** To the broker itself, not to the script that started it. */
+  async #signal(signal: Deno.Signal): Promise<void> {
+    Deno.kill(Number(await Deno.readTextFile(join(this.#folder, "pid"))), signal);
   }
 }
 

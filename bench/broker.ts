@@ -1,0 +1,132 @@
+import { fileURLToPath } from "node:url";
+import { freePort } from "../tests/support/free_port.ts";
+import { answers, untilAnswers } from "../tests/support/broker_probe.ts";
+import { LoadClient } from "./load/load_client.ts";
+import { median, residentMemory } from "./support.ts";
+
+const RABBITMQ = Deno.env.get("AMQP_URL") ?? "amqp://guest:guest@127.0.0.1:5672";
+
+/** How many are measured, how many wait meanwhile, and how often that is done. */
+interface Setting {
+  size: number;
+  count: number;
+  depth: number;
+  rounds: number;
+}
+
+/** The fullest setting with 10 KB needs 10 GB of disk for each broker: it is there on request, with BENCH_FULL=1. */
+const SETTINGS: readonly Setting[] = [
+  { size: 100, count: 50_000, depth: 1_000, rounds: 3 },
+  { size: 10_240, count: 10_000, depth: 1_000, rounds: 3 },
+  { size: 100, count: 50_000, depth: 1_000_000, rounds: 1 },
+  { size: 10_240, count: 10_000, depth: Deno.env.get("BENCH_FULL") === "1" ? 1_000_000 : 100_000, rounds: 1 },
+];
+
+interface Measured {
+  publish: number;
+  consume: number;
+  p50: number;
+  p99: number;
+}
+
+/**
+ * The embedded broker in a process of its own against RabbitMQ on the same machine, with the same client: publish
+ * with confirms and consume with an ack a message, and from publish to delivery at 500 messages a second. Persistent
+ * messages in one queue, in which `depth` others wait.
+ */
+export async function broker(): Promise<string[]> {
+  await using embedded = await EmbeddedBroker.start();
+  const rabbitmq = await answers(RABBITMQ) ? RABBITMQ : undefined;
+  const lines: string[] = [];
+  for (const setting of SETTINGS) {
+    const rounds: { own: Measured; other: Measured | undefined }[] = [];
+    for (let round = 0; round < setting.rounds; round++) {
+      rounds.push({
+        own: await measure(embedded.url, setting),
+        other: rabbitmq ? await measure(rabbitmq, setting) : undefined,
+      });
+    }
+    const { size, depth } = setting;
+    lines.push(
+      `${size} bytes, ${depth} waiting`.padEnd(34) + "embedded".padStart(12) + "RabbitMQ".padStart(12) +
+        "ratio".padStart(8),
+    );
+    lines.push(row("publish, messages/s", rounds, ({ publish }) => publish));
+    lines.push(row("consume, messages/s", rounds, ({ consume }) => consume));
+    lines.push(row("latency at the median, ms", rounds, ({ p50 }) => p50));
+    lines.push(row("latency at the 99th percentile, ms", rounds, ({ p99 }) => p99));
+  }
+  lines.push(
+    `${"memory of the embedded broker, MB".padEnd(34)}${Math.round(await embedded.memory()).toString().padStart(12)}`,
+  );
+  if (!rabbitmq) lines.push(`no broker answers at ${new URL(RABBITMQ).host}: there is nothing to compare with`);
+  return lines;
+}
+
+function row(name: string, rounds: { own: Measured; other?: Measured }[], of: (measured: Measured) => number): string {
+  const shown = (value: number) => (value >= 100 ? String(Math.round(value)) : value.toFixed(2)).padStart(12);
+  const own = median(rounds.map(({ own }) => of(own)));
+  const others = rounds.flatMap(({ other }) => other ? [of(other)] : []);
+  if (others.length === 0) return name.padEnd(34) + shown(own);
+  const ratio = median(rounds.map(({ own, other }) => of(own) / of(other!)));
+  return name.padEnd(34) + shown(own) + shown(median(others)) + ratio.toFixed(2).padStart(8);
+}
+
+async function measure(url: string, { size, count, depth }: Setting): Promise<Measured> {
+  const [queue, quiet] = [`bench-${crypto.randomUUID().slice(0, 8)}`, `bench-${crypto.randomUUID().slice(0, 8)}`];
+  using client = await LoadClient.connect(url);
+  await client.declare(queue);
+  await client.declare(quiet);
+  try {
+    await load<number>(url, queue, "publish", depth, size);
+    const publish = await load<number>(url, queue, "publish", count, size);
+    const consume = await load<number>(url, queue, "consume", count, size);
+    const { p50, p99 } = await load<{ p50: number; p99: number }>(url, quiet, "latency", 2_000, size);
+    return { publish, consume, p50, p99 };
+  } finally {
+    await client.delete(queue);
+    await client.delete(quiet);
+  }
+}
+
+async function load<T>(url: string, queue: string, what: string, count: number, size: number): Promise<T> {
+  const script = fileURLToPath(new URL("load/load.ts", import.meta.url));
+  const args = ["run", "-A", script, url, queue, what, `${count}`, `${size}`];
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+  if (!success) throw new Error(`the load failed: ${new TextDecoder().decode(stderr)}`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** `main.ts broker` on a free port, with data of its own. */
+class EmbeddedBroker implements AsyncDisposable {
+  readonly url: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #folder: string;
+
+  private constructor(port: number, folder: string) {
+    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+    this.#folder = folder;
+    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", main, "broker", "--broker-port", `${port}`, "--data", folder, "--log-level", "warn"],
+      stdin: "null",
+    }).spawn();
+  }
+
+  static async start(): Promise<EmbeddedBroker> {
+    const started = new EmbeddedBroker(freePort(), await Deno.makeTempDir({ prefix: "warren-bench-" }));
+    await untilAnswers(started.url);
+    return started;
+  }
+
+  /** Resident, in MB. */
+  memory(): Promise<number> {
+    return residentMemory(this.#child.pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.#child.status;
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}

@@ -1,0 +1,176 @@
+import { fileURLToPath } from "node:url";
+import type { BrokerOptions } from "../../lib/broker/broker.ts";
+import { RawClient } from "../support/amqp/raw_client.ts";
+import type { ConnectOptions } from "../support/amqp/raw_client.ts";
+
+const ENTRY = fileURLToPath(new URL("../../lib/broker/hosted.ts", import.meta.url));
+
+export type ChildOptions = Partial<Omit<BrokerOptions, "log" | "dataDir">>;
+
+/** How a broker's process ended. */
+export interface ChildEnd {
+  code: number;
+  signal: Deno.Signal | null;
+}
+
+/** A broker in a process of its own on data that outlives it: to be stopped, killed, measured and started again. */
+export class BrokerChild implements AsyncDisposable {
+  /** What it logged, over all its starts. */
+  readonly log: { level: string; message: string; [field: string]: unknown }[] = [];
+  readonly dataDir: string;
+  readonly #options: ChildOptions;
+  #process: Deno.ChildProcess | undefined;
+  #logged: Promise<void> = Promise.resolve();
+  #port = 0;
+  #wsPort: number | undefined;
+
+  private constructor(dataDir: string, options: ChildOptions) {
+    this.dataDir = dataDir;
+    this.#options = options;
+  }
+
+  static async start(options: ChildOptions = {}): Promise<BrokerChild> {
+    const dataDir = await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-broker-" }));
+    const child = new BrokerChild(dataDir, options);
+    try {
+      await child.start();
+      return child;
+    } catch (error) {
+      await child[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get url(): string {
+    return `amqp://guest:guest@127.0.0.1:${this.#port}`;
+  }
+
+  get wsPort(): number | undefined {
+    return this.#wsPort;
+  }
+
+  get pid(): number {
+    return this.#process!.pid;
+  }
+
+  get running(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** Bytes resident. */
+  get rss(): number {
+    const status = Deno.readTextFileSync(`/proc/${this.pid}/status`);
+    return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)![1]) * 1024;
+  }
+
+  connect(options?: ConnectOptions): Promise<RawClient> {
+    return RawClient.connect(this.url, options);
+  }
+
+  /** Starts it on the data it had. @throws where it says that it cannot, or ends before it says anything */
+  async start(): Promise<void> {
+    const answer = await this.startAnyhow();
+    if (!answer?.ready) throw new Error(`the broker did not start: ${JSON.stringify(answer)}`);
+  }
+
+  /** As `start()`, but gives what it said, or undefined where it was killed before that. */
+  async startAnyhow(): Promise<ChildAnswer | undefined> {
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "-A", ENTRY],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#logged = this.#readLog(this.#process.stderr);
+    await this.#say(JSON.stringify({
+      host: "127.0.0.1",
+      port: 0,
+      wsPortAsked: false,
+      users: {},
+      memoryLimit: 8 * 1024 ** 3,
+      diskFreeLimit: 0,
+      version: "0.0.0",
+      ...this.#options,
+      dataDir: this.dataDir,
+      logging: { level: "warn", format: "json", color: false },
+    }));
+    const answer = await readAnswer(this.#process.stdout);
+    if (answer?.ready) ({ port: this.#port, wsPort: this.#wsPort } = answer.ready);
+    return answer;
+  }
+
+  /** Lets it stop by itself. */
+  async stop(): Promise<ChildEnd> {
+    await this.#say("stop");
+    return await this.ended();
+  }
+
+  /** Ends it as a power cut ends it, but for what the system has in its caches. */
+  async kill(): Promise<ChildEnd> {
+    this.#signal("SIGKILL");
+    return await this.ended();
+  }
+
+  /** Waits for its end. */
+  async ended(): Promise<ChildEnd> {
+    const process = this.#process!;
+    const { code, signal } = await process.status;
+    await process.stdin.close().catch(() => {});
+    await this.#logged;
+    this.#process = undefined;
+    return { code, signal };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process) await this.kill();
+    await Deno.remove(this.dataDir, { recursive: true });
+  }
+
+  #signal(signal: Deno.Signal): void {
+    try {
+      this.#process!.kill(signal);
+    } catch {
+      // It ended by itself.
+    }
+  }
+
+  async #say(line: string): Promise<void> {
+    const writer = this.#process!.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
+    writer.releaseLock();
+  }
+
+  async #readLog(stderr: ReadableStream<Uint8Array>): Promise<void> {
+    let rest = "";
+    for await (const chunk of stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) this.log.push(parsed(line));
+    }
+  }
+}
+
+/** What the process says on its standard output. */
+export interface ChildAnswer {
+  ready?: { port: number; wsPort?: number };
+  failed?: { code: string; message: string };
+}
+
+/** The first line, if there is one; what follows is dropped. */
+async function readAnswer(stdout: ReadableStream<Uint8Array>): Promise<ChildAnswer | undefined> {
+  let text = "";
+  for await (const chunk of stdout.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes("\n")) return JSON.parse(text);
+  }
+  return undefined;
+}
+
+/** A line that is no JSON is what the runtime itself says at a crash. */
+function parsed(line: string): BrokerChild["log"][number] {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return { level: "error", message: line };
+  }
+}

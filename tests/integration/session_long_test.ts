@@ -1,0 +1,13 @@
+import { hasPrivateNodes, startPrivateNode } from "../support/private_node.ts";
+import { outlivesItsBroker } from "./outlives_broker.ts";
+
+const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("rabbitmq");
+const ignore = !hasPrivateNodes() && !required;
+if (ignore) {
+  console.log("RabbitMQ's own scripts are not installed: the test that stops and starves a node of it is skipped.");
+}
+
+Deno.test("RabbitMQ: a runner outlives what happens to its broker", { ignore }, async (test) => {
+  await using node = await startPrivateNode();
+  await outlivesItsBroker(node, test);
+});

@@ -1,0 +1,159 @@
+import { fileURLToPath } from "node:url";
+import { DENO_NEEDS } from "../../lib/sandbox/command.ts";
+import { TextLineStream } from "./text_lines.ts";
+
+const ENTRY = fileURLToPath(new URL("../../lib/broker/hosted.ts", import.meta.url));
+const MEGABYTE = 1024 * 1024;
+
+export interface EmbeddedBrokerOptions {
+  /** Bytes. @default 512 MB */
+  memoryLimit?: number;
+  /** Bytes. @default 0 */
+  diskFreeLimit?: number;
+  /** Passwords by names. @default { guest: "guest" } */
+  users?: Record<string, string>;
+}
+
+/** What its process says once. */
+interface Answer {
+  ready?: { port: number; wsPort?: number };
+  failed?: { code: string; message: string };
+}
+
+/**
+ * An embedded broker in a process of the test's own, on ports that the system chose and with data that is removed at
+ * the end. It dies with the test's process, whose end it sees on its standard input. Its errors go to the test's output.
+ */
+export class EmbeddedBroker implements AsyncDisposable {
+  readonly #options: EmbeddedBrokerOptions;
+  readonly #folder: string;
+  #port = 0;
+  #wsPort = 0;
+  #child: Deno.ChildProcess | undefined;
+
+  private constructor(folder: string, options: EmbeddedBrokerOptions) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  /** Starts one with a fresh folder. */
+  static async launch(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
+    const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-embedded-" }));
+    const broker = new EmbeddedBroker(folder, options);
+    try {
+      await broker.start();
+      return broker;
+    } catch (error) {
+      await broker[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** With the first of its users. */
+  get url(): string {
+    return `amqp://${this.#login}@127.0.0.1:${this.#port}`;
+  }
+
+  /** As `url`, over WebSocket. */
+  get wsUrl(): string {
+    return `ws://${this.#login}@127.0.0.1:${this.#wsPort}`;
+  }
+
+  get pid(): number {
+    if (!this.#child) throw new Error("the embedded broker does not run");
+    return this.#child.pid;
+  }
+
+  /** Starts it, also after `stop()` or `kill()`: on the same ports, with the data it had. */
+  async start(limits: Pick<EmbeddedBrokerOptions, "memoryLimit" | "diskFreeLimit"> = {}): Promise<void> {
+    if (this.#child) throw new Error("the embedded broker runs already");
+    const child = spawn();
+    this.#child = child;
+    await tell(child, JSON.stringify(this.#settings(limits)));
+    const { ready, failed } = await answerOf(child);
+    if (!ready) throw new Error(`the embedded broker does not start: ${failed?.message}`);
+    this.#port = ready.port;
+    this.#wsPort = ready.wsPort ?? 0;
+  }
+
+  /** Stops it cleanly and waits for its end. */
+  async stop(): Promise<void> {
+    if (!this.#child) return;
+    await tell(this.#child, "stop");
+    await this.#gone(this.#child);
+  }
+
+  /** Kills it and waits for its end. */
+  async kill(): Promise<void> {
+    if (!this.#child) return;
+    this.signal("SIGKILL");
+    await this.#gone(this.#child);
+  }
+
+  signal(signal: Deno.Signal): void {
+    try {
+      this.#child?.kill(signal);
+    } catch {
+      // It ended by itself.
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  get #login(): string {
+    const [[user, password]] = Object.entries(this.#options.users ?? { guest: "guest" });
+    return `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  }
+
+  #settings(limits: EmbeddedBrokerOptions): Record<string, unknown> {
+    return {
+      host: "127.0.0.1",
+      port: this.#port,
+      wsPort: this.#wsPort,
+      wsPortAsked: true,
+      dataDir: this.#folder,
+      users: {},
+      memoryLimit: 512 * MEGABYTE,
+      diskFreeLimit: 0,
+      version: "0.0.0",
+      logging: { level: "error", format: "text", color: false },
+      ...this.#options,
+      ...limits,
+    };
+  }
+
+  async #gone(child: Deno.ChildProcess): Promise<void> {
+    await child.status;
+    await child.stdin.close().catch(() => {});
+    this.#child = undefined;
+  }
+}
+
+function spawn(): Deno.ChildProcess {
+  const env = Deno.env.toObject();
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-prompt", "--no-config", "--no-lock", ENTRY],
+    clearEnv: true,
+    env: Object.fromEntries(DENO_NEEDS.flatMap((name) => env[name] === undefined ? [] : [[name, env[name]]])),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+}
+
+/** A process that is gone takes nothing; its status says so. */
+async function tell(child: Deno.ChildProcess, line: string): Promise<void> {
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
+  input.releaseLock();
+}
+
+async function answerOf(child: Deno.ChildProcess): Promise<Answer> {
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  for await (const line of lines) return JSON.parse(line);
+  const { code } = await child.status;
+  throw new Error(`the embedded broker ended with code ${code} while it started`);
+}
