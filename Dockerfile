@@ -4,7 +4,7 @@ WORKDIR /app
 # Where `deno cache` puts what it downloads: in the image, readable by every user.
 ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
 # A container does not host a broker that only it would use: set AMQP_URL, or see docs/deployment.md.
-ENV BROKER=none WARREN_DATA=/data
+ENV BROKER=none DOWNLOAD=false WARREN_DATA=/data
 
 COPY deno.json deno.lock main.ts ./
 COPY lib/ lib/

@@ -1,7 +1,10 @@
 import { fileURLToPath } from "node:url";
+import { parseByteSize } from "./byte_size.ts";
+import { parseCeiling } from "./ceiling.ts";
 import { parseDuration } from "./duration.ts";
 import { WarrenError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
+import type { PermissionsConfig } from "./mod.ts";
 import { nearest } from "./nearest.ts";
 import project from "../deno.json" with { type: "json" };
 
@@ -50,6 +53,10 @@ export interface Options {
   apiToken: string | undefined;
   /** Bytes. */
   maxBody: number;
+  /** What no function's permissions may exceed; undefined is no bound. */
+  permissionsCeiling: PermissionsConfig | undefined;
+  /** Whether what functions import may be downloaded. */
+  download: boolean;
   /** Milliseconds. */
   drainTimeout: number;
   logLevel: LogLevel;
@@ -137,7 +144,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "BROKER_MEMORY",
     default: "512MB",
     text: "The embedded broker's memory; above it publishers wait.",
-    read: bytes,
+    read: parseByteSize,
   },
   {
     key: "brokerDiskFree",
@@ -145,7 +152,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "BROKER_DISK_FREE",
     default: "50MB",
     text: "What the embedded broker leaves free on its disk; below it publishers wait.",
-    read: bytes,
+    read: parseByteSize,
   },
   {
     key: "data",
@@ -235,7 +242,26 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "MAX_BODY",
     default: "16MB",
     text: "The largest body that the HTTP API takes.",
-    read: bytes,
+    read: parseByteSize,
+  },
+  {
+    key: "permissionsCeiling",
+    flag: "permissions-ceiling",
+    env: "PERMISSIONS_CEILING",
+    default: undefined,
+    text:
+      "What no function's permissions may exceed, as in net=api.example.com,db:5432;env=KEY;read=./data, or none. A function " +
+      "that asks for more is not bound.",
+    read: parseCeiling,
+  },
+  {
+    key: "download",
+    flag: "download",
+    env: "DOWNLOAD",
+    default: "true",
+    text: "Whether packages that functions import are fetched when they are not in Deno's cache.",
+    read: boolean,
+    boolean: true,
   },
   {
     key: "drainTimeout",
@@ -449,13 +475,6 @@ function port(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value > 65_535) throw new Error(`expected a port from 0 to 65535, found "${text}"`);
   return value;
-}
-
-function bytes(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)?$/i.exec(text.trim());
-  if (!match) throw new Error(`expected bytes, as in 16MB, found "${text}"`);
-  const unit = ["B", "KB", "MB", "GB"].indexOf((match[2] ?? "B").toUpperCase());
-  return Math.floor(Number(match[1]) * 1024 ** unit);
 }
 
 function oneOf<T extends string>(words: readonly T[], text: string): T {

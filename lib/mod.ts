@@ -166,6 +166,25 @@ export interface FunctionConfig {
   retry?: RetryConfig;
   /** What its process may do. @default {} (nothing) */
   permissions?: PermissionsConfig;
+  /**
+   * `"inline"` runs it in the runner's own process: with all that the runner may do, without a memory limit, and
+   * with a time limit that cannot stop it. @default "process"
+   */
+  isolation?: "process" | "inline";
+  /** How much memory each of its processes may take: bytes, or `"256MB"`. @default "512MB" */
+  memory?: number | string;
+  /** How many processes it may have in each runner; messages run side by side in each. @default 1 */
+  instances?: number;
+  /** How long a process stays without work. @default "5m" */
+  idle?: Duration;
+  /** Starts a process with the runner, instead of with the first message. @default false */
+  warm?: boolean;
+  /**
+   * Where `context.publish()` may publish: everywhere, nowhere, or a list of routes. A route is a routing key of the
+   * default exchange, which is a queue's name, or `exchange/routing.key`; in the key `*` is one word and `#` any number of
+   * them. @default true
+   */
+  publish?: boolean | string[];
   /** @default true */
   enabled?: boolean;
 }

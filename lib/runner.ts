@@ -14,6 +14,8 @@ import { noOutcomes } from "./invocation/outcome.ts";
 import { type LoadedFunction, loadFunctions } from "./loader/loader.ts";
 import { watchFunctions } from "./loader/watch.ts";
 import type { Logger } from "./log.ts";
+import { MemoryWatch } from "./sandbox/memory_watch.ts";
+import { Reaper } from "./sandbox/reaper.ts";
 import { ServedFunction, type Surroundings } from "./served_function.ts";
 
 /** What the runner knows of one file in the functions folder. */
@@ -76,6 +78,9 @@ export class Runner implements RunnerView {
       log,
       folder: "",
       configFile: DENO_CONFIG,
+      memoryWatch: new MemoryWatch(),
+      reaper: new Reaper(log),
+      maxBody: options.maxBody,
     };
   }
 
@@ -126,6 +131,7 @@ export class Runner implements RunnerView {
       await Promise.all(this.#served().map((served) => served.abort()));
     }
     await Promise.all(this.#served().map((served) => served.close()));
+    await this.#surroundings.reaper.close();
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
     await this.#host?.stop();
     if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
@@ -211,6 +217,8 @@ export class Runner implements RunnerView {
       config: DENO_CONFIG,
       signal,
       log: this.#log,
+      ceiling: this.#options.permissionsCeiling,
+      download: this.#options.download,
     });
     if (signal.aborted) return;
     this.#files = files;
@@ -297,7 +305,7 @@ function view(name: string, { loaded, served, error }: Entry): FunctionView {
   const state: FunctionState = served?.state ?? (error === undefined ? "disabled" : "broken");
   const base = { name, file: loaded.file, state, error: error ?? served?.detail, running, counts };
   if (!definition) return base;
-  const { version, queue, bindings, concurrency, prefetch, timeout, retry } = definition;
+  const { version, queue, bindings, concurrency, prefetch, timeout, retry, isolation, memory, instances } = definition;
   return {
     ...base,
     version,
@@ -308,5 +316,9 @@ function view(name: string, { loaded, served, error }: Entry): FunctionView {
     prefetch,
     timeout,
     retry,
+    isolation,
+    memory,
+    instances,
+    processes: served?.processes ?? 0,
   };
 }

@@ -8,10 +8,14 @@ import { Backoff, delay } from "./backoff.ts";
 import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
 import { noOutcomes, type Outcome } from "./invocation/outcome.ts";
+import { assertMayPublish } from "./invocation/publish_rules.ts";
 import { decide } from "./invocation/retry_policy.ts";
 import type { Invocation, Publication, Sandbox } from "./invocation/sandbox.ts";
 import type { Logger } from "./log.ts";
+import { InlineSandbox } from "./sandbox/inline_sandbox.ts";
+import type { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { ProcessSandbox } from "./sandbox/process_sandbox.ts";
+import type { Reaper } from "./sandbox/reaper.ts";
 
 /** One version of a function: what it is configured as, and the texts of its modules. */
 export interface Version {
@@ -30,6 +34,10 @@ export interface Surroundings {
   folder: string;
   /** The `deno.json` whose import map resolves `warren`. */
   configFile: string | undefined;
+  memoryWatch: MemoryWatch;
+  reaper: Reaper;
+  /** Bytes of a body that a function publishes. */
+  maxBody: number;
 }
 
 export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "draining";
@@ -90,7 +98,17 @@ export class ServedFunction {
   }
 
   start(): void {
+    const { isolation, warm } = this.definition;
+    if (isolation === "inline") {
+      this.#log.warn("runs inline, in the runner's process: no permission, memory or time limit holds it");
+    }
+    if (warm) void this.#warm();
     this.#consumer.start();
+  }
+
+  /** Processes of its own that are there now. */
+  get processes(): number {
+    return this.#generation.sandbox.processes;
   }
 
   /**
@@ -145,15 +163,31 @@ export class ServedFunction {
     await Promise.all(this.#retiring);
   }
 
+  async #warm(): Promise<void> {
+    const generation = this.#generation;
+    generation.used = true;
+    try {
+      await generation.sandbox.warm();
+    } catch (error) {
+      if (generation === this.#generation) this.#mending ??= this.#break(describeError(error));
+    }
+  }
+
   #generate(version: Version): Generation {
-    const { publisher, folder, configFile } = this.#surroundings;
+    const { publisher, folder, configFile, memoryWatch, reaper, maxBody } = this.#surroundings;
     const { definition, sources } = version;
-    const publish = ({ exchange, routingKey, body, properties, headers }: Publication) =>
-      publisher.publish(
+    const publish = async (publication: Publication) => {
+      assertMayPublish(definition, publication, maxBody);
+      const { exchange, routingKey, body, properties, headers } = publication;
+      await publisher.publish(
         { exchange, routingKey, body, properties: { ...properties, headers: headers as Record<string, object> } },
         { channel: `function ${definition.name}`, signal: AbortSignal.timeout(definition.timeout) },
       );
-    const sandbox = new ProcessSandbox({ definition, sources, folder, configFile, publish, log: this.#log });
+    };
+    const options = { definition, sources, folder, publish, log: this.#log };
+    const sandbox = definition.isolation === "inline"
+      ? new InlineSandbox(options)
+      : new ProcessSandbox({ ...options, configFile, memoryWatch, reaper });
     return { version, sandbox, running: 0, used: false };
   }
 

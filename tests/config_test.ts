@@ -37,6 +37,8 @@ Deno.test("without flags and environment, every option has its default", () => {
     portAsked: false,
     apiToken: undefined,
     maxBody: 16 * 1024 * 1024,
+    permissionsCeiling: undefined,
+    download: true,
     drainTimeout: 25_000,
     logLevel: "info",
     logFormat: undefined,

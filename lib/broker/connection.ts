@@ -169,6 +169,7 @@ export class Connection implements ChannelPeer {
       if (this.#deaf) return await this.#frames.discard();
       return await this.#frames.frames((type, channel, bytes, start, end) => {
         if (!this.#ended) this.#frame(type, channel, bytes, start, end);
+        return !this.#blocked && !this.output.full;
       });
     } catch (error) {
       if (!(error instanceof AmqpError) || this.#closing !== undefined) throw error;

@@ -105,7 +105,7 @@ function noted(
   const index = deaths.findIndex((death) => death.queue === queue.name && death.reason === reason);
   if (index >= 0) {
     const again = Object.assign(Object.create(null), deaths[index], {
-      count: BigInt(Number(deaths[index].count ?? 0)) + 1n,
+      count: countOf(deaths[index]) + 1n,
     });
     return [withLong(again), ...deaths.filter((_, at) => at !== index).map(withLong)];
   }
@@ -123,7 +123,10 @@ function noted(
 
 /** Counts are 64-bit in these tables, whatever their value. */
 function withLong(death: FieldTable): FieldTable {
-  return typeof death.count === "number"
-    ? Object.assign(Object.create(null), death, { count: BigInt(death.count) })
-    : death;
+  return Object.assign(Object.create(null), death, { count: countOf(death) });
+}
+
+/** A client may send what it likes under this name too. */
+function countOf({ count }: FieldTable): bigint {
+  return typeof count === "bigint" || Number.isSafeInteger(count) ? BigInt(count as bigint | number) : 0n;
 }

@@ -1,6 +1,6 @@
 import { type Destination, type Matcher, MATCHERS, type Route } from "./matchers.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
-import { decodeTable, encodeTable, type FieldTable } from "./protocol/table.ts";
+import { decodeTable, describeValue, encodeTable, type FieldTable, type FieldValue } from "./protocol/table.ts";
 
 /** A way from an exchange to a queue or to another exchange. */
 export interface Binding extends Route {
@@ -96,7 +96,8 @@ export class Exchange implements Destination {
     assertSame("internal", internal, this.internal);
     const alternate = args["alternate-exchange"];
     if (alternate === this.alternate) return;
-    const shown = (value: unknown) => value === undefined ? "none" : `the value '${value}' of type 'longstr'`;
+    const shown = (value?: FieldValue) =>
+      value === undefined ? "none" : `the value '${describeValue(value)}' of type 'longstr'`;
     throw new AmqpError(
       "preconditionFailed",
       `inequivalent arg 'alternate-exchange' for exchange '${this.name}' in vhost '/': received ${
@@ -123,10 +124,10 @@ export function createBinding(source: Exchange, destination: Destination, key: s
   const args = decodeTable(bytes);
   const match = args["x-match"];
   if (source.type === "headers" && match !== undefined) {
-    if (!["all", "any", "all-with-x", "any-with-x"].includes(String(match))) {
+    if (!["all", "any", "all-with-x", "any-with-x"].includes(match as string)) {
       throw new AmqpError(
         "preconditionFailed",
-        `Invalid x-match field value ${JSON.stringify(match)}; expected all or any`,
+        `Invalid x-match field value ${describeValue(match)}; expected all or any`,
       );
     }
   }

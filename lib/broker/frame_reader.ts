@@ -2,8 +2,11 @@ import { AmqpError } from "./protocol/amqp_error.ts";
 import { FRAME_END, FRAME_OVERHEAD } from "./protocol/constants.ts";
 import type { Transport } from "./transport.ts";
 
-/** One frame; its payload is from `start` to `end` of `bytes`, which hold it until the next read. */
-export type OnFrame = (type: number, channel: number, bytes: Uint8Array, start: number, end: number) => void;
+/**
+ * One frame; its payload is from `start` to `end` of `bytes`, which hold it until the next read. Gives whether the next
+ * one may come now.
+ */
+export type OnFrame = (type: number, channel: number, bytes: Uint8Array, start: number, end: number) => boolean;
 
 const FIRST_BUFFER = 16 * 1024;
 const LARGEST_BUFFER = 256 * 1024;
@@ -15,6 +18,8 @@ export class FrameReader {
   readonly #transport: Transport;
   #buffer = new Uint8Array(FIRST_BUFFER);
   #filled = 0;
+  /** Whether frames may be complete that were not handed over. */
+  #left = false;
 
   constructor(transport: Transport, frameMax: number) {
     this.#transport = transport;
@@ -26,17 +31,19 @@ export class FrameReader {
     while (this.#filled < count) if (!await this.#fill()) return undefined;
     const bytes = this.#buffer.slice(0, count);
     this.#consume(count);
+    this.#left = this.#filled > 0;
     return bytes;
   }
 
   /**
-   * Waits for more, and hands over the frames that are complete then; false at the end.
+   * Hands over the frames that are complete, after a wait for more where none was left the last time, until one says
+   * that it is enough for now; false at the end.
    *
    * @throws {AmqpError} 501 for what is no frame
    */
   async frames(onFrame: OnFrame): Promise<boolean> {
-    if (!await this.#fill()) return false;
-    this.#handOver(onFrame);
+    if (!this.#left && !await this.#fill()) return false;
+    this.#left = this.#handOver(onFrame);
     return true;
   }
 
@@ -46,7 +53,8 @@ export class FrameReader {
     return await this.#fill();
   }
 
-  #handOver(onFrame: OnFrame): void {
+  /** Whether it ended before its time. */
+  #handOver(onFrame: OnFrame): boolean {
     const buffer = this.#buffer;
     let at = 0;
     try {
@@ -67,8 +75,9 @@ export class FrameReader {
         const type = buffer[at];
         const start = at + 7;
         at = next;
-        onFrame(type, channel, buffer, start, next - 1);
+        if (!onFrame(type, channel, buffer, start, next - 1)) return true;
       }
+      return false;
     } finally {
       this.#consume(at);
     }

@@ -3,6 +3,7 @@ import { AmqpError } from "./protocol/amqp_error.ts";
 import { CLASS } from "./protocol/constants.ts";
 import { readBodySize, scanProperties } from "./protocol/properties.ts";
 import { Reader } from "./protocol/reader.ts";
+import { checkTable } from "./protocol/table.ts";
 
 /** A body is collected in a buffer that grows as it comes: what a client only announces costs nothing. */
 const FIRST_ALLOCATION = 64 * 1024;
@@ -17,7 +18,7 @@ export interface Published {
 export class Publishing {
   readonly #maxSize: number;
   /** The arguments of the last publish: the next one mostly has the same, and so the same address. */
-  #lastArguments: Uint8Array = new Uint8Array(0);
+  #lastArguments: Uint8Array | undefined;
   #address: Address | undefined;
   #mandatory = false;
   #expected: "method" | "header" | "body" = "method";
@@ -90,6 +91,8 @@ export class Publishing {
     this.#expected = "method";
     const content = this.#content;
     const properties = scanProperties(content, this.#headerLength);
+    // Here, where it is the client's fault: whoever reads them later cannot refuse them any more.
+    if (properties.headersEnd > 0) checkTable(content.subarray(properties.headersStart, properties.headersEnd));
     return {
       message: new Message(this.#address!, content, this.#headerLength, properties),
       mandatory: this.#mandatory,
@@ -98,7 +101,7 @@ export class Publishing {
 
   #same(bytes: Uint8Array, start: number, end: number): boolean {
     const last = this.#lastArguments;
-    if (last.length !== end - start) return false;
+    if (last?.length !== end - start) return false;
     for (let i = 0; i < last.length; i++) if (last[i] !== bytes[start + i]) return false;
     return true;
   }

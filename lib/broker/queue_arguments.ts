@@ -1,5 +1,5 @@
 import { AmqpError } from "./protocol/amqp_error.ts";
-import { decodeTable, type FieldValue, splitTable, TYPE_NAMES } from "./protocol/table.ts";
+import { decodeTable, describeValue, type FieldValue, splitTable, TYPE_NAMES } from "./protocol/table.ts";
 
 export type QueueKind = "classic" | "quorum";
 export type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
@@ -140,6 +140,7 @@ const DEFAULT_KIND: Described = { value: "classic", text: "the value 'classic' o
 
 function described(bytes: Uint8Array): Map<string, Described> {
   const args = decodeTable(bytes);
-  const text = (name: string, type: string) => `the value '${args[name]}' of type '${TYPE_NAMES[type] ?? type}'`;
+  const text = (name: string, type: string) =>
+    `the value '${describeValue(args[name])}' of type '${TYPE_NAMES[type] ?? type}'`;
   return new Map(splitTable(bytes).map(({ name, type }) => [name, { value: args[name], text: text(name, type) }]));
 }

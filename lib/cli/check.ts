@@ -9,7 +9,12 @@ export const check: Command = {
   flags: [{ flag: "json", text: "One JSON document instead of text." }],
   async run({ options, positional, flags, log, print, printError }) {
     takesNothing("check", positional);
-    const { functions } = await loadFunctions(options.functionsDir, { config: DENO_CONFIG, log });
+    const { functions } = await loadFunctions(options.functionsDir, {
+      config: DENO_CONFIG,
+      log,
+      ceiling: options.permissionsCeiling,
+      download: options.download,
+    });
     const broken = functions.filter((loaded) => "error" in loaded);
     if (flags.has("json")) {
       const shown = functions.map((loaded) => "error" in loaded ? loaded : loaded.definition);
@@ -27,7 +32,9 @@ export const check: Command = {
 };
 
 function describe(definition: FunctionDefinition): string {
-  const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled } = definition;
+  const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled, instances, memory, permissions } =
+    definition;
+  const granted = Object.entries(permissions).map(([key, value]) => value === true ? key : `${key}=${value}`);
   const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
   const args = Object.entries(queue.arguments).map(([key, value]) => `${key}=${value}`);
   return [
@@ -36,6 +43,11 @@ function describe(definition: FunctionDefinition): string {
     `  dead letters  ${deadLetterQueue(queue.name)}`,
     ...bindings.map(({ exchange, type, routingKey }) => `  binding       ${exchange} (${type}) "${routingKey}"`),
     `  runs          ${concurrency} at once, prefetch ${prefetch}, at most ${timeout} ms each`,
+    definition.isolation === "inline"
+      ? "  isolation     inline: in the runner's process, with all that the runner may do"
+      : `  processes     ${instances}, ${Math.round(memory / 1024 / 1024)} MB each, with ${
+        granted.join(" ") || "no permissions"
+      }`,
     `  retry         ${retry.attempts} attempts, after ${retry.delay} ms, times ${retry.multiplier}, at most ${retry.maxDelay} ms`,
   ].join("\n");
 }

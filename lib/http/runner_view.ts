@@ -1,4 +1,4 @@
-import type { BindingDefinition, RetryPolicy } from "../invocation/definition.ts";
+import type { BindingDefinition, Isolation, RetryPolicy } from "../invocation/definition.ts";
 import type { OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */
@@ -25,6 +25,12 @@ export interface FunctionView {
   prefetch?: number;
   timeout?: number;
   retry?: RetryPolicy;
+  isolation?: Isolation;
+  /** Bytes of a process. */
+  memory?: number;
+  instances?: number;
+  /** Processes that are there now, here. */
+  processes?: number;
   /** Invocations that run or wait for a free place, here. */
   running: number;
   /** How invocations ended here since the start. */

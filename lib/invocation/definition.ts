@@ -1,5 +1,8 @@
 import type { PermissionsConfig } from "../mod.ts";
 
+/** Where a function runs: in a process of its own, or in the runner's. */
+export type Isolation = "process" | "inline";
+
 /** When and how often a message is tried again; durations in milliseconds. */
 export interface RetryPolicy {
   readonly attempts: number;
@@ -41,6 +44,17 @@ export interface FunctionDefinition {
   readonly timeout: number;
   readonly retry: RetryPolicy;
   readonly permissions: PermissionsConfig;
+  readonly isolation: Isolation;
+  /** Bytes of a process. */
+  readonly memory: number;
+  /** Processes at most. */
+  readonly instances: number;
+  /** Milliseconds without work until a process stops. */
+  readonly idle: number;
+  /** Whether a process is there before the first message. */
+  readonly warm: boolean;
+  /** Where it may publish: all, or routes as in publish_rules.ts. */
+  readonly publish: boolean | readonly string[];
   readonly enabled: boolean;
 }
 

@@ -1,7 +1,8 @@
+import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { closest } from "../nearest.ts";
-import { deadLetterQueue, type FunctionDefinition } from "./definition.ts";
+import { deadLetterQueue, type FunctionDefinition, type Isolation } from "./definition.ts";
 
 /** One key of a function's `config`. */
 export interface ConfigKey<T> {
@@ -17,6 +18,7 @@ type Table = Record<string, ConfigKey<unknown>>;
 type Values<T extends Table> = { [K in keyof T]: T[K] extends ConfigKey<infer V> ? V : never };
 type Arguments = Record<string, string | number | boolean>;
 
+const MB = 1024 * 1024;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 /** The protocol's short strings: names of queues and exchanges, routing keys. */
@@ -113,6 +115,26 @@ export const CONFIG_KEYS = {
   }),
   retry: object("when a message is tried again", RETRY_KEYS),
   permissions: object("what the function's process may do; by default nothing", PERMISSION_KEYS),
+  isolation: leaf<Isolation>({
+    text: "where the function runs: in a process of its own, or in the runner's, with all that the runner may do",
+    default: "process",
+    expected: '"process" or "inline"',
+    accept: (value) => value === "process" || value === "inline",
+  }),
+  memory: byteSize("how much memory each process may take", 512 * MB, { min: 64 * MB, max: 64 * 1024 * MB }),
+  instances: number("how many processes the function may have in each runner", 1, { min: 1, max: 256, whole: true }),
+  idle: duration("how long a process stays without work", 5 * MINUTE, {
+    min: 0,
+    max: 30 * DAY,
+    expected: "at most 30d",
+  }),
+  warm: flag("whether a process starts with the runner instead of with the first message", false),
+  publish: leaf<boolean | string[]>({
+    text: "where it may publish: true for everywhere, or a list of routes",
+    default: true,
+    expected: 'true, false or a list of routes, as in ["orders.*", "shop/#"]',
+    accept: (value) => typeof value === "boolean" || Array.isArray(value) && value.every((route) => isText(route, 1)),
+  }),
   enabled: flag("whether the function is bound to its queue", true),
 };
 
@@ -133,8 +155,11 @@ export function resolveFunctionConfig(
   }
   const queueName = values.queue.name ?? where.name;
   if (!isQueueName(queueName)) problems.push(wrong("queue", queueName, QUEUE_KEYS.name.expected));
-  if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
   const asked = Object.entries(values.permissions).filter(([, value]) => value !== undefined);
+  if (values.isolation === "inline" && asked.length > 0) {
+    problems.push('permissions mean nothing with isolation "inline": the function may do what the runner may');
+  }
+  if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
   return {
     ...where,
     ...values,
@@ -200,6 +225,21 @@ function duration(
       const ms = parseDuration(value);
       if (ms >= range.min && ms <= range.max) return ms;
       problems.push(wrong(key, value, `a duration ${range.expected}`));
+    } catch (error) {
+      problems.push(`${key}: ${describeError(error)}`);
+    }
+    return byDefault;
+  };
+  return { text, default: byDefault, read };
+}
+
+/** A key whose value is read to bytes. */
+function byteSize(text: string, byDefault: number, range: { min: number; max: number }): ConfigKey<number> {
+  const read = (value: unknown, key: string, problems: string[]) => {
+    try {
+      const bytes = parseByteSize(value);
+      if (bytes >= range.min && bytes <= range.max) return bytes;
+      problems.push(wrong(key, value, `from ${range.min / MB}MB to ${range.max / MB}MB`));
     } catch (error) {
       problems.push(`${key}: ${describeError(error)}`);
     }

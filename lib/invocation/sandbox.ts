@@ -15,6 +15,8 @@ export interface Invocation {
 
 /** Where a handler runs. */
 export interface Sandbox {
+  /** Processes of its own that are there now. */
+  readonly processes: number;
   /** Loads the module now instead of at the first message. Rejects with the module's own error. */
   warm(): Promise<void>;
   /** Runs the handler once. Never rejects: every way to end is an outcome. */

@@ -9,6 +9,8 @@ export interface ModuleGraph {
   files: string[];
   /** Local files that are not there: when one appears, the function may load. */
   missing: string[];
+  /** What it imports from registries and from the network. */
+  remote: string[];
   /** Why it cannot load: a missing module, a bare specifier, a syntax error in an import. */
   errors: string[];
 }
@@ -58,7 +60,10 @@ export async function readGraphs(files: string[], options: GraphOptions = {}): P
     const info = await denoInfo(group, options);
     const modules = new Map(info?.modules.map((module) => [module.specifier, module]));
     for (const file of group) {
-      graphs.set(file, info ? follow(file, modules, info.redirects) : { files: [file], missing: [], errors: [] });
+      graphs.set(
+        file,
+        info ? follow(file, modules, info.redirects) : { files: [file], missing: [], remote: [], errors: [] },
+      );
     }
   }
   return graphs;
@@ -120,7 +125,7 @@ interface Step {
 }
 
 function follow(file: string, modules: Map<string, Module>, redirects: Record<string, string>): ModuleGraph {
-  const graph: ModuleGraph = { files: [], missing: [], errors: [] };
+  const graph: ModuleGraph = { files: [], missing: [], remote: [], errors: [] };
   const seen = new Set<string>();
   const steps: Step[] = [{ specifier: pathToFileURL(file).href, from: "", dynamic: false }];
   const later: Step[] = [];
@@ -132,7 +137,7 @@ function follow(file: string, modules: Map<string, Module>, redirects: Record<st
     if (specifier.startsWith("file:")) {
       const absent = module?.error?.startsWith("Module not found");
       (absent ? graph.missing : graph.files).push(fileURLToPath(specifier));
-    }
+    } else if (/^(npm|jsr|https?):/.test(specifier)) graph.remote.push(specifier);
     if (module?.error && !step.dynamic) graph.errors.push(moduleError(module.error, step.from));
     for (const { code, isDynamic } of module?.dependencies ?? []) {
       if (!code) continue;

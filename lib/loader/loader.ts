@@ -1,9 +1,14 @@
+import { resolve as resolvePath } from "node:path";
+import { beyondCeiling } from "../ceiling.ts";
 import { describeError } from "../errors.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
 import { resolveFunctionConfig } from "../invocation/function_config.ts";
+import type { PermissionsConfig } from "../mod.ts";
 import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
 import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
+import { foreignFiles } from "./own_code.ts";
 import { displayPath } from "./place.ts";
+import { fetchRemote } from "./remote.ts";
 import { readSource } from "./source.ts";
 
 /** A function that can be bound, or why it cannot. */
@@ -17,6 +22,13 @@ export type LoadedFunction =
   }
   | { name: string; file: string; error: string };
 
+export interface LoadOptions extends GraphOptions {
+  /** What no function's permissions may exceed. @default no bound */
+  ceiling?: PermissionsConfig;
+  /** Whether what is imported may be downloaded. @default true */
+  download?: boolean;
+}
+
 /** Reads each file once a load, so that all functions see one state of it. */
 type ReadText = (file: string) => Promise<string>;
 
@@ -29,7 +41,7 @@ type ReadText = (file: string) => Promise<string>;
  */
 export async function loadFunctions(
   dir: string,
-  options: GraphOptions = {},
+  options: LoadOptions = {},
 ): Promise<{ functions: LoadedFunction[]; files: string[] }> {
   const discovered = await discoverFunctions(dir);
   const read = once((file) => Deno.readTextFile(file));
@@ -37,7 +49,9 @@ export async function loadFunctions(
   // Before `deno info` reads them: a later change then makes another load, and not a mixture.
   await Promise.all(named.map((file) => read(file).catch(() => {})));
   const graphs = await readGraphs(named, options);
-  const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read)));
+  if (options.download ?? true) await fetchRemote(graphs, options);
+  const code = { folder: resolvePath(dir), ceiling: options.ceiling };
+  const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);
   const files = new Set(discovered.map(({ file }) => file));
   for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
@@ -48,19 +62,30 @@ async function load(
   { name, file, error }: DiscoveredFunction,
   graph: ModuleGraph | undefined,
   read: ReadText,
+  { folder, ceiling }: { folder: string; ceiling: PermissionsConfig | undefined },
 ): Promise<LoadedFunction> {
   const shown = displayPath(file);
   if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
   try {
     const { config } = readSource(shown, await read(file));
     if (graph.errors.length > 0) return { name, file, error: graph.errors.join("\n") };
+    const outside = foreignFiles(graph.files, folder);
+    if (outside.length > 0) return { name, file, error: outside.map((why) => `${shown}: ${why}`).join("\n") };
     const texts = await Promise.all(graph.files.map(read));
     const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
     const version = await hash(texts);
-    return { name, file, definition: resolve(config, { name, file, version }), sources };
+    const definition = resolve(config, { name, file, version });
+    const beyond = ceiling ? beyondTheCeiling(definition, ceiling) : [];
+    if (beyond.length > 0) return { name, file, error: beyond.map((why) => `${shown}: ${why}`).join("\n") };
+    return { name, file, definition, sources };
   } catch (error) {
     return { name, file, error: describeError(error) };
   }
+}
+
+function beyondTheCeiling({ permissions, isolation }: FunctionDefinition, ceiling: PermissionsConfig): string[] {
+  if (isolation === "inline") return ['isolation is "inline", which no bound of PERMISSIONS_CEILING holds'];
+  return beyondCeiling(permissions, ceiling);
 }
 
 /** Puts the file before what is wrong in its config, which knows no file. */

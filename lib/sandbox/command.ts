@@ -32,6 +32,9 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       "run",
       "--quiet",
       "--no-prompt",
+      // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
+      "--cached-only",
+      `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
       ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
       ...permissionFlags(definition.permissions, options.socket),
       options.entry,

@@ -3,6 +3,7 @@ import { toFailure } from "../invocation/outcome.ts";
 import { describeError } from "../errors.ts";
 import { InvocationContext } from "./invocation_context.ts";
 import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
+import { explained } from "./denied.ts";
 import { runHandler } from "./run_handler.ts";
 
 /*
@@ -29,8 +30,12 @@ export async function serve(path: string, load: () => Promise<Record<string, unk
     event.preventDefault();
     writer.send(["log", 0, "error", `unhandled rejection: ${describeError(event.reason)}`, undefined]);
   });
+  // A terminal sends Ctrl-C to the whole group, and a service manager its end: the runner drains, and ends this one last.
+  if (Deno.build.os !== "windows") {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
+  }
   // The socket is read from the start: a module whose load never ends still sees the runner go.
-  load().then((module) => guest.ready(module)).catch((error) => writer.send(["broken", toFailure(error)]));
+  load().then((module) => guest.ready(module)).catch((error) => writer.send(["broken", toFailure(explained(error))]));
   await guest.listen(connection);
   Deno.exit(0);
 }
@@ -73,6 +78,9 @@ class Guest {
         break;
       case "abort":
         this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
+        break;
+      case "ping":
+        this.#writer.send(["pong"]);
         break;
       case "published":
         this.#published(message[1], message[2]);

@@ -1,7 +1,9 @@
 import { describeError } from "../errors.ts";
 import type { Failure } from "../invocation/outcome.ts";
-import { readLines } from "./output.ts";
+import type { MemoryWatch, Watched } from "./memory_watch.ts";
+import { OutputBudget, readLines } from "./output.ts";
 import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
+import type { Reaper } from "./reaper.ts";
 
 /** What a process tells the sandbox that started it. */
 export interface GuestProcessEvents {
@@ -15,6 +17,11 @@ export interface GuestProcessEvents {
 export interface GuestProcessOptions {
   command: Deno.Command;
   listener: Deno.Listener;
+  /** Bytes resident, at most. */
+  memory: number;
+  /** @default nobody watches */
+  memoryWatch?: MemoryWatch;
+  reaper?: Reaper;
   /** Milliseconds until it must have connected and loaded its module. */
   loadTimeout: number;
 }
@@ -34,7 +41,7 @@ export class LoadError extends Error {
 }
 
 /** One operating-system process that runs one function. */
-export class GuestProcess {
+export class GuestProcess implements Watched {
   /** Resolves once the module is loaded; rejects with a `LoadError`. */
   readonly loaded: Promise<void>;
   readonly #child: Deno.ChildProcess;
@@ -44,6 +51,19 @@ export class GuestProcess {
   #writer: FrameWriter<ToGuest> | undefined;
   #settleLoad!: (error?: LoadError) => void;
   #killedFor: string | undefined;
+  #connection: Deno.Conn | undefined;
+  /** Log lines in what was read last. */
+  #logged = 0;
+  /** Invocations that were sent to it and are not settled. */
+  running = 0;
+  /** Whether it answered the last ping: a process that is stuck does not. */
+  responsive = true;
+  /** It ends because it had nothing to do, or was told to: nothing crashed. */
+  retired = false;
+  ended = false;
+  readonly memory: number;
+  /** What it may still say, by whatever way. */
+  readonly budget = new OutputBudget();
 
   constructor(options: GuestProcessOptions, events: GuestProcessEvents) {
     this.#events = events;
@@ -51,7 +71,14 @@ export class GuestProcess {
       this.#settleLoad = (error) => error ? reject(error) : resolve();
     });
     this.loaded.catch(() => {}); // read by whoever waits for it; nobody has to
+    this.memory = options.memory;
     this.#child = options.command.spawn();
+    options.reaper?.watch(this.pid);
+    options.memoryWatch?.add(this);
+    void this.#child.status.then(() => {
+      options.reaper?.forget(this.pid);
+      options.memoryWatch?.delete(this);
+    });
     const limit = setTimeout(() => {
       this.#failLoad({
         type: "LoadError",
@@ -60,6 +87,35 @@ export class GuestProcess {
     }, options.loadTimeout);
     this.loaded.finally(() => clearTimeout(limit)).catch(() => {});
     void this.#run(options.listener);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get busy(): boolean {
+    return this.running > 0 || this.#writer === undefined;
+  }
+
+  onExceeded(bytes: number): void {
+    const [most, took] = [this.memory, bytes].map((size) => Math.round(size / 1024 / 1024));
+    this.kill(`it took more memory than its limit of ${most} MB: ${took} MB`);
+  }
+
+  ping(): void {
+    this.responsive = false;
+    this.send(["ping"]);
+  }
+
+  /** Ends it in peace: it has nothing to do. */
+  retire(): void {
+    this.retired = true;
+    if (!this.#connection) return this.kill("it was not needed any more");
+    try {
+      this.#connection.close();
+    } catch {
+      // It ended by itself.
+    }
   }
 
   send(message: ToGuest): void {
@@ -79,16 +135,21 @@ export class GuestProcess {
 
   async #run(listener: Deno.Listener): Promise<void> {
     const output = Promise.all([
-      readLines(this.#child.stdout, (line) => this.#events.onOutput("stdout", line)).catch(() => {}),
-      readLines(this.#child.stderr, (line) => this.#onStderr(line)).catch(() => {}),
+      readLines(this.#child.stdout, this.budget, (line) => this.#say("stdout", line)).catch(() => {}),
+      readLines(this.#child.stderr, this.budget, (line) => this.#onStderr(line)).catch(() => {}),
     ]);
     const exited = this.#child.status;
     const connection = await Promise.race([listener.accept().catch(() => undefined), exited.then(() => undefined)]);
     listener.close();
     let limit: ReturnType<typeof setTimeout> | undefined;
     if (connection) {
+      this.#connection = connection;
       await this.#read(connection);
-      connection.close();
+      try {
+        connection.close();
+      } catch {
+        // It was closed to end the process.
+      }
       // Without its connection a process is of no use, and may be in an endless loop. One that is ending says how.
       limit = setTimeout(() => this.kill("its connection to the runner closed"), EXIT_TIMEOUT);
     }
@@ -96,6 +157,7 @@ export class GuestProcess {
     clearTimeout(limit);
     await output;
     const reason = this.#exitReason(status);
+    this.ended = true;
     this.#settleLoad(new LoadError(this.#lastWords(reason)));
     this.#events.onExit(reason);
   }
@@ -108,16 +170,23 @@ export class GuestProcess {
     try {
       for (;;) {
         const size = await connection.read(chunk);
-        if (size === null) return;
+        if (size === null || this.retired) return;
+        this.#logged = 0;
         for (const message of reader.push(chunk.subarray(0, size))) this.#receive(message);
+        // Log lines are dropped beyond the budget; reading them costs too, so who floods on is read more slowly.
+        const pause = this.#logged > 0 ? this.budget.bytes(size) : 0;
+        if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       }
     } catch (error) {
+      if (this.retired) return;
       this.kill(`it broke the protocol: ${describeError(error)}`);
     }
   }
 
   #receive(message: FromGuest): void {
+    if (message[0] === "log") this.#logged++;
     if (message[0] === "ready") this.#settleLoad();
+    else if (message[0] === "pong") this.responsive = true;
     else if (message[0] === "broken") this.#failLoad(message[1]);
     else this.#events.onMessage(message);
   }
@@ -130,11 +199,18 @@ export class GuestProcess {
   #onStderr(line: string): void {
     this.#stderr.push(line);
     if (this.#stderr.length > 20) this.#stderr.shift();
-    this.#events.onOutput("stderr", line);
+    this.#say("stderr", line);
+  }
+
+  #say(stream: "stdout" | "stderr", line: string): void {
+    if (this.budget.line()) this.#events.onOutput(stream, line);
   }
 
   #exitReason(status: Deno.CommandStatus): string {
     if (this.#killedFor) return this.#killedFor;
+    if (this.#stderr.some((line) => /heap limit|out of memory/i.test(line))) {
+      return `it ran out of memory: its limit is ${Math.round(this.memory / 1024 / 1024)} MB`;
+    }
     return status.signal ? `it was killed by ${status.signal}` : `it exited with code ${status.code}`;
   }
 

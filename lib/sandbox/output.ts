@@ -1,15 +1,69 @@
 /** A line of a function's output is cut here, in characters. */
 const MAX_LINE = 8_192;
+/** What a process may say in a second: lines beyond are dropped and counted. */
+const LINES = 500;
+/** Bytes that are read in a second; a process that prints more waits, and only that process. */
+const BYTES = 1024 * 1024;
+const SECOND = 1_000;
+
+/** How much of a function's output the log takes: a flood costs its own function, and not the runner. */
+export class OutputBudget {
+  #second = 0;
+  #lines = 0;
+  #bytes = 0;
+  #dropped = 0;
+
+  /** Whether there is room for one more line in this second. */
+  line(): boolean {
+    this.#turn();
+    if (++this.#lines <= LINES) return true;
+    this.#dropped++;
+    return false;
+  }
+
+  /** Whether this second has just begun. */
+  get fresh(): boolean {
+    this.#turn();
+    return this.#lines <= 1;
+  }
+
+  /** Counts bytes; gives how many milliseconds nothing more is to be read. */
+  bytes(count: number): number {
+    this.#turn();
+    this.#bytes += count;
+    return this.#bytes < BYTES ? 0 : this.#second + SECOND - performance.now();
+  }
+
+  /** How many lines were dropped since this was asked last. */
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+
+  #turn(): void {
+    const now = performance.now();
+    if (now - this.#second < SECOND) return;
+    this.#second = now;
+    this.#lines = this.#bytes = 0;
+  }
+}
 
 /**
  * Reads a stream of text line by line, each bounded: a handler that prints
- * without a line end costs its own output, not the runner's memory.
+ * without a line end costs its own output, not the runner's memory. More bytes than
+ * the budget has are left unread for a while.
  */
-export async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
+export async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  budget: OutputBudget,
+  onLine: (line: string) => void,
+): Promise<void> {
   let rest = "";
   let skipping = false;
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + chunk).split("\n");
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
     rest = lines.pop()!;
     for (const line of lines) {
       if (!skipping) onLine(line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line);
@@ -20,6 +74,8 @@ export async function readLines(stream: ReadableStream<Uint8Array>, onLine: (lin
       skipping = true;
       rest = "";
     }
+    const pause = budget.bytes(bytes.length);
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
   }
   if (rest && !skipping) onLine(rest);
 }

@@ -6,7 +6,10 @@ import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess, LoadError } from "./guest_process.ts";
+import type { MemoryWatch } from "./memory_watch.ts";
+import { Pool } from "./pool.ts";
 import type { FromGuest } from "./protocol.ts";
+import type { Reaper } from "./reaper.ts";
 
 export interface ProcessSandboxOptions {
   definition: FunctionDefinition;
@@ -20,6 +23,9 @@ export interface ProcessSandboxOptions {
   grace?: number;
   /** Milliseconds for the module to load. @default 10_000 */
   loadTimeout?: number;
+  /** Shared by all sandboxes of a runner. @default nobody watches */
+  memoryWatch?: MemoryWatch;
+  reaper?: Reaper;
 }
 
 interface Running {
@@ -28,51 +34,78 @@ interface Running {
   readonly settle: (outcome: Outcome) => void;
   /** When its time is up, on the monotonic clock. */
   deadline: number;
-  aborted: boolean;
+  /** When its process is killed, once its signal was aborted. */
+  killAt: number | undefined;
   /** The process that it was sent to; none while the module loads. */
   process: GuestProcess | undefined;
+  /** It ended together with others, and runs alone now: whatever happens is its own doing. */
+  alone: boolean;
+  /** Gives its place in the process back. */
+  leave: () => void;
 }
+
+/** A process with more publications than this that are not confirmed does not wait for any, and is killed. */
+const MAX_PUBLICATIONS = 10_000;
 
 let sequence = 0;
 
 /**
- * Runs a function in a process of its own. The process starts at the first
- * message and is replaced when it ends. At the time limit the handler's signal is
- * aborted; after the grace the process is killed, and what else ran in it runs
- * again in the next one.
+ * Runs a function in processes of its own: see pool.ts. At the time limit the handler's signal is aborted; after the
+ * grace its process is killed. What else ran in a process that ended is innocent, or cannot be told from the guilty:
+ * the former runs again as it was, the latter one by one, each in a process where nothing else runs.
  */
 export class ProcessSandbox implements Sandbox {
   readonly #options: ProcessSandboxOptions;
   readonly #definition: FunctionDefinition;
   readonly #grace: number;
+  readonly #pool: Pool;
   /** In order of their deadlines: every invocation of a function has the same limit. */
   readonly #running = new Map<number, Running>();
-  #process: Promise<GuestProcess> | undefined;
-  /** The process that `#process` resolved to. */
-  #current: GuestProcess | undefined;
-  /** Processes that end for a handler that overran: its neighbours in them are innocent. */
-  readonly #killed = new WeakSet<GuestProcess>();
+  /** Processes that are killed for a handler that overran. */
+  readonly #overrun = new WeakSet<GuestProcess>();
+  readonly #publications = new WeakMap<GuestProcess, number>();
+  readonly #suspects: Running[] = [];
+  #trying = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #nextId = 1;
   #closed = false;
-  readonly #exits = new Set<Promise<void>>();
+  readonly #exits = new Map<GuestProcess, Promise<void>>();
 
   constructor(options: ProcessSandboxOptions) {
     this.#options = options;
     this.#definition = options.definition;
     this.#grace = options.grace ?? 1000;
+    const { instances, idle } = this.#definition;
+    this.#pool = new Pool({ instances, idle, log: options.log, start: () => this.#start() });
+  }
+
+  get processes(): number {
+    return this.#exits.size;
   }
 
   async warm(): Promise<void> {
-    await (await this.#started()).loaded;
+    const member = this.#pool.take();
+    try {
+      await (await member.started).loaded;
+    } finally {
+      this.#pool.give(member);
+    }
   }
 
   invoke(invocation: Invocation): Promise<Outcome> {
     if (this.#closed) return Promise.resolve({ kind: "abandoned", reason: "the sandbox is closed" });
-    return new Promise((resolve) => {
-      const id = this.#nextId++;
-      const running = { id, invocation, settle: resolve, deadline: Infinity, aborted: false, process: undefined };
-      this.#running.set(id, running);
+    return new Promise((settle) => {
+      const running: Running = {
+        id: this.#nextId++,
+        invocation,
+        settle,
+        deadline: Infinity,
+        killAt: undefined,
+        process: undefined,
+        alone: false,
+        leave: () => {},
+      };
+      this.#running.set(running.id, running);
       void this.#run(running);
     });
   }
@@ -90,19 +123,26 @@ export class ProcessSandbox implements Sandbox {
     for (const id of [...this.#running.keys()]) {
       this.#settle(id, { kind: "abandoned", reason: "the runner stopped before the handler was done" });
     }
-    (await this.#process?.catch(() => undefined))?.kill("the sandbox was closed");
-    await Promise.all(this.#exits);
+    await this.#pool.close();
+    for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
+    await Promise.all(this.#exits.values());
+  }
+
+  /** In a process of the pool, with the others that are in it. */
+  #run(running: Running): Promise<void> {
+    const member = this.#pool.take();
+    running.leave = () => this.#pool.give(member);
+    return this.#runIn(running, member.started);
   }
 
   /** The limit counts from when the module is loaded: a slow start is not the handler's. */
-  async #run(running: Running): Promise<void> {
+  async #runIn(running: Running, started: Promise<GuestProcess>): Promise<void> {
     let process: GuestProcess;
     try {
-      process = await this.#started();
+      process = await started;
       await process.loaded;
     } catch (error) {
-      this.#settle(running.id, { kind: "abandoned", reason: loadReason(error) });
-      return;
+      return this.#settle(running.id, { kind: "abandoned", reason: loadReason(error) });
     }
     if (!this.#running.has(running.id)) return;
     const { timeout } = this.#definition;
@@ -110,8 +150,9 @@ export class ProcessSandbox implements Sandbox {
     this.#running.delete(running.id);
     this.#running.set(running.id, running);
     running.deadline = performance.now() + timeout;
-    running.aborted = false;
+    running.killAt = undefined;
     running.process = process;
+    process.running++;
     const { body, properties, headers, exchange, routingKey, redelivered, attempt } = running.invocation;
     const deadline = Date.now() + timeout;
     process.send(
@@ -120,60 +161,83 @@ export class ProcessSandbox implements Sandbox {
     this.#timer ??= setTimeout(() => this.#checkDeadlines(), timeout);
   }
 
-  #started(): Promise<GuestProcess> {
-    return this.#process ??= this.#start();
-  }
-
   async #start(): Promise<GuestProcess> {
-    const { definition, sources, folder, configFile } = this.#options;
-    const id = ++sequence;
-    const socket = `${folder}/${id}.sock`;
-    const listener = Deno.listen({ transport: "unix", path: socket });
+    const { definition, sources, folder, configFile, memoryWatch, reaper } = this.#options;
+    const socket = `${folder}/${++sequence}.sock`;
     const file = await checkedOut(definition.file, sources, `${folder}/${definition.version}`);
+    if (this.#closed) throw new Error("the sandbox is closed");
+    const listener = Deno.listen({ transport: "unix", path: socket });
     const command = sandboxCommand(definition, { entry: entryModule(file, socket), socket, configFile });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
-    this.#exits.add(exited);
+    const { memory } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;
-    const process = new GuestProcess({ command, listener, loadTimeout }, {
+    const process = new GuestProcess({ command, listener, loadTimeout, memory, memoryWatch, reaper }, {
       onMessage: (message) => this.#receive(process, message),
-      onOutput: (stream, line) => this.#options.log.info(line, { stream }),
+      onOutput: (stream, line) => {
+        this.#tellDropped(process);
+        this.#options.log.info(line, { stream });
+      },
       onExit: (reason) => {
         Deno.remove(socket).catch(() => {});
         this.#exited(process, reason);
-        this.#exits.delete(exited);
+        this.#exits.delete(process);
         markExited();
       },
     });
-    this.#current = process;
-    void process.loaded.catch(() => this.#forget(process));
+    this.#exits.set(process, exited);
     return process;
   }
 
-  /** The next invocation starts another process. */
-  #forget(process: GuestProcess): void {
-    if (this.#current !== process) return;
-    this.#current = undefined;
-    this.#process = undefined;
+  #exited(process: GuestProcess, reason: string): void {
+    this.#pool.remove(process);
+    const inside = [...this.#running.values()].filter((running) => running.process === process);
+    for (const running of inside) this.#leave(running);
+    if (this.#overrun.has(process)) this.#judgeOverrun(process, inside);
+    else if (inside.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
+    else for (const running of inside) this.#suspect(running);
+    const peaceful = process.retired || this.#overrun.has(process) || this.#closed;
+    if (peaceful) return;
+    this.#pool.noteCrash();
+    this.#options.log.error("the function's process ended", { reason });
   }
 
-  /** Whoever ran in the process and was not to end with it has crashed. */
-  #exited(process: GuestProcess, reason: string): void {
-    this.#forget(process);
-    const killed = this.#killed.has(process);
-    const now = performance.now();
-    for (const running of [...this.#running.values()]) {
-      if (running.process !== process) continue;
-      running.process = undefined;
-      if (running.aborted && running.deadline <= now) {
-        this.#settle(running.id, { kind: "timedOut", failure: this.#overran() });
-      } else if (killed) {
-        void this.#run(running);
-      } else {
-        const message = `the function's process ended while the handler ran: ${reason}`;
-        this.#settle(running.id, { kind: "crashed", failure: { type: "Crash", message } });
-      }
+  /** A process that still answered was not stuck: then each of them was slow by itself. */
+  #judgeOverrun(process: GuestProcess, inside: readonly Running[]): void {
+    const overran = inside.filter(({ killAt }) => killAt !== undefined);
+    const certain = process.responsive || overran.length === 1 || overran[0]?.alone;
+    for (const running of inside) {
+      if (running.killAt === undefined) void this.#run(running);
+      else if (certain) this.#settle(running.id, { kind: "timedOut", failure: this.#overran() });
+      else this.#suspect(running);
     }
-    if (!killed && !this.#closed) this.#options.log.error("the function's process ended", { reason });
+  }
+
+  #crashed({ id }: Running, reason: string): void {
+    const message = `the function's process ended while the handler ran: ${reason}`;
+    this.#settle(id, { kind: "crashed", failure: { type: "Crash", message } });
+  }
+
+  #suspect(running: Running): void {
+    this.#suspects.push(running);
+    void this.#tryAlone();
+  }
+
+  /** The suspects one by one. */
+  async #tryAlone(): Promise<void> {
+    if (this.#trying) return;
+    this.#trying = true;
+    let started: Promise<GuestProcess> | undefined;
+    for (let running = this.#suspects.shift(); running && !this.#closed; running = this.#suspects.shift()) {
+      const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+      running.alone = true;
+      running.leave = leave;
+      const process = await started?.catch(() => undefined);
+      if (!process || process.ended) started = this.#pool.alone();
+      void this.#runIn(running, started!);
+      await left;
+    }
+    this.#trying = false;
+    (await started?.catch(() => undefined))?.retire();
   }
 
   #checkDeadlines(): void {
@@ -181,21 +245,22 @@ export class ProcessSandbox implements Sandbox {
     const now = performance.now();
     let next = Infinity;
     for (const running of this.#running.values()) {
-      // Aborted first, whatever made this check late: that is what tells it from its neighbours.
-      if (running.aborted && running.deadline + this.#grace <= now) {
-        if (running.process) {
-          this.#killed.add(running.process);
-          running.process.kill("a handler overran its time limit");
-        }
-        return;
+      const { process } = running;
+      if (running.deadline > now) {
+        next = Math.min(next, running.deadline);
+        break;
       }
-      if (running.deadline <= now && !running.aborted) {
-        running.aborted = true;
-        const reason = `the time limit of ${this.#definition.timeout} ms is over`;
-        running.process?.send(["abort", running.id, reason]);
+      if (running.killAt === undefined) {
+        running.killAt = now + this.#grace;
+        process?.send(["abort", running.id, `the time limit of ${this.#definition.timeout} ms is over`]);
+        process?.ping();
       }
-      next = Math.min(next, running.aborted ? running.deadline + this.#grace : running.deadline);
-      if (!running.aborted) break;
+      if (running.killAt > now) next = Math.min(next, running.killAt);
+      else if (process && !this.#overrun.has(process)) {
+        this.#overrun.add(process);
+        this.#pool.remove(process);
+        process.kill("a handler overran its time limit");
+      }
     }
     if (next < Infinity) this.#timer = setTimeout(() => this.#checkDeadlines(), Math.max(1, next - now));
   }
@@ -208,9 +273,11 @@ export class ProcessSandbox implements Sandbox {
     switch (message[0]) {
       case "result": {
         const running = this.#running.get(message[1]);
-        if (!running) return;
+        // No process settles what runs in another.
+        if (running?.process !== process) return;
+        this.#pool.noteSuccess();
         // A handler that its signal stopped did not fail: its time was over.
-        if (running.aborted && message[2] !== "completed") {
+        if (running.killAt !== undefined && message[2] !== "completed") {
           return this.#settle(running.id, { kind: "timedOut", failure: this.#overran() });
         }
         if (message[2] === "completed") return this.#settle(running.id, COMPLETED);
@@ -218,29 +285,57 @@ export class ProcessSandbox implements Sandbox {
         return this.#settle(id, kind === "failed" ? { kind, failure, delay } : { kind, failure });
       }
       case "log":
-        return this.#log(message[1], message[2], message[3], message[4]);
-      case "publish": {
-        const [, , call, exchange, routingKey, body, properties, headers] = message;
-        this.#options.publish({ exchange, routingKey, body, properties, headers }).then(
-          () => process.send(["published", call, null]),
-          (error) => process.send(["published", call, describeError(error)]),
-        );
-        return;
-      }
+        if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
+        return this.#tellDropped(process);
+      case "publish":
+        return this.#publish(process, message);
     }
     process.kill(`it sent something that is no message of the protocol`);
+  }
+
+  #publish(process: GuestProcess, message: FromGuest & { 0: "publish" }): void {
+    const [, , call, exchange, routingKey, body, properties, headers] = message;
+    const waiting = (this.#publications.get(process) ?? 0) + 1;
+    if (waiting > MAX_PUBLICATIONS) {
+      return process.kill(`it has ${MAX_PUBLICATIONS} publications that are not confirmed, and publishes more`);
+    }
+    this.#publications.set(process, waiting);
+    this.#options.publish({ exchange, routingKey, body, properties, headers })
+      .then(() => null, describeError)
+      .then((error) => {
+        this.#publications.set(process, this.#publications.get(process)! - 1);
+        process.send(["published", call, error]);
+      });
   }
 
   #log(id: number, level: string, message: string, fields: Record<string, unknown> | undefined): void {
     const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
     const { properties, attempt } = this.#running.get(id)?.invocation ?? {};
-    this.#options.log.log(known, message, { ...fields, messageId: properties?.messageId, attempt });
+    const invocation = id === 0 ? undefined : id;
+    this.#options.log.log(known, message, { ...fields, invocation, messageId: properties?.messageId, attempt });
+  }
+
+  /** Once a second at most: it is told with the first line after the flood. */
+  #tellDropped({ budget }: GuestProcess): void {
+    if (!budget.fresh) return;
+    const dropped = budget.takeDropped();
+    if (dropped > 0) this.#options.log.warn(`${dropped} lines were dropped: the function says more than the log takes`);
   }
 
   #settle(id: number, outcome: Outcome): void {
     const running = this.#running.get(id);
+    if (!running) return;
     this.#running.delete(id);
-    running?.settle(outcome);
+    this.#leave(running);
+    running.settle(outcome);
+  }
+
+  #leave(running: Running): void {
+    if (running.process) running.process.running--;
+    running.process = undefined;
+    const { leave } = running;
+    running.leave = () => {};
+    leave();
   }
 }
 

@@ -26,11 +26,14 @@ export type ToGuest =
     deadline: number,
   ]
   | [op: "abort", id: number, reason: string]
+  /** Answered at once by a process that is not stuck. */
+  | [op: "ping"]
   | [op: "published", call: number, error: string | null];
 
 /** Process to runner. */
 export type FromGuest =
   | [op: "ready"]
+  | [op: "pong"]
   | [op: "broken", failure: Failure]
   | [op: "result", id: number, kind: "completed"]
   | [

@@ -4,6 +4,7 @@ import type { Failure } from "../invocation/outcome.ts";
 import { toFailure } from "../invocation/outcome.ts";
 import type { Invocation } from "../invocation/sandbox.ts";
 import { parseDuration } from "../duration.ts";
+import { explained } from "./denied.ts";
 
 /** How a handler ended, as far as its own process can tell. */
 export type HandlerResult =
@@ -46,7 +47,8 @@ export async function runHandler(
 const COMPLETED: HandlerResult = { kind: "completed" };
 
 /** By name, not by class: a function may have come by its own copy of `warren`. */
-function thrown(error: unknown): HandlerResult {
+function thrown(given: unknown): HandlerResult {
+  const error = explained(given);
   const failure = withoutOurFrames(toFailure(error));
   if (!(error instanceof Error)) return { kind: "failed", failure };
   if (error.name === "Reject") return { kind: "rejected", failure };

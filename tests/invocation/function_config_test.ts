@@ -21,6 +21,12 @@ Deno.test("a function without config has every default", () => {
     timeout: 30_000,
     retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1 },
     permissions: {},
+    isolation: "process",
+    memory: 512 * 1024 * 1024,
+    instances: 1,
+    idle: 300_000,
+    warm: false,
+    publish: true,
     enabled: true,
   });
 });

@@ -4,7 +4,7 @@ import { DIRECT_REPLY_TO } from "../direct_reply.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
 import type { Reader } from "../protocol/reader.ts";
-import type { FieldTable } from "../protocol/table.ts";
+import { describeValue, type FieldTable } from "../protocol/table.ts";
 import { findQueue, type MethodTable } from "./method_table.ts";
 
 /** All but `basic.publish`, whose content follows it: see publishing.ts. */
@@ -84,7 +84,7 @@ function readPriority(args: FieldTable): number {
   if (typeof priority === "number" && Number.isInteger(priority)) return priority;
   throw new AmqpError(
     "preconditionFailed",
-    `invalid arg 'x-priority' for a consumer: expected an integer, found '${priority}'`,
+    `invalid arg 'x-priority' for a consumer: expected an integer, found '${describeValue(priority)}'`,
   );
 }
 

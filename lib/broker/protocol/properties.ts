@@ -67,7 +67,7 @@ export function readBodySize(bytes: Uint8Array, start: number, end: number): num
 }
 
 /**
- * Walks once over the properties of a content header's payload, and so checks them too.
+ * Walks once over the properties of a content header's payload, and so checks them too, but for what is in the headers.
  *
  * @throws {AmqpError} 502 for what cannot be read
  */

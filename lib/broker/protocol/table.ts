@@ -30,12 +30,24 @@ export interface RawField {
 
 /** Tables in tables in tables: a stack is finite. */
 const MAX_DEPTH = 64;
+/** Milliseconds since 1970. */
+const LAST_DATE = 8.64e15;
 const utf8 = new TextDecoder();
 const encoder = new TextEncoder();
 
 /** @throws {AmqpError} 502 for what is no table */
 export function decodeTable(bytes: Uint8Array): FieldTable {
   return new TableReader(bytes).table(bytes.length, 0);
+}
+
+/** Passes over a table that `decodeTable` can read. @throws {AmqpError} 502 for what is no table */
+export function checkTable(bytes: Uint8Array): void {
+  new TableReader(bytes).skip(bytes.length, true, 0);
+}
+
+/** A value for people. */
+export function describeValue(value: FieldValue): string {
+  return typeof value === "object" ? Deno.inspect(value, { depth: 2, compact: true, breakLength: 200 }) : String(value);
 }
 
 /** The fields one by one, undecoded: to change one and leave the others as they are, byte for byte. */
@@ -85,10 +97,17 @@ const FIELDS: Record<string, ReadField> = {
   S: (reader) => utf8.decode(reader.long()),
   x: (reader) => reader.long().slice(),
   A: (reader, depth) => reader.array(depth),
-  T: (reader) => new Date(Number(reader.view.getBigUint64(reader.take(8))) * 1000),
+  // Beyond what a Date can be, the last one that it can.
+  T: (reader) => new Date(Math.min(Number(reader.view.getBigUint64(reader.take(8))) * 1000, LAST_DATE)),
   F: (reader, depth) => reader.table(reader.u32(), depth),
   V: () => null,
 };
+
+/** Bytes that a value of each type has, by the type's letter. */
+const SIZES: Record<number, number> = Object.fromEntries(
+  Object.entries({ t: 1, b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, l: 8, L: 8, f: 4, d: 8, D: 5, T: 8, V: 0 })
+    .map(([type, size]) => [tag(type), size]),
+);
 
 class TableReader {
   readonly view: DataView;
@@ -138,6 +157,21 @@ class TableReader {
     return this.#leave(end, values);
   }
 
+  /** Passes over a table or, without names, an array. */
+  skip(length: number, named: boolean, depth: number): void {
+    const end = this.#enter(length, depth);
+    while (this.#offset < end) {
+      if (named) this.take(this.u8());
+      const type = this.u8();
+      const size = SIZES[type];
+      if (size !== undefined) this.take(size);
+      else if (type === tag("S") || type === tag("x")) this.take(this.u32());
+      else if (type === tag("F") || type === tag("A")) this.skip(this.u32(), type === tag("F"), depth + 1);
+      else throw unknownType(type);
+    }
+    this.#leave(end, undefined);
+  }
+
   fields(): RawField[] {
     const fields: RawField[] = [];
     while (this.#offset < this.#bytes.length) {
@@ -157,9 +191,9 @@ class TableReader {
   }
 
   #value(depth: number): FieldValue {
-    const type = String.fromCharCode(this.u8());
-    const read = FIELDS[type];
-    if (!read) throw malformed(`has a field of the unknown type ${JSON.stringify(type)}`);
+    const type = this.u8();
+    const read = FIELDS[String.fromCharCode(type)];
+    if (!read) throw unknownType(type);
     return read(this, depth);
   }
 
@@ -178,6 +212,10 @@ class TableReader {
 
 function malformed(what: string): AmqpError {
   return AmqpError.hard("syntaxError", `a field table ${what}`);
+}
+
+function unknownType(type: number): AmqpError {
+  return malformed(`has a field of the unknown type ${JSON.stringify(String.fromCharCode(type))}`);
 }
 
 function small(value: bigint): number | bigint {

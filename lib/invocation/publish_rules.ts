@@ -1,0 +1,90 @@
+import { WarrenError } from "../errors.ts";
+import type { FunctionDefinition } from "./definition.ts";
+import type { Publication } from "./sandbox.ts";
+
+/** What one publication may be, in bytes; names are AMQP's short strings. */
+const MAX_NAME = 255;
+const MAX_HEADERS = 64 * 1024;
+/** Properties that only a broker or the runner sets. */
+const TYPES: Record<string, (value: unknown) => boolean> = {
+  contentType: isShort,
+  contentEncoding: isShort,
+  deliveryMode: (value) => value === 1 || value === 2,
+  priority: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255,
+  correlationId: isShort,
+  replyTo: isShort,
+  expiration: (value) => typeof value === "string" && /^\d{1,10}$/.test(value),
+  messageId: isShort,
+  timestamp: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
+  type: isShort,
+  userId: isShort,
+  appId: isShort,
+};
+const encoder = new TextEncoder();
+
+/**
+ * Checks what a function wants to publish, on the runner's side: what comes from a function's process can be
+ * anything.
+ *
+ * @throws {WarrenError} `refused` for a route that its config does not name, or what no message can be; `tooLarge`
+ */
+export function assertMayPublish(
+  { name, publish }: Pick<FunctionDefinition, "name" | "publish">,
+  { exchange, routingKey, body, properties, headers }: Publication,
+  maxBody: number,
+): void {
+  const refuse = (what: string) => new WarrenError("refused", `function "${name}" may not publish ${what}`);
+  if (!isShort(exchange)) throw refuse(`to an exchange that is no text of at most ${MAX_NAME} bytes`);
+  if (!isShort(routingKey)) throw refuse(`with a routing key that is no text of at most ${MAX_NAME} bytes`);
+  if (!(body instanceof Uint8Array)) throw refuse("a body that is not bytes");
+  if (body.length > maxBody) {
+    throw new WarrenError("tooLarge", `a message of ${body.length} bytes is beyond the limit of ${maxBody}`);
+  }
+  for (const [property, value] of Object.entries(properties ?? {})) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(TYPES, property)) throw refuse(`with the unknown property ${JSON.stringify(property)}`);
+    if (!TYPES[property](value)) throw refuse(`with ${property} ${Deno.inspect(value, { depth: 0 }).slice(0, 80)}`);
+  }
+  if (!isHeaders(headers)) throw refuse(`with headers that are no plain values of at most ${MAX_HEADERS} bytes`);
+  if (exchange.startsWith("warren.")) throw refuse(`to "${exchange}", which is Warren's own`);
+  if (allows(publish, exchange, routingKey)) return;
+  const route = exchange === "" ? routingKey : `${exchange}/${routingKey}`;
+  throw refuse(`to ${JSON.stringify(route)}; its config would have to name that: publish: [${JSON.stringify(route)}]`);
+}
+
+/** Whether one of the routes matches. */
+export function allows(publish: boolean | readonly string[], exchange: string, routingKey: string): boolean {
+  if (typeof publish === "boolean") return publish;
+  return publish.some((route) => {
+    const slash = route.indexOf("/");
+    const [ofExchange, pattern] = slash < 0 ? ["", route] : [route.slice(0, slash), route.slice(slash + 1)];
+    return ofExchange === exchange && matches(pattern.split("."), routingKey.split("."));
+  });
+}
+
+/** As in a topic exchange: `*` is one word, `#` any number of them. */
+function matches([first, ...rest]: readonly string[], words: readonly string[]): boolean {
+  if (first === undefined) return words.length === 0;
+  if (first === "#") return matches(rest, words) || (words.length > 0 && matches([first, ...rest], words.slice(1)));
+  return words.length > 0 && (first === "*" || first === words[0]) && matches(rest, words.slice(1));
+}
+
+function isShort(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_NAME && encoder.encode(value).length <= MAX_NAME;
+}
+
+/** Data all the way down, and not too much of it. */
+function isHeaders(headers: unknown): boolean {
+  let left = MAX_HEADERS;
+  const isData = (value: unknown, depth: number): boolean => {
+    if (depth > 16 || left < 0) return false;
+    left -= 8;
+    if (typeof value === "string") return (left -= value.length) >= 0;
+    if (value instanceof Uint8Array) return (left -= value.length) >= 0;
+    if (value === null || value === undefined || value instanceof Date) return true;
+    if (Array.isArray(value)) return value.every((item) => isData(item, depth + 1));
+    if (typeof value !== "object") return ["number", "boolean", "bigint"].includes(typeof value);
+    return Object.entries(value).every(([key, inner]) => (left -= key.length) >= 0 && isData(inner, depth + 1));
+  };
+  return typeof headers === "object" && headers !== null && !Array.isArray(headers) && isData(headers, 0) && left >= 0;
+}

@@ -1,0 +1,40 @@
+import { dirname, extname, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { displayPath } from "./place.ts";
+
+/** What a function may import of Warren. */
+const WARREN = fileURLToPath(new URL("../", import.meta.url));
+const CODE = /^\.[cm]?[jt]sx?$|^\.wasm$/;
+
+/**
+ * What is wrong with the local files that a function imports: imports in its source need no permission, so a file
+ * that is not its own code would be read past them. Its code is what is beside the functions folder and below; other
+ * files, JSON or text, count where they are in the functions folder.
+ */
+export function foreignFiles(files: readonly string[], functionsDir: string): string[] {
+  const real = realPath(functionsDir);
+  const project = dirname(real);
+  return files.flatMap((file) => {
+    const path = realPath(file);
+    if (below(path, WARREN) || below(path, real)) return [];
+    const code = CODE.test(extname(path));
+    if (code && below(path, project)) return [];
+    const where = code ? displayPath(project) : displayPath(real);
+    return [
+      `imports ${displayPath(path)}, which is outside of ${where}: what it imports there would need no permission`,
+    ];
+  });
+}
+
+function below(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+/** Where a link leads, if the file is there. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
