@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { freePort } from "../tests/support/free_port.ts";
-import { answers, untilAnswers } from "../tests/support/broker_probe.ts";
+import { answers } from "../tests/support/broker_probe.ts";
+import { EmbeddedBroker } from "./embedded_broker.ts";
 import { LoadClient } from "./load/load_client.ts";
-import { median, residentMemory } from "./support.ts";
+import { median } from "./support.ts";
 
 const RABBITMQ = Deno.env.get("AMQP_URL") ?? "amqp://guest:guest@127.0.0.1:5672";
 
@@ -95,38 +95,4 @@ async function load<T>(url: string, queue: string, what: string, count: number, 
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
   if (!success) throw new Error(`the load failed: ${new TextDecoder().decode(stderr)}`);
   return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-/** `main.ts broker` on a free port, with data of its own. */
-class EmbeddedBroker implements AsyncDisposable {
-  readonly url: string;
-  readonly #child: Deno.ChildProcess;
-  readonly #folder: string;
-
-  private constructor(port: number, folder: string) {
-    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
-    this.#folder = folder;
-    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", main, "broker", "--broker-port", `${port}`, "--data", folder, "--log-level", "warn"],
-      stdin: "null",
-    }).spawn();
-  }
-
-  static async start(): Promise<EmbeddedBroker> {
-    const started = new EmbeddedBroker(freePort(), await Deno.makeTempDir({ prefix: "warren-bench-" }));
-    await untilAnswers(started.url);
-    return started;
-  }
-
-  /** Resident, in MB. */
-  memory(): Promise<number> {
-    return residentMemory(this.#child.pid);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGTERM");
-    await this.#child.status;
-    await Deno.remove(this.#folder, { recursive: true });
-  }
 }

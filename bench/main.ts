@@ -1,9 +1,10 @@
 import { broker } from "./broker.ts";
 import { consume } from "./consume.ts";
+import { sandbox } from "./sandbox.ts";
 import { start } from "./start.ts";
 
 /** Each question with the script that answers it. */
-const QUESTIONS: Record<string, () => Promise<string[]>> = { broker, consume, start };
+const QUESTIONS: Record<string, () => Promise<string[]>> = { broker, consume, sandbox, start };
 
 const asked = Deno.args.length > 0 ? Deno.args : Object.keys(QUESTIONS);
 for (const name of asked) {

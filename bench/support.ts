@@ -14,8 +14,15 @@ export function median(values: readonly number[]): number {
 /** A queue, durable, that is filled and deleted by the benchmark. */
 export class BenchQueue implements AsyncDisposable {
   readonly name = `bench-${crypto.randomUUID().slice(0, 8)}`;
-  readonly #connection = new Connection({ urls: [AMQP_URL], name: "bench", log: new Logger({ level: "silent" }) });
-  readonly #publisher = new Publisher(this.#connection);
+  readonly #url: string;
+  readonly #connection: Connection;
+  readonly #publisher: Publisher;
+
+  constructor(url = AMQP_URL) {
+    this.#url = url;
+    this.#connection = new Connection({ urls: [url], name: "bench", log: new Logger({ level: "silent" }) });
+    this.#publisher = new Publisher(this.#connection);
+  }
 
   async fill(count: number, body: Uint8Array): Promise<void> {
     this.#connection.start();
@@ -31,13 +38,13 @@ export class BenchQueue implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
-    await deleteQueues([this.name]);
+    await deleteQueues([this.name], this.#url);
   }
 }
 
 /** Deletes queues of functions, with their dead letters. */
-export async function deleteQueues(names: readonly string[]): Promise<void> {
-  const connection = new Connection({ urls: [AMQP_URL], name: "bench", log: new Logger({ level: "silent" }) });
+export async function deleteQueues(names: readonly string[], url = AMQP_URL): Promise<void> {
+  const connection = new Connection({ urls: [url], name: "bench", log: new Logger({ level: "silent" }) });
   connection.start();
   const channel = await (await connection.opened(AbortSignal.timeout(5000))).channel();
   for (const name of names.flatMap((queue) => [queue, `${queue}.dead`])) await channel.queueDelete(name);
@@ -52,9 +59,13 @@ export async function functionsFolder(names: readonly string[], text: string): P
 }
 
 /** A runner, and the milliseconds from its start to the moment when every function consumes. */
-export async function startMeasured(functionsDir: string, functions: number): Promise<[RunnerProcess, number]> {
+export async function startMeasured(
+  functionsDir: string,
+  functions: number,
+  amqpUrl = AMQP_URL,
+): Promise<[RunnerProcess, number]> {
   const started = performance.now();
-  const runner = await startRunner({ amqpUrl: AMQP_URL, functionsDir });
+  const runner = await startRunner({ amqpUrl, functionsDir });
   const serving = () => runner.log.filter(({ message }) => String(message).startsWith("serving queue")).length;
   await eventually(() => serving() === functions, { timeout: 60_000, interval: 2 });
   return [runner, performance.now() - started];

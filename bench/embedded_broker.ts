@@ -1,0 +1,38 @@
+import { fileURLToPath } from "node:url";
+import { untilAnswers } from "../tests/support/broker_probe.ts";
+import { freePort } from "../tests/support/free_port.ts";
+import { residentMemory } from "./support.ts";
+
+/** `main.ts broker` on a free port, with data of its own. */
+export class EmbeddedBroker implements AsyncDisposable {
+  readonly url: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #folder: string;
+
+  private constructor(port: number, folder: string) {
+    this.url = `amqp://guest:guest@127.0.0.1:${port}`;
+    this.#folder = folder;
+    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", main, "broker", "--broker-port", `${port}`, "--data", folder, "--log-level", "warn"],
+      stdin: "null",
+    }).spawn();
+  }
+
+  static async start(): Promise<EmbeddedBroker> {
+    const started = new EmbeddedBroker(freePort(), await Deno.makeTempDir({ prefix: "warren-bench-" }));
+    await untilAnswers(started.url);
+    return started;
+  }
+
+  /** Resident, in MB. */
+  memory(): Promise<number> {
+    return residentMemory(this.#child.pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.#child.status;
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
