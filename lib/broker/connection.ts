@@ -229,18 +229,19 @@ export class Connection implements ChannelPeer {
     }
     if (!channel) throw AmqpError.hard("channelError", `expected 'channel.open' on channel ${number}`);
     let published: Published | undefined;
+    if (channel.publishing.pending) this.#method = METHOD.basicPublish;
     if (type === FRAME.header) published = channel.publishing.header(bytes, start, end);
     else if (type === FRAME.body) published = channel.publishing.body(bytes, start, end);
     else throw AmqpError.hard("frameError", `unknown frame type ${type}`);
-    if (published) this.#publish(channel, published);
+    if (published) channel.publish(published);
+    // A message is taken as a whole; one that comes in many parts may never end.
+    if (published || type === FRAME.body) this.#blockIfAlarmed();
   }
 
-  #publish(channel: Channel, published: Published): void {
-    this.#method = METHOD.basicPublish;
-    channel.publish(published);
-    if (this.#surroundings.alarm === undefined || this.#blocked) return;
-    this.#blocked = Promise.withResolvers();
+  #blockIfAlarmed(): void {
     const { alarm } = this.#surroundings;
+    if (alarm === undefined || this.#blocked) return;
+    this.#blocked = Promise.withResolvers();
     if (this.#wantsBlocked) this.#send(METHOD.connectionBlocked, (writer) => writer.shortString(alarm));
   }
 

@@ -3,6 +3,7 @@ import { toFailure } from "../invocation/outcome.ts";
 import { describeError } from "../errors.ts";
 import { InvocationContext } from "./invocation_context.ts";
 import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
+import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
 import { runHandler } from "./run_handler.ts";
 
@@ -43,6 +44,8 @@ export async function serve(path: string, load: () => Promise<Record<string, unk
 class Guest {
   readonly #writer: FrameWriter<FromGuest>;
   readonly #running = new Map<number, InvocationContext>();
+  /** The ids of what completed since the last frame. */
+  #done: number[] = [];
   readonly #calls = new Map<number, { resolve(): void; reject(error: Error): void }>();
   #nextCall = 1;
   #handler: Handler = () => {
@@ -74,7 +77,7 @@ class Guest {
   #receive(message: ToGuest): void {
     switch (message[0]) {
       case "invoke":
-        void this.#invoke(message);
+        for (const started of unpack(message)) void this.#invoke(started);
         break;
       case "abort":
         this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
@@ -88,9 +91,8 @@ class Guest {
     }
   }
 
-  async #invoke(
-    [, id, body, properties, headers, exchange, routingKey, redelivered, attempt, deadline]: ToGuest & { 0: "invoke" },
-  ): Promise<void> {
+  async #invoke(started: Started): Promise<void> {
+    const { id, attempt, deadline } = started;
     const context = new InvocationContext(
       {
         log: (level, text, fields) => this.#log(id, level, text, fields),
@@ -114,12 +116,20 @@ class Guest {
       deadline,
     );
     this.#running.set(id, context);
-    const invocation = { body, properties, headers, exchange, routingKey, redelivered, attempt };
-    const result = await runHandler(this.#handler, invocation, context);
+    const result = await runHandler(this.#handler, started, context);
     this.#running.delete(id);
-    if (result.kind === "completed") this.#writer.send(["result", id, "completed"]);
+    if (result.kind === "completed") this.#complete(id);
     else if (result.kind === "failed") this.#writer.send(["result", id, "failed", result.failure, result.delay]);
     else this.#writer.send(["result", id, result.kind, result.failure, undefined]);
+  }
+
+  #complete(id: number): void {
+    if (this.#done.push(id) > 1) return;
+    this.#writer.send(() => {
+      const ids = this.#done;
+      this.#done = [];
+      return ["done", ids];
+    });
   }
 
   /** Fields that no process boundary can carry are sent as their text. */

@@ -2,7 +2,8 @@ import { describeError } from "../errors.ts";
 import type { Failure } from "../invocation/outcome.ts";
 import type { MemoryWatch, Watched } from "./memory_watch.ts";
 import { OutputBudget, readLines } from "./output.ts";
-import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
+import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "./protocol.ts";
+import { Invocations, type Started } from "./invocations.ts";
 import type { Reaper } from "./reaper.ts";
 
 /** What a process tells the sandbox that started it. */
@@ -46,7 +47,8 @@ export class GuestProcess implements Watched {
   readonly loaded: Promise<void>;
   readonly #child: Deno.ChildProcess;
   readonly #events: GuestProcessEvents;
-  readonly #backlog: ToGuest[] = [];
+  readonly #backlog: Sent<ToGuest>[] = [];
+  readonly #invocations = new Invocations();
   readonly #stderr: string[] = [];
   #writer: FrameWriter<ToGuest> | undefined;
   #settleLoad!: (error?: LoadError) => void;
@@ -118,7 +120,13 @@ export class GuestProcess implements Watched {
     }
   }
 
-  send(message: ToGuest): void {
+  /** Starts an invocation, in one message with the others of this turn of the event loop. */
+  invoke(started: Started): void {
+    this.#invocations.add(started);
+    if (this.#invocations.length === 1) this.send(() => this.#invocations.take());
+  }
+
+  send(message: Sent<ToGuest>): void {
     if (this.#writer) this.#writer.send(message);
     else this.#backlog.push(message);
   }

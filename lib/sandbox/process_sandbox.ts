@@ -153,11 +153,7 @@ export class ProcessSandbox implements Sandbox {
     running.killAt = undefined;
     running.process = process;
     process.running++;
-    const { body, properties, headers, exchange, routingKey, redelivered, attempt } = running.invocation;
-    const deadline = Date.now() + timeout;
-    process.send(
-      ["invoke", running.id, body, properties, headers, exchange, routingKey, redelivered, attempt, deadline],
-    );
+    process.invoke({ ...running.invocation, id: running.id, deadline: Date.now() + timeout });
     this.#timer ??= setTimeout(() => this.#checkDeadlines(), timeout);
   }
 
@@ -271,16 +267,22 @@ export class ProcessSandbox implements Sandbox {
 
   #receive(process: GuestProcess, message: FromGuest): void {
     switch (message[0]) {
+      case "done": {
+        this.#pool.noteSuccess();
+        // No process settles what runs in another.
+        for (const id of message[1]) {
+          if (this.#running.get(id)?.process === process) this.#settle(id, COMPLETED);
+        }
+        return;
+      }
       case "result": {
         const running = this.#running.get(message[1]);
-        // No process settles what runs in another.
         if (running?.process !== process) return;
         this.#pool.noteSuccess();
         // A handler that its signal stopped did not fail: its time was over.
-        if (running.killAt !== undefined && message[2] !== "completed") {
+        if (running.killAt !== undefined) {
           return this.#settle(running.id, { kind: "timedOut", failure: this.#overran() });
         }
-        if (message[2] === "completed") return this.#settle(running.id, COMPLETED);
         const [, id, kind, failure, delay] = message;
         return this.#settle(id, kind === "failed" ? { kind, failure, delay } : { kind, failure });
       }

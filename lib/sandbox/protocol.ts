@@ -12,19 +12,8 @@ import type { MessageProperties } from "../mod.ts";
 
 /** Runner to process. */
 export type ToGuest =
-  | [
-    op: "invoke",
-    id: number,
-    body: Uint8Array,
-    properties: MessageProperties,
-    headers: Record<string, unknown>,
-    exchange: string,
-    routingKey: string,
-    redelivered: boolean,
-    attempt: number,
-    /** Milliseconds since the epoch. */
-    deadline: number,
-  ]
+  /** All that is to start: see `Invocations`. */
+  | [op: "invoke", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
   | [op: "abort", id: number, reason: string]
   /** Answered at once by a process that is not stuck. */
   | [op: "ping"]
@@ -35,7 +24,8 @@ export type FromGuest =
   | [op: "ready"]
   | [op: "pong"]
   | [op: "broken", failure: Failure]
-  | [op: "result", id: number, kind: "completed"]
+  /** All that completed since the last frame: by far the most there is to say. */
+  | [op: "done", ids: readonly number[]]
   | [
     op: "result",
     id: number,
@@ -112,6 +102,9 @@ export class FrameReader<T> {
   }
 }
 
+/** A message, or what makes it when its frame is made: until then it can grow. */
+export type Sent<T> = T | (() => T);
+
 /**
  * Sends messages over a connection, all of one turn of the event loop in one
  * frame. A message that cannot be serialized is the caller's error, at once.
@@ -119,7 +112,7 @@ export class FrameReader<T> {
 export class FrameWriter<T extends ToGuest | FromGuest> {
   readonly #connection: Deno.Conn;
   readonly #onError: (error: unknown) => void;
-  #pending: T[] = [];
+  #pending: Sent<T>[] = [];
   #writing = false;
   #scheduled = false;
 
@@ -129,7 +122,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     this.#onError = onError;
   }
 
-  send(message: T): void {
+  send(message: Sent<T>): void {
     this.#pending.push(message);
     if (this.#scheduled || this.#writing) return;
     this.#scheduled = true;
@@ -146,7 +139,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
       while (this.#pending.length > 0) {
         const messages = this.#pending;
         this.#pending = [];
-        const frame = encodeFrame(messages);
+        const frame = encodeFrame(messages.map((message) => typeof message === "function" ? message() : message));
         for (let at = 0; at < frame.length;) at += await this.#connection.write(frame.subarray(at));
       }
     } catch (error) {
