@@ -75,6 +75,8 @@ export interface PublishOptions extends MessageProperties {
   exchange?: string;
   routingKey: string;
   headers?: Record<string, unknown>;
+  /** Holds the message back, in the broker, before it is in its queue; only for the default exchange. @default 0 */
+  delay?: Duration;
 }
 
 /** What a handler may use while it runs. */
@@ -87,9 +89,9 @@ export interface Context {
   /** When the time limit ends this invocation. */
   readonly deadline: Date;
   /**
-   * Publishes a message, persistent by default, and resolves once the broker has
-   * confirmed it. A `Uint8Array` is sent as it is, a string as text, anything
-   * else as JSON. Rejects when no queue takes it.
+   * Publishes a message when the handler has succeeded, and not when it fails: persistent by default, confirmed and
+   * mandatory, before the handler's own message is acked. A `Uint8Array` is sent as it is, a string as text,
+   * anything else as JSON. What no queue takes makes the invocation a failed one.
    */
   publish(body: unknown, options: PublishOptions): Promise<void>;
 }
@@ -102,7 +104,7 @@ export type Handler<Body = unknown, Result = unknown> = (
 
 /** When a message is tried again after its handler failed. */
 export interface RetryConfig {
-  /** How often the handler runs for one message, the first time included. @default 5 */
+  /** How often the handler runs for one message, the first time included; 0 and 1 are no retry. @default 5 */
   attempts?: number;
   /** Before the second attempt. @default "1s" */
   delay?: Duration;
@@ -137,6 +139,13 @@ export interface BindingConfig {
   arguments?: Record<string, string | number | boolean>;
 }
 
+/** Where the results of a function go. */
+export interface OutputConfig {
+  /** @default "" (the default exchange: the routing key names a queue) */
+  exchange?: string;
+  routingKey: string;
+}
+
 /** What a function's process may do, named as Deno's `--allow-…` flags. `true` allows all. */
 export interface PermissionsConfig {
   net?: boolean | string[];
@@ -163,7 +172,13 @@ export interface FunctionConfig {
   prefetch?: number;
   /** How long one invocation may take. @default "30s" */
   timeout?: Duration;
-  retry?: RetryConfig;
+  /** A list has the delay before each retry: `["1s", "1m", "1h"]` is four attempts. */
+  retry?: RetryConfig | Duration[];
+  /**
+   * Where what the handler returns is published: a queue's name, or an exchange and a routing key. `undefined` is
+   * not published. @default nowhere
+   */
+  output?: string | OutputConfig;
   /** What its process may do. @default {} (nothing) */
   permissions?: PermissionsConfig;
   /**

@@ -1,5 +1,7 @@
 import { Connection } from "./amqp/connection.ts";
+import { Outputs } from "./amqp/outputs.ts";
 import { Publisher } from "./amqp/publisher.ts";
+import { Replies } from "./amqp/replies.ts";
 import { Settler } from "./amqp/settle.ts";
 import { Topology } from "./amqp/topology.ts";
 import { delay } from "./backoff.ts";
@@ -7,7 +9,14 @@ import { type BrokerHost, brokerHostFor } from "./broker_host.ts";
 import { DENO_CONFIG, localBrokerUrl, localName, type Options } from "./config.ts";
 import { describeError, WarrenError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
-import type { FunctionState, FunctionView, PublishRequest, Readiness, RunnerView } from "./http/runner_view.ts";
+import type {
+  FunctionState,
+  FunctionView,
+  PublishRequest,
+  Readiness,
+  ReplyView,
+  RunnerView,
+} from "./http/runner_view.ts";
 import { listen, type Listening } from "./http/server.ts";
 import { deadLetterQueue } from "./invocation/definition.ts";
 import { noOutcomes } from "./invocation/outcome.ts";
@@ -44,6 +53,7 @@ export class Runner implements RunnerView {
   readonly #consuming: Connection;
   readonly #publishing: Connection;
   readonly #publisher: Publisher;
+  readonly #replies: Replies;
   readonly #entries = new Map<string, Entry>();
   readonly #watching = new AbortController();
   readonly #surroundings: Surroundings;
@@ -68,11 +78,18 @@ export class Runner implements RunnerView {
     this.#consuming = connect("consuming");
     this.#publishing = connect("publishing");
     this.#publisher = new Publisher(this.#publishing);
+    this.#replies = new Replies(this.#consuming);
     const topology = new Topology(log);
     const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
     this.#surroundings = {
       connection: this.#consuming,
-      publisher: this.#publisher,
+      outputs: new Outputs({
+        connection: this.#publishing,
+        publisher: this.#publisher,
+        topology,
+        log,
+        maxBody: options.maxBody,
+      }),
       topology,
       settler,
       log,
@@ -80,7 +97,6 @@ export class Runner implements RunnerView {
       configFile: DENO_CONFIG,
       memoryWatch: new MemoryWatch(),
       reaper: new Reaper(log),
-      maxBody: options.maxBody,
     };
   }
 
@@ -163,10 +179,33 @@ export class Runner implements RunnerView {
   }
 
   async publish(name: string, request: PublishRequest): Promise<void> {
+    await this.#publish(name, request, undefined);
+  }
+
+  async request(name: string, request: PublishRequest, wait: number): Promise<ReplyView | undefined> {
+    const limit = AbortSignal.timeout(wait);
+    const replyTo = await this.#replies.queue(limit);
+    const correlationId = crypto.randomUUID();
+    const given = new AbortController();
+    const reply = this.#replies.expect(correlationId, AbortSignal.any([limit, given.signal]));
+    try {
+      await this.#publish(name, request, { replyTo, correlationId });
+    } catch (error) {
+      given.abort();
+      throw error;
+    }
+    return await reply;
+  }
+
+  async #publish(
+    name: string,
+    request: PublishRequest,
+    reply: { replyTo: string; correlationId: string } | undefined,
+  ): Promise<void> {
     const served = this.#entries.get(name)?.served;
     if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
-    const { body, messageId, contentType, contentEncoding, headers } = request;
-    const properties = { deliveryMode: 2, timestamp: new Date(), messageId, contentType, contentEncoding, headers };
+    const { body, ...given } = request;
+    const properties = { deliveryMode: 2, timestamp: new Date(), ...given, ...reply };
     const signal = AbortSignal.timeout(10_000);
     const routingKey = served.definition.queue.name;
     await this.#publisher.publish({ exchange: "", routingKey, body, properties }, { channel: "http", signal });

@@ -1,16 +1,15 @@
 import { Consumer, type Delivery } from "./amqp/consumer.ts";
 import type { Connection } from "./amqp/connection.ts";
 import { malformed, toInvocation } from "./amqp/headers.ts";
-import type { Publisher } from "./amqp/publisher.ts";
+import type { Outputs } from "./amqp/outputs.ts";
 import type { Settler } from "./amqp/settle.ts";
 import type { Topology } from "./amqp/topology.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
 import { noOutcomes, type Outcome } from "./invocation/outcome.ts";
-import { assertMayPublish } from "./invocation/publish_rules.ts";
 import { decide } from "./invocation/retry_policy.ts";
-import type { Invocation, Publication, Sandbox } from "./invocation/sandbox.ts";
+import type { Invocation, Sandbox } from "./invocation/sandbox.ts";
 import type { Logger } from "./log.ts";
 import { InlineSandbox } from "./sandbox/inline_sandbox.ts";
 import type { MemoryWatch } from "./sandbox/memory_watch.ts";
@@ -26,7 +25,7 @@ export interface Version {
 /** What every function of a runner shares. */
 export interface Surroundings {
   connection: Connection;
-  publisher: Publisher;
+  outputs: Outputs;
   topology: Topology;
   settler: Settler;
   log: Logger;
@@ -36,8 +35,6 @@ export interface Surroundings {
   configFile: string | undefined;
   memoryWatch: MemoryWatch;
   reaper: Reaper;
-  /** Bytes of a body that a function publishes. */
-  maxBody: number;
 }
 
 export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "draining";
@@ -174,17 +171,9 @@ export class ServedFunction {
   }
 
   #generate(version: Version): Generation {
-    const { publisher, folder, configFile, memoryWatch, reaper, maxBody } = this.#surroundings;
+    const { folder, configFile, memoryWatch, reaper } = this.#surroundings;
     const { definition, sources } = version;
-    const publish = async (publication: Publication) => {
-      assertMayPublish(definition, publication, maxBody);
-      const { exchange, routingKey, body, properties, headers } = publication;
-      await publisher.publish(
-        { exchange, routingKey, body, properties: { ...properties, headers: headers as Record<string, object> } },
-        { channel: `function ${definition.name}`, signal: AbortSignal.timeout(definition.timeout) },
-      );
-    };
-    const options = { definition, sources, folder, publish, log: this.#log };
+    const options = { definition, sources, folder, log: this.#log };
     const sandbox = definition.isolation === "inline"
       ? new InlineSandbox(options)
       : new ProcessSandbox({ ...options, configFile, memoryWatch, reaper });
@@ -226,7 +215,7 @@ export class ServedFunction {
 
   #receive(delivery: Delivery): void {
     this.#open++;
-    const invocation = toInvocation(delivery.message);
+    const invocation = toInvocation(delivery.message, this.definition);
     const start = () => void this.#handle(delivery, invocation);
     if (this.#generation.running < this.definition.concurrency && !this.#stopped.signal.aborted) start();
     else this.#waiting.push(start);
@@ -266,7 +255,8 @@ export class ServedFunction {
     return await sandbox.invoke(invocation);
   }
 
-  async #settle(delivery: Delivery, invocation: Invocation, outcome: Outcome): Promise<void> {
+  async #settle(delivery: Delivery, invocation: Invocation, ended: Outcome): Promise<void> {
+    const outcome = ended.kind === "completed" ? await this.#publishOutputs(delivery, invocation, ended) : ended;
     if (outcome.kind === "completed") {
       this.counts.completed++;
       return delivery.ack();
@@ -283,7 +273,27 @@ export class ServedFunction {
         : { deadLetter: `${definition.queue.name}.dead` }),
       stack: outcome.failure.stack,
     });
+    if (disposition.kind === "deadLetter") {
+      await this.#surroundings.outputs.refuse({ definition, invocation, delivery }, outcome.kind, outcome.failure);
+    }
     await this.#surroundings.settler.settle(delivery, disposition, { definition, invocation });
+  }
+
+  /** Before the ack; what cannot be published makes it a failure. */
+  async #publishOutputs(
+    delivery: Delivery,
+    invocation: Invocation,
+    outcome: Outcome & { kind: "completed" },
+  ): Promise<Outcome> {
+    const { definition } = this.#generation.version;
+    const nothing = !outcome.outputs?.length && !outcome.result && invocation.properties.replyTo === undefined;
+    if (nothing) return outcome;
+    try {
+      await this.#surroundings.outputs.publish({ definition, invocation, delivery }, outcome);
+      return outcome;
+    } catch (error) {
+      return { kind: "failed", failure: { type: "PublishError", message: describeError(error) } };
+    }
   }
 
   /** The handler did not run, through no fault of the message's. */

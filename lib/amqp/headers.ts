@@ -13,7 +13,7 @@ const NOT_COPIED =
 const EMPTY = new Uint8Array(0);
 
 /** A delivery as the core knows it: without AMQP in it. */
-export function toInvocation(message: AMQPMessage): Invocation {
+export function toInvocation(message: AMQPMessage, { output }: Pick<FunctionDefinition, "output">): Invocation {
   const { headers = {}, ...properties } = message.properties;
   const attempt = attemptOf(headers);
   const retried = attempt > 1;
@@ -25,6 +25,7 @@ export function toInvocation(message: AMQPMessage): Invocation {
     routingKey: retried ? text(headers[HEADERS.routingKey]) ?? message.routingKey : message.routingKey,
     redelivered: message.redelivered,
     attempt,
+    wantsResult: output !== undefined || properties.replyTo !== undefined,
   };
 }
 

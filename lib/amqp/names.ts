@@ -19,6 +19,8 @@ export const HEADERS = {
   errorType: "warren-error-type",
   error: "warren-error",
   stack: "warren-stack",
+  /** In an answer: `completed`, or the outcome that it had for good. */
+  outcome: "warren-outcome",
   function: "warren-function",
   host: "warren-host",
   queue: "warren-queue",

@@ -15,6 +15,8 @@ export interface OutgoingMessage {
 export interface PublishOptions {
   /** Gives up waiting for the connection, for the broker or for its confirm. */
   signal?: AbortSignal;
+  /** Whether it is an error when no queue takes it. @default true */
+  mandatory?: boolean;
   /** An error closes a channel with all that is on its way on it: each user of its own has one. @default "default" */
   channel?: string;
 }
@@ -49,7 +51,7 @@ export class Publisher {
    * have arrived), or the signal aborted
    */
   async publish(message: OutgoingMessage, options: PublishOptions = {}): Promise<void> {
-    const { signal, channel: name = "default" } = options;
+    const { signal, channel: name = "default", mandatory = true } = options;
     await this.#connection.opened(signal);
     await this.#connection.unblocked(signal);
     const confirm = await this.#channel(name, signal);
@@ -57,7 +59,11 @@ export class Publisher {
     const outgoing: Outgoing = { message, returned: undefined };
     confirm.outgoing.add(outgoing);
     try {
-      await unlessAborted(this.#send(confirm, message), signal, () => "the broker did not confirm the message in time");
+      await unlessAborted(
+        this.#send(confirm, message, mandatory),
+        signal,
+        () => "the broker did not confirm the message in time",
+      );
     } catch (error) {
       throw publishError(message, error);
     } finally {
@@ -69,8 +75,9 @@ export class Publisher {
     }
   }
 
-  async #send({ channel }: ConfirmChannel, { exchange, routingKey, body, properties }: OutgoingMessage): Promise<void> {
-    await channel.basicPublish(exchange, routingKey, body, properties, true);
+  async #send({ channel }: ConfirmChannel, message: OutgoingMessage, mandatory: boolean): Promise<void> {
+    const { exchange, routingKey, body, properties } = message;
+    await channel.basicPublish(exchange, routingKey, body, properties, mandatory);
   }
 
   #room(name: string): Promise<void> {

@@ -56,6 +56,22 @@ export class Topology {
     await declared;
   }
 
+  /**
+   * Lets a queue get messages that were held back for it.
+   *
+   * @throws {WarrenError} `unroutable` where there is no such queue
+   */
+  async bindToDispatch(client: Client, queue: string): Promise<void> {
+    await using steps = new Steps(client);
+    await this.#declareDispatch(steps);
+    try {
+      await steps.run((channel) => channel.queueBind(queue, DISPATCH_EXCHANGE, queue));
+    } catch (error) {
+      if (replyCode(error) !== 404) throw error;
+      throw new WarrenError("unroutable", `no queue takes messages for queue "${queue}": there is none`);
+    }
+  }
+
   /** Forgets which rungs are there: one was deleted. */
   forgetRungs(client: Client): void {
     this.#rungs.delete(client);

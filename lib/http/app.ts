@@ -46,7 +46,9 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   );
   app.onError((error, context) => {
     const problem = toProblem(error);
-    if (problem.status === 500) options.log?.error(`HTTP: ${describeError(error)}`, { stack: error.stack });
+    if (problem.status === 500 && !(error instanceof Problem)) {
+      options.log?.error(`HTTP: ${describeError(error)}`, { stack: error.stack });
+    }
     return problemResponse(context, problem);
   });
   return app;

@@ -1,10 +1,12 @@
 import { type Context, Hono } from "hono";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
-import type { FunctionView, RunnerView } from "./runner_view.ts";
+import type { FunctionView, ReplyView, RunnerView } from "./runner_view.ts";
 
 /** The content encodings that handlers get inflated. */
 const ENCODINGS = ["gzip", "deflate"];
+/** Seconds that a request may wait for its answer. */
+const MAX_WAIT = 3600;
 const MEDIA_TYPE = /^[!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+\s*(;.*)?$/;
 
 /** `/functions`: what there is, how it stands, and a message for one of them. */
@@ -18,7 +20,12 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
       const body = await bodyOf(context.req.raw, options.maxBody);
-      await runner.publish(name, { body, contentType, contentEncoding, messageId });
+      const request = { body, contentType, contentEncoding, messageId };
+      const wait = preferredWait(context);
+      if (wait !== undefined) {
+        return await answered(context, messageId, wait, await runner.request(name, request, wait));
+      }
+      await runner.publish(name, request);
       return context.json({ messageId }, 202);
     });
 }
@@ -28,6 +35,36 @@ function find(runner: RunnerView, context: Context): FunctionView {
   const found = runner.functions().find((view) => view.name === name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);
   return found;
+}
+
+/** Milliseconds from `Prefer: wait=10` (RFC 7240); undefined where nobody waits. */
+function preferredWait(context: Context): number | undefined {
+  const asked = /(?:^|[,;\s])wait\s*=\s*"?(\d+)"?/i.exec(context.req.header("prefer") ?? "");
+  return asked ? Math.min(Number(asked[1]), MAX_WAIT) * 1000 : undefined;
+}
+
+/** 200 with the result, 422 when it was rejected, 500 when it failed, 504 when there was no answer in time. */
+function answered(context: Context, messageId: string, wait: number, reply: ReplyView | undefined): Response {
+  const headers = { "preference-applied": `wait=${wait / 1000}`, "message-id": messageId };
+  if (!reply) {
+    throw new Problem(
+      504,
+      "Gateway Timeout",
+      `no answer within ${wait / 1000} s; message ${messageId} is still being worked on`,
+      headers,
+    );
+  }
+  if (reply.outcome === "completed") {
+    const type: Record<string, string> = reply.contentType ? { "content-type": reply.contentType } : {};
+    return context.body(reply.body as Uint8Array<ArrayBuffer>, 200, {
+      ...headers,
+      ...type,
+    });
+  }
+  const rejected = ["rejected", "undecodable", "invalid"].includes(reply.outcome);
+  const { error } = JSON.parse(new TextDecoder().decode(reply.body));
+  const [status, title] = rejected ? [422, "Unprocessable Content"] as const : [500, "Internal Server Error"] as const;
+  throw new Problem(status, title, `${error.type}: ${error.message}`, headers, { messageId, error });
 }
 
 function mediaType(context: Context): string | undefined {

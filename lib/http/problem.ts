@@ -6,9 +6,18 @@ export class Problem extends Error {
   readonly status: number;
   readonly title: string;
   readonly headers: Record<string, string>;
+  /** More members of the document. */
+  readonly members: Record<string, unknown>;
 
-  constructor(status: number, title: string, detail: string, headers: Record<string, string> = {}) {
+  constructor(
+    status: number,
+    title: string,
+    detail: string,
+    headers: Record<string, string> = {},
+    members: Record<string, unknown> = {},
+  ) {
     super(detail);
+    this.members = members;
     this.status = status;
     this.title = title;
     this.headers = headers;
@@ -35,8 +44,8 @@ export function toProblem(error: unknown): Problem {
 }
 
 export function problemResponse(context: Context, problem: Problem): Response {
-  const { status, title, message: detail, headers } = problem;
-  const document = { type: "about:blank", title, status, detail, instance: context.req.path };
+  const { status, title, message: detail, headers, members } = problem;
+  const document = { ...members, type: "about:blank", title, status, detail, instance: context.req.path };
   return new Response(JSON.stringify(document) + "\n", {
     status,
     headers: { ...headers, "content-type": "application/problem+json" },

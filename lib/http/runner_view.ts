@@ -46,6 +46,14 @@ export interface PublishRequest {
   headers?: Record<string, string>;
 }
 
+/** The answer of a function. */
+export interface ReplyView {
+  /** `completed`, or how the invocation ended for good. */
+  outcome: string;
+  body: Uint8Array;
+  contentType: string | undefined;
+}
+
 /** What the HTTP API needs of the runner. */
 export interface RunnerView {
   ready(): Readiness;
@@ -54,4 +62,10 @@ export interface RunnerView {
   localBroker(): { hostname: string; port: number } | undefined;
   /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */
   publish(name: string, request: PublishRequest): Promise<void>;
+  /**
+   * Publishes, and waits up to `wait` milliseconds for the answer; `undefined` when it did not come in time.
+   *
+   * @throws {WarrenError} `unavailable`, `unroutable` or `refused`
+   */
+  request(name: string, request: PublishRequest, wait: number): Promise<ReplyView | undefined>;
 }

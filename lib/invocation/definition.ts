@@ -10,6 +10,8 @@ export interface RetryPolicy {
   readonly maxDelay: number;
   readonly multiplier: number;
   readonly jitter: number;
+  /** The delay before each retry, in place of all the others. */
+  readonly delays: readonly number[] | undefined;
 }
 
 /** A queue as it is declared. */
@@ -53,6 +55,8 @@ export interface FunctionDefinition {
   readonly idle: number;
   /** Whether a process is there before the first message. */
   readonly warm: boolean;
+  /** Where its results go. */
+  readonly output: { readonly exchange: string; readonly routingKey: string } | undefined;
   /** Where it may publish: all, or routes as in publish_rules.ts. */
   readonly publish: boolean | readonly string[];
   readonly enabled: boolean;

@@ -2,7 +2,7 @@ import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { closest } from "../nearest.ts";
-import { deadLetterQueue, type FunctionDefinition, type Isolation } from "./definition.ts";
+import { deadLetterQueue, type FunctionDefinition, type Isolation, type RetryPolicy } from "./definition.ts";
 
 /** One key of a function's `config`. */
 export interface ConfigKey<T> {
@@ -68,7 +68,7 @@ const BINDING_KEYS = {
 
 const RETRY_KEYS = {
   attempts: number("how often the handler runs for one message, the first time included", 5, {
-    min: 1,
+    min: 0,
     max: 1_000_000,
     whole: true,
   }),
@@ -76,6 +76,21 @@ const RETRY_KEYS = {
   maxDelay: duration("no delay grows past this", 60 * MINUTE, { min: 0, max: 30 * DAY, expected: "at most 30d" }),
   multiplier: number("each delay is this many times the one before", 2, { min: 1, max: 1_000 }),
   jitter: number("each delay is spread by up to this fraction of itself", 0.1, { min: 0, max: 1 }),
+};
+
+const OUTPUT_KEYS = {
+  exchange: leaf<string>({
+    text: "the exchange; by default the default one",
+    default: "",
+    expected: `an exchange's name of at most ${MAX_NAME_BYTES} bytes`,
+    accept: (value) => isText(value, 0),
+  }),
+  routingKey: leaf<string>({
+    text: "the routing key",
+    default: "",
+    expected: `a string of at most ${MAX_NAME_BYTES} bytes`,
+    accept: (value) => isText(value, 0),
+  }),
 };
 
 const PERMISSION = leaf<boolean | string[] | undefined>({
@@ -113,7 +128,16 @@ export const CONFIG_KEYS = {
     max: 25 * MINUTE,
     expected: "from 1ms to 25m (RabbitMQ closes the channel of a delivery that is unacked for 30 minutes)",
   }),
-  retry: object("when a message is tried again", RETRY_KEYS),
+  retry: {
+    text: "when a message is tried again, or a list of delays",
+    default: { ...defaults(RETRY_KEYS), delays: undefined },
+    read: readRetry,
+  } as ConfigKey<RetryPolicy>,
+  output: {
+    text: "where what the handler returns is published: a queue's name, or an exchange and a routing key",
+    default: undefined,
+    read: readOutput,
+  } as ConfigKey<Values<typeof OUTPUT_KEYS> | undefined>,
   permissions: object("what the function's process may do; by default nothing", PERMISSION_KEYS),
   isolation: leaf<Isolation>({
     text: "where the function runs: in a process of its own, or in the runner's, with all that the runner may do",
@@ -150,7 +174,7 @@ export function resolveFunctionConfig(
   const problems: string[] = [];
   const values = readTable(data, CONFIG_KEYS, "", problems);
   const { retry, concurrency } = values;
-  if (retry.delay > retry.maxDelay) {
+  if (!retry.delays && retry.delay > retry.maxDelay) {
     problems.push(`retry.delay is ${retry.delay} ms: expected at most retry.maxDelay, which is ${retry.maxDelay} ms`);
   }
   const queueName = values.queue.name ?? where.name;
@@ -187,6 +211,21 @@ function readTable<T extends Table>(value: unknown, table: T, path: string, prob
 function readQueue(value: unknown, key: string, problems: string[]): Values<typeof QUEUE_KEYS> {
   if (typeof value !== "string") return readTable(value, QUEUE_KEYS, key, problems);
   return { ...defaults(QUEUE_KEYS), name: QUEUE_KEYS.name.read(value, key, problems) };
+}
+
+/** A list has the delay before each retry, and so how many there are. */
+function readRetry(value: unknown, key: string, problems: string[]): RetryPolicy {
+  if (!Array.isArray(value)) return { ...readTable(value, RETRY_KEYS, key, problems), delays: undefined };
+  const { delay } = RETRY_KEYS;
+  const delays = value.map((each, index) => delay.read(each, `${key}[${index}]`, problems));
+  if (delays.length > 1_000) problems.push(`${key} has ${delays.length} delays: expected at most 1000`);
+  return { ...defaults(RETRY_KEYS), attempts: delays.length + 1, maxDelay: 30 * DAY, delays };
+}
+
+function readOutput(value: unknown, key: string, problems: string[]): Values<typeof OUTPUT_KEYS> {
+  if (typeof value === "string") return { exchange: "", routingKey: OUTPUT_KEYS.routingKey.read(value, key, problems) };
+  if (isObject(value) && !Object.hasOwn(value, "routingKey")) problems.push(`${key}.routingKey is missing`);
+  return readTable(value, OUTPUT_KEYS, key, problems);
 }
 
 /** A key with one value, which is taken as it is. */

@@ -1,3 +1,5 @@
+import type { Publication } from "./publication.ts";
+
 /** An error as data: what crosses from a sandbox and travels in a dead letter's headers. */
 export interface Failure {
   /** The error's class: `TypeError`. */
@@ -7,9 +9,16 @@ export interface Failure {
   readonly stack?: string;
 }
 
+/** What a handler returned, as bytes. */
+export interface Result {
+  readonly body: Uint8Array;
+  readonly contentType: string | undefined;
+}
+
 /** How an invocation ended. */
 export type Outcome =
-  | { readonly kind: "completed" }
+  /** With what it published, and what it returned where that was asked for. */
+  | { readonly kind: "completed"; readonly outputs?: readonly Publication[]; readonly result?: Result }
   /** The handler threw; `delay` is what it asked for, in milliseconds. */
   | { readonly kind: "failed"; readonly failure: Failure; readonly delay?: number }
   | { readonly kind: "timedOut"; readonly failure: Failure }

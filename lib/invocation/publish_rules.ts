@@ -1,10 +1,12 @@
 import { WarrenError } from "../errors.ts";
 import type { FunctionDefinition } from "./definition.ts";
-import type { Publication } from "./sandbox.ts";
+import type { Publication } from "./publication.ts";
 
 /** What one publication may be, in bytes; names are AMQP's short strings. */
 const MAX_NAME = 255;
 const MAX_HEADERS = 64 * 1024;
+/** Thirty days in milliseconds. */
+const MAX_DELAY = 30 * 24 * 3_600_000;
 /** Properties that only a broker or the runner sets. */
 const TYPES: Record<string, (value: unknown) => boolean> = {
   contentType: isShort,
@@ -30,7 +32,7 @@ const encoder = new TextEncoder();
  */
 export function assertMayPublish(
   { name, publish }: Pick<FunctionDefinition, "name" | "publish">,
-  { exchange, routingKey, body, properties, headers }: Publication,
+  { exchange, routingKey, body, properties, headers, delay }: Publication,
   maxBody: number,
 ): void {
   const refuse = (what: string) => new WarrenError("refused", `function "${name}" may not publish ${what}`);
@@ -46,6 +48,8 @@ export function assertMayPublish(
     if (!TYPES[property](value)) throw refuse(`with ${property} ${Deno.inspect(value, { depth: 0 }).slice(0, 80)}`);
   }
   if (!isHeaders(headers)) throw refuse(`with headers that are no plain values of at most ${MAX_HEADERS} bytes`);
+  if (!Number.isFinite(delay) || delay < 0 || delay > MAX_DELAY) throw refuse(`with a delay of ${delay} ms`);
+  if (delay > 0 && exchange !== "") throw refuse("with a delay to an exchange: only queues by name can have one");
   if (exchange.startsWith("warren.")) throw refuse(`to "${exchange}", which is Warren's own`);
   if (allows(publish, exchange, routingKey)) return;
   const route = exchange === "" ? routingKey : `${exchange}/${routingKey}`;

@@ -22,7 +22,7 @@ export function decide(outcome: Outcome, attempt: number, policy: RetryPolicy, r
     case "timedOut":
     case "crashed": {
       const { kind: reason, failure } = outcome;
-      if (attempt >= policy.attempts) return { kind: "deadLetter", reason, failure };
+      if (attempt >= Math.max(1, policy.attempts)) return { kind: "deadLetter", reason, failure };
       const asked = outcome.kind === "failed" ? outcome.delay : undefined;
       const delay = asked ?? backoff(attempt, policy, random);
       return { kind: "retry", delay: toRung(Math.min(delay, policy.maxDelay)), attempt: attempt + 1, failure };
@@ -35,6 +35,7 @@ export function decide(outcome: Outcome, attempt: number, policy: RetryPolicy, r
  * (less, none, more), so that a policy needs a handful of queues and not one a message.
  */
 export function backoff(attempt: number, policy: RetryPolicy, random: () => number): number {
+  if (policy.delays) return policy.delays[Math.min(attempt, policy.delays.length) - 1];
   const base = Math.min(policy.delay * policy.multiplier ** (attempt - 1), policy.maxDelay);
   const step = Math.floor(random() * 3) - 1;
   return base * (1 + step * policy.jitter);

@@ -11,6 +11,8 @@ export interface Invocation {
   readonly routingKey: string;
   readonly redelivered: boolean;
   readonly attempt: number;
+  /** Whether anybody wants what the handler returns. */
+  readonly wantsResult: boolean;
 }
 
 /** Where a handler runs. */
@@ -26,15 +28,3 @@ export interface Sandbox {
   /** Ends the sandbox; whatever still runs in it is abandoned. */
   close(): Promise<void>;
 }
-
-/** A message that a handler publishes. */
-export interface Publication {
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly body: Uint8Array;
-  readonly properties: MessageProperties;
-  readonly headers: Record<string, unknown>;
-}
-
-/** Takes what a handler publishes; resolves once the broker has it. */
-export type Publish = (publication: Publication) => Promise<void>;

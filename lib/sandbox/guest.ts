@@ -1,5 +1,6 @@
 import type { Handler } from "../mod.ts";
-import { toFailure } from "../invocation/outcome.ts";
+import { type Result, toFailure } from "../invocation/outcome.ts";
+import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
 import { InvocationContext } from "./invocation_context.ts";
 import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
@@ -12,11 +13,6 @@ import { runHandler } from "./run_handler.ts";
  * one line, which imports this module and the function's: both are in the entry's
  * static graph, so reading them needs no permission.
  */
-
-/** What the handler sees of a fault that is not its own. */
-class PublishError extends Error {
-  override name = "PublishError";
-}
 
 /**
  * Connects to the runner, loads the function and runs its handler for every
@@ -46,8 +42,6 @@ class Guest {
   readonly #running = new Map<number, InvocationContext>();
   /** The ids of what completed since the last frame. */
   #done: number[] = [];
-  readonly #calls = new Map<number, { resolve(): void; reject(error: Error): void }>();
-  #nextCall = 1;
   #handler: Handler = () => {
     throw new Error("the function is not loaded");
   };
@@ -85,9 +79,6 @@ class Guest {
       case "ping":
         this.#writer.send(["pong"]);
         break;
-      case "published":
-        this.#published(message[1], message[2]);
-        break;
     }
   }
 
@@ -96,21 +87,6 @@ class Guest {
     const context = new InvocationContext(
       {
         log: (level, text, fields) => this.#log(id, level, text, fields),
-        publish: (publication) =>
-          new Promise<void>((resolve, reject) => {
-            const call = this.#nextCall++;
-            this.#calls.set(call, { resolve, reject });
-            this.#writer.send([
-              "publish",
-              id,
-              call,
-              publication.exchange,
-              publication.routingKey,
-              publication.body,
-              publication.properties,
-              publication.headers,
-            ]);
-          }),
       },
       attempt,
       deadline,
@@ -118,12 +94,13 @@ class Guest {
     this.#running.set(id, context);
     const result = await runHandler(this.#handler, started, context);
     this.#running.delete(id);
-    if (result.kind === "completed") this.#complete(id);
+    if (result.kind === "completed") this.#complete(id, context.outputs, result.result);
     else if (result.kind === "failed") this.#writer.send(["result", id, "failed", result.failure, result.delay]);
     else this.#writer.send(["result", id, result.kind, result.failure, undefined]);
   }
 
-  #complete(id: number): void {
+  #complete(id: number, outputs: readonly Publication[], result: Result | undefined): void {
+    if (outputs.length > 0 || result) return this.#writer.send(["completed", id, outputs, result]);
     if (this.#done.push(id) > 1) return;
     this.#writer.send(() => {
       const ids = this.#done;
@@ -141,12 +118,5 @@ class Guest {
       plain = { fields: Deno.inspect(fields) };
     }
     this.#writer.send(["log", id, level, text, plain]);
-  }
-
-  #published(call: number, error: string | null): void {
-    const waiting = this.#calls.get(call);
-    this.#calls.delete(call);
-    if (error === null) waiting?.resolve();
-    else waiting?.reject(new PublishError(error));
   }
 }

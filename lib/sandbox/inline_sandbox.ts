@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Outcome } from "../invocation/outcome.ts";
-import type { Invocation, Publish, Sandbox } from "../invocation/sandbox.ts";
+import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
 import type { Handler } from "../mod.ts";
 import { checkedOut, type Sources } from "./entry.ts";
@@ -15,7 +15,6 @@ export interface InlineSandboxOptions {
   /** A folder of the runner's own, for copies of versions. */
   folder: string;
   log: Logger;
-  publish: Publish;
   /** Milliseconds from the time limit until the invocation counts as over. @default 1000 */
   grace?: number;
 }
@@ -102,7 +101,8 @@ export class InlineSandbox implements Sandbox {
     }, timeout);
     const result = await runHandler(handler, invocation, context);
     clearTimeout(limit);
-    this.#settle(running, overran && result.kind !== "completed" ? { kind: "timedOut", failure } : result);
+    if (result.kind === "completed") this.#settle(running, { ...result, outputs: context.outputs });
+    else this.#settle(running, overran ? { kind: "timedOut", failure } : result);
   }
 
   #settle(running: Running, outcome: Outcome): void {
@@ -110,7 +110,7 @@ export class InlineSandbox implements Sandbox {
   }
 
   #context(invocation: Invocation, deadline: number): InvocationContext {
-    const { log, publish } = this.#options;
+    const { log } = this.#options;
     const { attempt, properties: { messageId } } = invocation;
     return new InvocationContext(
       {
@@ -118,7 +118,6 @@ export class InlineSandbox implements Sandbox {
           const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
           log.log(known, text, { ...fields, messageId, attempt });
         },
-        publish,
       },
       attempt,
       deadline,

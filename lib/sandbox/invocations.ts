@@ -10,7 +10,7 @@ export interface Started extends Invocation {
 }
 
 /** What follows the body of one invocation, flat, in this order. */
-const FIELDS = 8;
+const FIELDS = 9;
 const NO_HEADERS: Record<string, unknown> = {};
 
 /**
@@ -37,12 +37,13 @@ export class Invocations {
     const bodies = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
     const rest: unknown[] = [];
     let at = 0;
-    for (const { body, id, properties, headers, exchange, routingKey, redelivered, attempt, deadline } of waiting) {
+    for (const started of waiting) {
+      const { body, id, properties, headers, exchange, routingKey, redelivered, attempt, deadline } = started;
       bodies.set(body, at);
       at += body.length;
       const empty = Object.keys(headers).length === 0;
       rest.push(id, this.#shared(properties), empty ? NO_HEADERS : headers, exchange, routingKey, redelivered);
-      rest.push(attempt, deadline);
+      rest.push(attempt, deadline, started.wantsResult);
     }
     return ["invoke", bodies, sizes, rest];
   }
@@ -65,12 +66,12 @@ export class Invocations {
 export function* unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Generator<Started> {
   let at = 0;
   for (const [index, size] of sizes.entries()) {
-    const [id, properties, headers, exchange, routingKey, redelivered, attempt, deadline] = rest.slice(
+    const [id, properties, headers, exchange, routingKey, redelivered, attempt, deadline, wantsResult] = rest.slice(
       index * FIELDS,
       (index + 1) * FIELDS,
-    ) as [number, MessageProperties, Record<string, unknown>, string, string, boolean, number, number];
+    ) as [number, MessageProperties, Record<string, unknown>, string, string, boolean, number, number, boolean];
     const body = bodies.slice(at, at += size);
     const own = { properties: { ...properties }, headers: Object.keys(headers).length === 0 ? {} : headers };
-    yield { id, body, ...own, exchange, routingKey, redelivered, attempt, deadline };
+    yield { id, body, ...own, exchange, routingKey, redelivered, attempt, deadline, wantsResult };
   }
 }

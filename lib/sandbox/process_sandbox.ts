@@ -1,6 +1,6 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
-import type { Invocation, Publish, Sandbox } from "../invocation/sandbox.ts";
+import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError } from "../errors.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";
@@ -18,7 +18,6 @@ export interface ProcessSandboxOptions {
   folder: string;
   configFile: string | undefined;
   log: Logger;
-  publish: Publish;
   /** Milliseconds from the time limit until the process is killed. @default 1000 */
   grace?: number;
   /** Milliseconds for the module to load. @default 10_000 */
@@ -44,9 +43,6 @@ interface Running {
   leave: () => void;
 }
 
-/** A process with more publications than this that are not confirmed does not wait for any, and is killed. */
-const MAX_PUBLICATIONS = 10_000;
-
 let sequence = 0;
 
 /**
@@ -63,7 +59,6 @@ export class ProcessSandbox implements Sandbox {
   readonly #running = new Map<number, Running>();
   /** Processes that are killed for a handler that overran. */
   readonly #overrun = new WeakSet<GuestProcess>();
-  readonly #publications = new WeakMap<GuestProcess, number>();
   readonly #suspects: Running[] = [];
   #trying = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -289,25 +284,14 @@ export class ProcessSandbox implements Sandbox {
       case "log":
         if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
         return this.#tellDropped(process);
-      case "publish":
-        return this.#publish(process, message);
+      case "completed": {
+        const [, id, outputs, result] = message;
+        if (this.#running.get(id)?.process !== process) return;
+        this.#pool.noteSuccess();
+        return this.#settle(id, { kind: "completed", outputs, result });
+      }
     }
     process.kill(`it sent something that is no message of the protocol`);
-  }
-
-  #publish(process: GuestProcess, message: FromGuest & { 0: "publish" }): void {
-    const [, , call, exchange, routingKey, body, properties, headers] = message;
-    const waiting = (this.#publications.get(process) ?? 0) + 1;
-    if (waiting > MAX_PUBLICATIONS) {
-      return process.kill(`it has ${MAX_PUBLICATIONS} publications that are not confirmed, and publishes more`);
-    }
-    this.#publications.set(process, waiting);
-    this.#options.publish({ exchange, routingKey, body, properties, headers })
-      .then(() => null, describeError)
-      .then((error) => {
-        this.#publications.set(process, this.#publications.get(process)! - 1);
-        process.send(["published", call, error]);
-      });
   }
 
   #log(id: number, level: string, message: string, fields: Record<string, unknown> | undefined): void {

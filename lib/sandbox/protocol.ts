@@ -1,6 +1,6 @@
 import { deserialize, serialize } from "node:v8";
-import type { Failure } from "../invocation/outcome.ts";
-import type { MessageProperties } from "../mod.ts";
+import type { Failure, Result } from "../invocation/outcome.ts";
+import type { Publication } from "../invocation/publication.ts";
 
 /*
  * What the runner and a function's process say to each other, over a Unix
@@ -16,8 +16,7 @@ export type ToGuest =
   | [op: "invoke", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
   | [op: "abort", id: number, reason: string]
   /** Answered at once by a process that is not stuck. */
-  | [op: "ping"]
-  | [op: "published", call: number, error: string | null];
+  | [op: "ping"];
 
 /** Process to runner. */
 export type FromGuest =
@@ -33,18 +32,9 @@ export type FromGuest =
     failure: Failure,
     delay: number | undefined,
   ]
-  | [op: "log", id: number, level: string, message: string, fields: Record<string, unknown> | undefined]
-  | [
-    op: "publish",
-    id: number,
-    call: number,
-    exchange: string,
-    routingKey: string,
-    body: Uint8Array,
-    properties: MessageProperties,
-    headers: Record<string, unknown>,
-  ];
-
+  /** It completed with something to publish, or a result that somebody wants. */
+  | [op: "completed", id: number, outputs: readonly Publication[], result: Result | undefined]
+  | [op: "log", id: number, level: string, message: string, fields: Record<string, unknown> | undefined];
 /** No frame is larger; what claims to be is not one of ours. */
 export const MAX_FRAME = 256 * 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import type { Context, Handler, Message } from "../mod.ts";
-import { decodeBody } from "../invocation/codec.ts";
-import type { Failure } from "../invocation/outcome.ts";
+import { decodeBody, encodeBody } from "../invocation/codec.ts";
+import type { Failure, Result } from "../invocation/outcome.ts";
 import { toFailure } from "../invocation/outcome.ts";
 import type { Invocation } from "../invocation/sandbox.ts";
 import { parseDuration } from "../duration.ts";
@@ -8,7 +8,7 @@ import { explained } from "./denied.ts";
 
 /** How a handler ended, as far as its own process can tell. */
 export type HandlerResult =
-  | { kind: "completed" }
+  | { kind: "completed"; result?: Result }
   | { kind: "failed"; failure: Failure; delay?: number }
   | { kind: "rejected" | "undecodable"; failure: Failure };
 
@@ -37,8 +37,8 @@ export async function runHandler(
   };
   try {
     const result = handler(message, context);
-    if (result instanceof Promise) await result;
-    return COMPLETED;
+    const value = result instanceof Promise ? await result : result;
+    return invocation.wantsResult && value !== undefined ? { kind: "completed", result: encodeBody(value) } : COMPLETED;
   } catch (error) {
     return thrown(error);
   }
@@ -52,13 +52,31 @@ function thrown(given: unknown): HandlerResult {
   const failure = withoutOurFrames(toFailure(error));
   if (!(error instanceof Error)) return { kind: "failed", failure };
   if (error.name === "Reject") return { kind: "rejected", failure };
-  if (error.name !== "Retry") return { kind: "failed", failure };
+  if (error.name !== "Retry") return { kind: "failed", failure, delay: retryAfter(error) };
   const asked = (error as { delay?: unknown }).delay;
   if (asked === undefined) return { kind: "failed", failure };
   try {
     return { kind: "failed", failure, delay: parseDuration(asked) };
   } catch (cause) {
     return { kind: "failed", failure: toFailure(cause) };
+  }
+}
+
+/**
+ * Milliseconds that an error of another library asks for, as HTTP's `Retry-After` does: seconds, a date, or a
+ * duration. What cannot be read is not asked for.
+ */
+function retryAfter(error: Error): number | undefined {
+  const asked = (error as { retryAfter?: unknown }).retryAfter;
+  if (asked === undefined || asked === null) return undefined;
+  const seconds = typeof asked === "string" && /^\d+$/.test(asked) ? Number(asked) : asked;
+  if (typeof seconds === "number") return seconds >= 0 && Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  const date = asked instanceof Date ? asked.getTime() : Date.parse(String(asked));
+  if (!Number.isNaN(date)) return Math.max(0, date - Date.now());
+  try {
+    return parseDuration(asked);
+  } catch {
+    return undefined;
   }
 }
 

@@ -23,6 +23,7 @@ function failed(changes: Partial<Invocation> = {}): FailedDelivery {
     routingKey: "order.created",
     redelivered: false,
     attempt: 2,
+    wantsResult: false,
     ...changes,
   };
   return { definition, invocation, failure, now: NOW };
@@ -34,7 +35,10 @@ function message(properties: AMQPProperties, body: Uint8Array | null = new Uint8
 }
 
 Deno.test("a message that was never retried is attempt 1, from where it was published to", () => {
-  const invocation = toInvocation(message({ messageId: "m", headers: { a: 1, "warren-exchange": "forged" } }));
+  const invocation = toInvocation(
+    message({ messageId: "m", headers: { a: 1, "warren-exchange": "forged" } }),
+    definition,
+  );
   assertEquals(invocation, {
     body: new Uint8Array([1]),
     properties: { messageId: "m" },
@@ -43,23 +47,24 @@ Deno.test("a message that was never retried is attempt 1, from where it was publ
     routingKey: "key",
     redelivered: true,
     attempt: 1,
+    wantsResult: false,
   });
 });
 
 Deno.test("a retried message says where it was first published to, and which attempt it is", () => {
   const headers = { "warren-attempt": 3, "warren-exchange": "", "warren-routing-key": "first" };
-  const { attempt, exchange, routingKey } = toInvocation(message({ headers }));
+  const { attempt, exchange, routingKey } = toInvocation(message({ headers }), definition);
   assertEquals([attempt, exchange, routingKey], [3, "", "first"]);
 });
 
 Deno.test("an attempt that is no number of a run counts as the first", () => {
   for (const attempt of [0, -1, 1.5, "3", true, null]) {
-    assertEquals(toInvocation(message({ headers: { "warren-attempt": attempt as number } })).attempt, 1);
+    assertEquals(toInvocation(message({ headers: { "warren-attempt": attempt as number } }), definition).attempt, 1);
   }
 });
 
 Deno.test("a message without a body and headers has no bytes and none", () => {
-  const { body, headers } = toInvocation(message({}, null));
+  const { body, headers } = toInvocation(message({}, null), definition);
   assertEquals([body, headers], [new Uint8Array(0), {}]);
 });
 

@@ -19,6 +19,7 @@ const invocation: Invocation = {
   routingKey: "orders",
   redelivered: false,
   attempt: 1,
+  wantsResult: false,
 };
 const about = { definition, invocation };
 const failure = { type: "Error", message: "no", stack: "Error: no\n    at order.ts:1" };

@@ -1,5 +1,5 @@
 import { createApp } from "../../lib/http/app.ts";
-import type { FunctionView, PublishRequest, Readiness, RunnerView } from "../../lib/http/runner_view.ts";
+import type { FunctionView, PublishRequest, Readiness, ReplyView, RunnerView } from "../../lib/http/runner_view.ts";
 
 /** A runner that keeps what is published, and answers as the test wants. */
 export class FakeRunner implements RunnerView {
@@ -8,6 +8,8 @@ export class FakeRunner implements RunnerView {
   readonly published: { name: string; request: PublishRequest }[] = [];
   /** Where `/ws/amqp` leads. */
   broker: { hostname: string; port: number } | undefined;
+  /** What request() answers; none in time where it is absent. */
+  reply: ReplyView | undefined;
   /** What publish() throws. */
   failure: Error | undefined;
 
@@ -27,6 +29,11 @@ export class FakeRunner implements RunnerView {
     if (this.failure) return Promise.reject(this.failure);
     this.published.push({ name, request });
     return Promise.resolve();
+  }
+
+  async request(name: string, request: PublishRequest): Promise<ReplyView | undefined> {
+    await this.publish(name, request);
+    return this.reply;
   }
 }
 

@@ -19,7 +19,8 @@ Deno.test("a function without config has every default", () => {
     concurrency: 10,
     prefetch: 10,
     timeout: 30_000,
-    retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1 },
+    retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1, delays: undefined },
+    output: undefined,
     permissions: {},
     isolation: "process",
     memory: 512 * 1024 * 1024,
@@ -49,7 +50,14 @@ Deno.test("what config says takes the place of the defaults", () => {
   });
   assertEquals(definition.bindings, [{ exchange: "pictures", type: "topic", routingKey: "#", arguments: {} }]);
   assertEquals([definition.concurrency, definition.prefetch, definition.timeout], [3, 3, 1_500_000]);
-  assertEquals(definition.retry, { attempts: 1, delay: 0, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1 });
+  assertEquals(definition.retry, {
+    attempts: 1,
+    delay: 0,
+    maxDelay: 3_600_000,
+    multiplier: 2,
+    jitter: 0.1,
+    delays: undefined,
+  });
   assertEquals(definition.permissions, { net: ["example.com"], env: true });
   assertEquals(definition.enabled, false);
   assertEquals(resolve({ queue: "work", prefetch: 40 }).queue.name, "work");
@@ -91,7 +99,7 @@ Deno.test("limits are kept, and say why", () => {
   assertStringIncludes(problems({ timeout: "soon" })[0], 'timeout: "soon" is not a duration');
   assertStringIncludes(problems({ retry: { maxDelay: "31d" } })[0], "at most 30d");
   assertStringIncludes(problems({ retry: { delay: "2h" } })[0], "expected at most retry.maxDelay");
-  for (const attempts of [0, 1.5, -1, "3"]) problems({ retry: { attempts } });
+  for (const attempts of [1.5, -1, "3"]) problems({ retry: { attempts } });
   for (const concurrency of [0, 1.5, 10_001, null]) problems({ concurrency });
   for (const queue of ["", "amq.x", "warren.retry.10", "é".repeat(126), "a".repeat(251), 5, null, [], { name: 1 }]) {
     problems({ queue });
@@ -108,4 +116,16 @@ Deno.test("a function whose own name cannot be a queue's needs a queue", () => {
   const amq = { ...where, name: "amq.orders" };
   assertThrows(() => resolveFunctionConfig({}, amq), WarrenError, 'queue is "amq.orders"');
   assertEquals(resolveFunctionConfig({ queue: "orders" }, amq).queue.name, "orders");
+});
+
+Deno.test("retry can be a list of delays, and output a queue or an exchange with a routing key", () => {
+  const { retry, output } = resolve({ retry: ["1s", "2m"], output: "next" });
+  assertEquals([retry.attempts, retry.delays], [3, [1_000, 120_000]]);
+  assertEquals(output, { exchange: "", routingKey: "next" });
+  assertEquals(resolve({ output: { exchange: "shop", routingKey: "sold" } }).output, {
+    exchange: "shop",
+    routingKey: "sold",
+  });
+  assertStringIncludes(problems({ retry: ["1s", "soon"] })[0], "retry[1]");
+  assertStringIncludes(problems({ output: { exchange: "shop" } })[0], "output.routingKey is missing");
 });

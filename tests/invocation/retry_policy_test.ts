@@ -3,7 +3,14 @@ import type { RetryPolicy } from "../../lib/invocation/definition.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { backoff, decide, toRung } from "../../lib/invocation/retry_policy.ts";
 
-const POLICY: RetryPolicy = { attempts: 3, delay: 1_000, maxDelay: 60_000, multiplier: 2, jitter: 0.1 };
+const POLICY: RetryPolicy = {
+  attempts: 3,
+  delay: 1_000,
+  maxDelay: 60_000,
+  multiplier: 2,
+  jitter: 0.1,
+  delays: undefined,
+};
 const failure = { type: "Error", message: "no" };
 /** The middle of the three steps: no jitter. */
 const middle = () => 0.5;
@@ -79,4 +86,14 @@ Deno.test("a rung is within 5 % of the delay, whole, and one of few", () => {
 
 Deno.test("no delay is no rung, and the smallest rung is 10 ms", () => {
   assertEquals([0, -1, NaN, 0.001, 1, 9.9, 10].map(toRung), [0, 0, 0, 10, 10, 10, 10]);
+});
+
+Deno.test("a list of delays has the delay before each retry, exactly", () => {
+  const policy = { ...POLICY, attempts: 3, delays: [5_000, 60_000] };
+  assertEquals([1, 2].map((attempt) => backoff(attempt, policy, () => 0)), [5_000, 60_000]);
+  assertEquals(decide({ kind: "failed", failure }, 3, policy).kind, "deadLetter");
+});
+
+Deno.test("no attempts at all are one run without a retry", () => {
+  assertEquals(decide({ kind: "failed", failure }, 1, { ...POLICY, attempts: 0 }).kind, "deadLetter");
 });

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
-import type { Invocation, Publication } from "../../lib/invocation/sandbox.ts";
+import type { Invocation } from "../../lib/invocation/sandbox.ts";
 import { Logger } from "../../lib/log.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
 import { eventually } from "../support/eventually.ts";
@@ -12,17 +12,15 @@ const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 interface Setting {
   config?: Record<string, unknown>;
-  publish?: (publication: Publication) => Promise<void>;
   loadTimeout?: number;
 }
 
 interface Fixture {
   sandbox: ProcessSandbox;
   lines: Record<string, unknown>[];
-  published: Publication[];
   /** Runs the handler on a body, which is JSON. */
   run: (body?: unknown) => Promise<Outcome>;
-  /** What the handler published, as text. */
+  /** What the handler said through its log. */
   said: () => string[];
 }
 
@@ -32,7 +30,6 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
   const file = `${folder}/function.ts`;
   await Deno.writeTextFile(file, module);
   const lines: Record<string, unknown>[] = [];
-  const published: Publication[] = [];
   const sandbox = new ProcessSandbox({
     definition: resolveFunctionConfig(setting.config ?? {}, { name: "function", file, version: "1" }),
     sources: new Map([[file, module]]),
@@ -41,15 +38,11 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
     log: new Logger({ level: "debug", write: (line) => lines.push(JSON.parse(line)) }),
     grace: 100,
     loadTimeout: setting.loadTimeout ?? 30_000,
-    publish: async (publication) => {
-      published.push(publication);
-      await setting.publish?.(publication);
-    },
   });
   const run = (body: unknown = null) => sandbox.invoke(invocation(new TextEncoder().encode(JSON.stringify(body))));
-  const said = () => published.map(({ body }) => new TextDecoder().decode(body));
+  const said = () => lines.filter(({ said }) => said === true).map(({ message }) => String(message));
   try {
-    await test({ sandbox, lines, published, run, said });
+    await test({ sandbox, lines, run, said });
   } finally {
     await sandbox.close();
     await Deno.remove(folder, { recursive: true });
@@ -66,6 +59,7 @@ function invocation(body: Uint8Array): Invocation {
     routingKey: "new",
     redelivered: false,
     attempt: 2,
+    wantsResult: false,
   };
 }
 
@@ -92,7 +86,9 @@ function alive(pid: number): boolean {
 
 const SAY_PID = `
   export default async (message, context) => {
-    await context.publish(String(Deno.pid), { routingKey: "pid" });
+    context.log.info(String(Deno.pid), { said: true });
+    // What is said leaves with the turn of the event loop.
+    await new Promise((resolve) => setTimeout(resolve, 10));
     if (message.body === "loop") for (;;);
     if (message.body === "exit") Deno.exit(3);
     if (message.body === "wait") await new Promise(() => setInterval(() => {}, 1000));
@@ -150,34 +146,34 @@ Deno.test("an endless loop times out, its process is killed, and the next messag
 });
 
 Deno.test("a later neighbour of an endless loop runs again and completes", async () => {
-  await withSandbox(SAY_PID, { config: { timeout: 1_000 } }, async ({ sandbox, run, published }) => {
+  await withSandbox(SAY_PID, { config: { timeout: 1_000 } }, async ({ sandbox, run, said }) => {
     await sandbox.warm();
     const began = performance.now();
     const loop = run("loop");
     // By more than the grace: whose time is up as well cannot be told from who holds the process.
-    await eventually(() => published.length === 1 && performance.now() - began > 300);
+    await eventually(() => said().length === 1 && performance.now() - began > 300);
     const neighbour = run();
     assertEquals((await loop).kind, "timedOut");
     assertEquals((await neighbour).kind, "completed");
-    assertEquals(published.length, 2);
+    assertEquals(said().length, 2);
   });
 });
 
 Deno.test("an endless loop times out once, also when the runner itself was held up past the grace", async () => {
-  await withSandbox(SAY_PID, { config: { timeout: 300 } }, async ({ run, published }) => {
+  await withSandbox(SAY_PID, { config: { timeout: 300 } }, async ({ run, said }) => {
     const loop = run("loop");
-    await eventually(() => published.length === 1, { timeout: 30_000 });
+    await eventually(() => said().length === 1, { timeout: 30_000 });
     const until = performance.now() + 600;
     while (performance.now() < until);
     assertEquals((await loop).kind, "timedOut");
-    assertEquals(published.length, 1);
+    assertEquals(said().length, 1);
   });
 });
 
 Deno.test("a handler that stops at its signal timed out, in a process that lives on", async () => {
   const module = `
     export default async ({ body }, context) => {
-      await context.publish(String(Deno.pid), { routingKey: "pid" });
+      context.log.info(String(Deno.pid), { said: true });
       if (body !== "wait") return;
       await new Promise((_, reject) => {
         context.signal.addEventListener("abort", () => reject(context.signal.reason));
@@ -247,7 +243,7 @@ Deno.test("the runner's secrets are in no function's environment, even where all
   const before = new Map([...secrets, "WARREN_TEST_PLAIN"].map((name) => [name, Deno.env.get(name)]));
   for (const name of before.keys()) Deno.env.set(name, "set");
   const module = `
-    export default (_, context) => context.publish(Object.keys(Deno.env.toObject()), { routingKey: "names" });
+    export default (_, context) => context.log.info(JSON.stringify(Object.keys(Deno.env.toObject())), { said: true });
   `;
   try {
     await withSandbox(module, { config: { permissions: { env: true } } }, async ({ run, said }) => {
@@ -286,28 +282,76 @@ Deno.test("context.log writes into the runner's log, with the message's id and a
   });
 });
 
-Deno.test("context.publish hands a whole message to the runner", async () => {
+Deno.test("what a handler publishes comes with its completion, whole", async () => {
   const module = `
     export default (_, context) => context.publish({ a: 1 }, {
-      exchange: "shop", routingKey: "sold", headers: { tenant: "b" }, priority: 3,
+      exchange: "shop", routingKey: "sold", headers: { tenant: "b" }, priority: 3, delay: "1s",
     });
   `;
-  await withSandbox(module, {}, async ({ run, published, said }) => {
-    assertEquals((await run()).kind, "completed");
-    const [{ exchange, routingKey, headers, properties }] = published;
-    assertEquals([exchange, routingKey, headers], ["shop", "sold", { tenant: "b" }]);
+  await withSandbox(module, {}, async ({ run }) => {
+    const outcome = await run();
+    assert(outcome.kind === "completed" && outcome.outputs?.length === 1);
+    const [{ exchange, routingKey, headers, properties, body, delay }] = outcome.outputs;
+    assertEquals([exchange, routingKey, headers, delay], ["shop", "sold", { tenant: "b" }, 1000]);
     assertEquals([properties.contentType, properties.deliveryMode, properties.priority], ["application/json", 2, 3]);
     assert(properties.timestamp instanceof Date);
-    assertEquals(said(), ['{"a":1}']);
+    assertEquals(new TextDecoder().decode(body), '{"a":1}');
   });
 });
 
-Deno.test("a publish that the runner could not do rejects in the handler", async () => {
-  const module = `export default (_, context) => context.publish("x", { routingKey: "nowhere" });`;
-  const publish = () => Promise.reject(new Error("no queue takes it"));
-  await withSandbox(module, { publish }, async ({ run }) => {
-    const { type, message } = failureOf(await run(), "failed");
-    assertEquals([type, message], ["PublishError", "no queue takes it"]);
+Deno.test("what a handler published before it failed is nowhere", async () => {
+  const module = `
+    export default async (_, context) => {
+      await context.publish("x", { routingKey: "there" });
+      throw new Error("after all");
+    };
+  `;
+  await withSandbox(module, {}, async ({ run }) => {
+    const outcome = await run();
+    assertEquals(failureOf(outcome, "failed").message, "after all");
+    assertEquals("outputs" in outcome, false);
+  });
+});
+
+Deno.test("a publish that cannot leave the process rejects where it was written", async () => {
+  const module = `
+    export default (message, context) => context.publish("x", message.body === "headers"
+      ? { routingKey: "there", headers: { f() {} } }
+      : {});
+  `;
+  await withSandbox(module, {}, async ({ run }) => {
+    assertEquals(failureOf(await run("headers"), "failed").type, "DataCloneError");
+    assertStringIncludes(failureOf(await run("no key"), "failed").message, "routingKey");
+  });
+});
+
+Deno.test("what a handler returns is a result where somebody wants it, and nothing else", async () => {
+  await withSandbox(
+    "export default ({ body }) => body === 'none' ? undefined : { got: body };",
+    {},
+    async ({ sandbox }) => {
+      const invoke = (body: string, wantsResult: boolean) =>
+        sandbox.invoke({ ...invocation(new TextEncoder().encode(JSON.stringify(body))), wantsResult });
+      const outcome = await invoke("x", true);
+      assert(outcome.kind === "completed" && outcome.result);
+      assertEquals(new TextDecoder().decode(outcome.result.body), '{"got":"x"}');
+      assertEquals(outcome.result.contentType, "application/json");
+      assertEquals(await invoke("x", false), { kind: "completed" });
+      assertEquals(await invoke("none", true), { kind: "completed" });
+    },
+  );
+});
+
+Deno.test("an error's retryAfter is the delay that it asks for, in seconds as HTTP has it", async () => {
+  const module = `export default ({ body }) => { throw Object.assign(new Error("busy"), { retryAfter: body }); };`;
+  await withSandbox(module, {}, async ({ run }) => {
+    const delays = [];
+    for (const body of [2, "3", "1m", "nonsense", null]) {
+      const outcome = await run(body);
+      assert(outcome.kind === "failed");
+      delays.push(outcome.delay);
+    }
+    assertEquals(delays, [2_000, 3_000, 60_000, undefined, undefined]);
   });
 });
 
@@ -315,22 +359,22 @@ Deno.test("abort() aborts the signals of what runs, and waits for it", async () 
   const module = `
     export default async (_, context) => {
       const stopped = new Promise((resolve) => context.signal.addEventListener("abort", resolve));
-      await context.publish("running", { routingKey: "state" });
+      context.log.info("running", { said: true });
       await stopped;
     };
   `;
-  await withSandbox(module, {}, async ({ sandbox, run, published }) => {
+  await withSandbox(module, {}, async ({ sandbox, run, said }) => {
     const outcome = run();
-    await eventually(() => published.length === 1, { timeout: 30_000 });
+    await eventually(() => said().length === 1, { timeout: 30_000 });
     await sandbox.abort(10_000);
     assertEquals(await outcome, { kind: "completed" });
   });
 });
 
 Deno.test("what does not stop in the grace is abandoned, and no process is left", async () => {
-  await withSandbox(SAY_PID, {}, async ({ sandbox, run, published, said }) => {
+  await withSandbox(SAY_PID, {}, async ({ sandbox, run, said }) => {
     const outcomes = [run("wait"), run("loop")];
-    await eventually(() => published.length === 2, { timeout: 30_000 });
+    await eventually(() => said().length === 2, { timeout: 30_000 });
     const pid = Number(said()[0]);
     assert(alive(pid));
     await sandbox.abort(50);

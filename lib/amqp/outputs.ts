@@ -1,0 +1,158 @@
+import type { AMQPProperties } from "@cloudamqp/amqp-client";
+import { Backoff, delay } from "../backoff.ts";
+import { describeError, WarrenError } from "../errors.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Failure, Outcome, Result } from "../invocation/outcome.ts";
+import type { Publication } from "../invocation/publication.ts";
+import { assertMayPublish } from "../invocation/publish_rules.ts";
+import { toRung } from "../invocation/retry_policy.ts";
+import type { Invocation } from "../invocation/sandbox.ts";
+import type { Logger } from "../log.ts";
+import type { Connection } from "./connection.ts";
+import type { Delivery } from "./consumer.ts";
+import { HEADERS, retryQueue } from "./names.ts";
+import type { OutgoingMessage, Publisher } from "./publisher.ts";
+import type { Topology } from "./topology.ts";
+
+/** Answers have a channel of their own: a caller that is gone is no fault of the function's. */
+const REPLIES = "replies";
+/** AMQP's short strings, in bytes. */
+const MAX_ID = 255;
+
+export interface OutputsOptions {
+  connection: Connection;
+  publisher: Pick<Publisher, "publish">;
+  topology: Pick<Topology, "declareRung" | "bindToDispatch">;
+  log: Logger;
+  /** Bytes of a body. */
+  maxBody: number;
+}
+
+/** A delivery with what is known of it. */
+export interface Handled {
+  readonly definition: FunctionDefinition;
+  readonly invocation: Invocation;
+  readonly delivery: Pick<Delivery, "live">;
+}
+
+/** Publishes what an invocation leaves behind, before its message is acked: outputs, the result, and the answer. */
+export class Outputs {
+  readonly #options: OutputsOptions;
+
+  constructor(options: OutputsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Publishes everything, confirmed; waits while the broker cannot take it, as long as the delivery lives.
+   *
+   * @throws {WarrenError} `unroutable`, `refused` or `tooLarge`: the invocation has failed
+   */
+  async publish(handled: Handled, { outputs = [], result }: Outcome & { kind: "completed" }): Promise<void> {
+    const { definition, invocation } = handled;
+    const { output } = definition;
+    for (const publication of outputs) assertMayPublish(definition, publication, this.#options.maxBody);
+    const all = output && result ? [...outputs, resultPublication(output, result)] : outputs;
+    await Promise.all(
+      all.map((publication, index) =>
+        this.#deliver(handled, () => this.#message(invocation, publication, index), definition.name)
+      ),
+    );
+    if (invocation.properties.replyTo !== undefined) await this.#reply(handled, answer(invocation, result));
+  }
+
+  /** Tells whoever waits for an answer that there is none. */
+  async refuse(handled: Handled, outcome: string, failure: Failure): Promise<void> {
+    const { invocation } = handled;
+    if (invocation.properties.replyTo === undefined) return;
+    const { type, message } = failure;
+    const error = { type, message, outcome, attempts: invocation.attempt };
+    const body = new TextEncoder().encode(JSON.stringify({ error }));
+    await this.#reply(handled, answer(invocation, { body, contentType: "application/json" }, outcome));
+  }
+
+  async #reply(handled: Handled, message: OutgoingMessage): Promise<void> {
+    try {
+      await this.#deliver(handled, () => Promise.resolve(message), REPLIES, false);
+    } catch (error) {
+      this.#options.log.warn(`an answer could not be published: ${describeError(error)}`, {
+        function: handled.definition.name,
+        messageId: handled.invocation.properties.messageId,
+      });
+    }
+  }
+
+  /** One message, as often as it takes. */
+  async #deliver(
+    { delivery, definition }: Handled,
+    make: () => Promise<OutgoingMessage>,
+    channel: string,
+    mandatory = true,
+  ): Promise<void> {
+    const backoff = new Backoff({ initial: 200, max: 15_000 });
+    while (delivery.live) {
+      try {
+        const message = await make();
+        return await this.#options.publisher.publish(message, {
+          channel: `outputs ${channel}`,
+          mandatory,
+          signal: AbortSignal.timeout(30_000),
+        });
+      } catch (error) {
+        if (error instanceof WarrenError && error.code !== "unavailable") throw error;
+        this.#options.log.warn(`a message is held until what it left is with the broker: ${describeError(error)}`, {
+          function: definition.name,
+        });
+        await delay(backoff.next());
+      }
+    }
+  }
+
+  async #message(invocation: Invocation, publication: Publication, index: number): Promise<OutgoingMessage> {
+    const { exchange, routingKey, body, headers, delay: held } = publication;
+    const properties = {
+      ...publication.properties,
+      messageId: publication.properties.messageId ?? outputId(invocation, index),
+      headers: headers as AMQPProperties["headers"],
+    };
+    if (held === 0) return { exchange, routingKey, body, properties };
+    const { connection, topology } = this.#options;
+    const client = await connection.opened(AbortSignal.timeout(30_000));
+    const rung = toRung(held);
+    await topology.bindToDispatch(client, routingKey);
+    await topology.declareRung(client, rung);
+    return { exchange: retryQueue(rung), routingKey, body, properties };
+  }
+}
+
+function resultPublication(output: { exchange: string; routingKey: string }, result: Result): Publication {
+  const { body, contentType } = result;
+  return {
+    ...output,
+    body,
+    headers: {},
+    delay: 0,
+    properties: { deliveryMode: 2, timestamp: new Date(), contentType },
+  };
+}
+
+/** The same each time the message is handled, so that whoever gets an output twice can tell. */
+function outputId({ properties: { messageId } }: Invocation, index: number): string {
+  const id = `${messageId}/${index}`;
+  return messageId && new TextEncoder().encode(id).length <= MAX_ID ? id : crypto.randomUUID();
+}
+
+function answer({ properties }: Invocation, result: Result | undefined, outcome = "completed"): OutgoingMessage {
+  const { replyTo, correlationId, messageId } = properties;
+  return {
+    exchange: "",
+    routingKey: replyTo!,
+    body: result?.body ?? new Uint8Array(0),
+    properties: {
+      contentType: result?.contentType,
+      correlationId: correlationId ?? messageId,
+      timestamp: new Date(),
+      headers: { [HEADERS.outcome]: outcome },
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { folder } from "../loader/folder.ts";
+import { BrokerClient } from "../support/broker_client.ts";
+import { brokerTest } from "../support/brokers.ts";
+import { eventually } from "../support/eventually.ts";
+import { handledBy, startServing } from "../support/serving.ts";
+
+const TELLING = `context.log.info("handled", { body: message.body, id: message.properties.messageId });`;
+
+brokerTest("functions chain: what one returns is the next one's message", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const [first, second] = [broker.queue("first"), broker.queue("second")];
+  await using functions = await folder({
+    "first.ts": `export const config = { queue: "${first}", output: "${second}" };
+      export default (message) => ({ sum: message.body.a + message.body.b });`,
+    "second.ts": `export const config = { queue: "${second}" };
+      export default (message, context) => { ${TELLING} };`,
+  });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+
+  await broker.publish(first, ['{"a":1,"b":2}'], { contentType: "application/json", messageId: "m" });
+
+  await eventually(() => handledBy(runner).length === 1);
+  assertEquals([handledBy(runner)[0].body, handledBy(runner)[0].id], [{ sum: 3 }, "m/0"]);
+});
+
+brokerTest("an invocation that fails publishes nothing, and one that succeeds later publishes once", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const [source, target] = [broker.queue("source"), broker.queue("target")];
+  await broker.declare(target);
+  await using functions = await folder({
+    "source.ts": `export const config = { queue: "${source}", retry: ["50ms"] };
+      export default async (message, context) => {
+        await context.publish("attempt " + message.attempt, { routingKey: "${target}", priority: 3 });
+        if (message.attempt === 1) throw new Error("not yet");
+        context.log.info("handled");
+      };`,
+  });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+
+  await broker.publish(source, ["x"]);
+
+  await eventually(() => handledBy(runner).length === 1);
+  const output = await broker.take(target);
+  assertEquals([output.bodyString(), output.properties.priority, output.properties.deliveryMode], ["attempt 2", 3, 2]);
+  assertEquals((await broker.count(target)).messages, 0);
+});
+
+brokerTest("an output that no queue takes makes the invocation a failed one, with a clear error", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const source = broker.queue("source");
+  await using functions = await folder({
+    "source.ts": `export const config = { queue: "${source}", retry: { attempts: 1 }, output: "nowhere.${source}" };
+      export default () => "x";`,
+  });
+  await using _ = await startServing({ amqpUrl: url, functionsDir: functions.path });
+
+  await broker.publish(source, ["x"]);
+
+  const dead = await broker.take(`${source}.dead`);
+  const { "warren-error-type": type, "warren-error": error } = dead.properties.headers as Record<string, string>;
+  assertEquals(type, "PublishError");
+  assertStringIncludes(error, `no queue takes messages for queue "nowhere.${source}"`);
+});
+
+brokerTest("an output with a delay comes when it is over", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const [source, target] = [broker.queue("source"), broker.queue("target")];
+  await broker.declare(target);
+  await using functions = await folder({
+    "source.ts": `export const config = { queue: "${source}" };
+      export default async (_, context) => {
+        await context.publish("later", { routingKey: "${target}", delay: 500 });
+        await context.publish("now", { routingKey: "${target}" });
+      };`,
+  });
+  await using _ = await startServing({ amqpUrl: url, functionsDir: functions.path });
+
+  await broker.publish(source, ["x"]);
+
+  assertEquals((await broker.take(target)).bodyString(), "now");
+  assertEquals((await broker.take(target)).bodyString(), "later");
+});
+
+brokerTest("who asks gets the answer with its correlation id, and an error once it is final", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const [queue, answers] = [broker.queue("asked"), broker.queue("answers")];
+  await broker.declare(answers);
+  await using functions = await folder({
+    "asked.ts": `export const config = { queue: "${queue}", retry: ["20ms"] };
+      export default (message) => {
+        if (message.body === "fail") throw new RangeError("attempt " + message.attempt);
+        return { echo: message.body };
+      };`,
+  });
+  await using _ = await startServing({ amqpUrl: url, functionsDir: functions.path });
+
+  await broker.publish(queue, ["hi"], { replyTo: answers, correlationId: "c1", contentType: "text/plain" });
+  const good = await broker.take(answers);
+  await broker.publish(queue, ["fail"], { replyTo: answers, correlationId: "c2", contentType: "text/plain" });
+  const bad = await broker.take(answers);
+
+  assertEquals([good.bodyString(), good.properties.correlationId], ['{"echo":"hi"}', "c1"]);
+  assertEquals(good.properties.headers?.["warren-outcome"] as unknown, "completed");
+  assertEquals(bad.properties.correlationId, "c2");
+  const { error } = JSON.parse(bad.bodyString()!);
+  assertEquals(error, { type: "RangeError", message: "attempt 2", outcome: "failed", attempts: 2 });
+});
+
+brokerTest("HTTP waits for the answer where it is asked to: 200, 422, 500 or 504", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const queue = broker.queue("asked");
+  await using functions = await folder({
+    "asked.ts": `import { Reject } from "warren";
+      export const config = { queue: "${queue}", retry: { attempts: 1 } };
+      export default async (message) => {
+        if (message.body === "reject") throw new Reject("no such thing");
+        if (message.body === "fail") throw new TypeError("broken");
+        if (message.body === "slow") await new Promise((resolve) => setTimeout(resolve, 5_000));
+        return { echo: message.body };
+      };`,
+  });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+  const ask = async (body: string, wait = 10) => {
+    const headers = { prefer: `wait=${wait}`, "content-type": "text/plain" };
+    const response = await fetch(`${runner.url}/functions/asked`, { method: "POST", body, headers });
+    assertEquals(response.headers.get("preference-applied"), `wait=${wait}`);
+    return [response.status, await response.json()] as const;
+  };
+
+  assertEquals(await ask("hi"), [200, { echo: "hi" }]);
+  const [rejected, why] = await ask("reject");
+  assertEquals([rejected, why.error.message, why.error.outcome], [422, "no such thing", "rejected"]);
+  const [failed, how] = await ask("fail");
+  assertEquals([failed, how.error.type, how.error.message], [500, "TypeError", "broken"]);
+  const [late, what] = await ask("slow", 1);
+  assertEquals(late, 504);
+  assertStringIncludes(what.detail, "is still being worked on");
+});
