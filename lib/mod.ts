@@ -102,6 +102,38 @@ export type Handler<Body = unknown, Result = unknown> = (
   context: Context,
 ) => Result | Promise<Result>;
 
+/** A schema of any library that speaks Standard Schema (https://standardschema.dev): zod, valibot, arktype and others. */
+export interface StandardSchema<Output = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    validate(value: unknown): SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema says of a value: the value as it is to be used, or what is wrong with it. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/**
+ * The type of what a schema lets through, for the handler of a function that exports it as `input`.
+ *
+ * @example
+ * ```ts ignore
+ * export const input = z.object({ email: z.email() });
+ * const handler: Handler<Input<typeof input>> = (message) => void message.body.email;
+ * export default handler;
+ * ```
+ */
+export type Input<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["output"];
+
 /** When a message is tried again after its handler failed. */
 export interface RetryConfig {
   /** How often the handler runs for one message, the first time included; 0 and 1 are no retry. @default 5 */

@@ -9,6 +9,7 @@ import { type BrokerHost, brokerHostFor } from "./broker_host.ts";
 import { DENO_CONFIG, localBrokerUrl, localName, type Options } from "./config.ts";
 import { describeError, WarrenError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
+import { InvalidBody } from "./http/runner_view.ts";
 import type {
   FunctionState,
   FunctionView,
@@ -204,8 +205,12 @@ export class Runner implements RunnerView {
   ): Promise<void> {
     const served = this.#entries.get(name)?.served;
     if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
-    const { body, ...given } = request;
-    const properties = { deliveryMode: 2, timestamp: new Date(), ...given, ...reply };
+    const { body, headers: _, ...given } = request;
+    // A function that cannot look at it now does so when its message comes.
+    const { validates } = served.definition;
+    const failure = validates ? await served.validate(body, given).catch(() => undefined) : undefined;
+    if (failure) throw new InvalidBody(failure);
+    const properties = { deliveryMode: 2, timestamp: new Date(), headers: request.headers, ...given, ...reply };
     const signal = AbortSignal.timeout(10_000);
     const routingKey = served.definition.queue.name;
     await this.#publisher.publish({ exchange: "", routingKey, body, properties }, { channel: "http", signal });

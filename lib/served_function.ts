@@ -7,10 +7,11 @@ import type { Topology } from "./amqp/topology.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
-import { noOutcomes, type Outcome } from "./invocation/outcome.ts";
+import { type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts";
 import { decide } from "./invocation/retry_policy.ts";
 import type { Invocation, Sandbox } from "./invocation/sandbox.ts";
 import type { Logger } from "./log.ts";
+import type { MessageProperties } from "./mod.ts";
 import { InlineSandbox } from "./sandbox/inline_sandbox.ts";
 import type { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { ProcessSandbox } from "./sandbox/process_sandbox.ts";
@@ -92,6 +93,11 @@ export class ServedFunction {
   /** Invocations that run or wait for a free place. */
   get running(): number {
     return this.#open;
+  }
+
+  /** What is wrong with a body that would be its next message. */
+  validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined> {
+    return this.#generation.sandbox.validate(body, properties);
   }
 
   start(): void {

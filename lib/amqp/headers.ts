@@ -67,6 +67,7 @@ export function deadLetterProperties(failed: FailedDelivery, reason: string): AM
     [HEADERS.host]: Deno.hostname(),
     [HEADERS.queue]: definition.queue.name,
     ...(failure.stack ? { [HEADERS.stack]: failure.stack } : {}),
+    ...(failure.issues ? { [HEADERS.issues]: JSON.stringify(failure.issues) } : {}),
   });
 }
 

@@ -14,11 +14,13 @@ export function retryQueue(ms: number): string {
 export const HEADERS = {
   /** The number of the run this delivery is for; 1 where it is absent. */
   attempt: "warren-attempt",
-  /** Why it is a dead letter: `failed`, `timedOut`, `crashed`, `rejected`, `undecodable`. */
+  /** Why it is a dead letter: `failed`, `timedOut`, `crashed`, `rejected`, `undecodable`, `invalid`. */
   reason: "warren-reason",
   errorType: "warren-error-type",
   error: "warren-error",
   stack: "warren-stack",
+  /** What a schema found wrong with the body, as JSON. */
+  issues: "warren-issues",
   /** In an answer: `completed`, or the outcome that it had for good. */
   outcome: "warren-outcome",
   function: "warren-function",

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { InvalidBody } from "./runner_view.ts";
 import { describeError, type ErrorCode, WarrenError } from "../errors.ts";
 
 /** An answer that is an error: a JSON problem document, RFC 9457. */
@@ -36,6 +37,10 @@ const STATUS: Partial<Record<ErrorCode, [status: number, title: string]>> = {
 /** The one place where errors become HTTP. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof InvalidBody) {
+    const { issues, type } = error.failure;
+    return new Problem(422, "Unprocessable Content", error.message, {}, { issues: issues ?? [], error: { type } });
+  }
   const [status, title] = error instanceof WarrenError ? STATUS[error.code] ?? [] : [];
   if (status === undefined || title === undefined) {
     return new Problem(500, "Internal Server Error", "the runner failed to answer; its log says why");

@@ -1,5 +1,5 @@
 import type { BindingDefinition, Isolation, RetryPolicy } from "../invocation/definition.ts";
-import type { OutcomeCounts } from "../invocation/outcome.ts";
+import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */
 export interface Readiness {
@@ -44,6 +44,16 @@ export interface PublishRequest {
   contentType?: string;
   contentEncoding?: string;
   headers?: Record<string, string>;
+}
+
+/** A body that the function's `input` does not let through: nothing was published. */
+export class InvalidBody extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(`${failure.type}: ${failure.message}`);
+    this.failure = failure;
+  }
 }
 
 /** The answer of a function. */

@@ -38,6 +38,8 @@ export interface FunctionDefinition {
   readonly file: string;
   /** Changes when the module, or a local module that it imports, changes. */
   readonly version: string;
+  /** Whether it exports an `input`, which bodies must fit. */
+  readonly validates: boolean;
   readonly queue: QueueDefinition;
   readonly bindings: readonly BindingDefinition[];
   readonly concurrency: number;

@@ -169,7 +169,7 @@ export const CONFIG_KEYS = {
  */
 export function resolveFunctionConfig(
   data: Record<string, unknown>,
-  where: { name: string; file: string; version: string },
+  where: { name: string; file: string; version: string; validates?: boolean },
 ): FunctionDefinition {
   const problems: string[] = [];
   const values = readTable(data, CONFIG_KEYS, "", problems);
@@ -185,6 +185,7 @@ export function resolveFunctionConfig(
   }
   if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
   return {
+    validates: false,
     ...where,
     ...values,
     queue: { ...values.queue, name: queueName },

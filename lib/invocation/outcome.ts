@@ -7,6 +7,15 @@ export interface Failure {
   readonly message: string;
   /** Bounded; absent where nothing was thrown. */
   readonly stack?: string;
+  /** What a schema found wrong with the body. */
+  readonly issues?: readonly Issue[];
+}
+
+/** One thing that is wrong with a body. */
+export interface Issue {
+  readonly message: string;
+  /** Where in the body, as `items.0.price`; empty for all of it. */
+  readonly path: string;
 }
 
 /** What a handler returned, as bytes. */
@@ -27,6 +36,8 @@ export type Outcome =
   /** Its process ended before it settled. */
   | { readonly kind: "crashed"; readonly failure: Failure }
   | { readonly kind: "undecodable"; readonly failure: Failure }
+  /** The body is not what the function's `input` lets through. */
+  | { readonly kind: "invalid"; readonly failure: Failure }
   /** It did not run, or was stopped with the runner: the message goes back untouched. */
   | { readonly kind: "abandoned"; readonly reason: string };
 
@@ -36,7 +47,7 @@ export type OutcomeKind = Outcome["kind"];
 export type OutcomeCounts = Record<Exclude<OutcomeKind, "abandoned">, number>;
 
 export function noOutcomes(): OutcomeCounts {
-  return { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0 };
+  return { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0, invalid: 0 };
 }
 
 /** What is done with the delivery. */

@@ -17,6 +17,7 @@ export function decide(outcome: Outcome, attempt: number, policy: RetryPolicy, r
       return { kind: "requeue" };
     case "rejected":
     case "undecodable":
+    case "invalid":
       return { kind: "deadLetter", reason: outcome.kind, failure: outcome.failure };
     case "failed":
     case "timedOut":

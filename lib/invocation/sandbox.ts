@@ -1,5 +1,5 @@
 import type { MessageProperties } from "../mod.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Failure, Outcome } from "./outcome.ts";
 
 /** One message on its way into a handler: all of it data. */
 export interface Invocation {
@@ -21,6 +21,11 @@ export interface Sandbox {
   readonly processes: number;
   /** Loads the module now instead of at the first message. Rejects with the module's own error. */
   warm(): Promise<void>;
+  /**
+   * What is wrong with a body that would be the function's next message; undefined where it is fine. Rejects where the
+   * module does not load or does not answer.
+   */
+  validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined>;
   /** Runs the handler once. Never rejects: every way to end is an outcome. */
   invoke(invocation: Invocation): Promise<Outcome>;
   /** Aborts every running handler's signal, and after the grace (ms) ends what still runs. */

@@ -67,14 +67,14 @@ async function load(
   const shown = displayPath(file);
   if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
   try {
-    const { config } = readSource(shown, await read(file));
+    const { config, validates } = readSource(shown, await read(file));
     if (graph.errors.length > 0) return { name, file, error: graph.errors.join("\n") };
     const outside = foreignFiles(graph.files, folder);
     if (outside.length > 0) return { name, file, error: outside.map((why) => `${shown}: ${why}`).join("\n") };
     const texts = await Promise.all(graph.files.map(read));
     const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
     const version = await hash(texts);
-    const definition = resolve(config, { name, file, version });
+    const definition = resolve(config, { name, file, version, validates });
     const beyond = ceiling ? beyondTheCeiling(definition, ceiling) : [];
     if (beyond.length > 0) return { name, file, error: beyond.map((why) => `${shown}: ${why}`).join("\n") };
     return { name, file, definition, sources };
@@ -91,7 +91,7 @@ function beyondTheCeiling({ permissions, isolation }: FunctionDefinition, ceilin
 /** Puts the file before what is wrong in its config, which knows no file. */
 function resolve(
   config: Record<string, unknown>,
-  where: { name: string; file: string; version: string },
+  where: { name: string; file: string; version: string; validates: boolean },
 ): FunctionDefinition {
   try {
     return resolveFunctionConfig(config, where);

@@ -11,13 +11,13 @@ import { codeFrame, place } from "./place.ts";
  * @param file as it is shown in messages
  * @throws {WarrenError} `function`, with `file:line:column` of what is wrong
  */
-export function readSource(file: string, text: string): { config: Record<string, unknown> } {
+export function readSource(file: string, text: string): { config: Record<string, unknown>; validates: boolean } {
   const program = parseModule(file, text);
   const source: SourceText = { file, text, problems: [] };
   const config = readConfig(program, source);
   checkHandler(program, source);
   if (source.problems.length > 0) throw new WarrenError("function", source.problems.join("\n"));
-  return { config };
+  return { config, validates: findExport(program, "input") !== undefined };
 }
 
 function parseModule(file: string, text: string): Program {

@@ -1,4 +1,4 @@
-import type { Handler } from "../mod.ts";
+import type { Handler, StandardSchema } from "../mod.ts";
 import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
@@ -6,7 +6,8 @@ import { InvocationContext } from "./invocation_context.ts";
 import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
-import { runHandler } from "./run_handler.ts";
+import { check, runHandler } from "./run_handler.ts";
+import { asSchema } from "./validation.ts";
 
 /*
  * Runs inside a function's own process. The runner starts it with an entry of
@@ -42,6 +43,7 @@ class Guest {
   readonly #running = new Map<number, InvocationContext>();
   /** The ids of what completed since the last frame. */
   #done: number[] = [];
+  #input: StandardSchema | undefined;
   #handler: Handler = () => {
     throw new Error("the function is not loaded");
   };
@@ -55,6 +57,7 @@ class Guest {
       throw new TypeError(`the default export is ${typeof module.default}, expected a function`);
     }
     this.#handler = module.default as Handler;
+    this.#input = asSchema(module.input);
     this.#writer.send(["ready"]);
   }
 
@@ -76,6 +79,11 @@ class Guest {
       case "abort":
         this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
         break;
+      case "validate": {
+        const [, call, body, properties] = message;
+        void check(body, properties, this.#input).then((failure) => this.#writer.send(["validated", call, failure]));
+        break;
+      }
       case "ping":
         this.#writer.send(["pong"]);
         break;
@@ -92,7 +100,7 @@ class Guest {
       deadline,
     );
     this.#running.set(id, context);
-    const result = await runHandler(this.#handler, started, context);
+    const result = await runHandler(this.#handler, started, context, this.#input);
     this.#running.delete(id);
     if (result.kind === "completed") this.#complete(id, context.outputs, result.result);
     else if (result.kind === "failed") this.#writer.send(["result", id, "failed", result.failure, result.delay]);

@@ -1,13 +1,14 @@
 import { pathToFileURL } from "node:url";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
-import type { Outcome } from "../invocation/outcome.ts";
+import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
-import type { Handler } from "../mod.ts";
+import type { Handler, MessageProperties, StandardSchema } from "../mod.ts";
 import { checkedOut, type Sources } from "./entry.ts";
 import { InvocationContext } from "./invocation_context.ts";
-import { runHandler } from "./run_handler.ts";
+import { check, runHandler } from "./run_handler.ts";
+import { asSchema } from "./validation.ts";
 
 export interface InlineSandboxOptions {
   definition: FunctionDefinition;
@@ -33,6 +34,7 @@ export class InlineSandbox implements Sandbox {
   readonly #running = new Set<Running>();
   #loading: Promise<Handler> | undefined;
   #closed = false;
+  #input: StandardSchema | undefined;
 
   constructor(options: InlineSandboxOptions) {
     this.#options = options;
@@ -44,6 +46,11 @@ export class InlineSandbox implements Sandbox {
 
   async warm(): Promise<void> {
     await this.#handler();
+  }
+
+  async validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined> {
+    await this.#handler();
+    return await check(body, properties, this.#input);
   }
 
   async invoke(invocation: Invocation): Promise<Outcome> {
@@ -83,6 +90,7 @@ export class InlineSandbox implements Sandbox {
     const { definition: { file, version }, sources, folder } = this.#options;
     const copy = await checkedOut(file, sources, `${folder}/${version}`);
     const module = await import(`${pathToFileURL(copy).href}?version=${version}`);
+    this.#input = asSchema(module.input);
     if (typeof module.default === "function") return module.default;
     throw new TypeError(`the default export is ${typeof module.default}, expected a function`);
   }
@@ -99,7 +107,7 @@ export class InlineSandbox implements Sandbox {
       context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
       limit = setTimeout(() => this.#settle(running, { kind: "timedOut", failure }), grace);
     }, timeout);
-    const result = await runHandler(handler, invocation, context);
+    const result = await runHandler(handler, invocation, context, this.#input);
     clearTimeout(limit);
     if (result.kind === "completed") this.#settle(running, { ...result, outputs: context.outputs });
     else this.#settle(running, overran ? { kind: "timedOut", failure } : result);

@@ -1,7 +1,8 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
-import { describeError } from "../errors.ts";
+import { describeError, WarrenError } from "../errors.ts";
+import type { MessageProperties } from "../mod.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
@@ -43,6 +44,9 @@ interface Running {
   leave: () => void;
 }
 
+/** Milliseconds that a function has to look at a body before it is a message. */
+const VALIDATION_LIMIT = 10_000;
+
 let sequence = 0;
 
 /**
@@ -59,6 +63,7 @@ export class ProcessSandbox implements Sandbox {
   readonly #running = new Map<number, Running>();
   /** Processes that are killed for a handler that overran. */
   readonly #overrun = new WeakSet<GuestProcess>();
+  readonly #validations = new Map<number, (failure: Failure | undefined) => void>();
   readonly #suspects: Running[] = [];
   #trying = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -83,6 +88,27 @@ export class ProcessSandbox implements Sandbox {
     try {
       await (await member.started).loaded;
     } finally {
+      this.#pool.give(member);
+    }
+  }
+
+  async validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined> {
+    const member = this.#pool.take();
+    const call = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<Failure | undefined>();
+    const limit = setTimeout(
+      () => reject(new WarrenError("unavailable", "the function did not look at the body in time")),
+      VALIDATION_LIMIT,
+    );
+    this.#validations.set(call, resolve);
+    try {
+      const process = await member.started;
+      await process.loaded;
+      process.send(["validate", call, body, properties]);
+      return await promise;
+    } finally {
+      clearTimeout(limit);
+      this.#validations.delete(call);
       this.#pool.give(member);
     }
   }
@@ -281,6 +307,9 @@ export class ProcessSandbox implements Sandbox {
         const [, id, kind, failure, delay] = message;
         return this.#settle(id, kind === "failed" ? { kind, failure, delay } : { kind, failure });
       }
+      case "validated":
+        this.#validations.get(message[1])?.(message[2]);
+        return;
       case "log":
         if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
         return this.#tellDropped(process);

@@ -1,5 +1,6 @@
 import { deserialize, serialize } from "node:v8";
 import type { Failure, Result } from "../invocation/outcome.ts";
+import type { MessageProperties } from "../mod.ts";
 import type { Publication } from "../invocation/publication.ts";
 
 /*
@@ -16,19 +17,22 @@ export type ToGuest =
   | [op: "invoke", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
   | [op: "abort", id: number, reason: string]
   /** Answered at once by a process that is not stuck. */
-  | [op: "ping"];
+  | [op: "ping"]
+  /** Whether a body would be let through. */
+  | [op: "validate", call: number, body: Uint8Array, properties: MessageProperties];
 
 /** Process to runner. */
 export type FromGuest =
   | [op: "ready"]
   | [op: "pong"]
+  | [op: "validated", call: number, failure: Failure | undefined]
   | [op: "broken", failure: Failure]
   /** All that completed since the last frame: by far the most there is to say. */
   | [op: "done", ids: readonly number[]]
   | [
     op: "result",
     id: number,
-    kind: "failed" | "rejected" | "undecodable",
+    kind: "failed" | "rejected" | "undecodable" | "invalid",
     failure: Failure,
     delay: number | undefined,
   ]

@@ -1,22 +1,24 @@
-import type { Context, Handler, Message } from "../mod.ts";
+import type { Context, Handler, Message, MessageProperties, StandardSchema } from "../mod.ts";
 import { decodeBody, encodeBody } from "../invocation/codec.ts";
 import type { Failure, Result } from "../invocation/outcome.ts";
 import { toFailure } from "../invocation/outcome.ts";
 import type { Invocation } from "../invocation/sandbox.ts";
 import { parseDuration } from "../duration.ts";
 import { explained } from "./denied.ts";
+import { validate } from "./validation.ts";
 
 /** How a handler ended, as far as its own process can tell. */
 export type HandlerResult =
   | { kind: "completed"; result?: Result }
   | { kind: "failed"; failure: Failure; delay?: number }
-  | { kind: "rejected" | "undecodable"; failure: Failure };
+  | { kind: "rejected" | "undecodable" | "invalid"; failure: Failure };
 
 /** Decodes the message and runs the handler on it once. Never rejects. */
 export async function runHandler(
   handler: Handler,
   invocation: Invocation,
   context: Context,
+  input?: StandardSchema,
 ): Promise<HandlerResult> {
   let body: unknown;
   try {
@@ -24,6 +26,15 @@ export async function runHandler(
     if (body instanceof Promise) body = await body;
   } catch (error) {
     return { kind: "undecodable", failure: toFailure(error) };
+  }
+  if (input) {
+    try {
+      const validated = await validate(input, body);
+      if (validated.failure) return { kind: "invalid", failure: validated.failure };
+      body = validated.value;
+    } catch (error) {
+      return thrown(error);
+    }
   }
   const message: Message = {
     body,
@@ -85,4 +96,18 @@ function withoutOurFrames(failure: Failure): Failure {
   const lines = failure.stack?.split("\n") ?? [];
   const ours = lines.findIndex((line) => line.includes(import.meta.url));
   return ours < 0 ? failure : { ...failure, stack: lines.slice(0, ours).join("\n") };
+}
+
+/** What is wrong with a body before it is even a message; nothing where it is fine. */
+export async function check(
+  raw: Uint8Array,
+  properties: MessageProperties,
+  input: StandardSchema | undefined,
+): Promise<Failure | undefined> {
+  try {
+    const body = await decodeBody(raw, properties);
+    return input ? (await validate(input, body)).failure : undefined;
+  } catch (error) {
+    return toFailure(error);
+  }
 }

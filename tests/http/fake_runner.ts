@@ -38,7 +38,7 @@ export class FakeRunner implements RunnerView {
 }
 
 function view(name: string): FunctionView {
-  const counts = { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0 };
+  const counts = { completed: 0, failed: 0, timedOut: 0, rejected: 0, crashed: 0, undecodable: 0, invalid: 0 };
   return { name, file: `/functions/${name}.ts`, state: "serving", queue: name, running: 0, counts };
 }
 

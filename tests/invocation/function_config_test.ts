@@ -14,6 +14,7 @@ function problems(data: Record<string, unknown>): string[] {
 Deno.test("a function without config has every default", () => {
   assertEquals(resolve({}), {
     ...where,
+    validates: false,
     queue: { name: "orders.created", durable: true, autoDelete: false, arguments: {} },
     bindings: [],
     concurrency: 10,
