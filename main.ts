@@ -3,13 +3,14 @@ import { check } from "./lib/cli/check.ts";
 import type { Command } from "./lib/cli/command.ts";
 import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
 import { create } from "./lib/cli/new.ts";
+import { pause, resume } from "./lib/cli/pause.ts";
 import { publish } from "./lib/cli/publish.ts";
 import { start } from "./lib/cli/start.ts";
 import { parseArguments, VERSION } from "./lib/config.ts";
 import { describeError, WarrenError } from "./lib/errors.ts";
 import { Logger } from "./lib/log.ts";
 
-const COMMANDS: Record<string, Command> = { start, broker, publish, new: create, check };
+const COMMANDS: Record<string, Command> = { start, broker, publish, new: create, check, pause, resume };
 COMMANDS.help = helpCommand(COMMANDS);
 
 /** Finds the command, reads the options, and gives the exit code. */

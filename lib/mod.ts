@@ -171,6 +171,21 @@ export interface BindingConfig {
   arguments?: Record<string, string | number | boolean>;
 }
 
+/**
+ * When a function stops taking messages because what it depends on is down. After the cool-down it takes one message:
+ * when that completes, it goes on. Only `failed`, `timedOut` and `crashed` count as errors.
+ */
+export interface KillSwitchConfig {
+  /** How far it looks back. @default "1m" */
+  window?: Duration;
+  /** The share of errors that trips it, above 0 to 1. @default 0.5 */
+  errorRate?: number;
+  /** Fewer invocations in the window never trip it. @default 20 */
+  minimum?: number;
+  /** From the trip to the one message. @default "1m" */
+  coolDown?: Duration;
+}
+
 /** Where the results of a function go. */
 export interface OutputConfig {
   /** @default "" (the default exchange: the routing key names a queue) */
@@ -202,6 +217,10 @@ export interface FunctionConfig {
   concurrency?: number;
   /** How many unsettled messages the broker sends ahead. @default concurrency */
   prefetch?: number;
+  /** How many may start in a span of time, in each runner. @default no limit */
+  rateLimit?: { limit: number; per: Duration };
+  /** Pauses the function when too many invocations fail, instead of filling its dead letters. @default never */
+  killSwitch?: KillSwitchConfig;
   /** How long one invocation may take. @default "30s" */
   timeout?: Duration;
   /** A list has the delay before each retry: `["1s", "1m", "1h"]` is four attempts. */

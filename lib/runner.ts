@@ -163,7 +163,8 @@ export class Runner implements RunnerView {
       connectionCheck("broker: publishing", this.#publishing),
     ];
     for (const [name, { served }] of this.#entries) {
-      if (!served || served.state === "broken") continue; // one broken function does not take the others out of service
+      // One broken function does not take the others out of service, and a pause is somebody's wish.
+      if (!served || served.state === "broken" || served.state === "paused") continue;
       checks.push({ name: `function ${name}`, ok: served.state === "serving", detail: served.detail });
     }
     return { ready: checks.every(({ ok }) => ok), checks };
@@ -177,6 +178,18 @@ export class Runner implements RunnerView {
     const { amqpUrl, brokerHost, brokerPort } = this.#options;
     if (amqpUrl !== undefined) return undefined;
     return this.#host?.address ?? { hostname: localName(brokerHost), port: brokerPort };
+  }
+
+  async pause(name: string): Promise<boolean> {
+    const served = this.#entries.get(name)?.served;
+    await served?.pause();
+    return served !== undefined;
+  }
+
+  resume(name: string): boolean {
+    const served = this.#entries.get(name)?.served;
+    if (served?.state === "paused") served.resume();
+    return served !== undefined;
   }
 
   async publish(name: string, request: PublishRequest): Promise<void> {

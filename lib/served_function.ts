@@ -4,12 +4,14 @@ import { malformed, toInvocation } from "./amqp/headers.ts";
 import type { Outputs } from "./amqp/outputs.ts";
 import type { Settler } from "./amqp/settle.ts";
 import type { Topology } from "./amqp/topology.ts";
+import { Admission } from "./admission.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
 import { type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts";
 import { decide } from "./invocation/retry_policy.ts";
 import type { Invocation, Sandbox } from "./invocation/sandbox.ts";
+import { KillSwitch } from "./kill_switch.ts";
 import type { Logger } from "./log.ts";
 import type { MessageProperties } from "./mod.ts";
 import { InlineSandbox } from "./sandbox/inline_sandbox.ts";
@@ -38,7 +40,7 @@ export interface Surroundings {
   reaper: Reaper;
 }
 
-export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "draining";
+export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "paused" | "draining";
 
 /** A version with the sandbox that runs it. */
 interface Generation {
@@ -58,7 +60,11 @@ export class ServedFunction {
   readonly #surroundings: Surroundings;
   readonly #log: Logger;
   readonly #stopped = new AbortController();
-  readonly #waiting: (() => void)[] = [];
+  readonly #admission: Admission;
+  #killSwitch: KillSwitch | undefined;
+  /** One message decides whether it goes on. */
+  #probing = false;
+  #coolDown: ReturnType<typeof setTimeout> | undefined;
   readonly #drained = new Set<() => void>();
   #generation: Generation;
   #consumer: Consumer;
@@ -74,6 +80,9 @@ export class ServedFunction {
     this.#surroundings = surroundings;
     this.#log = surroundings.log.child({ function: version.definition.name });
     this.#generation = this.#generate(version);
+    const { concurrency, rateLimit, killSwitch } = version.definition;
+    this.#admission = new Admission(concurrency, rateLimit);
+    this.#killSwitch = killSwitch && new KillSwitch(killSwitch);
     this.#consumer = this.#consume(version.definition);
   }
 
@@ -138,16 +147,44 @@ export class ServedFunction {
     const [was, is] = [old.version.definition, version.definition];
     const sameQueue = JSON.stringify([was.queue, was.bindings, was.prefetch]) ===
       JSON.stringify([is.queue, is.bindings, is.prefetch]);
-    if (!sameQueue || this.#state === "broken") this.#consumeAgain();
-    this.#admit();
+    const { concurrency, rateLimit, killSwitch } = is;
+    this.#admission.become(concurrency, rateLimit);
+    this.#killSwitch = killSwitch && new KillSwitch(killSwitch);
+    // Paused by hand stays paused; a new version may mend what tripped the switch.
+    if (this.#state === "paused" && this.#coolDown === undefined) return;
+    if (!sameQueue || this.#state === "broken" || this.#state === "paused") this.resume();
+  }
+
+  /** Takes no more messages until `resume()`; what runs goes on, and what waits goes back. */
+  async pause(reason = "paused by hand"): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    clearTimeout(this.#coolDown);
+    this.#coolDown = undefined;
+    this.#probing = false;
+    this.#become("paused", reason);
+    // Cancelled first: the broker would send what goes back straight to this consumer.
+    await this.#consumer.cancel();
+    if (this.#state === "paused") this.#admission.close();
+  }
+
+  /** Takes messages again. */
+  resume(): void {
+    if (this.#stopped.signal.aborted) return;
+    clearTimeout(this.#coolDown);
+    this.#coolDown = undefined;
+    this.#probing = false;
+    this.#killSwitch?.reset();
+    this.#admission.reopen();
+    this.#consumeAgain();
   }
 
   /** No new messages; those that have not started go back. Resolves once nothing runs. */
   async drain(): Promise<void> {
     this.#stopped.abort();
+    clearTimeout(this.#coolDown);
     this.#become("draining", undefined);
     await this.#consumer.cancel();
-    this.#admit();
+    this.#admission.close();
     if (this.#open > 0) await new Promise<void>((resolve) => this.#drained.add(resolve));
   }
 
@@ -160,6 +197,8 @@ export class ServedFunction {
   /** After `drain()`, or instead of it: whatever is not settled comes again. */
   async close(): Promise<void> {
     this.#stopped.abort();
+    clearTimeout(this.#coolDown);
+    this.#admission.close();
     this.#aborting = true;
     await this.#generation.sandbox.close();
     await this.#consumer.close();
@@ -195,18 +234,18 @@ export class ServedFunction {
       log: this.#log,
       onDelivery: (delivery) => this.#receive(delivery),
       onState: (consuming, detail) => {
-        if (consumer !== this.#consumer || this.#state === "draining") return;
-        if (consuming) this.#log.info(`serving queue "${definition.queue.name}"`);
+        if (consumer !== this.#consumer || this.#state === "draining" || this.#state === "paused") return;
+        if (consuming && !this.#probing) this.#log.info(`serving queue "${definition.queue.name}"`);
         if (consuming || detail) this.#become(consuming ? "serving" : "unavailable", detail);
       },
     });
     return consumer;
   }
 
-  #consumeAgain(): void {
+  #consumeAgain(definition = this.definition): void {
     const old = this.#consumer;
     this.#become("starting", undefined);
-    this.#consumer = this.#consume(this.definition);
+    this.#consumer = this.#consume(definition);
     this.#consumer.start();
     const retired = this.#retireConsumer(old).finally(() => this.#retiring.delete(retired));
     this.#retiring.add(retired);
@@ -222,29 +261,27 @@ export class ServedFunction {
   #receive(delivery: Delivery): void {
     this.#open++;
     const invocation = toInvocation(delivery.message, this.definition);
-    const start = () => void this.#handle(delivery, invocation);
-    if (this.#generation.running < this.definition.concurrency && !this.#stopped.signal.aborted) start();
-    else this.#waiting.push(start);
-  }
-
-  /** Starts what waits, as far as there is room; when it stops, everything, to be given back. */
-  #admit(): void {
-    while (
-      this.#waiting.length > 0 &&
-      (this.#stopped.signal.aborted || this.#generation.running < this.definition.concurrency)
-    ) this.#waiting.shift()!();
+    this.#admission.apply({
+      start: () => void this.#handle(delivery, invocation),
+      giveBack: () => {
+        delivery.requeue();
+        this.#finish();
+      },
+    });
   }
 
   async #handle(delivery: Delivery, invocation: Invocation): Promise<void> {
     const generation = this.#generation;
     if (this.#stopped.signal.aborted || !delivery.live) {
       delivery.requeue();
+      this.#admission.leave();
       return this.#finish();
     }
     generation.running++;
     generation.used = true;
     const outcome = await this.#invoke(generation, invocation);
     generation.running--;
+    this.#admission.leave();
     try {
       await this.#settle(delivery, invocation, outcome);
     } catch (error) {
@@ -252,7 +289,6 @@ export class ServedFunction {
       this.#log.error(`a delivery could not be settled: ${describeError(error)}`);
     }
     this.#finish();
-    this.#admit();
   }
 
   async #invoke({ sandbox }: Generation, invocation: Invocation): Promise<Outcome> {
@@ -265,10 +301,13 @@ export class ServedFunction {
     const outcome = ended.kind === "completed" ? await this.#publishOutputs(delivery, invocation, ended) : ended;
     if (outcome.kind === "completed") {
       this.counts.completed++;
+      this.#watch(false);
       return delivery.ack();
     }
     if (outcome.kind === "abandoned" || this.#aborting) return await this.#giveBack(delivery, outcome);
     this.counts[outcome.kind]++;
+    // What is wrong with a message says nothing of what the function depends on.
+    if (!["rejected", "undecodable", "invalid"].includes(outcome.kind)) this.#watch(true);
     const { definition } = this.#generation.version;
     const disposition = decide(outcome, invocation.attempt, definition.retry);
     this.#log.warn(`${outcome.kind}: ${outcome.failure.message}`, {
@@ -283,6 +322,36 @@ export class ServedFunction {
       await this.#surroundings.outputs.refuse({ definition, invocation, delivery }, outcome.kind, outcome.failure);
     }
     await this.#surroundings.settler.settle(delivery, disposition, { definition, invocation });
+  }
+
+  /** The kill switch: trips when too many fail, and looks with one message whether that is over. */
+  #watch(failed: boolean): void {
+    const killSwitch = this.#killSwitch;
+    if (!killSwitch || this.#stopped.signal.aborted || this.#state === "paused") return;
+    if (this.#probing) return failed ? this.#trip(killSwitch, "the probe failed too") : this.#recovered();
+    const { errorRate, window } = killSwitch.config;
+    if (killSwitch.record(failed)) {
+      this.#trip(killSwitch, `${errorRate * 100} % or more failed within ${window / 1000} s`);
+    }
+  }
+
+  #trip({ config: { coolDown } }: KillSwitch, why: string): void {
+    this.#log.error(`paused: ${why}; one message is tried in ${coolDown / 1000} s`);
+    void this.pause(why);
+    this.#coolDown = setTimeout(() => this.#probe(), coolDown);
+  }
+
+  #probe(): void {
+    this.#coolDown = undefined;
+    this.#probing = true;
+    this.#log.info("trying one message");
+    this.#admission.reopen();
+    this.#consumeAgain({ ...this.definition, prefetch: 1 });
+  }
+
+  #recovered(): void {
+    this.#log.info("one message went through: taking messages again");
+    this.resume();
   }
 
   /** Before the ack; what cannot be published makes it a failure. */

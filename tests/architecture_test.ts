@@ -27,6 +27,10 @@ const LIBRARIES: Record<string, string> = {
 
 /** Single files of lib/ that belong to a room of another name. */
 const ROOM_OF_FILE: Record<string, string> = {
+  "admission": "runner",
+  "kill_switch": "runner",
+  "rate_limit": "runner",
+
   "served_function": "runner",
   "broker_host": "runner",
   "broker_process": "runner",

@@ -13,6 +13,16 @@ const MEDIA_TYPE = /^[!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+\s*(;.*)?$/;
 export function functionRoutes(runner: RunnerView, options: { maxBody: number }): Hono {
   return new Hono()
     .get("/functions", (context) => context.json({ functions: runner.functions() }))
+    .post("/functions/:name/pause", async (context) => {
+      const { name } = find(runner, context);
+      if (!await runner.pause(name)) throw notBound(name);
+      return context.json(find(runner, context));
+    })
+    .post("/functions/:name/resume", (context) => {
+      const { name } = find(runner, context);
+      if (!runner.resume(name)) throw notBound(name);
+      return context.json(find(runner, context));
+    })
     .get("/functions/:name", (context) => context.json(find(runner, context)))
     .post("/functions/:name", async (context) => {
       const { name } = find(runner, context);
@@ -65,6 +75,10 @@ function answered(context: Context, messageId: string, wait: number, reply: Repl
   const { error } = JSON.parse(new TextDecoder().decode(reply.body));
   const [status, title] = rejected ? [422, "Unprocessable Content"] as const : [500, "Internal Server Error"] as const;
   throw new Problem(status, title, `${error.type}: ${error.message}`, headers, { messageId, error });
+}
+
+function notBound(name: string): Problem {
+  return new Problem(409, "Conflict", `function "${name}" is not bound to a queue`);
 }
 
 function mediaType(context: Context): string | undefined {

@@ -8,7 +8,7 @@ export interface Readiness {
 }
 
 /** How a function stands. */
-export type FunctionState = "starting" | "serving" | "unavailable" | "broken" | "disabled" | "draining";
+export type FunctionState = "starting" | "serving" | "unavailable" | "broken" | "paused" | "disabled" | "draining";
 
 /** A function, as the API shows it. Durations are in milliseconds. */
 export interface FunctionView {
@@ -66,6 +66,10 @@ export interface ReplyView {
 
 /** What the HTTP API needs of the runner. */
 export interface RunnerView {
+  /** Takes no more messages of a function here; false where it is not bound. */
+  pause(name: string): Promise<boolean>;
+  /** Takes them again. */
+  resume(name: string): boolean;
   ready(): Readiness;
   functions(): FunctionView[];
   /** Where the broker of this machine is; undefined where AMQP_URL names another. */

@@ -44,6 +44,12 @@ export interface FunctionDefinition {
   readonly bindings: readonly BindingDefinition[];
   readonly concurrency: number;
   readonly prefetch: number;
+  /** Starts in a span of milliseconds, in each runner. */
+  readonly rateLimit: { readonly limit: number; readonly per: number } | undefined;
+  /** When it stops taking messages, since too many fail; milliseconds. */
+  readonly killSwitch:
+    | { readonly window: number; readonly errorRate: number; readonly minimum: number; readonly coolDown: number }
+    | undefined;
   /** Milliseconds. */
   readonly timeout: number;
   readonly retry: RetryPolicy;

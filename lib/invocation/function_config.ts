@@ -78,6 +78,18 @@ const RETRY_KEYS = {
   jitter: number("each delay is spread by up to this fraction of itself", 0.1, { min: 0, max: 1 }),
 };
 
+const RATE_KEYS = {
+  limit: number("how many", 1, { min: 1, max: 1_000_000, whole: true }),
+  per: duration("in how long", 1_000, { min: 1, max: DAY, expected: "from 1ms to 1d" }),
+};
+
+const KILL_SWITCH_KEYS = {
+  window: duration("how far it looks back", MINUTE, { min: 1_000, max: DAY, expected: "from 1s to 1d" }),
+  errorRate: number("the share of errors that trips it", 0.5, { min: 0.01, max: 1 }),
+  minimum: number("fewer invocations never trip it", 20, { min: 1, max: 1_000_000, whole: true }),
+  coolDown: duration("from the trip to the one message", MINUTE, { min: 10, max: DAY, expected: "from 10ms to 1d" }),
+};
+
 const OUTPUT_KEYS = {
   exchange: leaf<string>({
     text: "the exchange; by default the default one",
@@ -123,6 +135,8 @@ export const CONFIG_KEYS = {
     max: 65_535,
     whole: true,
   }),
+  rateLimit: optional("how many may start in a span of time, in each runner", RATE_KEYS, ["limit", "per"]),
+  killSwitch: optional("when it stops taking messages because too many fail", KILL_SWITCH_KEYS),
   timeout: duration("how long one invocation may take", 30_000, {
     min: 1,
     max: 25 * MINUTE,
@@ -291,6 +305,17 @@ function byteSize(text: string, byDefault: number, range: { min: number; max: nu
 function object<T extends Table>(text: string, keys: T): ConfigKey<Values<T>> {
   const read = (value: unknown, key: string, problems: string[]) => readTable(value, keys, key, problems);
   return { text, default: defaults(keys), read };
+}
+
+/** A table of keys that is not there unless it is asked for. */
+function optional<T extends Table>(text: string, keys: T, required: (keyof T & string)[] = []) {
+  const read = (value: unknown, key: string, problems: string[]): Values<T> | undefined => {
+    for (const name of required.filter((name) => isObject(value) && !Object.hasOwn(value, name))) {
+      problems.push(`${key}.${name} is missing`);
+    }
+    return readTable(value, keys, key, problems);
+  };
+  return { text, default: undefined, read } as ConfigKey<Values<T> | undefined>;
 }
 
 function list<T extends Table>(text: string, keys: T, required: (keyof T & string)[]): ConfigKey<Values<T>[]> {

@@ -10,6 +10,7 @@ export class FakeRunner implements RunnerView {
   broker: { hostname: string; port: number } | undefined;
   /** What request() answers; none in time where it is absent. */
   reply: ReplyView | undefined;
+  pausing: string[] = [];
   /** What publish() throws. */
   failure: Error | undefined;
 
@@ -29,6 +30,16 @@ export class FakeRunner implements RunnerView {
     if (this.failure) return Promise.reject(this.failure);
     this.published.push({ name, request });
     return Promise.resolve();
+  }
+
+  pause(name: string): Promise<boolean> {
+    this.pausing.push(name);
+    return Promise.resolve(true);
+  }
+
+  resume(name: string): boolean {
+    this.pausing = this.pausing.filter((paused) => paused !== name);
+    return true;
   }
 
   async request(name: string, request: PublishRequest): Promise<ReplyView | undefined> {

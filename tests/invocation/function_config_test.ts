@@ -19,6 +19,8 @@ Deno.test("a function without config has every default", () => {
     bindings: [],
     concurrency: 10,
     prefetch: 10,
+    rateLimit: undefined,
+    killSwitch: undefined,
     timeout: 30_000,
     retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1, delays: undefined },
     output: undefined,

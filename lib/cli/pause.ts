@@ -1,0 +1,39 @@
+import { describeError, WarrenError } from "../errors.ts";
+import type { Command, CommandContext } from "./command.ts";
+
+/** Tells a running runner, by its HTTP API, to take no more messages of a function. */
+export const pause: Command = {
+  summary: "Take no more messages of a function in a runner",
+  usage: "FUNCTION",
+  run: (context) => tell("pause", context),
+};
+
+export const resume: Command = {
+  summary: "Take messages of a function again",
+  usage: "FUNCTION",
+  run: (context) => tell("resume", context),
+};
+
+async function tell(what: "pause" | "resume", { options, positional, print }: CommandContext): Promise<number> {
+  const [name, more] = positional;
+  if (name === undefined || more !== undefined) {
+    throw new WarrenError("config", `${what} takes the name of one function; GET /functions and check list them`);
+  }
+  const { host, port, apiToken } = options;
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}/functions/${encodeURIComponent(name)}/${what}`;
+  const headers: Record<string, string> = apiToken === undefined ? {} : { authorization: `Bearer ${apiToken}` };
+  let response: Response;
+  try {
+    response = await fetch(url, { method: "POST", headers });
+  } catch (error) {
+    throw new WarrenError(
+      "unavailable",
+      `no runner answers at ${host}:${port} (${describeError(error)}); say where it is with --host and --port`,
+      { cause: error },
+    );
+  }
+  const answer = await response.json();
+  if (!response.ok) throw new WarrenError("refused", `the runner at ${host}:${port} says: ${answer.detail}`);
+  print(`${name}: ${answer.state}`);
+  return 0;
+}
