@@ -10,6 +10,7 @@ import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
 import { type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts";
 import { decide } from "./invocation/retry_policy.ts";
+import { readTrace } from "./invocation/trace_context.ts";
 import type { Invocation, Sandbox } from "./invocation/sandbox.ts";
 import { KillSwitch } from "./kill_switch.ts";
 import type { Logger } from "./log.ts";
@@ -313,6 +314,7 @@ export class ServedFunction {
     this.#log.warn(`${outcome.kind}: ${outcome.failure.message}`, {
       messageId: invocation.properties.messageId,
       attempt: invocation.attempt,
+      trace: readTrace(invocation.headers)?.traceId,
       ...(disposition.kind === "retry"
         ? { retryIn: disposition.delay }
         : { deadLetter: `${definition.queue.name}.dead` }),

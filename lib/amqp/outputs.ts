@@ -7,6 +7,7 @@ import type { Publication } from "../invocation/publication.ts";
 import { assertMayPublish } from "../invocation/publish_rules.ts";
 import { toRung } from "../invocation/retry_policy.ts";
 import type { Invocation } from "../invocation/sandbox.ts";
+import { childTrace, readTrace } from "../invocation/trace_context.ts";
 import type { Logger } from "../log.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
@@ -113,7 +114,7 @@ export class Outputs {
     const properties = {
       ...publication.properties,
       messageId: publication.properties.messageId ?? outputId(invocation, index),
-      headers: headers as AMQPProperties["headers"],
+      headers: { ...traceOf(invocation), ...headers } as AMQPProperties["headers"],
     };
     if (held === 0) return { exchange, routingKey, body, properties };
     const { connection, topology } = this.#options;
@@ -142,7 +143,11 @@ function outputId({ properties: { messageId } }: Invocation, index: number): str
   return messageId && new TextEncoder().encode(id).length <= MAX_ID ? id : crypto.randomUUID();
 }
 
-function answer({ properties }: Invocation, result: Result | undefined, outcome = "completed"): OutgoingMessage {
+function answer(
+  { properties, headers }: Invocation,
+  result: Result | undefined,
+  outcome = "completed",
+): OutgoingMessage {
   const { replyTo, correlationId, messageId } = properties;
   return {
     exchange: "",
@@ -152,7 +157,13 @@ function answer({ properties }: Invocation, result: Result | undefined, outcome 
       contentType: result?.contentType,
       correlationId: correlationId ?? messageId,
       timestamp: new Date(),
-      headers: { [HEADERS.outcome]: outcome },
+      headers: { ...traceOf({ headers }), [HEADERS.outcome]: outcome },
     },
   };
+}
+
+/** What an invocation leaves is part of its message's trace. */
+function traceOf({ headers }: Pick<Invocation, "headers">): Record<string, string> {
+  const trace = readTrace(headers);
+  return trace ? childTrace(trace) : {};
 }

@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
 import type { FunctionView, ReplyView, RunnerView } from "./runner_view.ts";
@@ -30,7 +31,7 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
       const body = await bodyOf(context.req.raw, options.maxBody);
-      const request = { body, contentType, contentEncoding, messageId };
+      const request = { body, contentType, contentEncoding, messageId, headers: traceOf(context) };
       const wait = preferredWait(context);
       if (wait !== undefined) {
         return await answered(context, messageId, wait, await runner.request(name, request, wait));
@@ -104,6 +105,13 @@ function encoding(context: Context): string | undefined {
     );
   }
   return given;
+}
+
+/** The trace that the request is part of, which the message carries on. */
+function traceOf(context: Context): Record<string, string> | undefined {
+  const given = { [TRACEPARENT]: context.req.header(TRACEPARENT), [TRACESTATE]: context.req.header(TRACESTATE) };
+  const trace = readTrace(given);
+  return trace && childTrace(trace);
 }
 
 function idOf(context: Context): string {

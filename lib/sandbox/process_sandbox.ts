@@ -1,5 +1,6 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
+import { readTrace } from "../invocation/trace_context.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { MessageProperties } from "../mod.ts";
@@ -325,9 +326,10 @@ export class ProcessSandbox implements Sandbox {
 
   #log(id: number, level: string, message: string, fields: Record<string, unknown> | undefined): void {
     const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
-    const { properties, attempt } = this.#running.get(id)?.invocation ?? {};
+    const { properties, attempt, headers = {} } = this.#running.get(id)?.invocation ?? {};
     const invocation = id === 0 ? undefined : id;
-    this.#options.log.log(known, message, { ...fields, invocation, messageId: properties?.messageId, attempt });
+    const trace = readTrace(headers)?.traceId;
+    this.#options.log.log(known, message, { ...fields, invocation, messageId: properties?.messageId, attempt, trace });
   }
 
   /** Once a second at most: it is told with the first line after the flood. */

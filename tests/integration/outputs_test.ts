@@ -137,3 +137,22 @@ brokerTest("HTTP waits for the answer where it is asked to: 200, 422, 500 or 504
   assertEquals(late, 504);
   assertStringIncludes(what.detail, "is still being worked on");
 });
+
+brokerTest("a trace goes on from HTTP through a function to what it publishes", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const [queue, target] = [broker.queue("traced"), broker.queue("target")];
+  await broker.declare(target);
+  await using functions = await folder({
+    "traced.ts": `export const config = { queue: "${queue}", output: "${target}" };
+      export default (message, context) => { ${TELLING} return "x"; };`,
+  });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+  const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+  await (await fetch(`${runner.url}/functions/traced`, { method: "POST", body: "x", headers })).body?.cancel();
+
+  const output = await broker.take(target);
+  assertStringIncludes(String(output.properties.headers?.traceparent), `00-${trace}-`);
+  assertEquals(handledBy(runner)[0].trace, trace);
+});

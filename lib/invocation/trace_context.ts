@@ -1,0 +1,30 @@
+/** W3C Trace Context, https://www.w3.org/TR/trace-context/: the header's name, in AMQP as in HTTP. */
+export const TRACEPARENT = "traceparent";
+export const TRACESTATE = "tracestate";
+
+const FORM = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+
+/** What a message says of the trace that it is part of. */
+export interface TraceContext {
+  readonly traceId: string;
+  readonly flags: string;
+  readonly state: string | undefined;
+}
+
+/** The trace in a message's headers; undefined where there is none, or none that can be read. */
+export function readTrace(headers: Readonly<Record<string, unknown>>): TraceContext | undefined {
+  const given = headers[TRACEPARENT];
+  const match = typeof given === "string" ? FORM.exec(given) : null;
+  if (!match || /^0+$/.test(match[2]) || /^0+$/.test(match[3])) return undefined;
+  const state = headers[TRACESTATE];
+  return { traceId: match[2], flags: match[4], state: typeof state === "string" ? state : undefined };
+}
+
+/** The headers of what a message gives rise to: the same trace, and a span of its own. */
+export function childTrace({ traceId, flags, state }: TraceContext): Record<string, string> {
+  const span = crypto.getRandomValues(new Uint8Array(8)).toHex();
+  return {
+    [TRACEPARENT]: `00-${traceId}-${span}-${flags}`,
+    ...(state === undefined ? {} : { [TRACESTATE]: state }),
+  };
+}
