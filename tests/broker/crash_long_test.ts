@@ -49,7 +49,9 @@ async function declareAll(channel: RawChannel): Promise<void> {
     durable: true,
     arguments: { "x-max-priority": PRIORITIES - 1 },
   });
-  for (const queue of ["crash.plain", "crash.priority"]) await channel.call("queue.bind", { queue, exchange: EXCHANGE });
+  for (const queue of ["crash.plain", "crash.priority"]) {
+    await channel.call("queue.bind", { queue, exchange: EXCHANGE });
+  }
 }
 
 /** Publishes until the broker is gone. */
