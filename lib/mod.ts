@@ -134,6 +134,24 @@ export interface SchemaIssue {
  */
 export type Input<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["output"];
 
+/** One message of a batch. The first word that is said of it counts; without one it follows the handler. */
+export interface BatchMessage<Body = unknown> extends Message<Body> {
+  /** It is done, with a result where somebody wants one. */
+  ack(result?: unknown): void;
+  /** It is tried again: after `delay`, or as the function's `retry` says. */
+  retry(options?: { delay?: Duration; reason?: string }): void;
+  /** It goes to the dead letters. */
+  reject(reason?: string): void;
+  /** Publishes when this message is done: see `Context.publish()`. */
+  publish(body: unknown, options: PublishOptions): Promise<void>;
+}
+
+/** The default export of a function with `batch`. */
+export type BatchHandler<Body = unknown> = (
+  messages: readonly BatchMessage<Body>[],
+  context: Context,
+) => unknown | Promise<unknown>;
+
 /** When a message is tried again after its handler failed. */
 export interface RetryConfig {
   /** How often the handler runs for one message, the first time included; 0 and 1 are no retry. @default 5 */
@@ -217,6 +235,11 @@ export interface FunctionConfig {
   concurrency?: number;
   /** How many unsettled messages the broker sends ahead. @default concurrency */
   prefetch?: number;
+  /**
+   * Hands several messages to the handler at once: up to `size`, and no later than `wait` after the first one. Then
+   * `concurrency` counts batches, and the handler is a `BatchHandler`. @default one by one
+   */
+  batch?: { size: number; wait?: Duration };
   /** How many may start in a span of time, in each runner. @default no limit */
   rateLimit?: { limit: number; per: Duration };
   /** Pauses the function when too many invocations fail, instead of filling its dead letters. @default never */

@@ -5,6 +5,7 @@ import type { Outputs } from "./amqp/outputs.ts";
 import type { Settler } from "./amqp/settle.ts";
 import type { Topology } from "./amqp/topology.ts";
 import { Admission } from "./admission.ts";
+import { Batcher } from "./batcher.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
@@ -52,6 +53,12 @@ interface Generation {
   used: boolean;
 }
 
+/** A delivery and what its handler gets of it. */
+interface Received {
+  readonly delivery: Delivery;
+  readonly invocation: Invocation;
+}
+
 /** How long handlers have, in milliseconds, between the abort of their signal and their end. */
 const ABORT_GRACE = 500;
 
@@ -62,6 +69,7 @@ export class ServedFunction {
   readonly #log: Logger;
   readonly #stopped = new AbortController();
   readonly #admission: Admission;
+  #batcher: Batcher<Received>;
   #killSwitch: KillSwitch | undefined;
   /** One message decides whether it goes on. */
   #probing = false;
@@ -83,6 +91,7 @@ export class ServedFunction {
     this.#generation = this.#generate(version);
     const { concurrency, rateLimit, killSwitch } = version.definition;
     this.#admission = new Admission(concurrency, rateLimit);
+    this.#batcher = this.#collect(version.definition);
     this.#killSwitch = killSwitch && new KillSwitch(killSwitch);
     this.#consumer = this.#consume(version.definition);
   }
@@ -149,6 +158,8 @@ export class ServedFunction {
     const sameQueue = JSON.stringify([was.queue, was.bindings, was.prefetch]) ===
       JSON.stringify([is.queue, is.bindings, is.prefetch]);
     const { concurrency, rateLimit, killSwitch } = is;
+    this.#batcher.flush();
+    this.#batcher = this.#collect(is);
     this.#admission.become(concurrency, rateLimit);
     this.#killSwitch = killSwitch && new KillSwitch(killSwitch);
     // Paused by hand stays paused; a new version may mend what tripped the switch.
@@ -165,7 +176,9 @@ export class ServedFunction {
     this.#become("paused", reason);
     // Cancelled first: the broker would send what goes back straight to this consumer.
     await this.#consumer.cancel();
-    if (this.#state === "paused") this.#admission.close();
+    if (this.#state !== "paused") return;
+    this.#batcher.flush();
+    this.#admission.close();
   }
 
   /** Takes messages again. */
@@ -185,6 +198,7 @@ export class ServedFunction {
     clearTimeout(this.#coolDown);
     this.#become("draining", undefined);
     await this.#consumer.cancel();
+    this.#batcher.flush();
     this.#admission.close();
     if (this.#open > 0) await new Promise<void>((resolve) => this.#drained.add(resolve));
   }
@@ -199,11 +213,18 @@ export class ServedFunction {
   async close(): Promise<void> {
     this.#stopped.abort();
     clearTimeout(this.#coolDown);
+    this.#batcher.flush();
     this.#admission.close();
     this.#aborting = true;
     await this.#generation.sandbox.close();
     await this.#consumer.close();
     await Promise.all(this.#retiring);
+  }
+
+  /** One by one, unless the function wants batches. */
+  #collect({ batch }: FunctionDefinition): Batcher<Received> {
+    const { size, wait } = batch ?? { size: 1, wait: 0 };
+    return new Batcher(size, wait, (received) => this.#apply(received));
   }
 
   async #warm(): Promise<void> {
@@ -262,27 +283,35 @@ export class ServedFunction {
   #receive(delivery: Delivery): void {
     this.#open++;
     const invocation = toInvocation(delivery.message, this.definition);
-    this.#admission.apply({
-      start: () => void this.#handle(delivery, invocation),
-      giveBack: () => {
-        delivery.requeue();
-        this.#finish();
-      },
-    });
+    this.#batcher.add({ delivery, invocation });
   }
 
-  async #handle(delivery: Delivery, invocation: Invocation): Promise<void> {
-    const generation = this.#generation;
-    if (this.#stopped.signal.aborted || !delivery.live) {
+  #apply(batch: Received[]): void {
+    this.#admission.apply({ start: () => void this.#handle(batch), giveBack: () => this.#returnAll(batch) });
+  }
+
+  #returnAll(batch: readonly Received[]): void {
+    for (const { delivery } of batch) {
       delivery.requeue();
-      this.#admission.leave();
-      return this.#finish();
+      this.#finish();
     }
+  }
+
+  /** One message, or a batch of them. */
+  async #handle(received: readonly Received[]): Promise<void> {
+    const generation = this.#generation;
+    const live = received.filter(({ delivery }) => delivery.live && !this.#stopped.signal.aborted);
+    this.#returnAll(received.filter((each) => !live.includes(each)));
+    if (live.length === 0) return this.#admission.leave();
     generation.running++;
     generation.used = true;
-    const outcome = await this.#invoke(generation, invocation);
+    const outcomes = await this.#invoke(generation, live);
     generation.running--;
     this.#admission.leave();
+    await Promise.all(live.map((each, index) => this.#conclude(each, outcomes[index])));
+  }
+
+  async #conclude({ delivery, invocation }: Received, outcome: Outcome): Promise<void> {
     try {
       await this.#settle(delivery, invocation, outcome);
     } catch (error) {
@@ -292,10 +321,16 @@ export class ServedFunction {
     this.#finish();
   }
 
-  async #invoke({ sandbox }: Generation, invocation: Invocation): Promise<Outcome> {
-    const failure = malformed(invocation.headers);
-    if (failure) return { kind: "undecodable", failure };
-    return await sandbox.invoke(invocation);
+  /** The outcome of each; headers that cannot be read are an outcome too. */
+  async #invoke({ sandbox, version }: Generation, received: readonly Received[]): Promise<Outcome[]> {
+    const failures = received.map(({ invocation }) => malformed(invocation.headers));
+    const fine = received.filter((_, index) => !failures[index]).map(({ invocation }) => invocation);
+    const ended = fine.length === 0
+      ? []
+      : version.definition.batch
+      ? await sandbox.invokeBatch(fine)
+      : [await sandbox.invoke(fine[0])];
+    return failures.map((failure) => failure ? { kind: "undecodable", failure } : ended.shift()!);
   }
 
   async #settle(delivery: Delivery, invocation: Invocation, ended: Outcome): Promise<void> {

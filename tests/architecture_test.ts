@@ -28,6 +28,7 @@ const LIBRARIES: Record<string, string> = {
 /** Single files of lib/ that belong to a room of another name. */
 const ROOM_OF_FILE: Record<string, string> = {
   "admission": "runner",
+  "batcher": "runner",
   "kill_switch": "runner",
   "rate_limit": "runner",
 

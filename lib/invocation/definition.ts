@@ -44,6 +44,8 @@ export interface FunctionDefinition {
   readonly bindings: readonly BindingDefinition[];
   readonly concurrency: number;
   readonly prefetch: number;
+  /** So many messages at once, and no later than `wait` milliseconds after the first. */
+  readonly batch: { readonly size: number; readonly wait: number } | undefined;
   /** Starts in a span of milliseconds, in each runner. */
   readonly rateLimit: { readonly limit: number; readonly per: number } | undefined;
   /** When it stops taking messages, since too many fail; milliseconds. */

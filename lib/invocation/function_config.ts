@@ -78,6 +78,15 @@ const RETRY_KEYS = {
   jitter: number("each delay is spread by up to this fraction of itself", 0.1, { min: 0, max: 1 }),
 };
 
+const BATCH_KEYS = {
+  size: number("at most so many", 1, { min: 1, max: 1_000, whole: true }),
+  wait: duration("and no later than this after the first", 1_000, {
+    min: 0,
+    max: 10 * MINUTE,
+    expected: "at most 10m",
+  }),
+};
+
 const RATE_KEYS = {
   limit: number("how many", 1, { min: 1, max: 1_000_000, whole: true }),
   per: duration("in how long", 1_000, { min: 1, max: DAY, expected: "from 1ms to 1d" }),
@@ -135,6 +144,7 @@ export const CONFIG_KEYS = {
     max: 65_535,
     whole: true,
   }),
+  batch: optional("how many messages the handler gets at once", BATCH_KEYS, ["size"]),
   rateLimit: optional("how many may start in a span of time, in each runner", RATE_KEYS, ["limit", "per"]),
   killSwitch: optional("when it stops taking messages because too many fail", KILL_SWITCH_KEYS),
   timeout: duration("how long one invocation may take", 30_000, {
@@ -203,7 +213,7 @@ export function resolveFunctionConfig(
     ...where,
     ...values,
     queue: { ...values.queue, name: queueName },
-    prefetch: values.prefetch || concurrency,
+    prefetch: values.prefetch || Math.min(65_535, concurrency * (values.batch?.size ?? 1)),
     permissions: Object.fromEntries(asked),
   };
 }

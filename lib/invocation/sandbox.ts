@@ -28,6 +28,8 @@ export interface Sandbox {
   validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined>;
   /** Runs the handler once. Never rejects: every way to end is an outcome. */
   invoke(invocation: Invocation): Promise<Outcome>;
+  /** Runs a batch's handler once: an outcome for each message, in their order. Never rejects. */
+  invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]>;
   /** Aborts every running handler's signal, and after the grace (ms) ends what still runs. */
   abort(grace: number): Promise<void>;
   /** Ends the sandbox; whatever still runs in it is abandoned. */

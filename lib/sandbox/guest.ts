@@ -1,11 +1,12 @@
-import type { Handler, StandardSchema } from "../mod.ts";
+import type { BatchHandler, Handler, StandardSchema } from "../mod.ts";
 import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
-import { InvocationContext } from "./invocation_context.ts";
+import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
+import { runBatch, type Settled } from "./run_batch.ts";
 import { check, runHandler } from "./run_handler.ts";
 import { asSchema } from "./validation.ts";
 
@@ -44,7 +45,7 @@ class Guest {
   /** The ids of what completed since the last frame. */
   #done: number[] = [];
   #input: StandardSchema | undefined;
-  #handler: Handler = () => {
+  #handler: Handler | BatchHandler = () => {
     throw new Error("the function is not loaded");
   };
 
@@ -74,7 +75,7 @@ class Guest {
   #receive(message: ToGuest): void {
     switch (message[0]) {
       case "invoke":
-        for (const started of unpack(message)) void this.#invoke(started);
+        this.#invokeAll([...unpack(message)]);
         break;
       case "abort":
         this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
@@ -90,19 +91,44 @@ class Guest {
     }
   }
 
+  /** Batches come whole, in one message. */
+  #invokeAll(all: readonly Started[]): void {
+    const batches = new Map<number, Started[]>();
+    for (const started of all) {
+      if (started.batch === 0) void this.#invoke(started);
+      else batches.set(started.batch, [...batches.get(started.batch) ?? [], started]);
+    }
+    for (const batch of batches.values()) void this.#invokeBatch(batch);
+  }
+
   async #invoke(started: Started): Promise<void> {
-    const { id, attempt, deadline } = started;
-    const context = new InvocationContext(
-      {
-        log: (level, text, fields) => this.#log(id, level, text, fields),
-      },
+    const { id } = started;
+    const context = this.#context(started);
+    this.#running.set(id, context);
+    const result = await runHandler(this.#handler as Handler, started, context, this.#input);
+    this.#running.delete(id);
+    this.#end({ id, result, outputs: context.outputs });
+  }
+
+  async #invokeBatch(batch: readonly Started[]): Promise<void> {
+    const context = new BatchContext(this.#context(batch[0]));
+    for (const { id } of batch) this.#running.set(id, context.inner);
+    await runBatch(this.#handler as BatchHandler, batch, context, this.#input, (settled) => {
+      this.#running.delete(settled.id);
+      this.#end(settled);
+    });
+  }
+
+  #context({ id, attempt, deadline }: Started): InvocationContext {
+    return new InvocationContext(
+      { log: (level, text, fields) => this.#log(id, level, text, fields) },
       attempt,
       deadline,
     );
-    this.#running.set(id, context);
-    const result = await runHandler(this.#handler, started, context, this.#input);
-    this.#running.delete(id);
-    if (result.kind === "completed") this.#complete(id, context.outputs, result.result);
+  }
+
+  #end({ id, result, outputs }: Settled): void {
+    if (result.kind === "completed") this.#complete(id, outputs, result.result);
     else if (result.kind === "failed") this.#writer.send(["result", id, "failed", result.failure, result.delay]);
     else this.#writer.send(["result", id, result.kind, result.failure, undefined]);
   }

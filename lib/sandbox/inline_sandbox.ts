@@ -2,12 +2,14 @@ import { pathToFileURL } from "node:url";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
+import type { Publication } from "../invocation/publication.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
-import type { Handler, MessageProperties, StandardSchema } from "../mod.ts";
+import type { BatchHandler, Handler, MessageProperties, StandardSchema } from "../mod.ts";
 import { checkedOut, type Sources } from "./entry.ts";
-import { InvocationContext } from "./invocation_context.ts";
-import { check, runHandler } from "./run_handler.ts";
+import { BatchContext, InvocationContext } from "./invocation_context.ts";
+import { runBatch } from "./run_batch.ts";
+import { check, type HandlerResult, runHandler } from "./run_handler.ts";
 import { asSchema } from "./validation.ts";
 
 export interface InlineSandboxOptions {
@@ -23,6 +25,10 @@ export interface InlineSandboxOptions {
 interface Running {
   readonly context: InvocationContext;
   readonly settle: (outcome: Outcome) => void;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+  overran: boolean;
+  limit: ReturnType<typeof setTimeout> | undefined;
 }
 
 /**
@@ -32,7 +38,7 @@ interface Running {
 export class InlineSandbox implements Sandbox {
   readonly #options: InlineSandboxOptions;
   readonly #running = new Set<Running>();
-  #loading: Promise<Handler> | undefined;
+  #loading: Promise<Handler | BatchHandler> | undefined;
   #closed = false;
   #input: StandardSchema | undefined;
 
@@ -55,13 +61,34 @@ export class InlineSandbox implements Sandbox {
 
   async invoke(invocation: Invocation): Promise<Outcome> {
     if (this.#closed) return { kind: "abandoned", reason: "the sandbox is closed" };
-    let handler: Handler;
+    let handler: Handler | BatchHandler;
     try {
       handler = await this.#handler();
     } catch (error) {
       return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
     }
-    return await new Promise((settle) => void this.#run(handler, invocation, settle));
+    return await new Promise((settle) => {
+      const running = this.#begin([invocation], [settle]);
+      void this.#run(handler as Handler, invocation, running);
+    });
+  }
+
+  async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
+    let handler: Handler | BatchHandler;
+    try {
+      if (this.#closed) throw new Error("the sandbox is closed");
+      handler = await this.#handler();
+    } catch (error) {
+      return batch.map(() => ({ kind: "abandoned", reason: describeError(error) }));
+    }
+    const settled = batch.map(() => Promise.withResolvers<Outcome>());
+    const running = this.#begin(batch, settled.map(({ resolve }) => resolve));
+    const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
+    const context = new BatchContext(running.context);
+    void runBatch(handler as BatchHandler, started, context, this.#input, ({ id, result, outputs }) => {
+      settled[id].resolve(this.#outcome(running, result, outputs));
+    }).then(() => this.#end(running));
+    return await Promise.all(settled.map(({ promise }) => promise));
   }
 
   async abort(grace: number): Promise<void> {
@@ -74,19 +101,18 @@ export class InlineSandbox implements Sandbox {
   close(): Promise<void> {
     this.#closed = true;
     const reason = "the runner stopped before the handler was done";
-    for (const { settle } of this.#running) settle({ kind: "abandoned", reason });
-    this.#running.clear();
+    for (const running of [...this.#running]) this.#end(running, { kind: "abandoned", reason });
     return Promise.resolve();
   }
 
-  #handler(): Promise<Handler> {
+  #handler(): Promise<Handler | BatchHandler> {
     this.#loading ??= this.#load();
     this.#loading.catch(() => this.#loading = undefined);
     return this.#loading;
   }
 
   /** Each version by a name of its own: a module that was imported once is never read again. */
-  async #load(): Promise<Handler> {
+  async #load(): Promise<Handler | BatchHandler> {
     const { definition: { file, version }, sources, folder } = this.#options;
     const copy = await checkedOut(file, sources, `${folder}/${version}`);
     const module = await import(`${pathToFileURL(copy).href}?version=${version}`);
@@ -95,26 +121,45 @@ export class InlineSandbox implements Sandbox {
     throw new TypeError(`the default export is ${typeof module.default}, expected a function`);
   }
 
-  async #run(handler: Handler, invocation: Invocation, settle: (outcome: Outcome) => void): Promise<void> {
+  /** From here its time runs. */
+  #begin(invocations: readonly Invocation[], settle: readonly ((outcome: Outcome) => void)[]): Running {
     const { definition: { timeout }, grace = 1000 } = this.#options;
-    const context = this.#context(invocation, Date.now() + timeout);
-    const running: Running = { context, settle };
+    const deadline = Date.now() + timeout;
+    const running: Running = {
+      context: this.#context(invocations[0], deadline),
+      settle: (outcome) => settle.forEach((each) => each(outcome)),
+      deadline,
+      overran: false,
+      limit: undefined,
+    };
     this.#running.add(running);
-    const failure = { type: "TimeoutError", message: `the handler did not settle within ${timeout} ms` };
-    let overran = false;
-    let limit = setTimeout(() => {
-      overran = true;
-      context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
-      limit = setTimeout(() => this.#settle(running, { kind: "timedOut", failure }), grace);
+    running.limit = setTimeout(() => {
+      running.overran = true;
+      running.context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
+      running.limit = setTimeout(() => this.#end(running, { kind: "timedOut", failure: this.#overran() }), grace);
     }, timeout);
-    const result = await runHandler(handler, invocation, context, this.#input);
-    clearTimeout(limit);
-    if (result.kind === "completed") this.#settle(running, { ...result, outputs: context.outputs });
-    else this.#settle(running, overran ? { kind: "timedOut", failure } : result);
+    return running;
   }
 
-  #settle(running: Running, outcome: Outcome): void {
-    if (this.#running.delete(running)) running.settle(outcome);
+  async #run(handler: Handler, invocation: Invocation, running: Running): Promise<void> {
+    const result = await runHandler(handler, invocation, running.context, this.#input);
+    this.#end(running, this.#outcome(running, result, running.context.outputs));
+  }
+
+  #outcome({ overran }: Running, result: HandlerResult, outputs: readonly Publication[]): Outcome {
+    if (result.kind === "completed") return { ...result, outputs };
+    return overran ? { kind: "timedOut", failure: this.#overran() } : result;
+  }
+
+  /** Whoever is settled already stays so. */
+  #end(running: Running, outcome?: Outcome): void {
+    clearTimeout(running.limit);
+    if (this.#running.delete(running) && outcome) running.settle(outcome);
+  }
+
+  #overran(): Failure {
+    const { timeout } = this.#options.definition;
+    return { type: "TimeoutError", message: `the handler did not settle within ${timeout} ms` };
   }
 
   #context(invocation: Invocation, deadline: number): InvocationContext {

@@ -1,7 +1,6 @@
-import type { Context, ContextLog, MessageProperties, PublishOptions } from "../mod.ts";
-import { encodeBody } from "../invocation/codec.ts";
-import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../invocation/publication.ts";
-import { parseDuration } from "../duration.ts";
+import type { Context, ContextLog, PublishOptions } from "../mod.ts";
+import type { Publication } from "../invocation/publication.ts";
+import { Outbox } from "./outbox.ts";
 
 /** What a handler's context asks of the world outside its sandbox. */
 export interface ContextHost {
@@ -16,8 +15,7 @@ export class InvocationContext implements Context {
   #controller: AbortController | undefined;
   #log: ContextLog | undefined;
   #abortReason: unknown;
-  readonly #outputs: Publication[] = [];
-  #outputBytes = 0;
+  readonly #outbox = new Outbox();
 
   constructor(host: ContextHost, attempt: number, deadline: number) {
     this.#host = host;
@@ -50,30 +48,39 @@ export class InvocationContext implements Context {
 
   /** What was published, for when the handler has succeeded. */
   get outputs(): readonly Publication[] {
-    return this.#outputs;
+    return this.#outbox.outputs;
   }
 
-  // deno-lint-ignore require-await -- what is wrong rejects, and is not thrown
-  async publish(body: unknown, options: PublishOptions): Promise<void> {
-    if (typeof options?.routingKey !== "string") {
-      throw new TypeError(
-        `context.publish() needs a routingKey, a string; it got ${Deno.inspect(options?.routingKey)}`,
-      );
-    }
-    const { exchange = "", routingKey, headers = {}, delay = 0, ...given } = options;
-    // What cannot leave the process is said here, where it was written.
-    if (Object.keys(options).length > 1) structuredClone(options);
-    const encoded = encodeBody(body);
-    const properties: MessageProperties = {
-      deliveryMode: 2,
-      timestamp: new Date(),
-      ...(encoded.contentType ? { contentType: encoded.contentType } : {}),
-      ...given,
-    };
-    this.#outputBytes += encoded.body.length;
-    if (this.#outputs.length >= MAX_OUTPUTS || this.#outputBytes > MAX_OUTPUT_BYTES) {
-      throw new RangeError(`one invocation publishes at most ${MAX_OUTPUTS} messages with ${MAX_OUTPUT_BYTES} bytes`);
-    }
-    this.#outputs.push({ exchange, routingKey, headers, properties, body: encoded.body, delay: parseDuration(delay) });
+  publish(body: unknown, options: PublishOptions): Promise<void> {
+    return this.#outbox.publish(body, options);
+  }
+}
+
+/** The context of a batch: what is published belongs to one of its messages, and is published there. */
+export class BatchContext implements Context {
+  readonly inner: InvocationContext;
+
+  constructor(inner: InvocationContext) {
+    this.inner = inner;
+  }
+
+  get signal(): AbortSignal {
+    return this.inner.signal;
+  }
+
+  get log(): ContextLog {
+    return this.inner.log;
+  }
+
+  get attempt(): number {
+    return this.inner.attempt;
+  }
+
+  get deadline(): Date {
+    return this.inner.deadline;
+  }
+
+  publish(): Promise<void> {
+    return Promise.reject(new TypeError("in a batch, publish with a message's own publish(): its outputs are its own"));
   }
 }

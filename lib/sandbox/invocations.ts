@@ -7,10 +7,12 @@ export interface Started extends Invocation {
   readonly id: number;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
+  /** Those with the same number run together; 0 is alone. */
+  readonly batch: number;
 }
 
 /** What follows the body of one invocation, flat, in this order. */
-const FIELDS = 9;
+const FIELDS = 10;
 const NO_HEADERS: Record<string, unknown> = {};
 
 /**
@@ -43,7 +45,7 @@ export class Invocations {
       at += body.length;
       const empty = Object.keys(headers).length === 0;
       rest.push(id, this.#shared(properties), empty ? NO_HEADERS : headers, exchange, routingKey, redelivered);
-      rest.push(attempt, deadline, started.wantsResult);
+      rest.push(attempt, deadline, started.wantsResult, started.batch);
     }
     return ["invoke", bodies, sizes, rest];
   }
@@ -66,12 +68,24 @@ export class Invocations {
 export function* unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Generator<Started> {
   let at = 0;
   for (const [index, size] of sizes.entries()) {
-    const [id, properties, headers, exchange, routingKey, redelivered, attempt, deadline, wantsResult] = rest.slice(
-      index * FIELDS,
-      (index + 1) * FIELDS,
-    ) as [number, MessageProperties, Record<string, unknown>, string, string, boolean, number, number, boolean];
+    const [id, properties, headers, exchange, routingKey, redelivered, attempt, deadline, wantsResult, batch] = rest
+      .slice(
+        index * FIELDS,
+        (index + 1) * FIELDS,
+      ) as [
+        number,
+        MessageProperties,
+        Record<string, unknown>,
+        string,
+        string,
+        boolean,
+        number,
+        number,
+        boolean,
+        number,
+      ];
     const body = bodies.slice(at, at += size);
     const own = { properties: { ...properties }, headers: Object.keys(headers).length === 0 ? {} : headers };
-    yield { id, body, ...own, exchange, routingKey, redelivered, attempt, deadline, wantsResult };
+    yield { id, body, ...own, exchange, routingKey, redelivered, attempt, deadline, wantsResult, batch };
   }
 }

@@ -32,6 +32,8 @@ export interface ProcessSandboxOptions {
 interface Running {
   readonly id: number;
   readonly invocation: Invocation;
+  /** Those with the same number run together; 0 is alone. One that runs again does so in a batch of its own. */
+  batch: number;
   readonly settle: (outcome: Outcome) => void;
   /** When its time is up, on the monotonic clock. */
   deadline: number;
@@ -115,21 +117,40 @@ export class ProcessSandbox implements Sandbox {
   }
 
   invoke(invocation: Invocation): Promise<Outcome> {
-    if (this.#closed) return Promise.resolve({ kind: "abandoned", reason: "the sandbox is closed" });
-    return new Promise((settle) => {
-      const running: Running = {
-        id: this.#nextId++,
-        invocation,
-        settle,
-        deadline: Infinity,
-        killAt: undefined,
-        process: undefined,
-        alone: false,
-        leave: () => {},
-      };
-      this.#running.set(running.id, running);
-      void this.#run(running);
-    });
+    if (this.#closed) return Promise.resolve(CLOSED);
+    return new Promise((settle) => void this.#run(this.#enter(invocation, 0, settle)));
+  }
+
+  async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
+    if (this.#closed) return batch.map(() => CLOSED);
+    const number = this.#nextId++;
+    const member = this.#pool.take();
+    let left = batch.length;
+    const leave = () => --left === 0 ? this.#pool.give(member) : undefined;
+    return await Promise.all(batch.map((invocation) =>
+      new Promise<Outcome>((settle) => {
+        const running = this.#enter(invocation, number, settle);
+        running.leave = leave;
+        void this.#runIn(running, member.started);
+      })
+    ));
+  }
+
+  #enter(invocation: Invocation, batch: number, settle: (outcome: Outcome) => void): Running {
+    const id = this.#nextId++;
+    const running: Running = {
+      id,
+      invocation,
+      batch,
+      settle,
+      deadline: Infinity,
+      killAt: undefined,
+      process: undefined,
+      alone: false,
+      leave: () => {},
+    };
+    this.#running.set(id, running);
+    return running;
   }
 
   async abort(grace: number): Promise<void> {
@@ -175,7 +196,8 @@ export class ProcessSandbox implements Sandbox {
     running.killAt = undefined;
     running.process = process;
     process.running++;
-    process.invoke({ ...running.invocation, id: running.id, deadline: Date.now() + timeout });
+    const { invocation, id, batch } = running;
+    process.invoke({ ...invocation, id, batch, deadline: Date.now() + timeout });
     this.#timer ??= setTimeout(() => this.#checkDeadlines(), timeout);
   }
 
@@ -209,7 +231,10 @@ export class ProcessSandbox implements Sandbox {
   #exited(process: GuestProcess, reason: string): void {
     this.#pool.remove(process);
     const inside = [...this.#running.values()].filter((running) => running.process === process);
-    for (const running of inside) this.#leave(running);
+    for (const running of inside) {
+      this.#leave(running);
+      if (running.batch !== 0) running.batch = this.#nextId++;
+    }
     if (this.#overrun.has(process)) this.#judgeOverrun(process, inside);
     else if (inside.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
     else for (const running of inside) this.#suspect(running);
@@ -328,8 +353,14 @@ export class ProcessSandbox implements Sandbox {
     const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
     const { properties, attempt, headers = {} } = this.#running.get(id)?.invocation ?? {};
     const invocation = id === 0 ? undefined : id;
-    const trace = readTrace(headers)?.traceId;
-    this.#options.log.log(known, message, { ...fields, invocation, messageId: properties?.messageId, attempt, trace });
+    const trace = readTrace(headers);
+    this.#options.log.log(known, message, {
+      ...fields,
+      invocation,
+      messageId: properties?.messageId,
+      attempt,
+      ...(trace && { trace: trace.traceId }),
+    });
   }
 
   /** Once a second at most: it is told with the first line after the flood. */
@@ -357,6 +388,7 @@ export class ProcessSandbox implements Sandbox {
 }
 
 const COMPLETED: Outcome = { kind: "completed" };
+const CLOSED: Outcome = { kind: "abandoned", reason: "the sandbox is closed" };
 
 function loadReason(error: unknown): string {
   return error instanceof LoadError ? `the module could not be loaded: ${error.message}` : describeError(error);

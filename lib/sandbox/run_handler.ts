@@ -13,6 +13,46 @@ export type HandlerResult =
   | { kind: "failed"; failure: Failure; delay?: number }
   | { kind: "rejected" | "undecodable" | "invalid"; failure: Failure };
 
+/** A message as its handler sees it, or why no handler does. */
+export type Read = { readonly message: Message; readonly result?: undefined } | { readonly result: HandlerResult };
+
+/** Decodes the message, and checks its body. Synchronous unless it has to inflate or to validate. Never throws. */
+export function readMessage(invocation: Invocation, input: StandardSchema | undefined): Read | Promise<Read> {
+  try {
+    const body = decodeBody(invocation.body, invocation.properties);
+    if (!input && !(body instanceof Promise)) return { message: toMessage(invocation, body) };
+    return readSlowly(invocation, Promise.resolve(body), input);
+  } catch (error) {
+    return { result: { kind: "undecodable", failure: toFailure(error) } };
+  }
+}
+
+async function readSlowly(
+  invocation: Invocation,
+  decoded: Promise<unknown>,
+  input: StandardSchema | undefined,
+): Promise<Read> {
+  let body: unknown;
+  try {
+    body = await decoded;
+  } catch (error) {
+    return { result: { kind: "undecodable", failure: toFailure(error) } };
+  }
+  if (!input) return { message: toMessage(invocation, body) };
+  try {
+    const validated = await validate(input, body);
+    if (validated.failure) return { result: { kind: "invalid", failure: validated.failure } };
+    return { message: toMessage(invocation, validated.value) };
+  } catch (error) {
+    return { result: thrown(error) };
+  }
+}
+
+function toMessage(invocation: Invocation, body: unknown): Message {
+  const { body: raw, headers, properties, exchange, routingKey, redelivered, attempt } = invocation;
+  return { body, raw, headers, properties, exchange, routingKey, redelivered, attempt };
+}
+
 /** Decodes the message and runs the handler on it once. Never rejects. */
 export async function runHandler(
   handler: Handler,
@@ -20,34 +60,11 @@ export async function runHandler(
   context: Context,
   input?: StandardSchema,
 ): Promise<HandlerResult> {
-  let body: unknown;
+  const reading = readMessage(invocation, input);
+  const read = reading instanceof Promise ? await reading : reading;
+  if (read.result) return read.result;
   try {
-    body = decodeBody(invocation.body, invocation.properties);
-    if (body instanceof Promise) body = await body;
-  } catch (error) {
-    return { kind: "undecodable", failure: toFailure(error) };
-  }
-  if (input) {
-    try {
-      const validated = await validate(input, body);
-      if (validated.failure) return { kind: "invalid", failure: validated.failure };
-      body = validated.value;
-    } catch (error) {
-      return thrown(error);
-    }
-  }
-  const message: Message = {
-    body,
-    raw: invocation.body,
-    headers: invocation.headers,
-    properties: invocation.properties,
-    exchange: invocation.exchange,
-    routingKey: invocation.routingKey,
-    redelivered: invocation.redelivered,
-    attempt: invocation.attempt,
-  };
-  try {
-    const result = handler(message, context);
+    const result = handler(read.message, context);
     const value = result instanceof Promise ? await result : result;
     return invocation.wantsResult && value !== undefined ? { kind: "completed", result: encodeBody(value) } : COMPLETED;
   } catch (error) {
@@ -58,7 +75,7 @@ export async function runHandler(
 const COMPLETED: HandlerResult = { kind: "completed" };
 
 /** By name, not by class: a function may have come by its own copy of `warren`. */
-function thrown(given: unknown): HandlerResult {
+export function thrown(given: unknown): HandlerResult {
   const error = explained(given);
   const failure = withoutOurFrames(toFailure(error));
   if (!(error instanceof Error)) return { kind: "failed", failure };

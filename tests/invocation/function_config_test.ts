@@ -19,6 +19,7 @@ Deno.test("a function without config has every default", () => {
     bindings: [],
     concurrency: 10,
     prefetch: 10,
+    batch: undefined,
     rateLimit: undefined,
     killSwitch: undefined,
     timeout: 30_000,
