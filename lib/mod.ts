@@ -246,6 +246,11 @@ export interface FunctionConfig {
   killSwitch?: KillSwitchConfig;
   /** How long one invocation may take. @default "30s" */
   timeout?: Duration;
+  /**
+   * Runs the function by itself: a cron pattern of five fields, or six with seconds first. However many runners there are,
+   * each time runs once; the message's body is `{ scheduled }`, an ISO date.
+   */
+  schedule?: string | { cron: string; timezone?: string; missed?: "once" | "skip" };
   /** A list has the delay before each retry: `["1s", "1m", "1h"]` is four attempts. */
   retry?: RetryConfig | Duration[];
   /**

@@ -1,3 +1,4 @@
+import { Clock } from "./amqp/clock.ts";
 import { Consumer, type Delivery } from "./amqp/consumer.ts";
 import type { Connection } from "./amqp/connection.ts";
 import { malformed, toInvocation } from "./amqp/headers.ts";
@@ -77,6 +78,7 @@ export class ServedFunction {
   readonly #drained = new Set<() => void>();
   #generation: Generation;
   #consumer: Consumer;
+  #clock: Clock | undefined;
   #state: ServedState = "starting";
   #detail: string | undefined;
   #open = 0;
@@ -126,6 +128,7 @@ export class ServedFunction {
     }
     if (warm) void this.#warm();
     this.#consumer.start();
+    this.#setClock();
   }
 
   /** Processes of its own that are there now. */
@@ -162,6 +165,7 @@ export class ServedFunction {
     this.#batcher = this.#collect(is);
     this.#admission.become(concurrency, rateLimit);
     this.#killSwitch = killSwitch && new KillSwitch(killSwitch);
+    if (!sameQueue || JSON.stringify(was.schedule) !== JSON.stringify(is.schedule)) this.#setClock();
     // Paused by hand stays paused; a new version may mend what tripped the switch.
     if (this.#state === "paused" && this.#coolDown === undefined) return;
     if (!sameQueue || this.#state === "broken" || this.#state === "paused") this.resume();
@@ -197,6 +201,7 @@ export class ServedFunction {
     this.#stopped.abort();
     clearTimeout(this.#coolDown);
     this.#become("draining", undefined);
+    await this.#clock?.stop();
     await this.#consumer.cancel();
     this.#batcher.flush();
     this.#admission.close();
@@ -216,9 +221,20 @@ export class ServedFunction {
     this.#batcher.flush();
     this.#admission.close();
     this.#aborting = true;
+    await this.#clock?.stop();
     await this.#generation.sandbox.close();
     await this.#consumer.close();
     await Promise.all(this.#retiring);
+  }
+
+  /** Runs by the schedule of this version, if it has one, and no more by another's. */
+  #setClock(): void {
+    void this.#clock?.stop();
+    const { definition } = this;
+    const { connection } = this.#surroundings;
+    const { schedule } = definition;
+    this.#clock = schedule && new Clock({ connection, definition: { ...definition, schedule }, log: this.#log });
+    this.#clock?.start();
   }
 
   /** One by one, unless the function wants batches. */

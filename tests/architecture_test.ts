@@ -23,6 +23,7 @@ const LIBRARIES: Record<string, string> = {
   "hono": "http",
   "@cloudamqp/amqp-client": "amqp",
   "@babel/parser": "loader",
+  "croner": "invocation",
 };
 
 /** Single files of lib/ that belong to a room of another name. */

@@ -10,6 +10,11 @@ export function retryQueue(ms: number): string {
   return `warren.retry.${ms}`;
 }
 
+/** The queue with the token of a scheduled function. */
+export function scheduleQueue(queue: string): string {
+  return `warren.schedule.${queue}`.slice(0, 255);
+}
+
 /** The headers that Warren sets. */
 export const HEADERS = {
   /** The number of the run this delivery is for; 1 where it is absent. */
@@ -21,6 +26,8 @@ export const HEADERS = {
   stack: "warren-stack",
   /** What a schema found wrong with the body, as JSON. */
   issues: "warren-issues",
+  /** When a scheduled run was due: ISO 8601. */
+  scheduled: "warren-scheduled",
   /** In an answer: `completed`, or the outcome that it had for good. */
   outcome: "warren-outcome",
   function: "warren-function",

@@ -1,4 +1,5 @@
 import type { PermissionsConfig } from "../mod.ts";
+import type { Schedule } from "./schedule.ts";
 
 /** Where a function runs: in a process of its own, or in the runner's. */
 export type Isolation = "process" | "inline";
@@ -38,6 +39,8 @@ export interface FunctionDefinition {
   readonly file: string;
   /** Changes when the module, or a local module that it imports, changes. */
   readonly version: string;
+  /** When it runs by itself. */
+  readonly schedule: Schedule | undefined;
   /** Whether it exports an `input`, which bodies must fit. */
   readonly validates: boolean;
   readonly queue: QueueDefinition;

@@ -2,6 +2,7 @@ import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { closest } from "../nearest.ts";
+import { assertSchedule, type Schedule } from "./schedule.ts";
 import { deadLetterQueue, type FunctionDefinition, type Isolation, type RetryPolicy } from "./definition.ts";
 
 /** One key of a function's `config`. */
@@ -152,6 +153,11 @@ export const CONFIG_KEYS = {
     max: 25 * MINUTE,
     expected: "from 1ms to 25m (RabbitMQ closes the channel of a delivery that is unacked for 30 minutes)",
   }),
+  schedule: {
+    text: "when it runs by itself: a cron pattern, or one with a time zone",
+    default: undefined,
+    read: readSchedule,
+  } as ConfigKey<Schedule | undefined>,
   retry: {
     text: "when a message is tried again, or a list of delays",
     default: { ...defaults(RETRY_KEYS), delays: undefined },
@@ -236,6 +242,38 @@ function readTable<T extends Table>(value: unknown, table: T, path: string, prob
 function readQueue(value: unknown, key: string, problems: string[]): Values<typeof QUEUE_KEYS> {
   if (typeof value !== "string") return readTable(value, QUEUE_KEYS, key, problems);
   return { ...defaults(QUEUE_KEYS), name: QUEUE_KEYS.name.read(value, key, problems) };
+}
+
+const SCHEDULE_KEYS = {
+  cron: leaf<string>({
+    text: "five fields, or six with seconds first",
+    default: "",
+    expected: 'a cron pattern, as in "0 3 * * *"',
+    accept: (value) => isText(value, 1),
+  }),
+  timezone: leaf<string>({
+    text: "an IANA time zone",
+    default: "UTC",
+    expected: 'the name of a time zone, as in "Europe/Berlin"',
+    accept: (value) => isText(value, 1),
+  }),
+  missed: leaf<"once" | "skip">({
+    text: "whether times at which no runner was there are made up for, by one run",
+    default: "once",
+    expected: '"once" or "skip"',
+    accept: (value) => value === "once" || value === "skip",
+  }),
+};
+
+function readSchedule(value: unknown, key: string, problems: string[]): Schedule {
+  const schedule = readTable(typeof value === "string" ? { cron: value } : value, SCHEDULE_KEYS, key, problems);
+  try {
+    if (schedule.cron !== "") assertSchedule(schedule);
+    else if (isObject(value)) problems.push(`${key}.cron is missing`);
+  } catch (error) {
+    problems.push(`${key}: ${describeError(error)}`);
+  }
+  return schedule;
 }
 
 /** A list has the delay before each retry, and so how many there are. */

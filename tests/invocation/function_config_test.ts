@@ -24,6 +24,7 @@ Deno.test("a function without config has every default", () => {
     killSwitch: undefined,
     timeout: 30_000,
     retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1, delays: undefined },
+    schedule: undefined,
     output: undefined,
     permissions: {},
     isolation: "process",

@@ -1,0 +1,187 @@
+import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
+import { Backoff, delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import { dueAfter, type Schedule } from "../invocation/schedule.ts";
+import type { Logger } from "../log.ts";
+import type { Connection } from "./connection.ts";
+import { HEADERS, scheduleQueue } from "./names.ts";
+
+/** The token is put back this often, in milliseconds: brokers end channels with deliveries that are unacked for long. */
+const REFRESH = 10 * 60_000;
+
+export interface ClockOptions {
+  connection: Connection;
+  definition: FunctionDefinition & { readonly schedule: Schedule };
+  log: Logger;
+  /** @default the wall clock */
+  now?: () => Date;
+}
+
+/**
+ * Runs a function by its schedule, once for all runners. There is one token for each scheduled function, a message that says
+ * when it ran last, in a queue with a single active consumer: whoever holds it waits for the next time, and then
+ * publishes the run and the token with the new time, and acks the old token, in one transaction. A runner that dies gives
+ * the token back as it was, to another one.
+ */
+export class Clock {
+  readonly #options: ClockOptions;
+  readonly #stopped = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: ClockOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Gives the token back. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { connection, log } = this.#options;
+    const { signal } = this.#stopped;
+    const backoff = new Backoff({ initial: 200, max: 15_000 });
+    while (!signal.aborted) {
+      const started = performance.now();
+      try {
+        const client = await connection.opened(signal);
+        const channel = await client.channel();
+        await this.#keep(channel);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (connection.state.connected) log.warn(`the schedule is interrupted: ${describeError(error)}`);
+      }
+      if (performance.now() - started > 10_000) backoff.reset();
+      await delay(backoff.next(), signal);
+    }
+  }
+
+  /** Until it is stopped; rejects when the channel is lost. */
+  async #keep(channel: AMQPChannel): Promise<void> {
+    const holder = new Holder(this.#options, channel, this.#stopped.signal);
+    channel.onerror = () => {};
+    try {
+      await holder.open();
+      while (!this.#stopped.signal.aborted) await holder.turn();
+    } finally {
+      if (!channel.closed && !channel.connection.closed) {
+        await Promise.race([channel.close().catch(() => {}), delay(2000)]);
+      }
+    }
+  }
+}
+
+/** One channel on which tokens come. */
+class Holder {
+  readonly #definition: ClockOptions["definition"];
+  readonly #queue: string;
+  readonly #channel: AMQPChannel;
+  readonly #signal: AbortSignal;
+  readonly #log: Logger;
+  readonly #now: () => Date;
+  readonly #tokens: AMQPMessage[] = [];
+  #lost: string | undefined;
+  #wake = () => {};
+
+  constructor({ definition, log, now }: ClockOptions, channel: AMQPChannel, signal: AbortSignal) {
+    this.#definition = definition;
+    this.#queue = scheduleQueue(definition.queue.name);
+    this.#channel = channel;
+    this.#signal = signal;
+    this.#log = log;
+    this.#now = now ?? (() => new Date());
+  }
+
+  async open(): Promise<void> {
+    const channel = this.#channel;
+    const { messageCount, consumerCount } = await channel.queueDeclare(this.#queue, { durable: true }, {
+      "x-single-active-consumer": true,
+    });
+    await channel.txSelect();
+    // Two that begin at once may both do this: whoever gets two tokens makes one of them.
+    if (messageCount === 0 && consumerCount === 0) {
+      await this.#publishToken(this.#now());
+      await channel.txCommit();
+    }
+    await channel.basicQos(10);
+    const consumer = await channel.basicConsume(this.#queue, { noAck: false }, (message) => {
+      this.#tokens.push(message);
+      this.#wake();
+    });
+    channel.onReturn = ({ routingKey }) => this.#log.error(`the scheduled run found no queue "${routingKey}"`);
+    consumer.wait().then(() => this.#lose("the consumer ended"), (error) => this.#lose(describeError(error)));
+  }
+
+  /** Waits for the token, or, with it, for the next time. */
+  async turn(): Promise<void> {
+    if (this.#lost !== undefined) throw new Error(this.#lost);
+    const [token, ...others] = this.#tokens.toSorted((a, b) => lastOf(b).getTime() - lastOf(a).getTime());
+    if (!token) return await this.#sleep(REFRESH);
+    const last = lastOf(token);
+    const now = this.#now();
+    const due = dueAfter(this.#definition.schedule, last, now);
+    const wait = due ? due.getTime() - now.getTime() : Infinity;
+    if (wait > 0 && others.length === 0) {
+      const held = this.#tokens.length;
+      await this.#sleep(Math.min(wait, REFRESH));
+      // Another token came, the end, or the time: look again, unless the token was held for long.
+      if (wait < REFRESH || this.#tokens.length !== held || this.#signal.aborted || this.#lost !== undefined) return;
+    }
+    const runs = wait <= 0 && due !== undefined;
+    if (runs) await this.#publishRun(due);
+    await this.#publishToken(runs ? due : last);
+    for (const each of this.#tokens.splice(0)) await each.ack();
+    await this.#channel.txCommit();
+    if (runs) this.#log.debug(`scheduled run of ${due.toISOString()}`);
+  }
+
+  async #publishRun(due: Date): Promise<void> {
+    const { name, queue: { name: queue } } = this.#definition;
+    const scheduled = due.toISOString();
+    await this.#channel.basicPublish("", queue, JSON.stringify({ scheduled }), {
+      contentType: "application/json",
+      deliveryMode: 2,
+      messageId: `schedule/${name}/${scheduled}`.slice(0, 255),
+      timestamp: due,
+      headers: { [HEADERS.scheduled]: scheduled },
+    }, true);
+  }
+
+  async #publishToken(last: Date): Promise<void> {
+    const body = JSON.stringify({ last: last.toISOString() });
+    await this.#channel.basicPublish("", this.#queue, body, { deliveryMode: 2, contentType: "application/json" });
+  }
+
+  #lose(why: string): void {
+    this.#lost = why;
+    this.#wake();
+  }
+
+  /** Until then, or until something happens. */
+  #sleep(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = setTimeout(resolve, ms);
+    this.#signal.addEventListener("abort", () => resolve(), { once: true });
+    if (this.#signal.aborted) resolve();
+    return promise.finally(() => clearTimeout(timer));
+  }
+}
+
+/** A token that cannot be read says that it ran just now. */
+function lastOf(token: AMQPMessage): Date {
+  try {
+    const last = new Date(JSON.parse(token.bodyString() ?? "").last);
+    if (!Number.isNaN(last.getTime())) return last;
+  } catch {
+    // Somebody else's message.
+  }
+  return new Date();
+}
