@@ -11,9 +11,9 @@ const MEDIA_TYPE = /^[!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+\s*(;.*)?$/;
 export function functionRoutes(runner: RunnerView, options: { maxBody: number }): Hono {
   return new Hono()
     .get("/functions", (context) => context.json({ functions: runner.functions() }))
-    .get("/functions/:name", (context) => context.json(find(runner, context)))
+    .get("/functions/:name", (context) => context.json(functionOf(runner, context)))
     .post("/functions/:name", async (context) => {
-      const { name } = find(runner, context);
+      const { name } = functionOf(runner, context);
       const contentType = mediaType(context);
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
@@ -23,7 +23,8 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
     });
 }
 
-function find(runner: RunnerView, context: Context): FunctionView {
+/** @throws {Problem} 404 */
+export function functionOf(runner: RunnerView, context: Context): FunctionView {
   const name = context.req.param("name");
   const found = runner.functions().find((view) => view.name === name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);

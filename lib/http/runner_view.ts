@@ -1,3 +1,4 @@
+import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
 import type { BindingDefinition, Isolation, RetryPolicy } from "../invocation/definition.ts";
 import type { OutcomeCounts } from "../invocation/outcome.ts";
 
@@ -54,4 +55,6 @@ export interface RunnerView {
   localBroker(): { hostname: string; port: number } | undefined;
   /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */
   publish(name: string, request: PublishRequest): Promise<void>;
+  /** @throws {WarrenError} `unavailable` when it is not known which queue is the function's */
+  deadLetters(name: string): DeadLetterBox;
 }

@@ -55,6 +55,7 @@ export class InlineSandbox implements Sandbox {
     } catch (error) {
       return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
     }
+    if (this.#closed) return { kind: "abandoned", reason: "the sandbox is closed" };
     return await new Promise((settle) => void this.#run(handler, invocation, settle));
   }
 

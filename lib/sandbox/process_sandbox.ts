@@ -8,7 +8,7 @@ import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess, LoadError } from "./guest_process.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
 import { Pool } from "./pool.ts";
-import type { FromGuest } from "./protocol.ts";
+import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
 
 export interface ProcessSandboxOptions {
@@ -175,6 +175,7 @@ export class ProcessSandbox implements Sandbox {
       },
       onExit: (reason) => {
         Deno.remove(socket).catch(() => {});
+        this.#tellDropped(process, true);
         this.#exited(process, reason);
         this.#exits.delete(process);
         markExited();
@@ -242,6 +243,7 @@ export class ProcessSandbox implements Sandbox {
     let next = Infinity;
     for (const running of this.#running.values()) {
       const { process } = running;
+      if (running.deadline === Infinity) continue; // its module loads
       if (running.deadline > now) {
         next = Math.min(next, running.deadline);
         break;
@@ -292,7 +294,6 @@ export class ProcessSandbox implements Sandbox {
       case "publish":
         return this.#publish(process, message);
     }
-    process.kill(`it sent something that is no message of the protocol`);
   }
 
   #publish(process: GuestProcess, message: FromGuest & { 0: "publish" }): void {
@@ -310,16 +311,17 @@ export class ProcessSandbox implements Sandbox {
       });
   }
 
-  #log(id: number, level: string, message: string, fields: Record<string, unknown> | undefined): void {
+  #log(id: number, level: string, message: string, text: string | undefined): void {
+    const fields = text === undefined ? {} : readFields(text);
     const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
     const { properties, attempt } = this.#running.get(id)?.invocation ?? {};
     const invocation = id === 0 ? undefined : id;
     this.#options.log.log(known, message, { ...fields, invocation, messageId: properties?.messageId, attempt });
   }
 
-  /** Once a second at most: it is told with the first line after the flood. */
-  #tellDropped({ budget }: GuestProcess): void {
-    if (!budget.fresh) return;
+  /** Once a second at most: it is told with the first line after the flood, or at the end. */
+  #tellDropped({ budget }: GuestProcess, last = false): void {
+    if (!last && !budget.fresh) return;
     const dropped = budget.takeDropped();
     if (dropped > 0) this.#options.log.warn(`${dropped} lines were dropped: the function says more than the log takes`);
   }
@@ -342,6 +344,17 @@ export class ProcessSandbox implements Sandbox {
 }
 
 const COMPLETED: Outcome = { kind: "completed" };
+
+/** What is no JSON, or more than our guest would send, is shown as the beginning of its text. */
+function readFields(text: string): Record<string, unknown> {
+  try {
+    const fields: unknown = text.length <= MAX_FIELDS ? JSON.parse(text) : undefined;
+    if (typeof fields === "object" && fields !== null) return { ...fields };
+  } catch {
+    // Not from our guest.
+  }
+  return { fields: text.slice(0, 1024) };
+}
 
 function loadReason(error: unknown): string {
   return error instanceof LoadError ? `the module could not be loaded: ${error.message}` : describeError(error);

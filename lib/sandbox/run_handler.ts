@@ -37,7 +37,7 @@ export async function runHandler(
   };
   try {
     const result = handler(message, context);
-    if (result instanceof Promise) await result;
+    if (isThenable(result)) await result;
     return COMPLETED;
   } catch (error) {
     return thrown(error);
@@ -46,9 +46,23 @@ export async function runHandler(
 
 const COMPLETED: HandlerResult = { kind: "completed" };
 
-/** By name, not by class: a function may have come by its own copy of `warren`. */
+/** Not by class: a query builder's promise, which runs when it is awaited, is none of Deno's. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && (typeof value === "object" || typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
 function thrown(given: unknown): HandlerResult {
-  const error = explained(given);
+  try {
+    return judged(explained(given));
+  } catch {
+    // It throws when it is looked at.
+    return { kind: "failed", failure: toFailure(given) };
+  }
+}
+
+/** By name, not by class: a function may have come by its own copy of `warren`. */
+function judged(error: unknown): HandlerResult {
   const failure = withoutOurFrames(toFailure(error));
   if (!(error instanceof Error)) return { kind: "failed", failure };
   if (error.name === "Reject") return { kind: "rejected", failure };

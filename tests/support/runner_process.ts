@@ -1,3 +1,4 @@
+import { OPTIONS } from "../../lib/config.ts";
 import { TextLineStream } from "./text_lines.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -35,7 +36,8 @@ export class RunnerProcess implements AsyncDisposable {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-prompt", new URL("main.ts", ROOT).href, ...args],
       cwd: ROOT,
-      env: { AMQP_URL: amqpUrl, FUNCTIONS_DIR: functionsDir, LOG_FORMAT: "json", PORT: "0", ...env },
+      clearEnv: true,
+      env: { ...surroundings(), AMQP_URL: amqpUrl, FUNCTIONS_DIR: functionsDir, LOG_FORMAT: "json", PORT: "0", ...env },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -120,6 +122,13 @@ export async function startRunner(options: RunnerProcessOptions): Promise<Runner
     await runner[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The environment of the tests without Warren's own options: whoever runs them may have set some, and so does a test. */
+function surroundings(): Record<string, string> {
+  const env = Deno.env.toObject();
+  for (const { env: name } of OPTIONS) for (const suffix of ["", "_FILE"]) delete env[name + suffix];
+  return env;
 }
 
 function announced(line: LogLine): string {
