@@ -1,6 +1,7 @@
 import { broker } from "./lib/cli/broker.ts";
 import { check } from "./lib/cli/check.ts";
 import type { Command } from "./lib/cli/command.ts";
+import { dead } from "./lib/cli/dead.ts";
 import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
 import { create } from "./lib/cli/new.ts";
 import { pause, resume } from "./lib/cli/pause.ts";
@@ -10,7 +11,7 @@ import { parseArguments, VERSION } from "./lib/config.ts";
 import { describeError, WarrenError } from "./lib/errors.ts";
 import { Logger } from "./lib/log.ts";
 
-const COMMANDS: Record<string, Command> = { start, broker, publish, new: create, check, pause, resume };
+const COMMANDS: Record<string, Command> = { start, broker, publish, dead, new: create, check, pause, resume };
 COMMANDS.help = helpCommand(COMMANDS);
 
 /** Finds the command, reads the options, and gives the exit code. */

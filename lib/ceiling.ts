@@ -13,7 +13,7 @@ export function parseCeiling(text: string): PermissionsConfig {
   const ceiling: PermissionsConfig = {};
   if (text.trim() === "none") return ceiling;
   for (const part of text.split(";").map((part) => part.trim()).filter((part) => part !== "")) {
-    const [name, list] = part.split("=", 2).map((word) => word.trim());
+    const [, name, list] = /^([^=]*?)\s*(?:=(.*))?$/s.exec(part)!;
     if (!NAMES.includes(name as typeof NAMES[number])) {
       throw new Error(`expected ${NAMES.join(", ")}, found "${name}"`);
     }

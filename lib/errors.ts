@@ -15,6 +15,8 @@ export type ErrorCode =
   | "refused"
   /** The embedded broker's data cannot be used: locked by another process, damaged, of a newer version. */
   | "storage"
+  /** There is no such queue or message. */
+  | "missing"
   /** More bytes than the limit allows. */
   | "tooLarge"
   /** The body is not what its content type or encoding says. */
@@ -36,6 +38,13 @@ export class WarrenError extends Error {
  * client's errors carry their connection, with message bytes in its buffers.
  */
 export function describeError(error: unknown): string {
-  if (error instanceof Error) return error.message || error.name;
-  return typeof error === "string" ? error : Deno.inspect(error, { depth: 2 });
+  try {
+    if (error instanceof Error) return String(error.message || error.name);
+    return typeof error === "string" ? error : Deno.inspect(error, { depth: 2 });
+  } catch {
+    return UNSEEN;
+  }
 }
+
+/** Stands for a Proxy, or an object with a getter, that throws when it is looked at. */
+export const UNSEEN = "what was thrown cannot be shown: it throws when it is looked at";

@@ -1,4 +1,5 @@
 import { Connection } from "./amqp/connection.ts";
+import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
 import { Publisher } from "./amqp/publisher.ts";
 import { Replies } from "./amqp/replies.ts";
@@ -227,6 +228,13 @@ export class Runner implements RunnerView {
     const signal = AbortSignal.timeout(10_000);
     const routingKey = served.definition.queue.name;
     await this.#publisher.publish({ exchange: "", routingKey, body, properties }, { channel: "http", signal });
+  }
+
+  deadLetters(name: string): DeadLetters {
+    const entry = this.#entries.get(name);
+    const queue = entry && view(name, entry).queue;
+    if (queue === undefined) throw new WarrenError("unavailable", `function "${name}" has no queue: it is broken`);
+    return new DeadLetters({ connection: this.#consuming, publisher: this.#publisher, queue });
   }
 
   #served(): ServedFunction[] {

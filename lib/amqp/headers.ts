@@ -1,4 +1,5 @@
 import type { AMQPMessage, AMQPProperties } from "@cloudamqp/amqp-client";
+import type { DeadLetter } from "../invocation/dead_letter.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure } from "../invocation/outcome.ts";
 import type { Invocation } from "../invocation/sandbox.ts";
@@ -15,8 +16,9 @@ const EMPTY = new Uint8Array(0);
 /** A delivery as the core knows it: without AMQP in it. */
 export function toInvocation(message: AMQPMessage, { output }: Pick<FunctionDefinition, "output">): Invocation {
   const { headers = {}, ...properties } = message.properties;
-  const attempt = attemptOf(headers);
-  const retried = attempt > 1;
+  const attempt = countOf(headers[HEADERS.attempt], 1);
+  // Then it came by way of Warren, and how it was first published is in its headers.
+  const retried = attempt > 1 || countOf(headers[HEADERS.redriven], 0) > 0;
   return {
     body: (message.body as Uint8Array | null) ?? EMPTY,
     properties: properties as MessageProperties,
@@ -35,9 +37,8 @@ export function malformed(headers: Record<string, unknown>): Failure | undefined
   return why === undefined ? undefined : { type: "MalformedHeaders", message: `the headers cannot be read: ${why}` };
 }
 
-function attemptOf(headers: Record<string, unknown>): number {
-  const attempt = headers[HEADERS.attempt];
-  return typeof attempt === "number" && Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1;
+function countOf(header: unknown, otherwise: number): number {
+  return typeof header === "number" && Number.isSafeInteger(header) && header > 0 ? header : otherwise;
 }
 
 function text(value: unknown): string | undefined {
@@ -78,18 +79,63 @@ export function deadLetterProperties(failed: FailedDelivery, reason: string): AM
  */
 function copyProperties(failed: FailedDelivery, own: Record<string, string | number>): AMQPProperties {
   const { invocation, failure, now } = failed;
-  const { expiration, userId, ...properties } = invocation.properties;
-  const headers: NonNullable<AMQPProperties["headers"]> = {};
-  for (const [name, value] of Object.entries(invocation.headers)) {
-    if (!NOT_COPIED.test(name) && name !== MALFORMED) headers[name] = value as object;
-  }
+  const { headers, ...properties } = inertProperties(invocation.properties, invocation.headers);
   headers[HEADERS.firstSeen] ??= now.toISOString();
   headers[HEADERS.exchange] = invocation.exchange;
   headers[HEADERS.routingKey] = invocation.routingKey;
   headers[HEADERS.errorType] = failure.type;
   headers[HEADERS.error] = failure.message;
   headers[HEADERS.failedAt] = now.toISOString();
+  return { ...properties, headers: { ...headers, ...own } };
+}
+
+/** The properties of a dead letter that goes back to work: from the first attempt on, with its history. */
+export function redriveProperties(letter: Pick<DeadLetter, "properties" | "headers">): AMQPProperties {
+  const { headers, ...properties } = inertProperties(letter.properties, letter.headers);
+  delete headers[HEADERS.attempt];
+  headers[HEADERS.redriven] = countOf(letter.headers[HEADERS.redriven], 0) + 1;
+  return { ...properties, headers };
+}
+
+/** Persistent, and without what a broker would obey or refuse on a copy. */
+function inertProperties(given: MessageProperties, from: Record<string, unknown>) {
+  const { expiration, userId, ...properties } = given;
+  const headers: NonNullable<AMQPProperties["headers"]> = {};
+  for (const [name, value] of Object.entries(from)) {
+    if (!NOT_COPIED.test(name) && name !== MALFORMED) headers[name] = value as object;
+  }
   if (expiration) headers[HEADERS.expiration] = expiration;
   if (userId) headers[HEADERS.userId] = userId;
-  return { ...properties, deliveryMode: 2, headers: { ...headers, ...own } };
+  return { ...properties, deliveryMode: 2, headers };
+}
+
+/** A delivery from a queue of dead letters, as the core knows it. */
+export function toDeadLetter(message: AMQPMessage): DeadLetter {
+  const { headers = {}, ...properties } = message.properties as { headers?: Record<string, unknown> };
+  const body = (message.body as Uint8Array | null) ?? EMPTY;
+  return {
+    id: text((properties as MessageProperties).messageId),
+    reason: text(headers[HEADERS.reason]),
+    errorType: text(headers[HEADERS.errorType]),
+    error: text(headers[HEADERS.error]),
+    stack: text(headers[HEADERS.stack]),
+    attempts: countOf(headers[HEADERS.attempts], 0) || undefined,
+    redriven: countOf(headers[HEADERS.redriven], 0),
+    function: text(headers[HEADERS.function]),
+    host: text(headers[HEADERS.host]),
+    failedAt: date(headers[HEADERS.failedAt]),
+    firstSeen: date(headers[HEADERS.firstSeen]),
+    exchange: text(headers[HEADERS.exchange]),
+    routingKey: text(headers[HEADERS.routingKey]),
+    size: body.length,
+    unreadable: malformed(headers)?.message,
+    headers,
+    properties,
+    body,
+  };
+}
+
+function date(value: unknown): Date | undefined {
+  const found = new Date(text(value) ?? NaN);
+  return Number.isNaN(found.getTime()) ? undefined : found;
 }

@@ -44,7 +44,12 @@ export const HEADERS = {
   /** The publisher's own, which no copy may carry as a property. */
   expiration: "warren-expiration",
   userId: "warren-user-id",
+  /** How often it came back from the dead letters. */
+  redriven: "warren-redriven",
 } as const;
+
+/** What all names of Warren's headers begin with. */
+export const HEADER_PREFIX = "warren-";
 
 /** A consumer's tag: which function on which host in which process. */
 export function consumerTag(definition: FunctionDefinition): string {

@@ -22,7 +22,7 @@ export interface PublishOptions {
 }
 
 /** Publishes that wait for their confirm on one channel; each holds one buffer of the client's. */
-const WINDOW = 64;
+export const WINDOW = 64;
 
 /** One confirm channel and what is on its way on it. */
 interface ConfirmChannel {

@@ -22,7 +22,7 @@ function overview(commands: Readonly<Record<string, Command>>): string {
   return [
     "Warren runs the functions in a folder for the messages of an AMQP 0-9-1 broker.",
     "",
-    "usage: deno task start | broker | publish | new | check, or main.ts [COMMAND] [FLAGS]",
+    "usage: deno task start | broker | publish | dead | new | check, or main.ts [COMMAND] [FLAGS]",
     "",
     "Commands:",
     ...rows,

@@ -3,6 +3,7 @@ import { Publisher } from "../amqp/publisher.ts";
 import { localBrokerUrl } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
+import { withMend } from "./mend.ts";
 
 /** Milliseconds for the connection and the confirm. */
 const PATIENCE = 5_000;
@@ -86,24 +87,4 @@ function headers({ flags }: CommandContext): Record<string, string> {
       return [header.slice(0, at), header.slice(at + 1)];
     }),
   );
-}
-
-/** What was published where, and whether that is this machine's own broker, which is missing. */
-interface Place {
-  exchange: string;
-  routingKey: string;
-  missing: boolean;
-}
-
-function withMend(error: unknown, place: Place): unknown {
-  if (!(error instanceof WarrenError)) return error;
-  if (error.code === "unavailable" && place.missing) {
-    const mend = "start one with: deno task start, or deno task broker; or set AMQP_URL";
-    return new WarrenError(error.code, `${error.message}; ${mend}`);
-  }
-  if (error.code !== "unroutable") return error;
-  const mend = place.exchange
-    ? "is a queue bound to it?"
-    : `is the function running? "deno task start" declares the queue ${place.routingKey}`;
-  return new WarrenError(error.code, `${error.message}; ${mend}`);
 }

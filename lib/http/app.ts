@@ -1,9 +1,11 @@
 import { Hono } from "hono";
 import type { Logger } from "../log.ts";
 import { describeError } from "../errors.ts";
+import { deadLetterRoutes } from "./dead_letters.ts";
 import { functionRoutes } from "./functions.ts";
 import { assertGuarded, isLoopback, refuseOtherSites, requireToken, WS_AMQP } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
+import { jobRoutes, Jobs } from "./jobs.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import type { RunnerView } from "./runner_view.ts";
 import { wsAmqpRoutes } from "./ws_amqp.ts";
@@ -16,8 +18,10 @@ export interface AppOptions {
   /** Where it listens. */
   host: string;
   log?: Logger;
-  /** Ends the WebSockets that are open. */
+  /** Ends the WebSockets that are open, and the jobs. */
   closing?: AbortSignal;
+  /** Milliseconds after which an answer says where the work can be followed, instead of what became of it. @default 2_000 */
+  patience?: number;
 }
 
 /**
@@ -39,6 +43,13 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   app.route("/", healthRoutes(runner));
   app.route("/", functionRoutes(runner, options));
   app.route("/", wsAmqpRoutes(runner, options));
+  const jobs = new Jobs({ closing: options.closing });
+  app.route("/", deadLetterRoutes(runner, jobs, options));
+  app.route("/", jobRoutes(jobs));
+  app.all("/functions/:name/dead/redrive", () => notAllowed("POST, GET, HEAD, PUT, DELETE"));
+  app.all("/functions/:name/dead/:id", () => notAllowed("GET, HEAD, PUT, DELETE"));
+  app.all("/functions/:name/dead", () => notAllowed("GET, HEAD, DELETE"));
+  app.all("/jobs/:id", () => notAllowed("GET, HEAD, DELETE"));
   app.all("/functions/:name", () => notAllowed("GET, HEAD, POST"));
   for (const path of ["/functions", "/healthz", "/readyz", WS_AMQP]) app.all(path, () => notAllowed("GET, HEAD"));
   app.notFound((context) =>

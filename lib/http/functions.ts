@@ -15,18 +15,18 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
   return new Hono()
     .get("/functions", (context) => context.json({ functions: runner.functions() }))
     .post("/functions/:name/pause", async (context) => {
-      const { name } = find(runner, context);
+      const { name } = functionOf(runner, context);
       if (!await runner.pause(name)) throw notBound(name);
-      return context.json(find(runner, context));
+      return context.json(functionOf(runner, context));
     })
     .post("/functions/:name/resume", (context) => {
-      const { name } = find(runner, context);
+      const { name } = functionOf(runner, context);
       if (!runner.resume(name)) throw notBound(name);
-      return context.json(find(runner, context));
+      return context.json(functionOf(runner, context));
     })
-    .get("/functions/:name", (context) => context.json(find(runner, context)))
+    .get("/functions/:name", (context) => context.json(functionOf(runner, context)))
     .post("/functions/:name", async (context) => {
-      const { name } = find(runner, context);
+      const { name } = functionOf(runner, context);
       const contentType = mediaType(context);
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
@@ -41,7 +41,8 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
     });
 }
 
-function find(runner: RunnerView, context: Context): FunctionView {
+/** @throws {Problem} 404 */
+export function functionOf(runner: RunnerView, context: Context): FunctionView {
   const name = context.req.param("name");
   const found = runner.functions().find((view) => view.name === name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);

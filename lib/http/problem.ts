@@ -26,6 +26,7 @@ export class Problem extends Error {
 }
 
 const STATUS: Partial<Record<ErrorCode, [status: number, title: string]>> = {
+  missing: [404, "Not Found"],
   tooLarge: [413, "Content Too Large"],
   undecodable: [415, "Unsupported Media Type"],
   unavailable: [503, "Service Unavailable"],

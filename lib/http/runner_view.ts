@@ -1,3 +1,4 @@
+import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
 import type { BindingDefinition, Isolation, RetryPolicy } from "../invocation/definition.ts";
 import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 
@@ -82,4 +83,6 @@ export interface RunnerView {
    * @throws {WarrenError} `unavailable`, `unroutable` or `refused`
    */
   request(name: string, request: PublishRequest, wait: number): Promise<ReplyView | undefined>;
+  /** @throws {WarrenError} `unavailable` when it is not known which queue is the function's */
+  deadLetters(name: string): DeadLetterBox;
 }

@@ -1,3 +1,4 @@
+import { describeError, UNSEEN } from "../errors.ts";
 import type { Publication } from "./publication.ts";
 
 /** An error as data: what crosses from a sandbox and travels in a dead letter's headers. */
@@ -59,18 +60,26 @@ export type Disposition =
   | { readonly kind: "requeue" };
 
 /** Longer stacks and messages are cut: headers must fit into one AMQP frame. */
+const MAX_TYPE = 128;
 const MAX_MESSAGE = 2_048;
 const MAX_STACK = 8_192;
 
-/** Anything that was thrown, as data. */
+/** Anything that was thrown, as data. Never throws itself, whatever that was. */
 export function toFailure(error: unknown): Failure {
-  if (!(error instanceof Error)) {
-    const text = typeof error === "string" ? error : Deno.inspect(error, { depth: 2 });
-    return { type: typeof error, message: text.slice(0, MAX_MESSAGE) };
+  try {
+    if (!(error instanceof Error)) return boundedFailure({ type: typeof error, message: describeError(error) });
+    const type = String(error.name || error.constructor?.name || "Error");
+    return boundedFailure({ type, message: String(error.message), stack: error.stack });
+  } catch {
+    return { type: typeof error, message: UNSEEN };
   }
-  return {
-    type: String(error.name || error.constructor?.name || "Error").slice(0, 128),
-    message: String(error.message).slice(0, MAX_MESSAGE),
-    stack: typeof error.stack === "string" ? error.stack.slice(0, MAX_STACK) : undefined,
-  };
+}
+
+/** A failure that came from elsewhere, as text that fits. */
+export function boundedFailure(failure: { type: unknown; message: unknown; stack?: unknown }): Failure {
+  const type = String(failure.type).slice(0, MAX_TYPE);
+  const message = String(failure.message).slice(0, MAX_MESSAGE);
+  return typeof failure.stack === "string"
+    ? { type, message, stack: failure.stack.slice(0, MAX_STACK) }
+    : { type, message };
 }

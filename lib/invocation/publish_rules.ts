@@ -66,11 +66,22 @@ export function allows(publish: boolean | readonly string[], exchange: string, r
   });
 }
 
-/** As in a topic exchange: `*` is one word, `#` any number of them. */
-function matches([first, ...rest]: readonly string[], words: readonly string[]): boolean {
-  if (first === undefined) return words.length === 0;
-  if (first === "#") return matches(rest, words) || (words.length > 0 && matches([first, ...rest], words.slice(1)));
-  return words.length > 0 && (first === "*" || first === words[0]) && matches(rest, words.slice(1));
+/**
+ * As in a topic exchange: `*` is one word, `#` any number of them. Without backtracking: pattern and words both come
+ * from the function, and this runs in the runner.
+ */
+function matches(pattern: readonly string[], words: readonly string[]): boolean {
+  /** Whether the pattern so far matches the first `count` words. */
+  let reached = [true, ...words.map(() => false)];
+  for (const part of pattern) {
+    const next: boolean[] = [];
+    for (const [count, before] of reached.entries()) {
+      if (part === "#") next.push(before || next.at(-1) === true);
+      else next.push(count > 0 && reached[count - 1] && (part === "*" || part === words[count - 1]));
+    }
+    reached = next;
+  }
+  return reached[words.length];
 }
 
 function isShort(value: unknown): value is string {
@@ -86,8 +97,11 @@ function isHeaders(headers: unknown): boolean {
     if (typeof value === "string") return (left -= value.length) >= 0;
     if (value instanceof Uint8Array) return (left -= value.length) >= 0;
     if (value === null || value === undefined || value instanceof Date) return true;
-    if (Array.isArray(value)) return value.every((item) => isData(item, depth + 1));
-    if (typeof value !== "object") return ["number", "boolean", "bigint"].includes(typeof value);
+    if (Array.isArray(value)) return (left -= value.length) >= 0 && value.every((item) => isData(item, depth + 1));
+    if (typeof value === "bigint") return BigInt.asIntN(64, value) === value;
+    // RabbitMQ knows no other numbers: one in a header ends the connection that all functions publish by.
+    if (typeof value === "number") return Number.isFinite(value);
+    if (typeof value !== "object") return typeof value === "boolean";
     return Object.entries(value).every(([key, inner]) => (left -= key.length) >= 0 && isData(inner, depth + 1));
   };
   return typeof headers === "object" && headers !== null && !Array.isArray(headers) && isData(headers, 0) && left >= 0;

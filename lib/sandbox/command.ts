@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 
 /** What no function's process gets, whatever it asks for: the runner's own secrets. */
@@ -35,6 +36,8 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
       "--cached-only",
       `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
+      // What Deno stores for a location, without any permission, would else be stored for all functions in one place.
+      `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
       ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
       ...permissionFlags(definition.permissions, options.socket),
       options.entry,

@@ -6,6 +6,15 @@ const DENIED = /^Requires (net|env|read|write|run|sys|ffi|import) access(?: to (
  * flag, which nobody types here. Other errors come back as they are.
  */
 export function explained(error: unknown): unknown {
+  try {
+    return withConfigLine(error);
+  } catch {
+    // It throws when it is looked at.
+    return error;
+  }
+}
+
+function withConfigLine(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
     const denied = cause.name === "NotCapable" ? DENIED.exec(cause.message) : null;

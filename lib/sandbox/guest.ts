@@ -3,7 +3,7 @@ import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
-import { FrameReader, FrameWriter, type FromGuest, type ToGuest } from "./protocol.ts";
+import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
 import { runBatch, type Settled } from "./run_batch.ts";
@@ -16,13 +16,22 @@ import { asSchema } from "./validation.ts";
  * static graph, so reading them needs no permission.
  */
 
+/** Characters of a log line. The log cuts there as well: what is longer is not sent. */
+const MAX_TEXT = 16_384;
+
 /**
  * Connects to the runner, loads the function and runs its handler for every
  * invocation that comes, until the runner is gone.
  */
 export async function serve(path: string, load: () => Promise<Record<string, unknown>>): Promise<void> {
   const connection = await Deno.connect({ transport: "unix", path });
-  const writer = new FrameWriter<FromGuest>(connection, () => Deno.exit(0));
+  giveUp(path);
+  closeStores();
+  const writer: FrameWriter<FromGuest> = new FrameWriter(
+    connection,
+    () => Deno.exit(0),
+    (message, error) => guest.unsendable(message, error),
+  );
   const guest = new Guest(writer);
   // A rejection that nobody awaited belongs to no invocation; it must not end those that run.
   globalThis.addEventListener("unhandledrejection", (event) => {
@@ -37,6 +46,21 @@ export async function serve(path: string, load: () => Promise<Record<string, unk
   load().then((module) => guest.ready(module)).catch((error) => writer.send(["broken", toFailure(explained(error))]));
   await guest.listen(connection);
   Deno.exit(0);
+}
+
+/** The right to connect is used up: what is left of it would be a file of any size, for a function that may write none. */
+function giveUp(path: string): void {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  for (const name of ["read", "write"] as const) {
+    // What the function's own config grants stays: a wider path would go with the narrower one.
+    if (Deno.permissions.querySync({ name, path: folder }).state === "granted") continue;
+    Deno.permissions.revokeSync({ name, path });
+  }
+}
+
+/** Deno keeps these on the disk without a permission to write; what a Worker keeps there, only this function finds. */
+function closeStores(): void {
+  for (const name of ["localStorage", "sessionStorage", "caches"]) Reflect.deleteProperty(globalThis, name);
 }
 
 class Guest {
@@ -143,14 +167,33 @@ class Guest {
     });
   }
 
-  /** Fields that no process boundary can carry are sent as their text. */
+  /** Only what a function publishes can have something in it that is no data. */
+  unsendable(message: FromGuest, error: unknown): void {
+    if (message[0] !== "completed") return;
+    const failure = { type: "PublishError", message: `an output cannot be published: ${describeError(error)}` };
+    this.#writer.send(["result", message[1], "failed", failure, undefined]);
+  }
+
+  /** Fields that JSON does not know are sent as their text. */
   #log(id: number, level: string, text: string, fields: Record<string, unknown> | undefined): void {
-    let plain: Record<string, unknown> | undefined;
-    try {
-      plain = fields && JSON.parse(JSON.stringify(fields));
-    } catch {
-      plain = { fields: Deno.inspect(fields) };
-    }
-    this.#writer.send(["log", id, level, text, plain]);
+    this.#writer.send(["log", id, level, text.slice(0, MAX_TEXT), fields ? fieldsText(fields) : undefined]);
+  }
+}
+
+function fieldsText(fields: Record<string, unknown>): string {
+  try {
+    const text: string | undefined = JSON.stringify(fields);
+    if (text !== undefined && text.length <= MAX_FIELDS) return text;
+  } catch {
+    // Cyclic, or with a toJSON() that throws.
+  }
+  return JSON.stringify({ fields: inspected(fields).slice(0, MAX_TEXT) });
+}
+
+function inspected(value: unknown): string {
+  try {
+    return Deno.inspect(value);
+  } catch (error) {
+    return describeError(error);
   }
 }

@@ -1,7 +1,9 @@
+import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { Failure } from "../invocation/outcome.ts";
 import type { MemoryWatch, Watched } from "./memory_watch.ts";
 import { OutputBudget, readLines } from "./output.ts";
+import { checkedFromGuest } from "./from_guest.ts";
 import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "./protocol.ts";
 import { Invocations, type Started } from "./invocations.ts";
 import type { Reaper } from "./reaper.ts";
@@ -52,6 +54,7 @@ export class GuestProcess implements Watched {
   readonly #stderr: string[] = [];
   #writer: FrameWriter<ToGuest> | undefined;
   #settleLoad!: (error?: LoadError) => void;
+  #isLoaded = false;
   #killedFor: string | undefined;
   #connection: Deno.Conn | undefined;
   /** Log lines in what was read last. */
@@ -70,7 +73,11 @@ export class GuestProcess implements Watched {
   constructor(options: GuestProcessOptions, events: GuestProcessEvents) {
     this.#events = events;
     this.loaded = new Promise((resolve, reject) => {
-      this.#settleLoad = (error) => error ? reject(error) : resolve();
+      this.#settleLoad = (error) => {
+        this.#isLoaded = true;
+        if (error) reject(error);
+        else resolve();
+      };
     });
     this.loaded.catch(() => {}); // read by whoever waits for it; nobody has to
     this.memory = options.memory;
@@ -96,7 +103,7 @@ export class GuestProcess implements Watched {
   }
 
   get busy(): boolean {
-    return this.running > 0 || this.#writer === undefined;
+    return this.running > 0 || !this.#isLoaded;
   }
 
   onExceeded(bytes: number): void {
@@ -163,7 +170,10 @@ export class GuestProcess implements Watched {
     }
     const status = await exited;
     clearTimeout(limit);
-    await output;
+    // What it started, and left behind, may hold its output open for ever.
+    const last = new AbortController();
+    await Promise.race([output, delay(EXIT_TIMEOUT, last.signal)]);
+    last.abort();
     const reason = this.#exitReason(status);
     this.ended = true;
     this.#settleLoad(new LoadError(this.#lastWords(reason)));
@@ -173,14 +183,14 @@ export class GuestProcess implements Watched {
   async #read(connection: Deno.Conn): Promise<void> {
     this.#writer = new FrameWriter<ToGuest>(connection, () => {});
     for (const message of this.#backlog.splice(0)) this.#writer.send(message);
-    const reader = new FrameReader<FromGuest>();
+    const reader = new FrameReader<unknown>();
     const chunk = new Uint8Array(256 * 1024);
     try {
       for (;;) {
         const size = await connection.read(chunk);
         if (size === null || this.retired) return;
         this.#logged = 0;
-        for (const message of reader.push(chunk.subarray(0, size))) this.#receive(message);
+        for (const message of reader.push(chunk.subarray(0, size))) this.#receive(checkedFromGuest(message));
         // Log lines are dropped beyond the budget; reading them costs too, so who floods on is read more slowly.
         const pause = this.#logged > 0 ? this.budget.bytes(size) : 0;
         if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));

@@ -67,6 +67,7 @@ export class InlineSandbox implements Sandbox {
     } catch (error) {
       return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
     }
+    if (this.#closed) return { kind: "abandoned", reason: "the sandbox is closed" };
     return await new Promise((settle) => {
       const running = this.#begin([invocation], [settle]);
       void this.#run(handler as Handler, invocation, running);

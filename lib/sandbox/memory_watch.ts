@@ -1,5 +1,7 @@
 /** Milliseconds between two looks at what the busy processes take. */
 const INTERVAL = 100;
+/** Every so many looks the others are looked at too: a timer that a handler left behind allocates as well. */
+const IDLE_LOOKS = 5;
 /** Bytes of a page, in which Linux counts. */
 const PAGE = 4096;
 
@@ -14,12 +16,13 @@ export interface Watched {
 }
 
 /**
- * Looks at the resident memory of processes while they work. V8's own limit does not count what is outside its heap,
+ * Looks at the resident memory of processes, most often while they work. V8's own limit does not count what is outside its heap,
  * as buffers are. Only Linux tells it for nothing; elsewhere V8's limit stands alone.
  */
 export class MemoryWatch {
   readonly #processes = new Set<Watched>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #looks = 0;
 
   add(process: Watched): void {
     if (Deno.build.os !== "linux") return;
@@ -35,8 +38,9 @@ export class MemoryWatch {
   }
 
   #look(): void {
+    const all = ++this.#looks % IDLE_LOOKS === 0;
     for (const process of this.#processes) {
-      if (!process.busy) continue;
+      if (!process.busy && !all) continue;
       const bytes = residentMemory(process.pid);
       if (bytes !== undefined && bytes > process.memory) process.onExceeded(bytes);
     }

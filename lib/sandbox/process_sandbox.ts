@@ -10,7 +10,7 @@ import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess, LoadError } from "./guest_process.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
 import { Pool } from "./pool.ts";
-import type { FromGuest } from "./protocol.ts";
+import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
 
 export interface ProcessSandboxOptions {
@@ -219,6 +219,7 @@ export class ProcessSandbox implements Sandbox {
       },
       onExit: (reason) => {
         Deno.remove(socket).catch(() => {});
+        this.#tellDropped(process, true);
         this.#exited(process, reason);
         this.#exits.delete(process);
         markExited();
@@ -289,6 +290,7 @@ export class ProcessSandbox implements Sandbox {
     let next = Infinity;
     for (const running of this.#running.values()) {
       const { process } = running;
+      if (running.deadline === Infinity) continue; // its module loads
       if (running.deadline > now) {
         next = Math.min(next, running.deadline);
         break;
@@ -346,10 +348,10 @@ export class ProcessSandbox implements Sandbox {
         return this.#settle(id, { kind: "completed", outputs, result });
       }
     }
-    process.kill(`it sent something that is no message of the protocol`);
   }
 
-  #log(id: number, level: string, message: string, fields: Record<string, unknown> | undefined): void {
+  #log(id: number, level: string, message: string, text: string | undefined): void {
+    const fields = text === undefined ? {} : readFields(text);
     const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
     const { properties, attempt, headers = {} } = this.#running.get(id)?.invocation ?? {};
     const invocation = id === 0 ? undefined : id;
@@ -363,9 +365,9 @@ export class ProcessSandbox implements Sandbox {
     });
   }
 
-  /** Once a second at most: it is told with the first line after the flood. */
-  #tellDropped({ budget }: GuestProcess): void {
-    if (!budget.fresh) return;
+  /** Once a second at most: it is told with the first line after the flood, or at the end. */
+  #tellDropped({ budget }: GuestProcess, last = false): void {
+    if (!last && !budget.fresh) return;
     const dropped = budget.takeDropped();
     if (dropped > 0) this.#options.log.warn(`${dropped} lines were dropped: the function says more than the log takes`);
   }
@@ -389,6 +391,17 @@ export class ProcessSandbox implements Sandbox {
 
 const COMPLETED: Outcome = { kind: "completed" };
 const CLOSED: Outcome = { kind: "abandoned", reason: "the sandbox is closed" };
+
+/** What is no JSON, or more than our guest would send, is shown as the beginning of its text. */
+function readFields(text: string): Record<string, unknown> {
+  try {
+    const fields: unknown = text.length <= MAX_FIELDS ? JSON.parse(text) : undefined;
+    if (typeof fields === "object" && fields !== null) return { ...fields };
+  } catch {
+    // Not from our guest.
+  }
+  return { fields: text.slice(0, 1024) };
+}
 
 function loadReason(error: unknown): string {
   return error instanceof LoadError ? `the module could not be loaded: ${error.message}` : describeError(error);

@@ -38,9 +38,18 @@ export type FromGuest =
   ]
   /** It completed with something to publish, or a result that somebody wants. */
   | [op: "completed", id: number, outputs: readonly Publication[], result: Result | undefined]
-  | [op: "log", id: number, level: string, message: string, fields: Record<string, unknown> | undefined];
+  /** The fields are an object in JSON. */
+  | [op: "log", id: number, level: string, message: string, fields: string | undefined];
+
+/** A frame with so many bytes of bodies takes no further message: a burst of large ones would be beyond `MAX_FRAME`. */
+const FULL_FRAME = 16 * 1024 * 1024;
+/** So many messages, and a frame is full: who reads it does nothing else meanwhile. */
+const FULL_COUNT = 1_000;
 /** No frame is larger; what claims to be is not one of ours. */
 export const MAX_FRAME = 256 * 1024 * 1024;
+
+/** Characters of a log line's fields. */
+export const MAX_FIELDS = 64 * 1024;
 
 /** One frame with all the messages in it. */
 export function encodeFrame(messages: readonly (ToGuest | FromGuest)[]): Uint8Array {
@@ -101,19 +110,30 @@ export type Sent<T> = T | (() => T);
 
 /**
  * Sends messages over a connection, all of one turn of the event loop in one
- * frame. A message that cannot be serialized is the caller's error, at once.
+ * frame, or in several where their bodies are large.
  */
 export class FrameWriter<T extends ToGuest | FromGuest> {
   readonly #connection: Deno.Conn;
   readonly #onError: (error: unknown) => void;
+  readonly #onUnsendable: (message: T, error: unknown) => void;
   #pending: Sent<T>[] = [];
+  /** How many of them are in a frame already. */
+  #taken = 0;
   #writing = false;
   #scheduled = false;
 
-  /** @param onError called once when the connection cannot be written to any more */
-  constructor(connection: Deno.Conn, onError: (error: unknown) => void) {
+  /**
+   * @param onError called once when the connection cannot be written to any more
+   * @param onUnsendable called for a message that v8 cannot serialize, which is left out
+   */
+  constructor(
+    connection: Deno.Conn,
+    onError: (error: unknown) => void,
+    onUnsendable: (message: T, error: unknown) => void = (_, error) => onError(error),
+  ) {
     this.#connection = connection;
     this.#onError = onError;
+    this.#onUnsendable = onUnsendable;
   }
 
   send(message: Sent<T>): void {
@@ -131,9 +151,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     this.#writing = true;
     try {
       while (this.#pending.length > 0) {
-        const messages = this.#pending;
-        this.#pending = [];
-        const frame = encodeFrame(messages.map((message) => typeof message === "function" ? message() : message));
+        const frame = this.#encode(this.#take());
         for (let at = 0; at < frame.length;) at += await this.#connection.write(frame.subarray(at));
       }
     } catch (error) {
@@ -141,5 +159,53 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     } finally {
       this.#writing = false;
     }
+  }
+
+  /** What the next frame has in it. */
+  #take(): T[] {
+    const messages: T[] = [];
+    for (let size = 0; size < FULL_FRAME && messages.length < FULL_COUNT && this.#taken < this.#pending.length;) {
+      const sent = this.#pending[this.#taken++];
+      const message = typeof sent === "function" ? sent() : sent;
+      messages.push(message);
+      size += bodySize(message);
+    }
+    if (this.#taken > this.#pending.length / 2) {
+      this.#pending.splice(0, this.#taken);
+      this.#taken = 0;
+    }
+    return messages;
+  }
+
+  #encode(messages: T[]): Uint8Array {
+    try {
+      return encodeFrame(messages);
+    } catch {
+      // One of them has something in it that is no data: the others are not to suffer for it.
+      return encodeFrame(messages.filter((message) => this.#sendable(message)));
+    }
+  }
+
+  #sendable(message: T): boolean {
+    try {
+      serialize(message);
+      return true;
+    } catch (error) {
+      this.#onUnsendable(message, error);
+      return false;
+    }
+  }
+}
+
+function bodySize(message: ToGuest | FromGuest): number {
+  switch (message[0]) {
+    case "invoke":
+      return message[1].length;
+    case "validate":
+      return message[2].length;
+    case "completed":
+      return message[2].reduce((sum, { body }) => sum + body.length, message[3]?.body.length ?? 0);
+    default:
+      return 0;
   }
 }

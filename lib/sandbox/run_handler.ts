@@ -65,7 +65,7 @@ export async function runHandler(
   if (read.result) return read.result;
   try {
     const result = handler(read.message, context);
-    const value = result instanceof Promise ? await result : result;
+    const value = isThenable(result) ? await result : result;
     return invocation.wantsResult && value !== undefined ? { kind: "completed", result: encodeBody(value) } : COMPLETED;
   } catch (error) {
     return thrown(error);
@@ -74,9 +74,23 @@ export async function runHandler(
 
 const COMPLETED: HandlerResult = { kind: "completed" };
 
-/** By name, not by class: a function may have come by its own copy of `warren`. */
+/** Not by class: a query builder's promise, which runs when it is awaited, is none of Deno's. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && (typeof value === "object" || typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
 export function thrown(given: unknown): HandlerResult {
-  const error = explained(given);
+  try {
+    return judged(explained(given));
+  } catch {
+    // It throws when it is looked at.
+    return { kind: "failed", failure: toFailure(given) };
+  }
+}
+
+/** By name, not by class: a function may have come by its own copy of `warren`. */
+function judged(error: unknown): HandlerResult {
   const failure = withoutOurFrames(toFailure(error));
   if (!(error instanceof Error)) return { kind: "failed", failure };
   if (error.name === "Reject") return { kind: "rejected", failure };

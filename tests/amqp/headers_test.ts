@@ -4,7 +4,9 @@ import {
   deadLetterProperties,
   type FailedDelivery,
   malformed,
+  redriveProperties,
   retryProperties,
+  toDeadLetter,
   toInvocation,
 } from "../../lib/amqp/headers.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
@@ -148,4 +150,26 @@ Deno.test("the message that failed is left as it was", () => {
   const properties = { expiration: "1" };
   retryProperties(failed({ headers, properties }), 3);
   assertEquals([headers, properties], [{ "x-death": "kept here" }, { expiration: "1" }]);
+});
+
+Deno.test("a redriven message is attempt 1, from where it was first published to", () => {
+  const headers = { "warren-redriven": 1, "warren-exchange": "shop", "warren-routing-key": "first" };
+  const { attempt, exchange, routingKey } = toInvocation(message({ headers }), definition);
+  assertEquals([attempt, exchange, routingKey], [1, "shop", "first"]);
+});
+
+Deno.test("a redriven message that dies again keeps its history and counts on", () => {
+  const dead = message(deadLetterProperties(failed({ attempt: 5 }), "failed"));
+  const first = toDeadLetter(dead);
+  assertEquals([first.attempts, first.redriven, first.exchange], [5, 0, "shop"]);
+  const again = message(redriveProperties(first));
+  const second = toDeadLetter(message(deadLetterProperties(failed(toInvocation(again, definition)), "timedOut")));
+  assertEquals([second.attempts, second.redriven, second.reason], [1, 1, "timedOut"]);
+  assertEquals([second.exchange, second.routingKey, second.firstSeen], ["shop", "order.created", NOW]);
+  assertEquals(redriveProperties(second).headers?.["warren-redriven"] as unknown, 2);
+});
+
+Deno.test("a dead letter that others put there says of itself what it can", () => {
+  const letter = toDeadLetter(message({ headers: { "warren-failed-at": "never", "warren-attempts": "3" } }, null));
+  assertEquals([letter.id, letter.failedAt, letter.attempts, letter.size], [undefined, undefined, undefined, 0]);
 });

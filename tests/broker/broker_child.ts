@@ -18,20 +18,24 @@ export class BrokerChild implements AsyncDisposable {
   /** What it logged, over all its starts. */
   readonly log: { level: string; message: string; [field: string]: unknown }[] = [];
   readonly dataDir: string;
+  /** Whether the data is the test's own to remove. */
+  readonly #kept: boolean;
   readonly #options: ChildOptions;
   #process: Deno.ChildProcess | undefined;
   #logged: Promise<void> = Promise.resolve();
   #port = 0;
   #wsPort: number | undefined;
 
-  private constructor(dataDir: string, options: ChildOptions) {
+  private constructor(dataDir: string, kept: boolean, options: ChildOptions) {
     this.dataDir = dataDir;
+    this.#kept = kept;
     this.#options = options;
   }
 
-  static async start(options: ChildOptions = {}): Promise<BrokerChild> {
-    const dataDir = await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-broker-" }));
-    const child = new BrokerChild(dataDir, options);
+  /** On a fresh folder, which is removed at the end, or on one that is given, and kept. */
+  static async start({ dataDir, ...options }: ChildOptions & { dataDir?: string } = {}): Promise<BrokerChild> {
+    const folder = dataDir ?? await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-broker-" }));
+    const child = new BrokerChild(folder, dataDir !== undefined, options);
     try {
       await child.start();
       return child;
@@ -123,7 +127,7 @@ export class BrokerChild implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process) await this.kill();
-    await Deno.remove(this.dataDir, { recursive: true });
+    if (!this.#kept) await Deno.remove(this.dataDir, { recursive: true });
   }
 
   #signal(signal: Deno.Signal): void {

@@ -1,4 +1,6 @@
 import { createApp } from "../../lib/http/app.ts";
+import { WarrenError } from "../../lib/errors.ts";
+import type { DeadLetterBox } from "../../lib/invocation/dead_letter_box.ts";
 import type { FunctionView, PublishRequest, Readiness, ReplyView, RunnerView } from "../../lib/http/runner_view.ts";
 
 /** A runner that keeps what is published, and answers as the test wants. */
@@ -11,6 +13,8 @@ export class FakeRunner implements RunnerView {
   /** What request() answers; none in time where it is absent. */
   reply: ReplyView | undefined;
   pausing: string[] = [];
+  /** The dead letters of every function. */
+  box: DeadLetterBox | undefined;
   /** What publish() throws. */
   failure: Error | undefined;
 
@@ -24,6 +28,11 @@ export class FakeRunner implements RunnerView {
 
   localBroker(): { hostname: string; port: number } | undefined {
     return this.broker;
+  }
+
+  deadLetters(name: string): DeadLetterBox {
+    if (!this.box) throw new WarrenError("unavailable", `function "${name}" has no queue`);
+    return this.box;
   }
 
   publish(name: string, request: PublishRequest): Promise<void> {
@@ -54,10 +63,10 @@ function view(name: string): FunctionView {
 }
 
 /** The app over a runner, and how to ask it something without a socket. */
-export function fakeApi(options: { token?: string; maxBody?: number; host?: string } = {}) {
-  const { token, maxBody = 100, host = "127.0.0.1" } = options;
+export function fakeApi(options: { token?: string; maxBody?: number; host?: string; patience?: number } = {}) {
+  const { token, maxBody = 100, host = "127.0.0.1", patience } = options;
   const runner = new FakeRunner();
-  const app = createApp(runner, { token, maxBody, host });
+  const app = createApp(runner, { token, maxBody, host, patience });
   const ask = async (path: string, init: RequestInit = {}) => await app.request(`http://localhost:8000${path}`, init);
   const post = (path: string, body: BodyInit | null, headers: Record<string, string> = {}) =>
     ask(path, { method: "POST", body, headers });

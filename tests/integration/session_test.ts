@@ -3,20 +3,13 @@ import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest, embeddedTest, sharedBroker } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free_port.ts";
 import { PrivateEmbedded } from "../support/private_broker.ts";
 import { startRunner } from "../support/runner_process.ts";
 import { isHandled, post, startServing, status, untilReady } from "../support/serving.ts";
 import { WebSocketRelay } from "../support/websocket_relay.ts";
 import { outlivesItsBroker } from "./outlives_broker.ts";
 import { telling, tryingAgain } from "./telling.ts";
-
-/** A port of this machine on which nothing listens. */
-function deadUrl(): string {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return `amqp://guest:guest@127.0.0.1:${port}`;
-}
 
 Deno.test("embedded: a runner outlives what happens to its broker", async (test) => {
   await using broker = await PrivateEmbedded.launch();
@@ -40,7 +33,8 @@ brokerTest("of several URLs the first that answers is used", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("several");
   await using functions = await folder({ "several.ts": telling(queue) });
-  await using runner = await startServing({ amqpUrl: `${deadUrl()},${url}`, functionsDir: functions.path });
+  const nobody = `amqp://guest:guest@127.0.0.1:${freePort()}`;
+  await using runner = await startServing({ amqpUrl: `${nobody},${url}`, functionsDir: functions.path });
   await broker.publish(queue, ["x"]);
 
   assertEquals((await runner.waitForLog(isHandled)).body, "x");

@@ -12,7 +12,7 @@ if (!python && !required) {
   console.log("pika is not installed (Debian: python3-pika): the tests of the tutorial are skipped.");
 }
 
-/** A test that needs pika beside RabbitMQ. */
+/** A test that needs pika beside a broker. */
 function tutorialTest(name: string, fn: (url: string, python: string) => Promise<void>): void {
   if (!python && !required) return void Deno.test({ name, ignore: true, fn: () => {} });
   brokerTest(name, (url) => {
@@ -34,7 +34,8 @@ function received(runner: RunnerProcess): string[] {
 }
 
 const serving = (line: LogLine) => line.message.startsWith("serving queue");
-const DIGITS = Array.from("0123456789");
+/** Seconds of work. */
+const TENTHS = Array.from({ length: 10 }, (_, n) => `0.${n}`);
 
 tutorialTest("two runners share the tutorial's messages, five each, in turns", async (url, python) => {
   await using broker = await BrokerClient.connect(url);
@@ -45,11 +46,11 @@ tutorialTest("two runners share the tutorial's messages, five each, in turns", a
   await using second = await startRunner(options);
   await Promise.all([first, second].map((runner) => runner.waitForLog(serving)));
 
-  await pikaPublish(python, url, queue, DIGITS);
+  await pikaPublish(python, url, queue, TENTHS);
 
   await eventually(() => received(first).length + received(second).length === 10, { timeout: 20_000 });
-  const shares = [received(first).join(""), received(second).join("")].sort();
-  assertEquals(shares, ["02468", "13579"]);
+  const shares = [received(first).join(" "), received(second).join(" ")].sort();
+  assertEquals(shares, ["0.0 0.2 0.4 0.6 0.8", "0.1 0.3 0.5 0.7 0.9"]);
   assertEquals((await broker.count(queue)).messages, 0);
 });
 
@@ -64,7 +65,7 @@ tutorialTest("the tutorial's own receiver takes its share beside two runners", a
   await using second = await startRunner(options);
   await Promise.all([first, second].map((runner) => runner.waitForLog(serving)));
 
-  await pikaPublish(python, url, queue, Array.from({ length: 9 }, (_, n) => `0.${n}`));
+  await pikaPublish(python, url, queue, TENTHS.slice(0, 9));
 
   const shares = () => [received(first), received(second), third.received];
   await eventually(() => shares().flat().length === 9);

@@ -54,6 +54,14 @@ export class BrokerClient implements AsyncDisposable {
     });
   }
 
+  /** Publishes to an exchange and waits until the broker has it. */
+  async publishTo(exchange: string, routingKey: string, body: string, properties: AMQPProperties = {}): Promise<void> {
+    await this.#step(async (channel) => {
+      await channel.confirmSelect();
+      await channel.basicPublish(exchange, routingKey, body, { deliveryMode: 2, ...properties });
+    });
+  }
+
   /** Messages that are ready, and consumers. Fails where there is no such queue. */
   async count(name: string): Promise<{ messages: number; consumers: number }> {
     return await this.#step(async (channel) => {

@@ -6,6 +6,8 @@ const ENTRY = fileURLToPath(new URL("../../lib/broker/hosted.ts", import.meta.ur
 const MEGABYTE = 1024 * 1024;
 
 export interface EmbeddedBrokerOptions {
+  /** The one after it is for WebSocket. @default any two */
+  port?: number;
   /** Bytes. @default 512 MB */
   memoryLimit?: number;
   /** Bytes. @default 0 */
@@ -27,13 +29,15 @@ interface Answer {
 export class EmbeddedBroker implements AsyncDisposable {
   readonly #options: EmbeddedBrokerOptions;
   readonly #folder: string;
-  #port = 0;
-  #wsPort = 0;
+  #port: number;
+  #wsPort: number;
   #child: Deno.ChildProcess | undefined;
 
   private constructor(folder: string, options: EmbeddedBrokerOptions) {
     this.#folder = folder;
     this.#options = options;
+    this.#port = options.port ?? 0;
+    this.#wsPort = options.port ? options.port + 1 : 0;
   }
 
   /** Starts one with a fresh folder. */
@@ -111,8 +115,6 @@ export class EmbeddedBroker implements AsyncDisposable {
   #settings(limits: EmbeddedBrokerOptions): Record<string, unknown> {
     return {
       host: "127.0.0.1",
-      port: this.#port,
-      wsPort: this.#wsPort,
       wsPortAsked: true,
       dataDir: this.#folder,
       users: {},
@@ -122,6 +124,8 @@ export class EmbeddedBroker implements AsyncDisposable {
       logging: { level: "error", format: "text", color: false },
       ...this.#options,
       ...limits,
+      port: this.#port,
+      wsPort: this.#wsPort,
     };
   }
 

@@ -1,4 +1,5 @@
 import { EmbeddedBroker } from "./embedded_broker.ts";
+import { freePort } from "./free_port.ts";
 import { Proxy } from "./proxy.ts";
 
 /** A broker of the test's own, to be stopped, killed, frozen or starved. */
@@ -32,7 +33,8 @@ export class PrivateEmbedded implements PrivateBroker {
   }
 
   static async launch(): Promise<PrivateEmbedded> {
-    return new PrivateEmbedded(await EmbeddedBroker.launch());
+    // While it is down, nobody else shall get its port.
+    return new PrivateEmbedded(await EmbeddedBroker.launch({ port: freePort() }));
   }
 
   get url(): string {

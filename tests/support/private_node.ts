@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { untilAnswers } from "./broker_probe.ts";
+import { freePort } from "./free_port.ts";
 import type { PrivateBroker } from "./private_broker.ts";
 
 /** The real scripts: the wrapper in /usr/sbin changes the user and the environment. */
@@ -22,13 +23,14 @@ export class PrivateNode implements PrivateBroker {
   #child: Deno.ChildProcess | undefined;
 
   constructor(folder: string) {
-    const [port, distribution] = freePorts(2);
+    // It cannot be told to choose.
+    const port = freePort();
     this.#folder = folder;
     this.url = `amqp://guest:guest@127.0.0.1:${port}`;
     this.#env = {
       RABBITMQ_NODENAME: `warren${port}@localhost`,
       RABBITMQ_NODE_PORT: String(port),
-      RABBITMQ_DIST_PORT: String(distribution),
+      RABBITMQ_DIST_PORT: String(port + 1),
       RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
       RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "plugins"),
       RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
@@ -133,12 +135,4 @@ export async function startPrivateNode(config = ""): Promise<PrivateNode> {
     await node[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** Ports that were free a moment ago: the node cannot be told to choose. */
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map((listener) => listener.addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
 }

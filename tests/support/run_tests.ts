@@ -2,12 +2,15 @@
  * Runs the tests: `deno task test`, `deno task test:long`; with `--doc` the examples in the docstrings, and with
  * `--check` the types alone.
  *
+ * Without paths, as many files run at a time as the machine has cores, or as DENO_JOBS says, each in a process of its
+ * own: what a test does to its environment, or sees of its children and its memory, is of no other file.
+ *
  * Some closed networks reach npm but not JSR. There, and only there, `@std/assert` is mapped to a small
  * adapter over `node:assert/strict`, and one line says so. The last line is always `N passed, M failed`.
  */
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { TestSummary } from "./test_summary.ts";
+import { type TestCounts, TestSummary } from "./test_summary.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const PROBE_TIMEOUT = 3_000;
@@ -110,26 +113,58 @@ async function check(flags: string[], paths: string[]): Promise<number> {
 }
 
 async function test(flags: string[], { long, doc, paths, rest }: Arguments): Promise<number> {
-  const files = paths.length > 0 ? paths : doc ? findExamples("lib") : findTests("tests", long);
-  const summary = new TestSummary();
-  let code = 0;
-  if (files.length > 0) {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", ...(doc ? ["--doc"] : ["--no-check"]), ...flags, ...rest, ...files],
-      cwd: ROOT,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    for await (const chunk of child.stdout) {
-      await writeAll(chunk);
-      summary.add(chunk);
-    }
-    code = (await child.status).code;
+  const args = ["test", "-A", doc ? "--doc" : "--no-check", ...flags, ...rest];
+  let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  // The long ones load the machine, and have bounds on how long things take.
+  if (paths.length === 0 && !doc && !long) counts = await testFiles(args, findTests("tests", long));
+  else {
+    const files = paths.length > 0 ? paths : doc ? findExamples("lib") : findTests("tests", long);
+    if (files.length > 0) counts = await testTogether(args, files);
   }
-  const result = summary.finish(code);
-  console.log(result.text);
-  return result.failed > 0 ? 1 : 0;
+  const { passed, failed, skipped } = counts;
+  console.log(`${passed} passed, ${failed} failed` + (skipped > 0 ? `, ${skipped} skipped` : ""));
+  return failed > 0 ? 1 : 0;
+}
+
+async function testTogether(args: string[], files: string[]): Promise<TestCounts> {
+  const summary = new TestSummary();
+  const child = spawnTests([...args, ...files], "inherit");
+  for await (const chunk of child.stdout) {
+    await writeAll(chunk);
+    summary.add(chunk);
+  }
+  return summary.finish((await child.status).code);
+}
+
+/** The output of a file comes when it is done. */
+async function testFiles(args: string[], files: string[]): Promise<TestCounts> {
+  const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  const broken: string[] = [];
+  const waiting = [...files];
+  // One after the other: a write may take only a part.
+  let printed = Promise.resolve();
+  const work = async () => {
+    for (let file = waiting.shift(); file; file = waiting.shift()) {
+      const { code, stdout, stderr } = await spawnTests([...args, file], "piped").output();
+      const summary = new TestSummary();
+      summary.add(stdout);
+      const counts = summary.finish(code);
+      // A filter may leave nothing of it.
+      if (counts.passed + counts.failed + counts.skipped === 0) continue;
+      printed = printed.then(() => writeAll(stdout)).then(() => writeAll(stderr));
+      if (counts.failed > 0) broken.push(file);
+      for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+    }
+  };
+  const jobs = Number(Deno.env.get("DENO_JOBS")) || navigator.hardwareConcurrency;
+  await Promise.all(Array.from({ length: jobs }, work));
+  await printed;
+  for (const file of broken) console.log(`failed: ${file}`);
+  return total;
+}
+
+function spawnTests(args: string[], stderr: "inherit" | "piped"): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "piped", stderr }).spawn();
 }
 
 async function writeAll(chunk: Uint8Array): Promise<void> {

@@ -4,6 +4,12 @@ const SUMMARY = /^(?:ok|FAILED) \| (\d+) passed.*?\| (\d+) failed(.*)$/;
 // deno-lint-ignore no-control-regex
 const COLOR = /\x1b\[[0-9;]*m/g;
 
+export interface TestCounts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
 /** Reads the counts from what `deno test` prints. */
 export class TestSummary {
   readonly #decoder = new TextDecoder();
@@ -20,13 +26,13 @@ export class TestSummary {
    * `code` is the exit code of `deno test`: a run that failed without a failed test (a file that
    * does not load, a crash before the summary) counts as one failure.
    */
-  finish(code: number): { failed: number; text: string } {
+  finish(code: number): TestCounts {
     this.#line(this.#rest);
-    const passed = Number(this.#last?.[1] ?? 0);
-    const failed = Math.max(Number(this.#last?.[2] ?? 0), code === 0 ? 0 : 1);
-    const skipped = Number(this.#last?.[3].match(/(\d+) ignored/)?.[1] ?? 0);
-    const text = `${passed} passed, ${failed} failed` + (skipped > 0 ? `, ${skipped} skipped` : "");
-    return { failed, text };
+    return {
+      passed: Number(this.#last?.[1] ?? 0),
+      failed: Math.max(Number(this.#last?.[2] ?? 0), code === 0 ? 0 : 1),
+      skipped: Number(this.#last?.[3].match(/(\d+) ignored/)?.[1] ?? 0),
+    };
   }
 
   #line(line: string): void {

@@ -1,0 +1,67 @@
+import type { AMQPMessage } from "@cloudamqp/amqp-client";
+
+/** What one who looks keeps from others, at most: messages, bytes, milliseconds. */
+const MAX_HELD = 10_000;
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
+/** Brokers close a channel that keeps a delivery for half an hour. */
+const MAX_HELD_TIME = 10 * 60_000;
+
+/** Deliveries ahead: few until it is known how large they are. */
+const FIRST_AHEAD = 4;
+const MAX_AHEAD = 512;
+const MAX_AHEAD_BYTES = 16 * 1024 * 1024;
+const GROWTH = 8;
+
+/** What was looked at and goes back: the broker holds it meanwhile. */
+export class HeldBack {
+  #count = 0;
+  #bytes = 0;
+  #since: number | undefined;
+
+  add(message: AMQPMessage): void {
+    this.#count++;
+    this.#bytes += weightOf(message);
+    this.#since ??= performance.now();
+  }
+
+  get full(): boolean {
+    const time = performance.now() - (this.#since ?? Infinity);
+    return this.#count >= MAX_HELD || this.#bytes >= MAX_HELD_BYTES || time >= MAX_HELD_TIME;
+  }
+}
+
+/** How many deliveries the broker may send ahead, by the size of those that came. */
+export class Ahead {
+  readonly #most: number;
+  #consumers = 0;
+  /** Bytes of the largest of the last messages, more or less. */
+  #large = 0;
+
+  constructor(most = MAX_AHEAD) {
+    this.#most = Math.min(most, MAX_AHEAD);
+  }
+
+  seen(message: AMQPMessage): void {
+    this.#large = Math.max(weightOf(message), this.#large * 0.99);
+  }
+
+  /** What would suit now. */
+  get fitting(): number {
+    const fitting = Math.floor(MAX_AHEAD_BYTES / Math.max(1, this.#large));
+    return Math.max(1, Math.min(fitting, this.#most, FIRST_AHEAD * GROWTH ** this.#consumers));
+  }
+
+  /** For one more consumer. */
+  next(): number {
+    const { fitting } = this;
+    this.#consumers++;
+    return fitting;
+  }
+}
+
+/** Bytes, without what hardly counts. */
+function weightOf({ bodySize, properties }: AMQPMessage): number {
+  let weight = bodySize + 256;
+  for (const value of Object.values(properties.headers ?? {})) if (typeof value === "string") weight += value.length;
+  return weight;
+}

@@ -1,0 +1,52 @@
+import { Connection } from "../amqp/connection.ts";
+import { DeadLetters, workQueue } from "../amqp/dead_letters.ts";
+import { Publisher } from "../amqp/publisher.ts";
+import { localBrokerUrl } from "../config.ts";
+import { WarrenError } from "../errors.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { type Action, ACTIONS } from "./dead_actions.ts";
+import { assertFlagsOf, DEAD_FLAGS } from "./dead_flags.ts";
+import { Interrupt } from "./interrupt.ts";
+import { withMend } from "./mend.ts";
+
+/** Looks through the dead letters of a function, and brings them back or takes them away. */
+export const dead: Command = {
+  summary: "Look through dead letters, redrive, edit or purge them",
+  usage: `${Object.keys(ACTIONS).join("|")} QUEUE   (a function's queue, or the one with its dead letters)`,
+  flags: DEAD_FLAGS,
+  async run(context) {
+    const [name, queue, ...rest] = context.positional;
+    const action = Object.hasOwn(ACTIONS, name ?? "") ? ACTIONS[name] : undefined;
+    if (!action || !queue || rest.length > 0) {
+      const found = context.positional.join(" ") || "nothing";
+      const expected = `${Object.keys(ACTIONS).join(", ")} and a queue, as in: dead list hello`;
+      throw new WarrenError("config", `dead needs one of ${expected}; found ${found}`);
+    }
+    assertFlagsOf(name, action.flags, context.flags);
+    action.check?.(context);
+    return await withBroker(context, workQueue(queue), action);
+  },
+};
+
+async function withBroker(context: CommandContext, queue: string, action: Action): Promise<number> {
+  const { options, log, printError } = context;
+  const { heartbeat, vhost, ca, name } = options;
+  const urls = options.amqpUrl ?? [localBrokerUrl(options)];
+  const connection = new Connection({ urls, heartbeat, vhost, ca, name: `${name} dead`, log: log.child({}) });
+  // The AMQP client leaves promises behind when a socket dies under it; what we wait for fails by itself.
+  const ignore = (event: PromiseRejectionEvent) => event.preventDefault();
+  globalThis.addEventListener("unhandledrejection", ignore);
+  using interrupt = new Interrupt(() => printError("stopping; once more ends at once"));
+  const { signal } = interrupt;
+  connection.start();
+  try {
+    const box = new DeadLetters({ connection, publisher: new Publisher(connection), queue });
+    return await action.run({ ...context, box, queue, signal });
+  } catch (error) {
+    const missing = options.amqpUrl === undefined && !connection.state.connected;
+    throw withMend(error, { exchange: "", routingKey: queue, missing });
+  } finally {
+    await connection.close();
+    globalThis.removeEventListener("unhandledrejection", ignore);
+  }
+}

@@ -1,0 +1,26 @@
+/** Milliseconds. */
+const INTERVAL = 200;
+const CLEAR_LINE = "\r\x1b[K";
+
+/** One line of a terminal that is written again and again; nothing where standard error is none. */
+export class Progress implements Disposable {
+  readonly #terminal = Deno.stderr.isTerminal();
+  #last = performance.now();
+  #shown = false;
+
+  /** What is said is asked for only when it is shown. */
+  tell(line: () => string): void {
+    if (!this.#terminal || performance.now() - this.#last < INTERVAL) return;
+    this.#last = performance.now();
+    this.#shown = true;
+    this.#write(CLEAR_LINE + line());
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#shown) this.#write(CLEAR_LINE);
+  }
+
+  #write(text: string): void {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  }
+}

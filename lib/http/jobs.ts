@@ -1,0 +1,91 @@
+import { type Context, Hono } from "hono";
+import { delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
+import type { Sweep } from "../invocation/dead_letter_box.ts";
+import { Problem } from "./problem.ts";
+
+/** So many finished ones are remembered. */
+const MAX_FINISHED = 100;
+const MAX_RUNNING = 16;
+
+/** Work that takes longer than a request should, as the API shows it. */
+export interface JobView extends Partial<Sweep> {
+  id: string;
+  /** What it does: `redrive hello.dead`. */
+  work: string;
+  state: "running" | "done" | "stopped" | "failed";
+  startedAt: string;
+  finishedAt?: string;
+  error?: string;
+}
+
+/** Gets the signal that stops it, and tells how far it is. */
+export type Work = (signal: AbortSignal, onProgress: (sweep: Sweep) => void) => Promise<Sweep>;
+
+interface Job {
+  view: JobView;
+  readonly stop: AbortController;
+  readonly result: Promise<Sweep>;
+}
+
+/** What runs on after its request, for as long as the process does. */
+export class Jobs {
+  readonly #jobs = new Map<string, Job>();
+  readonly #closing: AbortSignal | undefined;
+
+  constructor(options: { closing?: AbortSignal } = {}) {
+    this.#closing = options.closing;
+  }
+
+  /** @throws {Problem} 429 */
+  start(work: string, run: Work): Job {
+    const running = [...this.#jobs.values()].filter(({ view }) => view.state === "running").length;
+    if (running >= MAX_RUNNING) {
+      throw new Problem(429, "Too Many Requests", `${running} jobs are running; stop one: DELETE /jobs/:id`);
+    }
+    const stop = new AbortController();
+    const view: JobView = { id: crypto.randomUUID(), work, state: "running", startedAt: new Date().toISOString() };
+    const signal = this.#closing ? AbortSignal.any([stop.signal, this.#closing]) : stop.signal;
+    const job: Job = { view, stop, result: run(signal, (sweep) => Object.assign(view, sweep)) };
+    job.result.then(
+      (sweep) => Object.assign(view, sweep, { state: sweep.stopped === "signal" ? "stopped" : "done" }),
+      (error) => Object.assign(view, { state: "failed", error: describeError(error) }),
+    ).then(() => view.finishedAt = new Date().toISOString());
+    this.#forget();
+    this.#jobs.set(view.id, job);
+    return job;
+  }
+
+  /** Its result if it is there in time, else where to ask for it. */
+  async answer(context: Context, job: Job, patience: number): Promise<Response> {
+    const limit = new AbortController();
+    const sweep = await Promise.race([job.result, delay(patience, limit.signal)]).finally(() => limit.abort());
+    if (!sweep) return context.json(job.view, 202, { location: `/jobs/${job.view.id}` });
+    this.#jobs.delete(job.view.id);
+    return context.json(sweep);
+  }
+
+  /** @throws {Problem} 404 */
+  find(id: string): Job {
+    const job = this.#jobs.get(id);
+    if (!job) throw new Problem(404, "Not Found", `there is no job "${id}", or it was forgotten`);
+    return job;
+  }
+
+  #forget(): void {
+    const finished = [...this.#jobs.values()].filter(({ view }) => view.state !== "running");
+    for (const { view } of finished.slice(0, -MAX_FINISHED)) this.#jobs.delete(view.id);
+  }
+}
+
+/** `/jobs/:id`: how far it is, and its end. */
+export function jobRoutes(jobs: Jobs): Hono {
+  return new Hono()
+    .get("/jobs/:id", (context) => context.json(jobs.find(context.req.param("id")).view))
+    .delete("/jobs/:id", async (context) => {
+      const job = jobs.find(context.req.param("id"));
+      job.stop.abort();
+      await job.result.catch(() => {});
+      return context.json(job.view);
+    });
+}

@@ -1,0 +1,6 @@
+import { fuzz, summaryOf } from "./fuzz.ts";
+import { Random } from "./random.ts";
+
+Deno.test("frames that are wrong in many ways do the broker and its other clients no harm", async () => {
+  console.log(summaryOf(await fuzz(Random.printed(), 100_000)));
+});

@@ -1,0 +1,131 @@
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { describeError } from "../../lib/errors.ts";
+import type { FunctionDefinition } from "../../lib/invocation/definition.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import type { Failure, Outcome } from "../../lib/invocation/outcome.ts";
+import { assertMayPublish } from "../../lib/invocation/publish_rules.ts";
+import type { Publication } from "../../lib/invocation/publication.ts";
+import type { Invocation } from "../../lib/invocation/sandbox.ts";
+import { Logger } from "../../lib/log.ts";
+import { MemoryWatch } from "../../lib/sandbox/memory_watch.ts";
+import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
+import { Reaper } from "../../lib/sandbox/reaper.ts";
+
+const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
+const MAX_BODY = 16 * 1024 * 1024;
+
+export interface CageOptions {
+  config?: Record<string, unknown>;
+  /** Milliseconds. @default 30_000 */
+  loadTimeout?: number;
+  /** Milliseconds. @default 100 */
+  grace?: number;
+}
+
+/** A function in a sandbox as the runner makes it, and what it logged and published; gone with all its processes. */
+export class Cage implements AsyncDisposable {
+  readonly sandbox: ProcessSandbox;
+  /** A folder that belongs to the runner. */
+  readonly folder: string;
+  readonly lines: Record<string, unknown>[] = [];
+  readonly published: Publication[] = [];
+  readonly #reaper: Reaper;
+  readonly #definition: FunctionDefinition;
+
+  private constructor(folder: string, module: string, options: CageOptions) {
+    this.folder = folder;
+    const file = `${folder}/function.ts`;
+    const definition = resolveFunctionConfig(options.config ?? {}, { name: "function", file, version: "1" });
+    const log = new Logger({ level: "debug", write: (line) => this.lines.push(JSON.parse(line)) });
+    this.#reaper = new Reaper(log);
+    this.sandbox = new ProcessSandbox({
+      definition,
+      sources: new Map([[file, module]]),
+      folder,
+      configFile: CONFIG_FILE,
+      log,
+      grace: options.grace ?? 100,
+      loadTimeout: options.loadTimeout ?? 30_000,
+      memoryWatch: new MemoryWatch(),
+      reaper: this.#reaper,
+    });
+    this.#definition = definition;
+  }
+
+  static async make(module: string, options: CageOptions = {}): Promise<Cage> {
+    const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-cage-" }));
+    await Deno.writeTextFile(`${folder}/function.ts`, module);
+    return new Cage(folder, module, options);
+  }
+
+  /** Runs the handler on a body, which is JSON, and publishes as the runner does. */
+  async run(body: unknown = null, more: Partial<Invocation> = {}): Promise<Outcome> {
+    const outcome = await this.sandbox.invoke({
+      body: new TextEncoder().encode(JSON.stringify(body)),
+      properties: { contentType: "application/json", messageId: "m" },
+      headers: {},
+      exchange: "",
+      routingKey: "function",
+      redelivered: false,
+      attempt: 1,
+      wantsResult: false,
+      ...more,
+    });
+    if (outcome.kind !== "completed") return outcome;
+    try {
+      for (const publication of outcome.outputs ?? []) {
+        assertMayPublish(this.#definition, publication, MAX_BODY);
+        this.published.push(publication);
+      }
+      return { kind: "completed" };
+    } catch (error) {
+      return { kind: "failed", failure: { type: "PublishError", message: describeError(error) } };
+    }
+  }
+
+  /** What the handler published, as text. */
+  get said(): string[] {
+    return this.published.map(({ body }) => new TextDecoder().decode(body));
+  }
+
+  /** The first line of the log with that text in it. */
+  line(text: string): Record<string, unknown> | undefined {
+    return this.lines.find(({ message }) => String(message).includes(text));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sandbox.close();
+    await this.#reaper.close();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** The failure of an outcome of this kind. */
+export function failureOf(outcome: Outcome, kind: Outcome["kind"]): Failure {
+  assertEquals(outcome.kind, kind, Deno.inspect(outcome));
+  assert("failure" in outcome);
+  return outcome.failure;
+}
+
+/** What it failed with, or why it did not run. */
+export function reasonOf(outcome: Outcome): string {
+  if ("failure" in outcome) return outcome.failure.message;
+  return outcome.kind === "abandoned" ? outcome.reason : "";
+}
+
+/** Whether there is such a process that has not ended. */
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  if (Deno.build.os !== "linux") return true;
+  try {
+    return !/^\d+ \(.*\) Z/.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
+}

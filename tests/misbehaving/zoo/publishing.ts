@@ -1,0 +1,105 @@
+import type { Animal } from "../animal.ts";
+
+/** Those that publish what they may not, or too much. */
+export const PUBLISHING: readonly Animal[] = [
+  {
+    does: "publishes a hundred thousand messages without awaiting any",
+    handler:
+      "for (let i = 0; i < 100_000; i++) context.publish('x', { routingKey: 'q' }).catch(() => {}); await new Promise(() => {});",
+    ends: "crashed",
+    because: "10000 publications that are not confirmed",
+  },
+  {
+    does: "publishes a gigabyte",
+    handler: `
+      for (let i = 0; i < 64; i++) void context.publish(new Uint8Array(16 * 1024 * 1024).fill(i), { routingKey: "q" });
+      await new Promise(() => {});`,
+    config: { memory: "256MB" },
+    ends: "crashed",
+    because: "memory",
+  },
+  {
+    does: "publishes more bytes than a message may have",
+    handler: "await context.publish(new Uint8Array(16 * 1024 * 1024 + 1), { routingKey: 'q' });",
+    ends: "failed",
+    because: "beyond the limit",
+  },
+  {
+    does: "publishes where its config does not let it",
+    handler: "await context.publish('x', { exchange: 'shop', routingKey: 'b' });",
+    config: { publish: ["a", "shop/a.*"] },
+    ends: "failed",
+    because: 'may not publish to "shop/b"',
+  },
+  {
+    does: "publishes to Warren's own exchange",
+    handler: "await context.publish('x', { exchange: 'warren.retry', routingKey: 'b' });",
+    ends: "failed",
+    because: "which is Warren's own",
+  },
+  {
+    does: "publishes to an exchange that is no text",
+    handler: "await context.publish('x', { exchange: { toString: 1 }, routingKey: 'b' });",
+    ends: "failed",
+    because: "may not publish to an exchange",
+  },
+  {
+    does: "publishes to a route that is too long",
+    handler: "await context.publish('x', { routingKey: 'b'.repeat(256) });",
+    ends: "failed",
+    because: "may not publish with a routing key",
+  },
+  { does: "publishes without options", handler: "await context.publish('x');", ends: "failed", because: "routingKey" },
+  {
+    does: "publishes nothing that can be a body",
+    handler: "await context.publish(() => {}, { routingKey: 'b' });",
+    ends: "failed",
+    because: "JSON has no such value",
+  },
+  {
+    does: "publishes with a property of the wrong type",
+    handler: "await context.publish('x', { routingKey: 'b', priority: 'high' });",
+    ends: "failed",
+    because: "may not publish with priority",
+  },
+  {
+    does: "publishes with a property that there is not",
+    handler: "await context.publish('x', { routingKey: 'b', mandatory: false });",
+    ends: "failed",
+    because: 'unknown property "mandatory"',
+  },
+  {
+    does: "publishes a header that is a function",
+    handler: "await context.publish('x', { routingKey: 'b', headers: { call() {} } });",
+    ends: "failed",
+    because: "it cannot be published",
+  },
+  {
+    does: "publishes a property that is a symbol, and does not wait",
+    handler: "context.publish('x', { routingKey: 'b', type: Symbol() }).catch(() => {});",
+    ends: "completed",
+  },
+  {
+    does: "publishes headers that contain themselves",
+    handler: "const headers = {}; headers.round = headers; await context.publish('x', { routingKey: 'b', headers });",
+    ends: "failed",
+    because: "headers",
+  },
+  {
+    does: "publishes headers of a megabyte",
+    handler: "await context.publish('x', { routingKey: 'b', headers: { big: 'h'.repeat(2 ** 20) } });",
+    ends: "failed",
+    because: "headers",
+  },
+  {
+    does: "publishes headers that throw when they are read",
+    handler: "await context.publish('x', { routingKey: 'b', headers: { get a() { throw new Error('unread'); } } });",
+    ends: "failed",
+    because: "unread",
+  },
+  {
+    does: "publishes after it returned",
+    handler: "setTimeout(() => context.publish('late', { routingKey: 'b' }), 10);",
+    ends: "completed",
+  },
+];

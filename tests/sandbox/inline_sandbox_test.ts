@@ -1,0 +1,143 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import type { Outcome } from "../../lib/invocation/outcome.ts";
+import { Logger } from "../../lib/log.ts";
+import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";
+import { failureOf, reasonOf } from "../misbehaving/cage.ts";
+
+/** A function that runs in this process, and its folder. */
+class Inline implements AsyncDisposable {
+  readonly lines: Record<string, unknown>[] = [];
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async make(): Promise<Inline> {
+    return new Inline(await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-inline-" })));
+  }
+
+  /** A sandbox for a version of the module; without `written`, that version is not the one on disk. */
+  async sandbox(module: string, { version = "1", timeout = 30_000, written = true } = {}): Promise<InlineSandbox> {
+    const file = `${this.#folder}/function.ts`;
+    if (written) await Deno.writeTextFile(file, module);
+    return new InlineSandbox({
+      definition: resolveFunctionConfig({ isolation: "inline", timeout }, { name: "function", file, version }),
+      sources: new Map([[file, module]]),
+      folder: `${this.#folder}/runner`,
+      log: new Logger({ level: "debug", write: (line) => this.lines.push(JSON.parse(line)) }),
+      grace: 50,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+function run(sandbox: InlineSandbox, body: unknown = null): Promise<Outcome> {
+  return sandbox.invoke({
+    body: new TextEncoder().encode(JSON.stringify(body)),
+    properties: { contentType: "application/json", messageId: "m" },
+    headers: {},
+    exchange: "",
+    routingKey: "function",
+    redelivered: false,
+    attempt: 3,
+    wantsResult: false,
+  });
+}
+
+Deno.test("inline, a handler runs in the runner's process, logs and publishes as elsewhere", async () => {
+  await using inline = await Inline.make();
+  const sandbox = await inline.sandbox(`
+    export default async ({ body }, context) => {
+      context.log.info("said", { body, pid: Deno.pid });
+      await context.publish("x", { routingKey: "q" });
+    };`);
+  const outcome = await run(sandbox, "hello");
+  assert(outcome.kind === "completed");
+  const [line] = inline.lines;
+  assertEquals([line.body, line.pid, line.messageId, line.attempt], ["hello", Deno.pid, "m", 3]);
+  assertEquals([outcome.outputs?.[0].routingKey, sandbox.processes], ["q", 0]);
+});
+
+Deno.test("inline, what a handler throws is how it ended", async () => {
+  await using inline = await Inline.make();
+  const sandbox = await inline.sandbox(`
+    export default ({ body }) => {
+      if (body === "reject") throw Object.assign(new Error("never"), { name: "Reject" });
+      if (body === "hidden") throw new Proxy({}, { getPrototypeOf() { throw 1; }, get() { throw 1; } });
+      throw new RangeError("no");
+    };`);
+  assertEquals(failureOf(await run(sandbox), "failed").type, "RangeError");
+  assertEquals(failureOf(await run(sandbox, "reject"), "rejected").message, "never");
+  assertStringIncludes(failureOf(await run(sandbox, "hidden"), "failed").message, "cannot be shown");
+});
+
+Deno.test("inline, the signal aborts at the time limit, and after the grace the message timed out", async () => {
+  await using inline = await Inline.make();
+  const sandbox = await inline.sandbox(
+    `
+    export default async ({ body }, { signal }) => {
+      const aborted = new Promise((go) => signal.addEventListener("abort", go));
+      if (body === "never") await new Promise(() => {});
+      await aborted;
+      if (body === "fail") throw signal.reason;
+    };`,
+    { timeout: 50 },
+  );
+  assertEquals((await run(sandbox)).kind, "completed");
+  for (const body of ["fail", "never"]) {
+    assertEquals(failureOf(await run(sandbox, body), "timedOut").message, "the handler did not settle within 50 ms");
+  }
+});
+
+Deno.test("inline, a module that does not load abandons the message, and the next try reads it again", async () => {
+  await using inline = await Inline.make();
+  const sandbox = await inline.sandbox('throw new Error("no database"); export default 1;');
+  await assertRejects(() => sandbox.warm(), Error, "no database");
+  assertStringIncludes(reasonOf(await run(sandbox)), "no database");
+  const odd = await inline.sandbox("export default 5;", { version: "2" });
+  assertStringIncludes(reasonOf(await run(odd)), "the default export is number");
+});
+
+Deno.test("inline, each version is a module of its own, also one that is not on disk any more", async () => {
+  await using inline = await Inline.make();
+  const versions = ["1", "2", "3"].map((n) => ({
+    version: n,
+    module: `export default (_, { log }) => log.info("version ${n}");`,
+  }));
+  for (const { module, version } of versions) await run(await inline.sandbox(module, { version }));
+  const [{ module }] = versions;
+  await run(await inline.sandbox(module, { version: "1 again", written: false }));
+  assertEquals(inline.lines.map(({ message }) => message), ["version 1", "version 2", "version 3", "version 1"]);
+});
+
+Deno.test("inline, abort() aborts the signals and abandons what does not stop", async () => {
+  await using inline = await Inline.make();
+  const sandbox = await inline.sandbox(`
+    export default async ({ body }, context) => {
+      const stopped = new Promise((go) => body === "stops" && context.signal.addEventListener("abort", go));
+      await context.publish("begun", { routingKey: "q" });
+      await stopped;
+    };`);
+  await sandbox.warm();
+  const outcomes = [run(sandbox, "stops"), run(sandbox, "stays")];
+  while (inline.published.length < 2) await Promise.resolve();
+  await sandbox.abort(100);
+  assertEquals((await Promise.all(outcomes)).map(({ kind }) => kind), ["completed", "abandoned"]);
+  assertStringIncludes(reasonOf(await run(sandbox)), "closed");
+});
+
+Deno.test("inline, a sandbox that is closed while the module loads runs nothing any more", async () => {
+  await using inline = await Inline.make();
+  const sandbox = await inline.sandbox(
+    'await new Promise((go) => setTimeout(go, 50)); export default (_, { log }) => log.info("ran");',
+  );
+  const outcome = run(sandbox);
+  await sandbox.close();
+  assertEquals((await outcome).kind, "abandoned");
+  assert(inline.lines.length === 0);
+});

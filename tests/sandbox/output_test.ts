@@ -1,0 +1,81 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { OutputBudget, readLines } from "../../lib/sandbox/output.ts";
+import { Cage } from "../misbehaving/cage.ts";
+import { eventually } from "../support/eventually.ts";
+
+async function linesOf(...chunks: (string | Uint8Array)[]): Promise<string[]> {
+  const lines: string[] = [];
+  const bytes = chunks.map((chunk) => typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk);
+  await readLines(ReadableStream.from(bytes), new OutputBudget(), (line) => lines.push(line));
+  return lines;
+}
+
+Deno.test("lines are lines, however they come, the last one without an end too", async () => {
+  assertEquals(await linesOf("a\nb", "c\n\nd"), ["a", "bc", "", "d"]);
+  assertEquals(await linesOf(), []);
+  assertEquals(await linesOf("a\n"), ["a"]);
+});
+
+Deno.test("a character that comes in two pieces is one, and what is no text is replaced", async () => {
+  const euro = new TextEncoder().encode("€");
+  assertEquals(await linesOf(euro.slice(0, 1), euro.slice(1), "\n"), ["€"]);
+  assertEquals(await linesOf(new Uint8Array([0xff, 10])), ["\ufffd"]);
+});
+
+Deno.test("a line without end is cut, and the rest of it is left out", async () => {
+  const [line, next, ...more] = await linesOf("x".repeat(9_000), "y".repeat(9_000), "z\nnext\n");
+  assertEquals([line.length, line.at(-1), next, more.length], [8_193, "…", "next", 0]);
+  assertEquals((await linesOf(`${"x".repeat(9_000)}\n`))[0].length, 8_193);
+});
+
+Deno.test("there is room for 500 lines in a second; more are counted, until somebody asks", async () => {
+  const budget = new OutputBudget();
+  const taken = Array.from({ length: 700 }, () => budget.line()).filter(Boolean).length;
+  assertEquals([taken, budget.fresh, budget.takeDropped(), budget.takeDropped()], [500, false, 200, 0]);
+  await eventually(() => budget.fresh);
+  assert(budget.line());
+});
+
+Deno.test("after a megabyte in a second there is a pause until the next", () => {
+  const budget = new OutputBudget();
+  assertEquals(budget.bytes(1_000_000), 0);
+  const pause = budget.bytes(100_000);
+  assert(pause > 0 && pause <= 1_000, `${pause}`);
+});
+
+Deno.test("a flood is cut, and how much was dropped is told with the next line", async () => {
+  const module = `
+    export default ({ body }) => {
+      for (let i = 0; i < body; i++) console.log("line " + i);
+    };`;
+  await using cage = await Cage.make(module);
+  await cage.run(2_000);
+  await eventually(() => cage.lines.length >= 500);
+  const { message } = await eventually(async () => {
+    await cage.run(1);
+    return cage.line("were dropped");
+  });
+  assertMatch(String(message), /^\d+ lines were dropped: the function says more than the log takes$/);
+  assertEquals(cage.line("line 1999"), undefined);
+});
+
+Deno.test("what was dropped is told at the end of the process at the latest", async () => {
+  const module = 'export default (_, { log }) => { for (let i = 0; i < 2_000; i++) log.info("line " + i); };';
+  await using cage = await Cage.make(module, { config: { idle: 0 } });
+  await cage.run();
+  await eventually(() => cage.line("1500 lines were dropped"));
+});
+
+Deno.test("a process whose output is held open by what it started is over all the same", async () => {
+  const module = `
+    export default ({ body }) => {
+      if (body !== "exit") return;
+      new Deno.Command("/bin/sleep", { args: ["30"], stdout: "inherit", stderr: "inherit" }).spawn();
+      Deno.exit(4);
+    };`;
+  await using cage = await Cage.make(module, { config: { permissions: { run: ["/bin/sleep"] } } });
+  const began = performance.now();
+  assertEquals((await cage.run("exit")).kind, "crashed");
+  assert(performance.now() - began < 10_000);
+  assertEquals((await cage.run()).kind, "completed");
+});

@@ -1,0 +1,89 @@
+import { assert, assertEquals } from "@std/assert";
+import { Logger } from "../../lib/log.ts";
+import { Reaper } from "../../lib/sandbox/reaper.ts";
+import { alive } from "../misbehaving/cage.ts";
+import { descendants, LINUX } from "../misbehaving/processes.ts";
+import { eventually } from "../support/eventually.ts";
+
+/** Processes that do nothing, gone at the end. */
+class Sleepers implements AsyncDisposable {
+  readonly #children: Deno.ChildProcess[];
+
+  constructor(count: number) {
+    this.#children = Array.from({ length: count }, () => new Deno.Command("sleep", { args: ["60"] }).spawn());
+  }
+
+  get pids(): number[] {
+    return this.#children.map(({ pid }) => pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // The reaper was there.
+      }
+      await child.status;
+    }
+  }
+}
+
+function reaperPid(): number | undefined {
+  return descendants(Deno.pid).find(({ command }) => command.startsWith("/bin/sh -c"))?.pid;
+}
+
+const options = { ignore: !LINUX, sanitizeOps: false, sanitizeResources: false };
+
+Deno.test({
+  ...options,
+  name: "what is watched at its end is killed, and what was forgotten is not",
+  async fn() {
+    await using sleepers = new Sleepers(4);
+    const [a, b, c, d] = sleepers.pids;
+    const reaper = new Reaper(new Logger({ level: "silent" }));
+    for (const pid of [a, b, c, d]) reaper.watch(pid);
+    for (const pid of [d, b, 12_345_678]) reaper.forget(pid);
+    await eventually(() => reaperPid() !== undefined);
+    await reaper.close();
+    await eventually(() => !alive(a) && !alive(c));
+    assertEquals([alive(b), alive(d)], [true, true]);
+    await eventually(() => reaperPid() === undefined);
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "signals to the whole group do not end it, and one that is killed comes again with what it has to know",
+  async fn() {
+    await using sleepers = new Sleepers(2);
+    const reaper = new Reaper(new Logger({ level: "silent" }));
+    for (const pid of sleepers.pids) reaper.watch(pid);
+    const first = await eventually(reaperPid);
+    // It says nothing: that it has set its traps is seen from the signals that it ignores.
+    await eventually(() => (ignoredSignals(first) & 0x4003n) === 0x4003n);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.kill(first, signal);
+    Deno.kill(first, "SIGKILL");
+    await eventually(() => ![undefined, first].includes(reaperPid()));
+    await reaper.close();
+    await eventually(() => sleepers.pids.every((pid) => !alive(pid)));
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "it starts with the first process that is watched, and a closed one starts nothing",
+  async fn() {
+    const reaper = new Reaper(new Logger({ level: "silent" }));
+    reaper.forget(1);
+    assertEquals(reaperPid(), undefined);
+    await reaper.close();
+    reaper.watch(12_345_678);
+    assert(reaperPid() === undefined);
+  },
+});
+
+function ignoredSignals(pid: number): bigint {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return BigInt(`0x${/SigIgn:\s*(\w+)/.exec(status)?.[1] ?? "0"}`);
+}
