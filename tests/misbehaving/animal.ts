@@ -14,6 +14,8 @@ export interface Animal {
   readonly config?: Record<string, unknown>;
   /** Milliseconds that its module may take to load. @default 30_000 */
   readonly loadTimeout?: number;
+  /** The broker confirms nothing of what it publishes. @default false */
+  readonly unconfirmed?: boolean;
   /** How its message ends; several where it is a race. */
   readonly ends: OutcomeKind | readonly OutcomeKind[];
   /** A part of the reason. */

@@ -26,7 +26,7 @@ function timesOf(begun: string[][], body: string): number {
 }
 
 Deno.test("of ten in a process one loops: nine complete and lose no attempt, and one timed out", async () => {
-  const { cage, kinds, begun } = await crowd([...INNOCENT, "loop"], 1_000);
+  const { cage, kinds, begun } = await crowd([...INNOCENT, "loop"], 600);
   await using _ = cage;
   assertEquals(kinds, [...INNOCENT.map(() => "completed"), "timedOut"]);
   assertEquals(timesOf(begun, "loop"), 2);
@@ -68,14 +68,14 @@ Deno.test("slow ones in a process that still answers are each over their own lim
 });
 
 Deno.test("messages that come while suspects are tried do not wait for them", async () => {
-  await using cage = await Cage.make(CROWD, { config: { timeout: 1_000 } });
+  await using cage = await Cage.make(CROWD, { config: { timeout: 600 } });
   await cage.sandbox.warm();
-  const suspects = ["loop", "loop", "loop"].map((body) => cage.run(body));
-  await eventually(() => cage.said.length > 3, { timeout: 30_000, what: "a suspect that runs alone" });
+  const suspects = ["loop", "loop"].map((body) => cage.run(body));
+  await eventually(() => cage.said.length > 2, { timeout: 30_000, what: "a suspect that runs alone" });
   const began = performance.now();
   assertEquals((await cage.run("newcomer")).kind, "completed");
-  assert(performance.now() - began < 900);
-  assertEquals((await Promise.all(suspects)).map(({ kind }) => kind), ["timedOut", "timedOut", "timedOut"]);
+  assert(performance.now() - began < 600);
+  assertEquals((await Promise.all(suspects)).map(({ kind }) => kind), ["timedOut", "timedOut"]);
   await eventually(() => cage.sandbox.processes === 1);
 });
 
@@ -89,21 +89,6 @@ Deno.test("a sandbox that is closed while suspects are tried leaves no process",
   assert(kinds.includes("abandoned"), kinds.join());
   await closed;
   assertEquals(cage.sandbox.processes, 0);
-});
-
-Deno.test("bodies that are too much for one frame travel in several", async () => {
-  const module = `
-    export default async ({ body, raw }, context) => {
-      if (raw.length < 12_000_000) throw new Error(String(raw.length));
-      await context.publish(raw, { routingKey: "back" });
-    };`;
-  await using cage = await Cage.make(module, { config: { memory: "4GB" } });
-  await cage.sandbox.warm();
-  const body = new Uint8Array(12_000_000);
-  const properties = { contentType: "application/octet-stream" };
-  const outcomes = await Promise.all(Array.from({ length: 24 }, () => cage.run(null, { body, properties })));
-  assertEquals(outcomes.filter(({ kind }) => kind !== "completed"), []);
-  assertEquals(cage.published.length, 24);
 });
 
 Deno.test("what a message publishes that is no data fails that message alone", async () => {
