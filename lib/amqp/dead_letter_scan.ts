@@ -16,8 +16,9 @@ export interface ScanOptions {
 
 /** Milliseconds: nothing came although there was room, so the queue is asked whether there is anything. */
 const QUIET = 250;
-/** Milliseconds for an answer. */
+/** Milliseconds for an answer, and for the last one where it is of no use any more. */
 const PATIENCE = 15_000;
+const PATIENCE_AT_END = 1_000;
 
 /**
  * Looks through a queue from its head, on a channel of its own. What was held and not acked goes back to its place when
@@ -64,7 +65,7 @@ export class Scan implements AsyncDisposable {
       return new Scan(queue, channel, messageCount, options);
     } catch (error) {
       if (replyCode(error) !== 404) throw lookError(queue, error);
-      const mend = "it is there once the function has run, and has the name of the function's queue";
+      const mend = "it has the name of the function's queue, and is there once the function has run";
       throw new WarrenError("missing", `there is no queue "${queue}"; ${mend}`);
     }
   }
@@ -121,17 +122,17 @@ export class Scan implements AsyncDisposable {
   }
 
   /** Resolves once the broker has the acks, and has what was held back in its place. */
-  async close(): Promise<void> {
+  async close(patience = PATIENCE): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#signal?.removeEventListener("abort", this.#onAbort);
-    if (this.#page && this.#page.late.length > 0) await this.#endPage();
+    if (this.#page && this.#page.late.length > 0) await this.#endPage(patience);
     this.#acks.flush();
-    await this.#call(this.#channel.close());
+    await this.#call(this.#channel.close(), patience);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close().catch(() => {});
+    await this.close(PATIENCE_AT_END).catch(() => {});
   }
 
   async #turn(): Promise<void> {
@@ -152,10 +153,10 @@ export class Scan implements AsyncDisposable {
   }
 
   /** After the broker's answer no more comes. */
-  async #endPage(): Promise<void> {
+  async #endPage(patience = PATIENCE): Promise<void> {
     const page = this.#page;
     if (!page) return;
-    await this.#call(page.consumer.cancel());
+    await this.#call(page.consumer.cancel(), patience);
     this.#page = undefined;
     for (const tag of page.late) this.#acks.ack(tag);
   }
@@ -188,18 +189,18 @@ export class Scan implements AsyncDisposable {
     return !message;
   }
 
-  async #call<T>(call: Promise<T>): Promise<T> {
+  async #call<T>(call: Promise<T>, patience = PATIENCE): Promise<T> {
     try {
-      return await answered(call);
+      return await answered(call, patience);
     } catch (error) {
       throw this.#lost ?? lookError(this.#queue, error);
     }
   }
 }
 
-async function answered<T>(call: Promise<T>): Promise<T> {
+async function answered<T>(call: Promise<T>, patience = PATIENCE): Promise<T> {
   call.catch(() => {});
-  return await unlessAborted(call, AbortSignal.timeout(PATIENCE), () => "the broker did not answer in time");
+  return await unlessAborted(call, AbortSignal.timeout(patience), () => "the broker did not answer in time");
 }
 
 function lookError(queue: string, error: unknown): WarrenError {

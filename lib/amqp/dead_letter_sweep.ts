@@ -59,9 +59,11 @@ export class SweepRun {
     while (this.#underWay > 0) await this.#change();
     signal?.removeEventListener("abort", hurry);
     clearTimeout(this.#timer);
-    // Closing is what says that the acks arrived.
-    await this.#scan.close().catch((error) => this.#failure ??= error);
     if (this.#failure) throw this.#told(this.#failure);
+    // This is what says that the acks arrived.
+    await this.#scan.close().catch((error) => {
+      throw this.#told(error);
+    });
     return this.sweep;
   }
 
@@ -127,6 +129,8 @@ export class SweepRun {
     const { done } = this.sweep;
     const code = error instanceof WarrenError ? error.code : "unavailable";
     const before = done > 0 ? `${done} were done before that, and ` : "";
-    return new WarrenError(code, `${describeError(error)}; ${before}what is left is where it was`, { cause: error });
+    const twice = code === "unavailable" ? ", or there twice if it was under way" : "";
+    const text = `${describeError(error)}; ${before}what is left is where it was${twice}`;
+    return new WarrenError(code, text, { cause: error });
   }
 }

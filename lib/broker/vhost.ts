@@ -82,7 +82,7 @@ export class VirtualHost implements Directory {
 
   addExchange(options: ExchangeOptions): Exchange {
     const exchange = new Exchange(options);
-    if (exchange.durable) this.#lasting(() => this.#store.definitions.addExchange(options));
+    if (exchange.durable) this.#store.definitions.addExchange(options);
     this.#exchanges.set(exchange.name, exchange);
     this.version++;
     return exchange;
@@ -91,11 +91,9 @@ export class VirtualHost implements Directory {
   deleteExchange(exchange: Exchange): void {
     if (!this.#exchanges.delete(exchange.name)) return;
     this.version++;
-    this.#lasting(() => {
-      for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
-      for (const binding of [...this.#leadingTo.get(exchange) ?? []]) this.#removeBinding(binding);
-      if (exchange.durable) this.#store.definitions.removeExchange(exchange.name);
-    });
+    for (const binding of [...exchange.bindings()]) this.#removeBinding(binding);
+    for (const binding of [...this.#leadingTo.get(exchange) ?? []]) this.#removeBinding(binding);
+    if (exchange.durable) this.#store.definitions.removeExchange(exchange.name);
   }
 
   /** @throws {AmqpError} 406 for wrong arguments */
@@ -115,9 +113,7 @@ export class VirtualHost implements Directory {
     }
     // An exclusive queue goes with its connection, and so never outlives the broker.
     const lasts = durable && owner === undefined;
-    const id = lasts
-      ? this.#lasting(() => this.#store.definitions.addQueue({ name, autoDelete, arguments: argumentBytes }))
-      : 0;
+    const id = lasts ? this.#store.definitions.addQueue({ name, autoDelete, arguments: argumentBytes }) : 0;
     const table = lasts ? this.#store.durableTable(id) : undefined;
     const queue = new Queue(
       { name, id, table, durable, autoDelete, owner, arguments: args, argumentBytes },
@@ -132,11 +128,9 @@ export class VirtualHost implements Directory {
     if (this.#queues.get(queue.name) !== queue) return;
     this.#queues.delete(queue.name);
     this.version++;
-    this.#lasting(() => {
-      for (const binding of [...this.#leadingTo.get(queue) ?? []]) this.#removeBinding(binding);
-      queue.delete();
-      if (queue.id !== 0) this.#store.definitions.removeQueue(queue.id);
-    });
+    for (const binding of [...this.#leadingTo.get(queue) ?? []]) this.#removeBinding(binding);
+    queue.delete();
+    if (queue.id !== 0) this.#store.definitions.removeQueue(queue.id);
   }
 
   /** The same binding once more changes nothing. @throws {AmqpError} 406 for wrong arguments */
@@ -145,20 +139,30 @@ export class VirtualHost implements Directory {
     if (!source.add(binding)) return;
     this.#noteLeading(binding);
     this.version++;
-    if (lasts(binding)) this.#lasting(() => this.#store.definitions.addBinding(stored(binding)));
+    if (lasts(binding)) this.#store.definitions.addBinding(stored(binding));
   }
 
   /** A binding that is not there is as good as removed. */
   unbind(source: Exchange, destination: Destination, key: string, argumentBytes: Uint8Array): void {
     const like = createBinding(source, destination, key, argumentBytes);
     const binding = source.remove(like);
-    if (!binding) return;
-    this.#lasting(() => this.#removed(binding));
+    if (binding) this.#removed(binding);
+  }
+
+  /**
+   * What was declared and deleted is on disk before the client hears of it.
+   *
+   * @throws where the disk refuses it; then it waits, and is tried again
+   */
+  makeLasting(): void {
+    if (this.#store.definitions.waiting) this.#store.commitNow();
   }
 
   /** A purge is a promise too. */
   purge(queue: Queue): number {
-    return this.#lasting(() => queue.purge());
+    const count = queue.purge();
+    if (queue.id !== 0) this.#store.commitNow();
+    return count;
   }
 
   /** Writes what only the memory knows, for the next start; then nothing may be delivered any more. */
@@ -186,13 +190,6 @@ export class VirtualHost implements Directory {
   #noteLeading(binding: Binding): void {
     const leading = this.#leadingTo.get(binding.destination) ?? new Set();
     this.#leadingTo.set(binding.destination, leading.add(binding));
-  }
-
-  /** What was declared is on disk before the client hears of it. */
-  #lasting<T>(change: () => T): T {
-    const result = change();
-    this.#store.commitNow();
-    return result;
   }
 
   #recover(): void {

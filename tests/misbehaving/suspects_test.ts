@@ -5,7 +5,8 @@ import { Cage, failureOf } from "./cage.ts";
 /** Says which message begins in which process; "loop" and "exit" do what they say once all have begun. */
 const CROWD = `
   export default async ({ body }, context) => {
-    await context.publish(body + " " + Deno.pid, { routingKey: "begun" });
+    context.log.info(body + " " + Deno.pid, { said: true });
+    await new Promise((go) => setTimeout(go, 5));
     if (body === "loop") setTimeout(() => { for (;;); }, 30);
     if (body === "exit") setTimeout(() => Deno.exit(3), 30);
     await new Promise((go) => setTimeout(go, 80));
@@ -26,7 +27,7 @@ function timesOf(begun: string[][], body: string): number {
 }
 
 Deno.test("of ten in a process one loops: nine complete and lose no attempt, and one timed out", async () => {
-  const { cage, kinds, begun } = await crowd([...INNOCENT, "loop"], 1_000);
+  const { cage, kinds, begun } = await crowd([...INNOCENT, "loop"], 600);
   await using _ = cage;
   assertEquals(kinds, [...INNOCENT.map(() => "completed"), "timedOut"]);
   assertEquals(timesOf(begun, "loop"), 2);
@@ -57,7 +58,7 @@ Deno.test("one that is alone in its process is guilty at once", async () => {
 Deno.test("slow ones in a process that still answers are each over their own limit, and run once", async () => {
   const module = `
     export default async ({ body }, context) => {
-      await context.publish(body, { routingKey: "begun" });
+      context.log.info(body, { said: true });
       await new Promise(() => {});
     };`;
   await using cage = await Cage.make(module, { config: { timeout: 400 } });
@@ -68,14 +69,14 @@ Deno.test("slow ones in a process that still answers are each over their own lim
 });
 
 Deno.test("messages that come while suspects are tried do not wait for them", async () => {
-  await using cage = await Cage.make(CROWD, { config: { timeout: 1_000 } });
+  await using cage = await Cage.make(CROWD, { config: { timeout: 600 } });
   await cage.sandbox.warm();
-  const suspects = ["loop", "loop", "loop"].map((body) => cage.run(body));
-  await eventually(() => cage.said.length > 3, { timeout: 30_000, what: "a suspect that runs alone" });
+  const suspects = ["loop", "loop"].map((body) => cage.run(body));
+  await eventually(() => cage.said.length > 2, { timeout: 30_000, what: "a suspect that runs alone" });
   const began = performance.now();
   assertEquals((await cage.run("newcomer")).kind, "completed");
-  assert(performance.now() - began < 900);
-  assertEquals((await Promise.all(suspects)).map(({ kind }) => kind), ["timedOut", "timedOut", "timedOut"]);
+  assert(performance.now() - began < 600);
+  assertEquals((await Promise.all(suspects)).map(({ kind }) => kind), ["timedOut", "timedOut"]);
   await eventually(() => cage.sandbox.processes === 1);
 });
 
@@ -91,21 +92,6 @@ Deno.test("a sandbox that is closed while suspects are tried leaves no process",
   assertEquals(cage.sandbox.processes, 0);
 });
 
-Deno.test("bodies that are too much for one frame travel in several", async () => {
-  const module = `
-    export default async ({ body, raw }, context) => {
-      if (raw.length < 12_000_000) throw new Error(String(raw.length));
-      await context.publish(raw, { routingKey: "back" });
-    };`;
-  await using cage = await Cage.make(module, { config: { memory: "4GB" } });
-  await cage.sandbox.warm();
-  const body = new Uint8Array(12_000_000);
-  const properties = { contentType: "application/octet-stream" };
-  const outcomes = await Promise.all(Array.from({ length: 24 }, () => cage.run(null, { body, properties })));
-  assertEquals(outcomes.filter(({ kind }) => kind !== "completed"), []);
-  assertEquals(cage.published.length, 24);
-});
-
 Deno.test("what a message publishes that is no data fails that message alone", async () => {
   const module = `
     export default ({ body }, context) => context.publish("x", {
@@ -115,5 +101,5 @@ Deno.test("what a message publishes that is no data fails that message alone", a
   await cage.sandbox.warm();
   const outcomes = await Promise.all(["a", "odd", "b"].map((body) => cage.run(body)));
   assertEquals(outcomes.map(({ kind }) => kind), ["completed", "failed", "completed"]);
-  assertStringIncludes(failureOf(outcomes[1], "failed").message, "it cannot be published");
+  assertStringIncludes(failureOf(outcomes[1], "failed").message, "could not be cloned");
 });

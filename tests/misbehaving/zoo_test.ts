@@ -10,7 +10,10 @@ const AT_ONCE = 4;
 /** One whose message ends as it must, and what follows is not harmed. */
 async function visit(animal: Animal): Promise<void> {
   const { config, loadTimeout, ends, because, logs, after = "completed" } = animal;
-  await using cage = await Cage.make(moduleOf(animal), { config: { timeout: 15_000, ...config }, loadTimeout });
+  await using cage = await Cage.make(moduleOf(animal), {
+    config: { timeout: 15_000, ...config },
+    loadTimeout,
+  });
   const outcome = await cage.run(MISBEHAVE);
   assert([ends].flat().includes(outcome.kind), `it ended as ${Deno.inspect(outcome)}`);
   if (because) assertStringIncludes(reasonOf(outcome), because);

@@ -120,12 +120,12 @@ Deno.test("inline, abort() aborts the signals and abandons what does not stop", 
   const sandbox = await inline.sandbox(`
     export default async ({ body }, context) => {
       const stopped = new Promise((go) => body === "stops" && context.signal.addEventListener("abort", go));
-      await context.publish("begun", { routingKey: "q" });
+      context.log.info("begun");
       await stopped;
     };`);
   await sandbox.warm();
   const outcomes = [run(sandbox, "stops"), run(sandbox, "stays")];
-  while (inline.published.length < 2) await Promise.resolve();
+  while (inline.lines.length < 2) await Promise.resolve();
   await sandbox.abort(100);
   assertEquals((await Promise.all(outcomes)).map(({ kind }) => kind), ["completed", "abandoned"]);
   assertStringIncludes(reasonOf(await run(sandbox)), "closed");

@@ -14,6 +14,8 @@ import { type TestCounts, TestSummary } from "./test_summary.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const PROBE_TIMEOUT = 3_000;
+/** Milliseconds after which a file is named whose output is still to come: it may hang. */
+const STILL_RUNNING = 60_000;
 
 /** Where the types are checked; what does not exist is left out. */
 const CHECKED = ["main.ts", "lib", "functions", "bench", "tests"];
@@ -145,7 +147,9 @@ async function testFiles(args: string[], files: string[]): Promise<TestCounts> {
   let printed = Promise.resolve();
   const work = async () => {
     for (let file = waiting.shift(); file; file = waiting.shift()) {
+      const tell = setTimeout(() => console.log(`still running: ${file}`), STILL_RUNNING);
       const { code, stdout, stderr } = await spawnTests([...args, file], "piped").output();
+      clearTimeout(tell);
       const summary = new TestSummary();
       summary.add(stdout);
       const counts = summary.finish(code);

@@ -34,6 +34,7 @@ function declare(channel: Channel, args: Reader): void {
       vhost.addExchange({ name, type, durable, autoDelete, internal, arguments: argumentBytes });
     }
   }
+  vhost.makeLasting();
   if (!noWait) channel.send(METHOD.exchangeDeclareOk);
 }
 
@@ -53,6 +54,7 @@ function remove(channel: Channel, args: Reader): void {
     }
     vhost.deleteExchange(exchange);
   }
+  vhost.makeLasting();
   if (!(flags & 2)) channel.send(METHOD.exchangeDeleteOk);
 }
 
@@ -70,5 +72,6 @@ function bindOrUnbind(channel: Channel, args: Reader, what: "bind" | "unbind", o
   if (what === "bind" || (vhost.exchange(source) && vhost.exchange(destination))) {
     vhost[what](findExchange(channel, source), findExchange(channel, destination), key, argumentBytes);
   }
+  vhost.makeLasting();
   if (!noWait) channel.send(ok);
 }

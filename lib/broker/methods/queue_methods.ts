@@ -34,6 +34,7 @@ function declare(channel: Channel, args: Reader): void {
   const queue = passive
     ? findQueue(channel, name)
     : declared(channel, { name, durable, exclusive, autoDelete, argumentBytes });
+  channel.peer.vhost.makeLasting();
   queue.used();
   channel.lastQueue = queue.name;
   if (!noWait) answerDeclare(channel, queue.name, queue.messageCount, queue.consumers.count);
@@ -100,6 +101,7 @@ function bind(channel: Channel, args: Reader): void {
   // Without a queue's name, an empty key stands for the queue that was declared last, as its name did.
   if (queueName === "" && key === "") key = queue.name;
   channel.peer.vhost.bind(findExchange(channel, exchange), queue, key, argumentBytes);
+  channel.peer.vhost.makeLasting();
   if (!noWait) channel.send(METHOD.queueBindOk);
 }
 
@@ -118,6 +120,7 @@ function unbind(channel: Channel, args: Reader): void {
     if (queueName === "" && key === "") key = queue.name;
     vhost.unbind(source, queue, key, argumentBytes);
   }
+  vhost.makeLasting();
   channel.send(METHOD.queueUnbindOk);
 }
 
@@ -135,6 +138,7 @@ function remove(channel: Channel, args: Reader): void {
   const flags = args.u8();
   const { vhost } = channel.peer;
   const answer = (count: number) => {
+    vhost.makeLasting();
     if (!(flags & 4)) channel.send(METHOD.queueDeleteOk, (writer) => void writer.u32(count));
   };
   if (name !== "" && !vhost.queue(name)) return answer(0);

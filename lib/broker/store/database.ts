@@ -8,6 +8,8 @@ export interface DatabaseOptions {
   onChange?: () => void;
   /** Called with everything written, right before it lasts; what it throws fails the commit. @default nothing */
   beforeCommit?: () => void;
+  /** Whether each flush is a commit: nothing of it needs to last, and nothing need wait. @default false */
+  passing?: boolean;
 }
 
 /** A table whose changes wait for a transaction. */
@@ -29,13 +31,15 @@ export class Database {
   readonly #inTransaction = new Set<ChangingTable>();
   readonly #onChange: () => void;
   readonly #beforeCommit: () => void;
+  readonly #passing: boolean;
   #waitingBytes = 0;
   #open = false;
 
-  constructor(sqlite: DatabaseSync, { onChange, beforeCommit }: DatabaseOptions = {}) {
+  constructor(sqlite: DatabaseSync, { onChange, beforeCommit, passing }: DatabaseOptions = {}) {
     this.#sqlite = sqlite;
     this.#onChange = onChange ?? (() => {});
     this.#beforeCommit = beforeCommit ?? (() => {});
+    this.#passing = passing ?? false;
   }
 
   /** Whether a commit has anything to do. */
@@ -47,7 +51,12 @@ export class Database {
     if (this.#changed.size === 0) this.#onChange();
     this.#changed.add(table);
     this.#waitingBytes += bytes;
-    if (this.#waitingBytes > FLUSH_BYTES) this.flush();
+    if (this.#waitingBytes <= FLUSH_BYTES) return;
+    try {
+      this.flush();
+    } catch {
+      // Whoever makes a change is not to blame for the disk: it waits, and the next commit says why.
+    }
   }
 
   hasTable(name: string): boolean {
@@ -85,12 +94,16 @@ export class Database {
       throw error;
     }
     this.#changed.clear();
+    if (this.#passing) this.#end();
   }
 
   /** @throws what SQLite throws: the disk is full, the file is damaged. Nothing is lost then; it can be tried again. */
   commit(): void {
     this.flush();
-    if (!this.#open) return;
+    if (this.#open) this.#end();
+  }
+
+  #end(): void {
     try {
       this.#beforeCommit();
       this.#sqlite.exec("COMMIT");
@@ -108,6 +121,8 @@ export class Database {
   }
 
   #begin(): void {
+    // SQLite ends a transaction by itself where a statement finds the disk full.
+    if (this.#open && !this.#sqlite.isTransaction) this.#rollBack();
     if (this.#open) return;
     this.#sqlite.exec("BEGIN IMMEDIATE");
     this.#open = true;

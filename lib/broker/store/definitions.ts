@@ -1,4 +1,9 @@
-import type { Database } from "./database.ts";
+import type { ChangingTable, Database } from "./database.ts";
+
+type Parameter = string | number | Uint8Array;
+
+/** A statement with its parameters. */
+type Change = [sql: string, ...parameters: Parameter[]];
 
 export interface StoredExchange {
   name: string;
@@ -26,69 +31,123 @@ export interface StoredBinding {
   arguments: Uint8Array;
 }
 
+const utf8 = new TextDecoder();
+
+/** Names are read as bytes, since a text that has a zero in it would end there. */
+function text(value: unknown): string {
+  return utf8.decode(value as Uint8Array);
+}
+
 /**
- * Durable exchanges, queues and the bindings between them. Each change is in the open transaction; a caller
- * that promises something commits it.
+ * Durable exchanges, queues and the bindings between them. Changes wait for a commit, and go on waiting where the disk
+ * refuses it; a caller that promises something commits.
  */
-export class Definitions {
+export class Definitions implements ChangingTable {
   readonly #database: Database;
+  #waiting: Change[] = [];
+  #written: Change[] = [];
+  #lastQueue: number;
 
   constructor(database: Database) {
     this.#database = database;
+    const last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'queues'").get();
+    this.#lastQueue = last ? last.seq as number : 0;
+  }
+
+  /** Whether something is not on disk yet. */
+  get waiting(): boolean {
+    return this.#waiting.length > 0 || this.#written.length > 0;
+  }
+
+  write(): void {
+    const changes = this.#waiting;
+    this.#waiting = [];
+    this.#written.push(...changes);
+    for (const [sql, ...parameters] of changes) this.#database.run(sql, ...parameters);
+  }
+
+  committed(): void {
+    this.#written = [];
+  }
+
+  rolledBack(): void {
+    this.#waiting = [...this.#written, ...this.#waiting];
+    this.#written = [];
+  }
+
+  #change(...change: Change): void {
+    this.#waiting.push(change);
+    this.#database.changed(this, 0);
   }
 
   exchanges(): StoredExchange[] {
-    return this.#database.prepare("SELECT * FROM exchanges").all().map((row) => ({
+    return this.#database.prepare("SELECT CAST(name AS BLOB) AS name, definition, arguments FROM exchanges").all().map((
+      row,
+    ) => ({
       ...JSON.parse(row.definition as string),
-      name: row.name as string,
+      name: text(row.name),
       arguments: row.arguments as Uint8Array,
     }));
   }
 
   queues(): StoredQueue[] {
-    return this.#database.prepare("SELECT * FROM queues").all().map((row) => ({
-      ...JSON.parse(row.definition as string),
-      id: row.id as number,
-      name: row.name as string,
-      arguments: row.arguments as Uint8Array,
-      delivered: JSON.parse(row.delivered as string),
-    }));
+    return this.#database.prepare("SELECT id, CAST(name AS BLOB) AS name, definition, arguments, delivered FROM queues")
+      .all().map((row) => ({
+        ...JSON.parse(row.definition as string),
+        id: row.id as number,
+        name: text(row.name),
+        arguments: row.arguments as Uint8Array,
+        delivered: JSON.parse(row.delivered as string),
+      }));
   }
 
   bindings(): StoredBinding[] {
-    return this.#database.prepare("SELECT * FROM bindings").all() as unknown as StoredBinding[];
+    const blobs = ["source", "destination", "key"].map((name) => `CAST(${name} AS BLOB) AS ${name}`);
+    return this.#database.prepare(`SELECT kind, arguments, ${blobs} FROM bindings`).all().map((row) => ({
+      source: text(row.source),
+      kind: row.kind as StoredBinding["kind"],
+      destination: text(row.destination),
+      key: text(row.key),
+      arguments: row.arguments as Uint8Array,
+    }));
   }
 
   addExchange({ name, type, autoDelete, internal, arguments: args }: StoredExchange): void {
     const definition = JSON.stringify({ type, autoDelete, internal });
-    this.#database.run("INSERT INTO exchanges VALUES (?, ?, ?)", name, definition, args);
+    this.#change("INSERT INTO exchanges VALUES (?, ?, ?)", name, definition, args);
   }
 
   removeExchange(name: string): void {
-    this.#database.run("DELETE FROM exchanges WHERE name = ?", name);
+    this.#change("DELETE FROM exchanges WHERE name = ?", name);
   }
 
   /** Gives the number that names the queue's table; no later queue gets it again. */
   addQueue({ name, autoDelete, arguments: args }: Omit<StoredQueue, "id" | "delivered">): number {
-    const definition = JSON.stringify({ autoDelete });
-    this.#database.run("INSERT INTO queues (name, definition, arguments) VALUES (?, ?, ?)", name, definition, args);
-    return (this.#database.prepare("SELECT id FROM queues WHERE name = ?").get(name) as { id: number }).id;
+    const id = ++this.#lastQueue;
+    this.#change(
+      "INSERT INTO queues (id, name, definition, arguments) VALUES (?, ?, ?, ?)",
+      id,
+      name,
+      JSON.stringify({ autoDelete }),
+      args,
+    );
+    return id;
   }
 
   removeQueue(id: number): void {
-    this.#database.run("DELETE FROM queues WHERE id = ?", id);
+    this.#change("DELETE FROM queues WHERE id = ?", id);
   }
 
   noteDelivered(id: number, delivered: readonly number[]): void {
-    this.#database.run("UPDATE queues SET delivered = ? WHERE id = ?", JSON.stringify(delivered), id);
+    this.#change("UPDATE queues SET delivered = ? WHERE id = ?", JSON.stringify(delivered), id);
   }
 
   addBinding({ source, kind, destination, key, arguments: args }: StoredBinding): void {
-    this.#database.run("INSERT OR IGNORE INTO bindings VALUES (?, ?, ?, ?, ?)", source, kind, destination, key, args);
+    this.#change("INSERT OR IGNORE INTO bindings VALUES (?, ?, ?, ?, ?)", source, kind, destination, key, args);
   }
 
   removeBinding({ source, kind, destination, key, arguments: args }: StoredBinding): void {
-    this.#database.run(
+    this.#change(
       "DELETE FROM bindings WHERE source = ? AND kind = ? AND destination = ? AND key = ? AND arguments = ?",
       source,
       kind,
@@ -105,6 +164,6 @@ export class Definitions {
   }
 
   set clean(clean: boolean) {
-    this.#database.run("UPDATE state SET value = ? WHERE name = 'clean'", clean ? 1 : 0);
+    this.#change("UPDATE state SET value = ? WHERE name = 'clean'", clean ? 1 : 0);
   }
 }

@@ -31,6 +31,8 @@ interface Changes {
   returned: Entry[];
   /** References to segments that end with the transaction. */
   released: Map<number, number>;
+  /** Whether all rows before these went first. */
+  dropped: boolean;
 }
 
 /**
@@ -42,6 +44,8 @@ export class MessageTable implements ChangingTable {
   readonly #segments: Segments | undefined;
   readonly #name: string;
   #exists: boolean;
+  /** Whether there are rows that go with the next write, and that nobody is to see any more. */
+  #dropping = false;
   #waiting = noChanges();
   /** What the open transaction has, in case it fails. */
   #written: Changes[] = [];
@@ -84,23 +88,36 @@ export class MessageTable implements ChangingTable {
    * but one if there is one.
    */
   read(after: number, before: number, limit: number): Entry[] {
-    this.#database.flush();
-    if (!this.#exists) return [];
-    const statement = this.#statement("SELECT * FROM %s WHERE position > ? AND position < ? ORDER BY position LIMIT ?");
-    const rows: Row[] = [];
-    let bytes = 0;
-    for (const each of statement.iterate(after, before, limit)) {
-      const row = each as unknown as Row;
-      bytes += row.size;
-      if (rows.length > 0 && bytes > PAGE_BYTES) break;
-      rows.push(row);
+    const { rows, more } = this.#exists ? this.#rows(after, before, limit) : { rows: [], more: false };
+    const entries = this.#entries(rows);
+    if (more) return entries;
+    // What is not written yet comes after all that is, and is in memory anyway.
+    for (const entry of this.#waiting.added) {
+      if (entries.length >= limit) break;
+      const { position, stored } = entry;
+      if (stored === STORED.soon && position > after && position < before) entries.push(entry);
     }
-    return this.#entries(rows);
+    return entries;
   }
 
-  /** The message of one entry. */
+  /** The rows of a page, and whether there are more. */
+  #rows(after: number, before: number, limit: number): { rows: Row[]; more: boolean } {
+    const gone = new Set(this.#waiting.removed.map(({ position }) => position));
+    const statement = this.#statement("SELECT * FROM %s WHERE position > ? AND position < ? ORDER BY position");
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const each of statement.iterate(after, before)) {
+      const row = each as unknown as Row;
+      if (gone.has(row.position)) continue;
+      bytes += row.size;
+      if (rows.length === limit || (rows.length > 0 && bytes > PAGE_BYTES)) return { rows, more: true };
+      rows.push(row);
+    }
+    return { rows, more: false };
+  }
+
+  /** The message of one entry that is stored for good. */
   fetch(position: number): Message {
-    this.#database.flush();
     const row = this.#statement("SELECT * FROM %s WHERE position = ?").get(position) as unknown as Row | undefined;
     if (!row) throw new Error(`message ${position} of ${this.#name} is not where it was stored`);
     return this.#entries([row])[0].message!;
@@ -130,14 +147,10 @@ export class MessageTable implements ChangingTable {
 
   /** Removes every row, and what was to be added. */
   drop(): void {
-    const { added, released } = this.#waiting;
+    const { added } = this.#waiting;
     for (const entry of [...added, ...this.#written.flatMap((changes) => changes.added)]) entry.stored = STORED.no;
-    this.#waiting = { ...noChanges(), released };
-    if (this.#exists) {
-      for (const { segment, count } of this.#uses()) released.set(segment, (released.get(segment) ?? 0) + count);
-      this.#statements.clear();
-      this.#database.execute(`DROP TABLE ${this.#name}`);
-    }
+    this.#waiting = noChanges();
+    this.#dropping ||= this.#exists;
     this.#exists = false;
     this.#database.changed(this, 0);
   }
@@ -147,6 +160,7 @@ export class MessageTable implements ChangingTable {
     const changes = this.#waiting;
     this.#waiting = noChanges();
     this.#written.push(changes);
+    if (this.#dropping) this.#drop(changes);
     const added = changes.added.filter((entry) => entry.stored === STORED.soon);
     if (added.length > 0) this.#insert(added);
     // What was delivered before a purge may be acked after it.
@@ -154,9 +168,7 @@ export class MessageTable implements ChangingTable {
     for (const [first, last] of runs(changes.removed.map(({ position }) => position))) {
       this.#statement("DELETE FROM %s WHERE position BETWEEN ? AND ?").run(first, last);
     }
-    for (const { location } of changes.removed) {
-      if (location) changes.released.set(location.segment, (changes.released.get(location.segment) ?? 0) + 1);
-    }
+    for (const { location } of changes.removed) if (location) release(changes, location.segment, 1);
     for (const entry of changes.returned) {
       if (entry.stored < STORED.written) continue;
       this.#statement("UPDATE %s SET returns = ? WHERE position = ?").run(entry.returns, entry.position);
@@ -173,21 +185,35 @@ export class MessageTable implements ChangingTable {
 
   /** The transaction is gone: what was in it waits again. */
   rolledBack(): void {
-    for (const { added, removed, returned } of this.#written.reverse()) {
-      const gone = new Set(removed);
-      for (const entry of added) {
-        if (entry.stored === STORED.written || gone.has(entry)) this.#forget(entry);
-      }
-      const again = added.filter((entry) => entry.stored !== STORED.no);
-      for (const entry of again) entry.stored = STORED.soon;
-      const known = new Set(added.map(({ position }) => position));
-      this.#waiting.added = [...again, ...this.#waiting.added];
-      this.#waiting.removed = [...removed.filter(({ position }) => !known.has(position)), ...this.#waiting.removed];
-      this.#waiting.returned = [...returned, ...this.#waiting.returned];
-    }
+    const written = this.#written;
     this.#written = [];
+    const added = written.flatMap((changes) => changes.added);
+    for (const entry of added) this.#forget(entry);
+    const again = added.filter((entry) => entry.stored !== STORED.no);
+    for (const entry of again) entry.stored = STORED.soon;
+    // What went before everything was dropped goes with it.
+    const drop = written.findLastIndex(({ dropped }) => dropped);
+    const last = written.slice(Math.max(drop, 0));
+    const known = new Set(added);
+    const removed = last.flatMap((changes) => changes.removed).filter((entry) => !known.has(entry));
+    this.#waiting = {
+      ...noChanges(),
+      added: [...again, ...this.#waiting.added],
+      removed: [...removed, ...this.#waiting.removed.filter((entry) => !known.has(entry))],
+      returned: [...last.flatMap((changes) => changes.returned), ...this.#waiting.returned],
+    };
     this.#statements.clear();
-    this.#exists = this.#database.hasTable(this.#name);
+    const exists = this.#database.hasTable(this.#name);
+    this.#dropping = exists && (this.#dropping || drop >= 0);
+    this.#exists = exists && !this.#dropping;
+  }
+
+  #drop(changes: Changes): void {
+    changes.dropped = true;
+    for (const { segment, count } of this.#uses()) release(changes, segment, count);
+    this.#statements.clear();
+    this.#database.execute(`DROP TABLE ${this.#name}`);
+    this.#dropping = false;
   }
 
   /** The row that referred to a segment is none. */
@@ -231,10 +257,14 @@ export class MessageTable implements ChangingTable {
   }
 
   #entries(rows: readonly Row[]): Entry[] {
-    const located = rows.filter(({ segment }) => segment !== 0);
+    // A row that may yet be rolled back is its entry's, which knows of that.
+    const known = new Map(this.#written.flatMap(({ added }) => added).map((entry) => [entry.position, entry]));
+    const located = rows.filter(({ segment, position }) => segment !== 0 && !known.has(position));
     const contents = located.length > 0 ? this.#segments!.read(located) : [];
     let next = 0;
     return rows.map((row) => {
+      const entry = known.get(row.position);
+      if (entry) return entry;
       const inline = row.segment === 0;
       const content = inline ? row.content! : contents[next++];
       // Neighbours mostly have the same address.
@@ -242,14 +272,14 @@ export class MessageTable implements ChangingTable {
         this.#lastAddress = Address.decode(row.address);
       }
       const message = new Message(this.#lastAddress, content, row.header);
-      const entry = new Entry(row.position, message, message.bodySize, row.expires);
-      entry.returns = row.returns;
-      entry.stored = STORED.yes;
+      const read = new Entry(row.position, message, message.bodySize, row.expires);
+      read.returns = row.returns;
+      read.stored = STORED.yes;
       if (!inline) {
         const { segment, place, size } = row;
-        entry.location = message.location = { segment, place, size };
+        read.location = message.location = { segment, place, size };
       }
-      return entry;
+      return read;
     });
   }
 
@@ -264,7 +294,11 @@ export class MessageTable implements ChangingTable {
 }
 
 function noChanges(): Changes {
-  return { added: [], removed: [], returned: [], released: new Map() };
+  return { added: [], removed: [], returned: [], released: new Map(), dropped: false };
+}
+
+function release({ released }: Changes, segment: number, count: number): void {
+  released.set(segment, (released.get(segment) ?? 0) + count);
 }
 
 /** Neighbouring numbers as pairs of first and last: acks come mostly in order, and one statement removes many. */

@@ -59,25 +59,45 @@ function openExisting(path: string): DatabaseSync {
 /** Under another name first: whoever finds the file finds it complete. */
 function begin(path: string): void {
   const unfinished = `${path}.${crypto.randomUUID()}.new`;
-  const sqlite = new DatabaseSync(unfinished);
-  migrate(sqlite);
-  sqlite.close();
-  // A link, since a rename would replace what another process began meanwhile.
   try {
+    const sqlite = new DatabaseSync(unfinished);
+    try {
+      migrate(sqlite);
+    } finally {
+      sqlite.close();
+    }
+    // A link, since a rename would replace what another process began meanwhile.
     Deno.linkSync(unfinished, path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
-    Deno.removeSync(unfinished);
+    for (const leftover of [unfinished, `${unfinished}-journal`]) removeIfThere(leftover);
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
 function configured(path: string): DatabaseSync {
   const sqlite = new DatabaseSync(path);
+  try {
+    configure(sqlite);
+    return sqlite;
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
+function configure(sqlite: DatabaseSync): void {
   sqlite.exec(`PRAGMA busy_timeout = ${LOCK_WAIT}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864; BEGIN IMMEDIATE; COMMIT`);
-  return sqlite;
 }
 
 function wasClean(sqlite: DatabaseSync): boolean {

@@ -63,7 +63,7 @@ export class Segments {
     for (const [segment, live] of [...this.#live]) if (live === 0) this.#remove(segment);
   }
 
-  /** Adds a content, which can be read at once, and lasts after the next `sync()`. Counts one reference. */
+  /** Adds a content, which can be read and lasts after the next `sync()`. Counts one reference. */
   append(content: Uint8Array): Location {
     if (!this.#writing || this.#written + this.#buffered >= SEGMENT_SIZE) this.#next();
     if (this.#buffered + content.length > CHUNK) this.#flush();
@@ -97,9 +97,8 @@ export class Segments {
     this.#unsynced = false;
   }
 
-  /** The contents, in the order of the locations: neighbours in a file are read together. */
+  /** The contents of rows that last, in the order of the locations: neighbours in a file are read together. */
   read(locations: readonly Location[]): Uint8Array[] {
-    this.#flush();
     const contents: Uint8Array[] = [];
     for (let from = 0; from < locations.length;) {
       const first = locations[from];
@@ -155,9 +154,11 @@ export class Segments {
 
   #next(): void {
     this.sync();
+    // Where there is no file to be had, everything stays as it is.
+    const next = Deno.openSync(this.#path(this.#current + 1), { write: true, createNew: true });
     this.#writing?.close();
+    this.#writing = next;
     const last = this.#current++;
-    this.#writing = Deno.openSync(this.#path(this.#current), { write: true, createNew: true });
     this.#written = 0;
     this.#live.set(this.#current, 0);
     syncFolder(this.#folder);

@@ -45,7 +45,7 @@ export class Store {
       onChange: () => this.#commitLater(),
       beforeCommit: () => this.#segments.sync(),
     });
-    this.#spill = new Database(openSpill(join(folder, "spill.db")));
+    this.#spill = new Database(openSpill(join(folder, "spill.db")), { passing: true });
     this.definitions = new Definitions(this.#durable);
     this.wasClean = this.definitions.clean;
     this.definitions.clean = false;
@@ -145,7 +145,7 @@ function openSpill(path: string): DatabaseSync {
   }
   const sqlite = new DatabaseSync(path);
   sqlite.exec(
-    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000",
+    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000",
   );
   return sqlite;
 }

@@ -31,7 +31,8 @@ export const MEDDLING: readonly Animal[] = [
     does: "breaks the iteration of arrays",
     handler: "Array.prototype[Symbol.iterator] = function* () {};",
     config: { timeout: 1_000 },
-    ends: "timedOut",
+    ends: ["completed", "timedOut"],
+    after: "timedOut",
   },
   {
     does: "breaks JSON",
