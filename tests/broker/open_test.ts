@@ -140,7 +140,6 @@ Deno.test("a folder that cannot be made is refused, with its path and what to do
     for (const part of [inside, "WARREN_DATA"]) assertStringIncludes(error.message, part);
   });
 });
-});
 
 withTmpDisk("a disk that cannot be written is refused, with the path and what to do", 4 * MEGABYTE, async (disk) => {
   await disk.makeReadOnly();
