@@ -121,26 +121,6 @@ Deno.test("data that another process has is refused, and free when that is gone"
   new Store(broker.dataDir, LOG).close();
 });
 
-Deno.test("a folder that cannot be made is refused, with its path and what to do", async () => {
-  await withFolder((folder) => {
-    const file = join(folder, "file");
-    Deno.writeTextFileSync(file, "");
-    const error = assertThrows(() => openDatabase(join(file, "data")), WarrenError);
-    assertEquals(error.code, "storage");
-    for (const part of [join(file, "data"), "WARREN_DATA"]) assertStringIncludes(error.message, part);
-  });
-});
-
-Deno.test("a folder that cannot be made is refused, with its path and what to do", async () => {
-  await withFolder(async (folder) => {
-    await Deno.writeTextFile(join(folder, "file"), "");
-    const inside = join(folder, "file", "data");
-    const error = assertThrows(() => openDatabase(inside), WarrenError);
-    assertEquals(error.code, "storage");
-    for (const part of [inside, "WARREN_DATA"]) assertStringIncludes(error.message, part);
-  });
-});
-
 withTmpDisk("a disk that cannot be written is refused, with the path and what to do", 4 * MEGABYTE, async (disk) => {
   await disk.makeReadOnly();
   const error = assertThrows(() => openDatabase(join(disk.path, "data")), WarrenError);
