@@ -65,7 +65,7 @@ export class Publisher {
         () => "the broker did not confirm the message in time",
       );
     } catch (error) {
-      throw publishError(message, error);
+      throw publishError(message, error, confirm.channel.closed);
     } finally {
       confirm.outgoing.delete(outgoing);
       this.#queues.get(name)?.shift()?.();
@@ -129,10 +129,15 @@ function target({ exchange, routingKey }: OutgoingMessage): string {
   return exchange ? `exchange "${exchange}" with routing key "${routingKey}"` : `queue "${routingKey}"`;
 }
 
-function publishError(message: OutgoingMessage, error: unknown): WarrenError {
+/** What the client says of a broker that takes nothing now, while the channel is well. */
+const FOR_NOW = /rejected|blocked|closed/i;
+
+function publishError(message: OutgoingMessage, error: unknown, closed: boolean): WarrenError {
   if (error instanceof WarrenError) return error;
   const code = replyCode(error);
-  const refused = code !== undefined && [403, 404, 406, 311].includes(code);
+  // A message that cannot be encoded fails while its channel lives, and would fail again.
+  const impossible = !closed && code === undefined && !FOR_NOW.test(describeError(error));
+  const refused = impossible || (code !== undefined && [403, 404, 406, 311].includes(code));
   const text = `cannot publish to ${target(message)}: ${describeError(error)}`;
-  return new WarrenError(refused || error instanceof RangeError ? "refused" : "unavailable", text);
+  return new WarrenError(refused || error instanceof RangeError ? "refused" : "unavailable", text.slice(0, 1_000));
 }

@@ -102,7 +102,9 @@ function isHeaders(headers: unknown): boolean {
     // RabbitMQ knows no other numbers: one in a header ends the connection that all functions publish by.
     if (typeof value === "number") return Number.isFinite(value);
     if (typeof value !== "object") return typeof value === "boolean";
-    return Object.entries(value).every(([key, inner]) => (left -= key.length) >= 0 && isData(inner, depth + 1));
+    return Object.entries(value).every(([key, inner]) =>
+      isShort(key) && (left -= key.length) >= 0 && isData(inner, depth + 1)
+    );
   };
   return typeof headers === "object" && headers !== null && !Array.isArray(headers) && isData(headers, 0) && left >= 0;
 }

@@ -7,7 +7,8 @@ import { eventually } from "../support/eventually.ts";
 const MB = 1024 * 1024;
 const GROWING = `
   export default async ({ body }, context) => {
-    await context.publish(String(Deno.pid), { routingKey: "pid" });
+    context.log.info(String(Deno.pid), { said: true });
+    await new Promise((go) => setTimeout(go, 5));
     const all = [];
     while (body === "heap") {
       for (let i = 0; i < 100_000; i++) all.push({ i, text: String(i) });
@@ -73,7 +74,7 @@ Deno.test({
   async fn() {
     await using cage = await Cage.make(GROWING, { config: { memory: "64MB" } });
     for (let i = 0; i < 50; i++) assertEquals((await cage.run({ some: "text".repeat(100) })).kind, "completed");
-    assertEquals(cage.lines, []);
+    assertEquals(cage.lines.filter(({ said }) => said !== true), []);
   },
 });
 

@@ -7,7 +7,8 @@ import { eventually } from "../support/eventually.ts";
 
 const SAY_PID = `
   export default async (message, context) => {
-    await context.publish(String(Deno.pid), { routingKey: "pid" });
+    context.log.info(String(Deno.pid), { said: true });
+    await new Promise((go) => setTimeout(go, 5));
     if (message.body === "exit") Deno.exit(3);
     if (message.body === "wait") await new Promise((go) => context.signal.addEventListener("abort", go));
   };`;
@@ -83,7 +84,7 @@ Deno.test("a process without work stops in peace, and another one comes with the
   await cage.run();
   const [first, second] = cage.said;
   assert(first !== second && !alive(Number(first)));
-  assertEquals(cage.lines, []);
+  assertEquals(cage.lines.filter(({ said }) => said !== true), []);
 });
 
 Deno.test("a process that works does not stop, however long it takes", async () => {
@@ -128,7 +129,8 @@ Deno.test("a time limit holds in one process while another one loads", async () 
     JSON.stringify(gate.file)
   }).catch(() => null)) await new Promise((go) => setTimeout(go, 20));
     export default async ({ body }, context) => {
-      await context.publish(body, { routingKey: "begun" });
+      context.log.info(body, { said: true });
+      await new Promise((go) => setTimeout(go, 5));
       if (body === "short") await new Promise((go) => context.signal.addEventListener("abort", go));
       if (body === "loop") for (;;);
     };`;
