@@ -6,6 +6,7 @@ import type { Message } from "./message.ts";
 import type { Output } from "./output.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
 import { METHOD } from "./protocol/constants.ts";
+import { joined } from "./protocol/joined.ts";
 import { encodeField, splitTable } from "./protocol/table.ts";
 import { shortStringBytes, type Writer } from "./protocol/writer.ts";
 import { type Published, Publishing } from "./publishing.ts";
@@ -258,14 +259,4 @@ function counted(message: Message, { returns }: Entry, { arguments: { kind } }: 
   const fields = splitTable(message.headerBytes()).filter(({ name }) => name !== "x-delivery-count");
   const count = encodeField("x-delivery-count", BigInt(returns));
   return message.edited({ headers: joined([...fields.map(({ bytes }) => bytes), count]) });
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

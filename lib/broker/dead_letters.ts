@@ -1,3 +1,4 @@
+import { joined } from "./protocol/joined.ts";
 import { Address, type Message } from "./message.ts";
 import { encodeField, type FieldTable, type FieldValue, splitTable } from "./protocol/table.ts";
 import type { DeathReason, Queue } from "./queue.ts";
@@ -84,14 +85,7 @@ function deadHeaders(
   }
   fields.set("x-death", encodeField("x-death", noted(message, headers, queue, reason, deaths)));
   if (queue.arguments.deadLetterRoutingKey !== undefined) fields.delete("CC");
-  const parts = [...fields.values()];
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joined([...fields.values()]);
 }
 
 /** The list of deaths with this one in front: another of its kind is the same one, counted. */

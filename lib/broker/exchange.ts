@@ -1,3 +1,4 @@
+import { assertSame } from "./equivalence.ts";
 import { type Destination, type Matcher, MATCHERS, type Route } from "./matchers.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
 import { decodeTable, describeValue, encodeTable, type FieldTable, type FieldValue } from "./protocol/table.ts";
@@ -83,17 +84,11 @@ export class Exchange implements Destination {
 
   /** @throws {AmqpError} 406 when it was declared in another way */
   assertEquivalent(type: string, durable: boolean, autoDelete: boolean, internal: boolean, args: FieldTable): void {
-    const assertSame = (name: string, received: unknown, current: unknown) => {
-      if (received === current) return;
-      throw new AmqpError(
-        "preconditionFailed",
-        `inequivalent arg '${name}' for exchange '${this.name}' in vhost '/': received '${received}' but current is '${current}'`,
-      );
-    };
-    assertSame("type", type, this.type);
-    assertSame("durable", durable, this.durable);
-    assertSame("auto_delete", autoDelete, this.autoDelete);
-    assertSame("internal", internal, this.internal);
+    const what = `exchange '${this.name}'`;
+    assertSame(what, "type", type, this.type);
+    assertSame(what, "durable", durable, this.durable);
+    assertSame(what, "auto_delete", autoDelete, this.autoDelete);
+    assertSame(what, "internal", internal, this.internal);
     const alternate = args["alternate-exchange"];
     if (alternate === this.alternate) return;
     const shown = (value?: FieldValue) =>

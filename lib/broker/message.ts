@@ -1,3 +1,4 @@
+import { joined } from "./protocol/joined.ts";
 import { decodeText } from "./protocol/reader.ts";
 import { editHeader, type HeaderEdit, type Properties, readHeaders, scanProperties } from "./protocol/properties.ts";
 import type { FieldTable } from "./protocol/table.ts";
@@ -16,20 +17,13 @@ export class Address {
   constructor(exchange: string, routingKey: string, bytes?: Uint8Array) {
     this.exchange = exchange;
     this.routingKey = routingKey;
-    this.bytes = bytes ?? joined(shortStringBytes(exchange), shortStringBytes(routingKey));
+    this.bytes = bytes ?? joined([shortStringBytes(exchange), shortStringBytes(routingKey)]);
   }
 
   static decode(bytes: Uint8Array): Address {
     const split = bytes[0] + 1;
     return new Address(decodeText(bytes, 1, split), decodeText(bytes, split + 1, bytes.length), bytes);
   }
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
 }
 
 /**

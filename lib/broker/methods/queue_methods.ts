@@ -1,4 +1,5 @@
 import type { Channel } from "../channel.ts";
+import { assertSame } from "../equivalence.ts";
 import { DIRECT_REPLY_TO } from "../direct_reply.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
@@ -59,15 +60,9 @@ function assertEquivalent(
   { durable, exclusive, autoDelete, argumentBytes }: Declaration,
 ): void {
   if (queue.owner !== (exclusive ? channel.peer : undefined)) throw locked(queue.name);
-  const assertSame = (name: string, received: boolean, current: boolean) => {
-    if (received === current) return;
-    throw new AmqpError(
-      "preconditionFailed",
-      `inequivalent arg '${name}' for queue '${queue.name}' in vhost '/': received '${received}' but current is '${current}'`,
-    );
-  };
-  assertSame("durable", durable, queue.durable);
-  assertSame("auto_delete", autoDelete, queue.autoDelete);
+  const what = `queue '${queue.name}'`;
+  assertSame(what, "durable", durable, queue.durable);
+  assertSame(what, "auto_delete", autoDelete, queue.autoDelete);
   assertSameArguments(queue.name, argumentBytes, queue.argumentBytes);
 }
 
