@@ -129,6 +129,8 @@ function spawn({ host, port, wsPort, dataDir }: BrokerSettings): Child {
       "--no-prompt",
       "--no-config",
       "--no-lock",
+      // Messages pass through: a large nursery holds hundreds of megabytes of those that are gone.
+      "--v8-flags=--max-semi-space-size=8",
       `--allow-net=${shown}:${port},${shown}:${wsPort}`,
       `--allow-read${only}`,
       `--allow-write${only}`,

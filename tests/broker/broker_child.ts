@@ -80,7 +80,8 @@ export class BrokerChild implements AsyncDisposable {
   /** As `start()`, but gives what it said, or undefined where it was killed before that. */
   async startAnyhow(): Promise<ChildAnswer | undefined> {
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "-A", ENTRY],
+      // As the runner starts it.
+      args: ["run", "--quiet", "--no-config", "--no-lock", "--v8-flags=--max-semi-space-size=8", "-A", ENTRY],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

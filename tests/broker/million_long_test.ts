@@ -8,8 +8,8 @@ const MILLION = 1_000_000;
 const BATCH = 1_000;
 const BODY = 1_024;
 const MEGABYTE = 1024 * 1024;
-/** A fixed part of it are buffers, caches and garbage; what waits is more than a gigabyte. */
-const MOST = 400 * MEGABYTE;
+/** The promise. A fixed part of it are buffers, caches and garbage; what waits is more than a gigabyte. */
+const MOST = 300 * MEGABYTE;
 /** How many are looked at in the end. */
 const TAKEN = 20_000;
 
