@@ -57,7 +57,7 @@ export async function broker(): Promise<string[]> {
     lines.push(row("latency at the 99th percentile, ms", rounds, ({ p99 }) => p99));
   }
   lines.push(
-    `${"memory of the embedded broker, MB".padEnd(34)}${Math.round(await embedded.memory()).toString().padStart(12)}`,
+    `${"memory of the embedded broker, MB".padEnd(34)}${Math.round(embedded.memory).toString().padStart(12)}`,
   );
   if (!rabbitmq) lines.push(`no broker answers at ${new URL(RABBITMQ).host}: there is nothing to compare with`);
   return lines;

@@ -1,7 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { eventually } from "../tests/support/eventually.ts";
-import { WARM_UP } from "./rivals/meter.ts";
-import { AMQP_URL, BenchQueue, functionsFolder, median, startMeasured } from "./support.ts";
+import { AMQP_URL, BenchQueue, completionRate, median } from "./support.ts";
 
 const MESSAGES = 40_000;
 const ROUNDS = 3;
@@ -15,7 +13,7 @@ const TRIVIAL = "export const config = { concurrency: 200 };\nexport default () 
  */
 export async function consume(): Promise<string[]> {
   const contenders: [string, () => Promise<number>][] = [
-    ["Warren", warren],
+    ["Warren", () => completionRate(TRIVIAL, { messages: MESSAGES, body: BODY })],
     ["amqplib by hand", () => rival("amqplib")],
     ["@cloudamqp/amqp-client by hand", () => rival("amqp_client")],
   ];
@@ -30,22 +28,6 @@ export async function consume(): Promise<string[]> {
     ...contenders.map(([name], index) => `${name.padEnd(34)} ${Math.round(median(rates[index]))} messages/s`),
     `${"Warren / the faster of the two".padEnd(34)} ${ratio.toFixed(2)}`,
   ];
-}
-
-async function warren(): Promise<number> {
-  await using queue = new BenchQueue();
-  await queue.fill(MESSAGES, BODY);
-  const folder = await functionsFolder([queue.name], TRIVIAL);
-  const [runner] = await startMeasured(folder, 1);
-  await using _ = runner;
-  const completed = async () =>
-    (await (await fetch(`${runner.url}/functions/${queue.name}`)).json()).counts.completed as number;
-  const [from, first] = await eventually(async () => {
-    const count = await completed();
-    return count >= WARM_UP ? [performance.now(), count] as const : undefined;
-  }, { interval: 5 });
-  await eventually(async () => await completed() === MESSAGES, { interval: 5, timeout: 60_000 });
-  return (MESSAGES - first) / (performance.now() - from) * 1000;
 }
 
 async function rival(name: string): Promise<number> {

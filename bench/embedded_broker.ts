@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { untilAnswers } from "../tests/support/broker_probe.ts";
 import { freePort } from "../tests/support/free_port.ts";
-import { residentMemory } from "./support.ts";
+import { residentMegabytes } from "./support.ts";
 
 /** `main.ts broker` on a free port, with data of its own. */
 export class EmbeddedBroker implements AsyncDisposable {
@@ -26,8 +26,8 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /** Resident, in MB. */
-  memory(): Promise<number> {
-    return residentMemory(this.#child.pid);
+  get memory(): number {
+    return residentMegabytes(this.#child.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,10 @@
 import { eventually } from "../tests/support/eventually.ts";
 import type { RunnerProcess } from "../tests/support/runner_process.ts";
 import { EmbeddedBroker } from "./embedded_broker.ts";
-import { BenchQueue, functionsFolder, median, residentMemory, startMeasured } from "./support.ts";
+import { completionRate, functionsFolder, median, residentMegabytes, startMeasured } from "./support.ts";
 
 const MESSAGES = 60_000;
 const ROUNDS = 3;
-const WARM_UP = 5_000;
 const BODY = new Uint8Array(100).fill(120);
 const COLD_STARTS = 15;
 const TRIVIAL = "export default () => {};\n";
@@ -59,18 +58,8 @@ async function post(runner: RunnerProcess, name: string, body: BodyInit = "x"): 
   if (response.status !== 202) throw new Error(`${name}: ${response.status}`);
 }
 
-async function rate(url: string, isolation: string): Promise<number> {
-  await using queue = new BenchQueue(url);
-  await queue.fill(MESSAGES, BODY);
-  const [runner] = await startMeasured(await functionsFolder([queue.name], isolated(isolation)), 1, url);
-  await using _ = runner;
-  const completed = async () => (await seen(runner, queue.name)).counts.completed;
-  const [from, first] = await eventually(async () => {
-    const count = await completed();
-    return count >= WARM_UP ? [performance.now(), count] as const : undefined;
-  }, { interval: 5 });
-  await eventually(async () => await completed() === MESSAGES, { interval: 5, timeout: 60_000 });
-  return (MESSAGES - first) / (performance.now() - from) * 1000;
+function rate(url: string, isolation: string): Promise<number> {
+  return completionRate(isolated(isolation), { messages: MESSAGES, body: BODY, url });
 }
 
 /** Milliseconds from before the POST until the handler runs, one message after the other. */
@@ -118,8 +107,8 @@ async function hundredFunctions(url: string): Promise<{ processes: number; each:
   const children = await guestsOf(runner.pid);
   return {
     processes,
-    each: median(await Promise.all(children.map(residentMemory))),
-    runner: await residentMemory(runner.pid),
+    each: median(children.map(residentMegabytes)),
+    runner: residentMegabytes(runner.pid),
   };
 }
 

@@ -1,4 +1,4 @@
-import { deleteQueues, functionsFolder, residentMemory, startMeasured } from "./support.ts";
+import { deleteQueues, functionsFolder, residentMegabytes, startMeasured } from "./support.ts";
 
 /** Milliseconds from the start of the process until every function consumes, and memory while nothing comes. */
 export async function start(): Promise<string[]> {
@@ -10,7 +10,7 @@ export async function start(): Promise<string[]> {
     const [runner, ms] = await startMeasured(await functionsFolder(names, text), count);
     {
       await using _ = runner;
-      const memory = await residentMemory(runner.pid);
+      const memory = residentMegabytes(runner.pid);
       lines.push(`${`${count} functions`.padEnd(34)} consuming after ${Math.round(ms)} ms, ${Math.round(memory)} MB`);
     }
     await deleteQueues(names);

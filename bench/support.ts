@@ -1,8 +1,10 @@
 import { Connection } from "../lib/amqp/connection.ts";
 import { Publisher } from "../lib/amqp/publisher.ts";
 import { Logger } from "../lib/log.ts";
+import { residentMemory } from "../lib/sandbox/memory_watch.ts";
 import { eventually } from "../tests/support/eventually.ts";
 import { type RunnerProcess, startRunner } from "../tests/support/runner_process.ts";
+import { WARM_UP } from "./rivals/meter.ts";
 
 export const AMQP_URL = Deno.env.get("AMQP_URL") ?? "amqp://guest:guest@127.0.0.1:5672";
 
@@ -71,8 +73,26 @@ export async function startMeasured(
   return [runner, performance.now() - started];
 }
 
+/** Fills a queue and has a runner empty it: messages a second from the end of the warm-up to the last one. */
+export async function completionRate(
+  handler: string,
+  { messages, body, url }: { messages: number; body: Uint8Array; url?: string },
+): Promise<number> {
+  await using queue = new BenchQueue(url);
+  await queue.fill(messages, body);
+  const [runner] = await startMeasured(await functionsFolder([queue.name], handler), 1, url);
+  await using _ = runner;
+  const completed = async () =>
+    (await (await fetch(`${runner.url}/functions/${queue.name}`)).json()).counts.completed as number;
+  const [from, first] = await eventually(async () => {
+    const count = await completed();
+    return count >= WARM_UP ? [performance.now(), count] as const : undefined;
+  }, { interval: 5 });
+  await eventually(async () => await completed() === messages, { interval: 5, timeout: 60_000 });
+  return (messages - first) / (performance.now() - from) * 1000;
+}
+
 /** Resident memory of a process, in MB. */
-export async function residentMemory(pid: number): Promise<number> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? NaN) / 1024;
+export function residentMegabytes(pid: number): number {
+  return (residentMemory(pid) ?? NaN) / 1024 ** 2;
 }

@@ -1,7 +1,7 @@
 import { type Found, probe } from "./amqp/probe.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { BrokerProcess, type BrokerSettings, brokerSettings } from "./broker_process.ts";
-import { localName, type Options } from "./config.ts";
+import { localName, type Options, urlHost } from "./config.ts";
 import { describeError, WarrenError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
@@ -173,7 +173,7 @@ export class BrokerHost {
 
   get #place(): string {
     const { hostname, port } = this.address;
-    return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    return `${urlHost(hostname)}:${port}`;
   }
 }
 

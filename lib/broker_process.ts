@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Options, VERSION } from "./config.ts";
+import { type Options, urlHost, VERSION } from "./config.ts";
 import { describeError, type ErrorCode, WarrenError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import { DENO_NEEDS } from "./sandbox/command.ts";
@@ -118,7 +118,7 @@ interface Child {
 
 /** It may listen where it is told and write its data, and nothing else; it sees none of the environment's secrets. */
 function spawn({ host, port, wsPort, dataDir }: BrokerSettings): Child {
-  const shown = host.includes(":") ? `[${host}]` : host;
+  const shown = urlHost(host);
   // To Deno it is a list, in which a path cannot have a comma.
   const only = dataDir.includes(",") ? "" : `=${dataDir}`;
   const env = Deno.env.toObject();

@@ -63,7 +63,8 @@ export interface Options {
   logFormat: LogFormat | undefined;
 }
 
-type Key = Exclude<keyof Options, "portAsked" | "brokerWsPortAsked">;
+type Asked = "portAsked" | "brokerWsPortAsked";
+type Key = Exclude<keyof Options, Asked>;
 
 /** One row of the table. */
 export interface OptionSpec {
@@ -79,6 +80,8 @@ export interface OptionSpec {
   secret?: boolean;
   /** True as a bare flag, `--watch`, and false as `--no-watch`. */
   boolean?: boolean;
+  /** Where it is kept whether somebody chose it. */
+  asked?: Asked;
 }
 
 /** Each option, once: validation, help and docs/configuration.md come from here. */
@@ -127,6 +130,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     text:
       "The embedded broker's port for AMQP over WebSocket; 0 is any. By default the one after BROKER_PORT, if it is free.",
     read: port,
+    asked: "brokerWsPortAsked",
   },
   {
     key: "brokerUsers",
@@ -226,6 +230,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     default: "8000",
     text: "The HTTP API's port. Where none is asked for, the next free one is used; 0 is any.",
     read: port,
+    asked: "portAsked",
   },
   {
     key: "apiToken",
@@ -324,7 +329,7 @@ export function parseArguments(
     const text = given ?? spec.default;
     const where = flag !== undefined ? `--${spec.flag}` : env[spec.env] ? spec.env : `${spec.env}_FILE`;
     options[spec.key] = text === undefined ? undefined : readOption(spec, where, text);
-    if (spec.key === "port" || spec.key === "brokerWsPort") options[`${spec.key}Asked`] = given !== undefined;
+    if (spec.asked) options[spec.asked] = given !== undefined;
   }
   options.brokerUsers ??= {};
   options.brokerWsPort ??= portAfter(options.brokerPort as number);
@@ -334,6 +339,11 @@ export function parseArguments(
 /** The name by which this machine reaches what listens at `host`. */
 export function localName(host: string): string {
   return host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+}
+
+/** A host as it stands in a URL and before a port: IPv6 in brackets. */
+export function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /**
@@ -346,9 +356,8 @@ export function localBrokerUrl(options: Options, port = options.brokerPort): str
     throw new WarrenError("config", "BROKER_PORT is 0, which is no broker's port; name one, or set AMQP_URL");
   }
   const [name, password] = Object.entries(options.brokerUsers)[0] ?? ["guest", "guest"];
-  const host = localName(options.brokerHost);
-  const shown = host.includes(":") ? `[${host}]` : host;
-  return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${shown}:${port}`;
+  const host = urlHost(localName(options.brokerHost));
+  return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${host}:${port}`;
 }
 
 function splitArguments(args: readonly string[], commandFlags: readonly CommandFlag[]) {

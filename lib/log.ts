@@ -2,6 +2,11 @@
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
+/** A level that somebody else named; `info` where there is none of that name. */
+export function toLogLevel(name: string): LogLevel {
+  return LOG_LEVELS.find((level) => level === name) ?? "info";
+}
+
 /** `text` is for people, `json` has one object a line. */
 export const LOG_FORMATS = ["text", "json"] as const;
 export type LogFormat = typeof LOG_FORMATS[number];

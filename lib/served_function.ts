@@ -316,8 +316,10 @@ export class ServedFunction {
   /** One message, or a batch of them. */
   async #handle(received: readonly Received[]): Promise<void> {
     const generation = this.#generation;
-    const live = received.filter(({ delivery }) => delivery.live && !this.#stopped.signal.aborted);
-    this.#returnAll(received.filter((each) => !live.includes(each)));
+    const live: Received[] = [];
+    const late: Received[] = [];
+    for (const each of received) (each.delivery.live && !this.#stopped.signal.aborted ? live : late).push(each);
+    this.#returnAll(late);
     if (live.length === 0) return this.#admission.leave();
     generation.running++;
     generation.used = true;

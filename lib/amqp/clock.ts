@@ -1,11 +1,12 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { Backoff, delay } from "../backoff.ts";
+import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { dueAfter, type Schedule } from "../invocation/schedule.ts";
 import type { Logger } from "../log.ts";
 import type { Connection } from "./connection.ts";
 import { HEADERS, scheduleQueue } from "./names.ts";
+import { whileConnected } from "./while_connected.ts";
 
 /** The token is put back this often, in milliseconds: brokers end channels with deliveries that are unacked for long. */
 const REFRESH = 10 * 60_000;
@@ -43,24 +44,15 @@ export class Clock {
     await this.#loop;
   }
 
-  async #run(): Promise<void> {
+  #run(): Promise<void> {
     const { connection, log } = this.#options;
-    const { signal } = this.#stopped;
-    const backoff = new Backoff({ initial: 200, max: 15_000 });
-    while (!signal.aborted) {
-      const started = performance.now();
-      try {
-        const client = await connection.opened(signal);
-        const channel = await client.channel();
-        await this.#keep(channel);
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (connection.state.connected) log.warn(`the schedule is interrupted: ${describeError(error)}`);
-      }
-      if (performance.now() - started > 10_000) backoff.reset();
-      await delay(backoff.next(), signal);
-    }
+    const onInterrupted = (error: unknown) => {
+      if (connection.state.connected) log.warn(`the schedule is interrupted: ${describeError(error)}`);
+    };
+    return whileConnected(
+      { connection, signal: this.#stopped.signal, initial: 200, onInterrupted },
+      async (client) => await this.#keep(await client.channel()),
+    );
   }
 
   /** Until it is stopped; rejects when the channel is lost. */

@@ -1,5 +1,5 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { Backoff, delay } from "../backoff.ts";
+import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Logger } from "../log.ts";
@@ -8,6 +8,7 @@ import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { consumerTag } from "./names.ts";
 import type { Topology } from "./topology.ts";
+import { whileConnected } from "./while_connected.ts";
 
 /** One message from the broker, to be settled once. */
 export interface Delivery {
@@ -68,33 +69,26 @@ export class Consumer {
     this.#sessions.clear();
   }
 
-  async #run(): Promise<void> {
+  #run(): Promise<void> {
     const { connection, log, onState } = this.#options;
-    const { signal } = this.#cancelled;
-    const backoff = new Backoff({ initial: 100, max: 15_000 });
-    while (!signal.aborted) {
-      const started = performance.now();
-      try {
-        const client = await connection.opened(signal);
-        if (await this.#consume(client)) return;
-      } catch (error) {
-        if (signal.aborted) return;
-        const detail = describeError(error);
-        onState?.(false, detail);
-        // The connection tells of its own loss; what is the consumer's alone is told here.
-        if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
-      }
-      if (performance.now() - started > 10_000) backoff.reset();
-      await delay(backoff.next(), signal);
-    }
+    const onInterrupted = (error: unknown) => {
+      const detail = describeError(error);
+      onState?.(false, detail);
+      // The connection tells of its own loss; what is the consumer's alone is told here.
+      if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
+    };
+    return whileConnected(
+      { connection, signal: this.#cancelled.signal, initial: 100, onInterrupted },
+      (client) => this.#consume(client),
+    );
   }
 
-  /** True when it ended because it was cancelled here. */
-  async #consume(client: Client): Promise<boolean> {
+  /** Resolves when it was cancelled here; whatever else ends it rejects. */
+  async #consume(client: Client): Promise<void> {
     const { topology, definition, onDelivery, onState } = this.#options;
     const { signal } = this.#cancelled;
     await topology.declare(client, definition);
-    if (signal.aborted) return true;
+    if (signal.aborted) return;
     const channel = await client.channel();
     channel.onerror = () => {};
     const session = new Session(channel);
@@ -119,7 +113,6 @@ export class Consumer {
       if (!ended) throw new Error("the channel was closed");
       await Promise.race([channel.basicCancel(tag).catch(() => {}), delay(3000)]);
       onState?.(false, undefined);
-      return true;
     } finally {
       if (channel.closed) this.#sessions.delete(session);
       // Cancelled by the broker: what is out can still be settled, and then the channel is closed.

@@ -5,6 +5,7 @@ import { Alarms } from "./alarms.ts";
 import { Connection, type ConnectionSurroundings } from "./connection.ts";
 import type { Window } from "./lane.ts";
 import { LIMITS, type Limits } from "./limits.ts";
+import { isLoopback } from "./loopback.ts";
 import { storageError } from "./store/open.ts";
 import { Store } from "./store/store.ts";
 import { TcpTransport, type Transport } from "./transport.ts";
@@ -78,7 +79,8 @@ export class Broker {
    * @throws {WarrenError} `storage`: the data is locked, damaged, or of a newer version; `config`: it would be open to
    * others without users
    */
-  static start(options: BrokerOptions): Promise<Broker> {
+  // deno-lint-ignore require-await -- what is wrong rejects, and is not thrown
+  static async start(options: BrokerOptions): Promise<Broker> {
     const users = Object.keys(options.users).length > 0 ? options.users : undefined;
     if (!users && !isLoopback(options.host)) {
       throw new WarrenError(
@@ -90,7 +92,7 @@ export class Broker {
     // The port first: the system gives it to one, and only that one opens the data.
     const listener = Deno.listen({ hostname: options.host, port: options.port });
     try {
-      return Promise.resolve(new Broker({ ...options, users: users ?? { guest: "guest" } }, listener));
+      return new Broker({ ...options, users: users ?? { guest: "guest" } }, listener);
     } catch (error) {
       listener.close();
       throw error;
@@ -210,9 +212,4 @@ function listenIpv6(port: number): Deno.TcpListener | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether only this machine reaches what listens there. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host) || /^::ffff:127\./.test(host);
 }

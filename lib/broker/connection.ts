@@ -353,7 +353,7 @@ export class Connection implements ChannelPeer {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     for (const channel of channels) channel.release();
-    for (const queue of [...this.vhost.queues()]) if (queue.owner === this) this.vhost.deleteQueue(queue);
+    this.vhost.deleteQueuesOf(this);
   }
 
   #end(): void {

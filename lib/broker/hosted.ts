@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const log = new Logger(logging, { part: "broker" });
   tellFaults(log);
   const told = toldToStop(input);
-  const starting = start({ ...options, log });
+  const starting = Broker.start({ ...options, log });
   const started = starting.then(ready, failed);
   await Promise.race([told, started.then((runs) => runs ? told : undefined)]);
   setTimeout(() => Deno.exit(1), STOP_TIMEOUT);
@@ -33,10 +33,6 @@ async function main(): Promise<void> {
 /** Resolves at the line `stop` and at the end of the input: whoever started this has no use for it any more. */
 async function toldToStop(input: AsyncGenerator<string, void>): Promise<void> {
   for await (const line of input) if (line === "stop") return;
-}
-
-async function start(options: BrokerOptions): Promise<Broker> {
-  return await Broker.start(options);
 }
 
 function ready({ port, wsPort }: Broker): boolean {

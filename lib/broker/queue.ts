@@ -94,10 +94,6 @@ export class Queue implements Destination {
     return this.#ready;
   }
 
-  get unackedCount(): number {
-    return this.#unacked;
-  }
-
   get deleted(): boolean {
     return this.#deleted;
   }

@@ -39,6 +39,8 @@ export class VirtualHost implements Directory {
   readonly #store: Store;
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
+  /** Exclusive queues by the connection that has them. */
+  readonly #owned = new Map<unknown, Set<Queue>>();
   /** Bindings by the queue or the exchange that they lead to. */
   readonly #leadingTo = new Map<Destination, Set<Binding>>();
   readonly #surroundings: QueueSurroundings;
@@ -60,24 +62,12 @@ export class VirtualHost implements Directory {
     this.#recover();
   }
 
-  get queueCount(): number {
-    return this.#queues.size;
-  }
-
-  queues(): Iterable<Queue> {
-    return this.#queues.values();
-  }
-
   exchange(name: string): Exchange | undefined {
     return this.#exchanges.get(name);
   }
 
   queue(name: string): Queue | undefined {
     return this.#queues.get(name);
-  }
-
-  isPredeclared(exchange: string): boolean {
-    return Object.hasOwn(PREDECLARED, exchange);
   }
 
   addExchange(options: ExchangeOptions): Exchange {
@@ -120,6 +110,7 @@ export class VirtualHost implements Directory {
       this.#surroundings,
     );
     this.#queues.set(name, queue);
+    if (owner !== undefined) this.#owned.set(owner, (this.#owned.get(owner) ?? new Set()).add(queue));
     this.version++;
     return queue;
   }
@@ -127,10 +118,17 @@ export class VirtualHost implements Directory {
   deleteQueue(queue: Queue): void {
     if (this.#queues.get(queue.name) !== queue) return;
     this.#queues.delete(queue.name);
+    this.#owned.get(queue.owner)?.delete(queue);
     this.version++;
     for (const binding of [...this.#leadingTo.get(queue) ?? []]) this.#removeBinding(binding);
     queue.delete();
     if (queue.id !== 0) this.#store.definitions.removeQueue(queue.id);
+  }
+
+  /** A connection ends, and with it the queues that it alone could use. */
+  deleteQueuesOf(owner: unknown): void {
+    for (const queue of this.#owned.get(owner) ?? []) this.deleteQueue(queue);
+    this.#owned.delete(owner);
   }
 
   /** The same binding once more changes nothing. @throws {AmqpError} 406 for wrong arguments */
@@ -197,7 +195,8 @@ export class VirtualHost implements Directory {
     for (const options of definitions.exchanges()) {
       this.#exchanges.set(options.name, new Exchange({ ...options, durable: true }));
     }
-    for (const { id, name, autoDelete, arguments: argumentBytes } of definitions.queues()) {
+    const queues = definitions.queues();
+    for (const { id, name, autoDelete, arguments: argumentBytes } of queues) {
       const queue = new Queue({
         name,
         id,
@@ -220,7 +219,7 @@ export class VirtualHost implements Directory {
     for (const queue of this.#queues.values()) queue.claimSegments();
     this.#store.sweep();
     // Last: what expired meanwhile goes to exchanges and queues that must be there.
-    for (const { name, delivered } of definitions.queues()) {
+    for (const { name, delivered } of queues) {
       this.#queues.get(name)!.recover(wasClean ? delivered : undefined);
     }
     this.version++;

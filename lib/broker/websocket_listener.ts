@@ -1,5 +1,6 @@
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { isLoopback } from "./loopback.ts";
 import { type Transport, WebSocketTransport } from "./transport.ts";
 
 export interface WebSocketOptions {
@@ -34,9 +35,8 @@ export function listenWebSocket(
       const subprotocol = offered(request).includes("amqp") ? { protocol: "amqp" } : {};
       const { socket, response } = Deno.upgradeWebSocket(request, { ...subprotocol, idleTimeout: 0 });
       const { hostname, port } = remoteAddr as Deno.NetAddr;
-      const local = hostname === "::1" || /^(::ffff:)?127\./.test(hostname);
       const transport = new WebSocketTransport(socket, `${hostname}:${port}`);
-      socket.onopen = () => onClient(transport, local);
+      socket.onopen = () => onClient(transport, isLoopback(hostname));
       return response;
     });
     return { port: (server.addr as Deno.NetAddr).port, close: () => server.shutdown() };

@@ -1,5 +1,5 @@
 import { brokerSettings } from "../broker_process.ts";
-import { localName, type Options } from "../config.ts";
+import { localName, type Options, urlHost } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Command, takesNothing } from "./command.ts";
@@ -29,16 +29,15 @@ async function run(options: Options, log: Logger) {
   // Loaded here, so that no other command reads it.
   const { Broker } = await import("../broker/broker.ts");
   const settings = brokerSettings(options);
-  const host = localName(settings.host);
-  const shown = host.includes(":") ? `[${host}]` : host;
+  const host = urlHost(localName(settings.host));
   try {
     const running = await Broker.start({ ...settings, log: log.child({ part: "broker" }) });
-    const ws = running.wsPort === undefined ? "" : ` and ws://${shown}:${running.wsPort}`;
-    log.info(`broker at amqp://${shown}:${running.port}${ws}, data in ${settings.dataDir}`);
+    const ws = running.wsPort === undefined ? "" : ` and ws://${host}:${running.wsPort}`;
+    log.info(`broker at amqp://${host}:${running.port}${ws}, data in ${settings.dataDir}`);
     return running;
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    const where = `${shown}:${settings.port}`;
+    const where = `${host}:${settings.port}`;
     throw new WarrenError("config", `something listens at ${where} already; choose another port with --broker-port`);
   }
 }

@@ -1,13 +1,11 @@
-import { Connection } from "../amqp/connection.ts";
 import { DeadLetters, workQueue } from "../amqp/dead_letters.ts";
 import { Publisher } from "../amqp/publisher.ts";
-import { localBrokerUrl } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { type Action, ACTIONS } from "./dead_actions.ts";
 import { assertFlagsOf, DEAD_FLAGS } from "./dead_flags.ts";
+import { withConnection } from "./connect.ts";
 import { Interrupt } from "./interrupt.ts";
-import { withMend } from "./mend.ts";
 
 /** Looks through the dead letters of a function, and brings them back or takes them away. */
 export const dead: Command = {
@@ -29,24 +27,17 @@ export const dead: Command = {
 };
 
 async function withBroker(context: CommandContext, queue: string, action: Action): Promise<number> {
-  const { options, log, printError } = context;
-  const { heartbeat, vhost, ca, name } = options;
-  const urls = options.amqpUrl ?? [localBrokerUrl(options)];
-  const connection = new Connection({ urls, heartbeat, vhost, ca, name: `${name} dead`, log: log.child({}) });
   // The AMQP client leaves promises behind when a socket dies under it; what we wait for fails by itself.
   const ignore = (event: PromiseRejectionEvent) => event.preventDefault();
   globalThis.addEventListener("unhandledrejection", ignore);
-  using interrupt = new Interrupt(() => printError("stopping; once more ends at once"));
+  using interrupt = new Interrupt(() => context.printError("stopping; once more ends at once"));
   const { signal } = interrupt;
-  connection.start();
   try {
-    const box = new DeadLetters({ connection, publisher: new Publisher(connection), queue });
-    return await action.run({ ...context, box, queue, signal });
-  } catch (error) {
-    const missing = options.amqpUrl === undefined && !connection.state.connected;
-    throw withMend(error, { exchange: "", routingKey: queue, missing });
+    return await withConnection(context, "dead", { exchange: "", routingKey: queue }, (connection) => {
+      const box = new DeadLetters({ connection, publisher: new Publisher(connection), queue });
+      return action.run({ ...context, box, queue, signal });
+    });
   } finally {
-    await connection.close();
     globalThis.removeEventListener("unhandledrejection", ignore);
   }
 }

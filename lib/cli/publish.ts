@@ -1,9 +1,7 @@
-import { Connection } from "../amqp/connection.ts";
 import { Publisher } from "../amqp/publisher.ts";
-import { localBrokerUrl } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { withMend } from "./mend.ts";
+import { withConnection } from "./connect.ts";
 
 /** Milliseconds for the connection and the confirm. */
 const PATIENCE = 5_000;
@@ -19,7 +17,7 @@ export const publish: Command = {
     { flag: "message-id", value: "ID", text: "A new UUID where it is not given." },
   ],
   async run(context) {
-    const { positional, flags, options, log, print } = context;
+    const { positional, flags, print } = context;
     const [routingKey, given, ...rest] = positional;
     if (routingKey === undefined || rest.length > 0) {
       throw new WarrenError("config", "publish needs a queue and a body, as in: publish hello 0");
@@ -34,22 +32,10 @@ export const publish: Command = {
       contentType: flags.get("content-type")?.at(-1) ?? contentType(body),
       headers: headers(context),
     };
-    const { heartbeat, vhost, ca, name } = options;
-    const urls = options.amqpUrl ?? [localBrokerUrl(options)];
-    const connection = new Connection({ urls, heartbeat, vhost, ca, name: `${name} publish`, log: log.child({}) });
-    connection.start();
-    try {
+    await withConnection(context, "publish", { exchange, routingKey }, async (connection) => {
       const signal = AbortSignal.timeout(PATIENCE);
       await new Publisher(connection).publish({ exchange, routingKey, body, properties }, { signal });
-    } catch (error) {
-      throw withMend(error, {
-        exchange,
-        routingKey,
-        missing: options.amqpUrl === undefined && !connection.state.connected,
-      });
-    } finally {
-      await connection.close();
-    }
+    });
     print(`${messageId} is with the broker, for ${exchange ? `exchange ${exchange}, key ` : "queue "}${routingKey}`);
     return 0;
   },

@@ -4,9 +4,7 @@ import { assertGuarded } from "../http/guard.ts";
 import type { Logger } from "../log.ts";
 import { Runner } from "../runner.ts";
 import { type Command, takesNothing } from "./command.ts";
-
-/** Milliseconds within which a second signal is the first one again. */
-const SAME_SIGNAL = 300;
+import { Interrupt } from "./interrupt.ts";
 
 /** Runs until a signal says stop. */
 export const start: Command = {
@@ -21,22 +19,18 @@ export const start: Command = {
       log.warn(`unhandled rejection: ${describeError(event.reason)}`);
     });
     const runner = new Runner(options, log);
-    let asked: number | undefined;
     const stop = (signal: Deno.Signal) => {
-      // A terminal, and `deno task` above us, send one Ctrl-C twice.
-      if (asked !== undefined && performance.now() - asked < SAME_SIGNAL) return;
-      if (asked !== undefined) {
-        log.warn(`${signal} again: ending at once; what was not settled comes again`);
-        Deno.exit(1);
-      }
-      asked = performance.now();
       log.info(`${signal}: draining for up to ${options.drainTimeout / 1000} s; once more ends at once`);
       runner.stop().catch((error) => {
         log.error(`could not stop cleanly: ${describeError(error)}`);
         Deno.exit(1);
       });
     };
-    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(signal));
+    // Never disposed of: until the process has ended, a signal that comes twice is not to kill it.
+    new Interrupt(stop, (signal) => {
+      log.warn(`${signal} again: ending at once; what was not settled comes again`);
+      Deno.exit(1);
+    });
     try {
       await runner.start();
     } catch (error) {

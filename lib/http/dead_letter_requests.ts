@@ -2,7 +2,7 @@ import { describeError, WarrenError } from "../errors.ts";
 import type { DeadLetterEdit, RedriveOptions, SweepOptions } from "../invocation/dead_letter_box.ts";
 import { nameAndValue, readCount, readFilter, readRate } from "../invocation/dead_letter_filter.ts";
 import { nearest } from "../nearest.ts";
-import { Problem } from "./problem.ts";
+import { asTheirs } from "./problem.ts";
 
 const FILTERS = ["reason", "error", "olderThan", "newerThan", "function", "id"];
 const QUERY = [...FILTERS, "header", "limit", "dryRun"];
@@ -118,7 +118,6 @@ function asked<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof WarrenError) throw new Problem(400, "Bad Request", error.message);
-    throw error;
+    asTheirs(error);
   }
 }

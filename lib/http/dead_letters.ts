@@ -1,12 +1,11 @@
 import { type Context, Hono } from "hono";
-import { WarrenError } from "../errors.ts";
 import { detailOf, summaryOf } from "../invocation/dead_letter.ts";
 import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
 import { bodyOf } from "./body.ts";
 import { editFrom, redriveFrom, sweepFrom } from "./dead_letter_requests.ts";
 import { functionOf } from "./functions.ts";
 import type { Jobs } from "./jobs.ts";
-import { Problem } from "./problem.ts";
+import { asTheirs, Problem } from "./problem.ts";
 import type { RunnerView } from "./runner_view.ts";
 
 const LIST_LIMIT = 100;
@@ -72,10 +71,4 @@ export function deadLetterRoutes(runner: RunnerView, jobs: Jobs, options: DeadLe
       if (sweep.matched > 0) return context.json(sweep);
       throw new Problem(404, "Not Found", `there is no dead letter with the id "${id}"`);
     });
-}
-
-/** What was asked for was wrong, not what the runner was told at its start. */
-function asTheirs(error: unknown): never {
-  if (error instanceof WarrenError && error.code === "config") throw new Problem(400, "Bad Request", error.message);
-  throw error;
 }

@@ -49,6 +49,12 @@ export function toProblem(error: unknown): Problem {
   return new Problem(status, title, describeError(error), status === 503 ? { "retry-after": "5" } : {});
 }
 
+/** What was asked for was wrong, not what the runner was told at its start. @throws {Problem} 400, or the error itself */
+export function asTheirs(error: unknown): never {
+  if (error instanceof WarrenError && error.code === "config") throw new Problem(400, "Bad Request", error.message);
+  throw error;
+}
+
 export function problemResponse(context: Context, problem: Problem): Response {
   const { status, title, message: detail, headers, members } = problem;
   const document = { ...members, type: "about:blank", title, status, detail, instance: context.req.path };

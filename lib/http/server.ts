@@ -1,4 +1,5 @@
 import type { Hono } from "hono";
+import { urlHost } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -30,8 +31,7 @@ export function listen(app: Hono, { host, port, portAsked, log }: ListenOptions)
       const server = Deno.serve({ hostname: host, port: tried, onListen: () => {} }, app.fetch);
       if (tried !== port) log.debug(`port ${port} is taken, so the HTTP API is on ${tried}`);
       const address = server.addr;
-      const shown = host.includes(":") ? `[${host}]` : host;
-      return { url: `http://${shown}:${address.port}`, port: address.port, shutdown: () => shutdown(server) };
+      return { url: `http://${urlHost(host)}:${address.port}`, port: address.port, shutdown: () => shutdown(server) };
     } catch (error) {
       const taken = error instanceof Deno.errors.AddrInUse;
       if (taken && !portAsked && tried < port + TRIES) continue;

@@ -4,8 +4,9 @@ import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
-import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
+import { type Logger, toLogLevel } from "../log.ts";
 import type { BatchHandler, Handler, MessageProperties, StandardSchema } from "../mod.ts";
+import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { runBatch } from "./run_batch.ts";
@@ -60,14 +61,8 @@ export class InlineSandbox implements Sandbox {
   }
 
   async invoke(invocation: Invocation): Promise<Outcome> {
-    if (this.#closed) return { kind: "abandoned", reason: "the sandbox is closed" };
-    let handler: Handler | BatchHandler;
-    try {
-      handler = await this.#handler();
-    } catch (error) {
-      return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
-    }
-    if (this.#closed) return { kind: "abandoned", reason: "the sandbox is closed" };
+    const handler = await this.#ready();
+    if (typeof handler !== "function") return handler;
     return await new Promise((settle) => {
       const running = this.#begin([invocation], [settle]);
       void this.#run(handler as Handler, invocation, running);
@@ -75,13 +70,8 @@ export class InlineSandbox implements Sandbox {
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
-    let handler: Handler | BatchHandler;
-    try {
-      if (this.#closed) throw new Error("the sandbox is closed");
-      handler = await this.#handler();
-    } catch (error) {
-      return batch.map(() => ({ kind: "abandoned", reason: describeError(error) }));
-    }
+    const handler = await this.#ready();
+    if (typeof handler !== "function") return batch.map(() => handler);
     const settled = batch.map(() => Promise.withResolvers<Outcome>());
     const running = this.#begin(batch, settled.map(({ resolve }) => resolve));
     const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
@@ -94,16 +84,25 @@ export class InlineSandbox implements Sandbox {
 
   async abort(grace: number): Promise<void> {
     for (const { context } of this.#running) context.abort(new DOMException("the runner is stopping", "AbortError"));
-    const until = performance.now() + grace;
-    while (this.#running.size > 0 && performance.now() < until) await new Promise((done) => setTimeout(done, 10));
+    await untilIdle(this.#running, grace);
     await this.close();
   }
 
   close(): Promise<void> {
     this.#closed = true;
-    const reason = "the runner stopped before the handler was done";
-    for (const running of [...this.#running]) this.#end(running, { kind: "abandoned", reason });
+    for (const running of [...this.#running]) this.#end(running, STOPPED);
     return Promise.resolve();
+  }
+
+  /** The handler, or why nothing can be run with it. */
+  async #ready(): Promise<Handler | BatchHandler | Outcome> {
+    if (this.#closed) return CLOSED;
+    try {
+      const handler = await this.#handler();
+      return this.#closed ? CLOSED : handler;
+    } catch (error) {
+      return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
+    }
   }
 
   #handler(): Promise<Handler | BatchHandler> {
@@ -137,7 +136,7 @@ export class InlineSandbox implements Sandbox {
     running.limit = setTimeout(() => {
       running.overran = true;
       running.context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
-      running.limit = setTimeout(() => this.#end(running, { kind: "timedOut", failure: this.#overran() }), grace);
+      running.limit = setTimeout(() => this.#end(running, timedOut(timeout)), grace);
     }, timeout);
     return running;
   }
@@ -149,7 +148,7 @@ export class InlineSandbox implements Sandbox {
 
   #outcome({ overran }: Running, result: HandlerResult, outputs: readonly Publication[]): Outcome {
     if (result.kind === "completed") return { ...result, outputs };
-    return overran ? { kind: "timedOut", failure: this.#overran() } : result;
+    return overran ? timedOut(this.#options.definition.timeout) : result;
   }
 
   /** Whoever is settled already stays so. */
@@ -158,20 +157,12 @@ export class InlineSandbox implements Sandbox {
     if (this.#running.delete(running) && outcome) running.settle(outcome);
   }
 
-  #overran(): Failure {
-    const { timeout } = this.#options.definition;
-    return { type: "TimeoutError", message: `the handler did not settle within ${timeout} ms` };
-  }
-
   #context(invocation: Invocation, deadline: number): InvocationContext {
     const { log } = this.#options;
     const { attempt, properties: { messageId } } = invocation;
     return new InvocationContext(
       {
-        log: (level, text, fields) => {
-          const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
-          log.log(known, text, { ...fields, messageId, attempt });
-        },
+        log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, messageId, attempt }),
       },
       attempt,
       deadline,

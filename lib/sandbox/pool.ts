@@ -48,10 +48,6 @@ export class Pool {
     return this.#members.size;
   }
 
-  get processes(): GuestProcess[] {
-    return [...this.#members].flatMap(({ process }) => process ? [process] : []);
-  }
-
   /** The one with the least to do, or a new one. Whoever takes it gives it back. */
   take(): Member {
     let best: Member | undefined;
@@ -93,14 +89,13 @@ export class Pool {
     this.#backoff.reset();
   }
 
-  /** No more starts; gives the processes that are there. */
-  close(): Promise<GuestProcess[]> {
+  /** No more starts; resolves once those that had begun are over. */
+  async close(): Promise<void> {
     this.#closed.abort();
     const members = [...this.#members];
     this.#members.clear();
     for (const { idleTimer } of members) clearTimeout(idleTimer);
-    return Promise.all(members.map(({ started }) => started.catch(() => undefined)))
-      .then((processes) => processes.filter((process) => process !== undefined));
+    await Promise.allSettled(members.map(({ started }) => started));
   }
 
   #add(): Member {

@@ -4,8 +4,9 @@ import { readTrace } from "../invocation/trace_context.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { MessageProperties } from "../mod.ts";
-import { LOG_LEVELS, type Logger, type LogLevel } from "../log.ts";
+import { type Logger, toLogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";
+import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess, LoadError } from "./guest_process.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
@@ -155,17 +156,14 @@ export class ProcessSandbox implements Sandbox {
 
   async abort(grace: number): Promise<void> {
     for (const { id, process } of this.#running.values()) process?.send(["abort", id, "the runner is stopping"]);
-    const until = performance.now() + grace;
-    while (this.#running.size > 0 && performance.now() < until) await new Promise((done) => setTimeout(done, 10));
+    await untilIdle(this.#running, grace);
     await this.close();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const id of [...this.#running.keys()]) {
-      this.#settle(id, { kind: "abandoned", reason: "the runner stopped before the handler was done" });
-    }
+    for (const id of [...this.#running.keys()]) this.#settle(id, STOPPED);
     await this.#pool.close();
     for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
     await Promise.all(this.#exits.values());
@@ -251,7 +249,7 @@ export class ProcessSandbox implements Sandbox {
     const certain = process.responsive || overran.length === 1 || overran[0]?.alone;
     for (const running of inside) {
       if (running.killAt === undefined) void this.#run(running);
-      else if (certain) this.#settle(running.id, { kind: "timedOut", failure: this.#overran() });
+      else if (certain) this.#settle(running.id, timedOut(this.#definition.timeout));
       else this.#suspect(running);
     }
   }
@@ -310,10 +308,6 @@ export class ProcessSandbox implements Sandbox {
     if (next < Infinity) this.#timer = setTimeout(() => this.#checkDeadlines(), Math.max(1, next - now));
   }
 
-  #overran(): Failure {
-    return { type: "TimeoutError", message: `the handler did not settle within ${this.#definition.timeout} ms` };
-  }
-
   #receive(process: GuestProcess, message: FromGuest): void {
     switch (message[0]) {
       case "done": {
@@ -329,9 +323,7 @@ export class ProcessSandbox implements Sandbox {
         if (running?.process !== process) return;
         this.#pool.noteSuccess();
         // A handler that its signal stopped did not fail: its time was over.
-        if (running.killAt !== undefined) {
-          return this.#settle(running.id, { kind: "timedOut", failure: this.#overran() });
-        }
+        if (running.killAt !== undefined) return this.#settle(running.id, timedOut(this.#definition.timeout));
         const [, id, kind, failure, delay] = message;
         return this.#settle(id, kind === "failed" ? { kind, failure, delay } : { kind, failure });
       }
@@ -352,11 +344,10 @@ export class ProcessSandbox implements Sandbox {
 
   #log(id: number, level: string, message: string, text: string | undefined): void {
     const fields = text === undefined ? {} : readFields(text);
-    const known = LOG_LEVELS.includes(level as LogLevel) ? level as LogLevel : "info";
     const { properties, attempt, headers = {} } = this.#running.get(id)?.invocation ?? {};
     const invocation = id === 0 ? undefined : id;
     const trace = readTrace(headers);
-    this.#options.log.log(known, message, {
+    this.#options.log.log(toLogLevel(level), message, {
       ...fields,
       invocation,
       messageId: properties?.messageId,
@@ -390,7 +381,6 @@ export class ProcessSandbox implements Sandbox {
 }
 
 const COMPLETED: Outcome = { kind: "completed" };
-const CLOSED: Outcome = { kind: "abandoned", reason: "the sandbox is closed" };
 
 /** What is no JSON, or more than our guest would send, is shown as the beginning of its text. */
 function readFields(text: string): Record<string, unknown> {

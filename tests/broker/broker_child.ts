@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { BrokerOptions } from "../../lib/broker/broker.ts";
+import { residentMemory } from "../../lib/sandbox/memory_watch.ts";
 import { RawClient } from "../support/amqp/raw_client.ts";
 import type { ConnectOptions } from "../support/amqp/raw_client.ts";
 
@@ -63,8 +64,7 @@ export class BrokerChild implements AsyncDisposable {
 
   /** Bytes resident. */
   get rss(): number {
-    const status = Deno.readTextFileSync(`/proc/${this.pid}/status`);
-    return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)![1]) * 1024;
+    return residentMemory(this.pid)!;
   }
 
   connect(options?: ConnectOptions): Promise<RawClient> {

@@ -62,17 +62,7 @@ export class Cage implements AsyncDisposable {
 
   /** Runs the handler on a body, which is JSON, and publishes as the runner does. */
   async run(body: unknown = null, more: Partial<Invocation> = {}): Promise<Outcome> {
-    const outcome = await this.sandbox.invoke({
-      body: new TextEncoder().encode(JSON.stringify(body)),
-      properties: { contentType: "application/json", messageId: "m" },
-      headers: {},
-      exchange: "",
-      routingKey: "function",
-      redelivered: false,
-      attempt: 1,
-      wantsResult: false,
-      ...more,
-    });
+    const outcome = await this.sandbox.invoke({ ...invocationOf(body), ...more });
     if (outcome.kind !== "completed") return outcome;
     try {
       for (const publication of outcome.outputs ?? []) {
@@ -101,6 +91,20 @@ export class Cage implements AsyncDisposable {
     await this.#reaper.close();
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+/** A first attempt with a body that is JSON. */
+export function invocationOf(body: unknown): Invocation {
+  return {
+    body: new TextEncoder().encode(JSON.stringify(body)),
+    properties: { contentType: "application/json", messageId: "m" },
+    headers: {},
+    exchange: "",
+    routingKey: "function",
+    redelivered: false,
+    attempt: 1,
+    wantsResult: false,
+  };
 }
 
 /** The failure of an outcome of this kind. */

@@ -3,7 +3,7 @@ import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { Logger } from "../../lib/log.ts";
 import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";
-import { failureOf, reasonOf } from "../misbehaving/cage.ts";
+import { failureOf, invocationOf, reasonOf } from "../misbehaving/cage.ts";
 
 /** A function that runs in this process, and its folder. */
 class Inline implements AsyncDisposable {
@@ -37,16 +37,7 @@ class Inline implements AsyncDisposable {
 }
 
 function run(sandbox: InlineSandbox, body: unknown = null): Promise<Outcome> {
-  return sandbox.invoke({
-    body: new TextEncoder().encode(JSON.stringify(body)),
-    properties: { contentType: "application/json", messageId: "m" },
-    headers: {},
-    exchange: "",
-    routingKey: "function",
-    redelivered: false,
-    attempt: 3,
-    wantsResult: false,
-  });
+  return sandbox.invoke({ ...invocationOf(body), attempt: 3 });
 }
 
 Deno.test("inline, a handler runs in the runner's process, logs and publishes as elsewhere", async () => {
@@ -140,4 +131,15 @@ Deno.test("inline, a sandbox that is closed while the module loads runs nothing 
   await sandbox.close();
   assertEquals((await outcome).kind, "abandoned");
   assert(inline.lines.length === 0);
+});
+
+Deno.test("inline, a batch that waits for the module when the sandbox is closed does not run either", async () => {
+  await using inline = await Inline.make();
+  const sandbox = await inline.sandbox(
+    'await new Promise((go) => setTimeout(go, 50)); export default (_, { log }) => log.info("ran");',
+  );
+  const outcomes = sandbox.invokeBatch([invocationOf("a"), invocationOf("b")]);
+  await sandbox.close();
+  assertEquals((await outcomes).map(reasonOf), ["the sandbox is closed", "the sandbox is closed"]);
+  assertEquals(inline.lines, []);
 });

@@ -6,6 +6,7 @@ import type { Outcome } from "../../lib/invocation/outcome.ts";
 import type { Invocation } from "../../lib/invocation/sandbox.ts";
 import { Logger } from "../../lib/log.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
+import { failureOf } from "../misbehaving/cage.ts";
 import { eventually } from "../support/eventually.ts";
 
 const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
@@ -61,13 +62,6 @@ function invocation(body: Uint8Array): Invocation {
     attempt: 2,
     wantsResult: false,
   };
-}
-
-/** The failure of an outcome of this kind. */
-function failureOf(outcome: Outcome, kind: Outcome["kind"]) {
-  assertEquals(outcome.kind, kind, Deno.inspect(outcome));
-  assert("failure" in outcome);
-  return outcome.failure;
 }
 
 function reasonOf(outcome: Outcome): string {

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describeError, WarrenError } from "../../errors.ts";
+import { removeIfThere } from "./files.ts";
 import { APPLICATION_ID, migrate, userVersion, VERSION } from "./schema.ts";
 
 const FILE = "broker.db";
@@ -72,14 +73,6 @@ function begin(path: string): void {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
     for (const leftover of [unfinished, `${unfinished}-journal`]) removeIfThere(leftover);
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { removeIfThere } from "./files.ts";
 
 /** Where a content is: which file, where in it, and how many bytes. */
 export interface Location {
@@ -183,11 +184,7 @@ export class Segments {
     this.#live.delete(segment);
     this.#files.get(segment)?.close();
     this.#files.delete(segment);
-    try {
-      Deno.removeSync(this.#path(segment));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    removeIfThere(this.#path(segment));
   }
 
   #path(segment: number): string {

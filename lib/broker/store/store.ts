@@ -4,6 +4,7 @@ import { describeError } from "../../errors.ts";
 import type { Logger } from "../../log.ts";
 import { Database } from "./database.ts";
 import { Definitions } from "./definitions.ts";
+import { removeIfThere } from "./files.ts";
 import { MessageTable } from "./message_table.ts";
 import { openDatabase } from "./open.ts";
 import { Segments } from "./segments.ts";
@@ -78,15 +79,11 @@ export class Store {
 
   /** The last commit, and the end. */
   close(): void {
-    clearImmediate(this.#immediate);
-    clearTimeout(this.#lazy);
     try {
       this.definitions.clean = true;
       this.#durable.commit();
     } finally {
-      this.#durable.close();
-      this.#segments.close();
-      this.#spill.close();
+      this.abandon();
     }
   }
 
@@ -136,13 +133,7 @@ export class Store {
 
 /** Lives as long as the broker: nothing in it is worth a wait for the disk. */
 function openSpill(path: string): DatabaseSync {
-  for (const leftover of [path, `${path}-journal`]) {
-    try {
-      Deno.removeSync(leftover);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
+  for (const leftover of [path, `${path}-journal`]) removeIfThere(leftover);
   const sqlite = new DatabaseSync(path);
   sqlite.exec(
     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000",
