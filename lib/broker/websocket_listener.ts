@@ -15,6 +15,7 @@ export interface WebSocketListener {
   close(): Promise<void>;
 }
 
+/** As it stands in a URL and in the header `Host`. */
 const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
 /**
@@ -60,7 +61,7 @@ function refusal(request: Request, host: string): Response | undefined {
       headers: { upgrade: "websocket" },
     });
   }
-  if (!LOOPBACK_HOST.test(host)) return undefined;
+  if (!isLoopback(host) && !LOOPBACK_HOST.test(host)) return undefined;
   const origin = request.headers.get("origin");
   const page = origin === null ? undefined : URL.canParse(origin) ? new URL(origin).host : "";
   if (!LOOPBACK_HOST.test(request.headers.get("host") ?? "")) {

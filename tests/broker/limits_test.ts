@@ -236,8 +236,8 @@ elsewhere("guest is for this machine alone, and others need users", async () => 
 });
 
 /** Asks to be upgraded, with headers that a browser would set itself; the status and the headers of the answer. */
-async function upgrade(port: number, headers: Record<string, string>): Promise<string> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+async function upgrade(port: number, headers: Record<string, string>, hostname = "127.0.0.1"): Promise<string> {
+  using connection = await Deno.connect({ hostname, port });
   const all = {
     Host: `127.0.0.1:${port}`,
     Upgrade: "websocket",
@@ -277,6 +277,31 @@ Deno.test("WebSockets are for pages of this machine, and speak amqp", async () =
     "amqp",
     undefined,
   ]);
+});
+
+/** Some containers have no IPv6. */
+function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "a broker on ::1 refuses pages of other sites too",
+  ignore: !hasIpv6(),
+  async fn() {
+    await using site = await LocalBroker.start({ host: "::1", wsPort: 0 });
+    const port = site.broker.wsPort!;
+    const status = async (headers: Record<string, string>) =>
+      Number((await upgrade(port, { Host: `[::1]:${port}`, ...headers }, "::1")).split(" ")[1]);
+    assertEquals(await status({}), 101);
+    assertEquals(await status({ Origin: "http://[::1]:8080" }), 101);
+    assertEquals(await status({ Origin: "https://example.com" }), 403);
+    assertEquals(await status({ Host: `example.com:${port}` }), 403);
+  },
 });
 
 Deno.test("a WebSocket that sends text, or more than is read, is closed", async () => {
