@@ -6,6 +6,7 @@ import { WarrenError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import type { PermissionsConfig } from "./mod.ts";
 import { nearest } from "./nearest.ts";
+import { type OnceAddress, parseOnceAddress } from "./once_address.ts";
 import project from "../deno.json" with { type: "json" };
 
 /** Warren's own. */
@@ -57,6 +58,10 @@ export interface Options {
   permissionsCeiling: PermissionsConfig | undefined;
   /** Whether what functions import may be downloaded. */
   download: boolean;
+  /** Where it is kept which effects have run; undefined is SQLite in the data folder. */
+  onceStore: OnceAddress | undefined;
+  /** Milliseconds. */
+  onceKeep: number;
   /** Milliseconds. */
   drainTimeout: number;
   logLevel: LogLevel;
@@ -163,7 +168,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "data",
     env: "WARREN_DATA",
     default: ".warren",
-    text: "The folder with the embedded broker's data.",
+    text: "The folder with the embedded broker's data, and the keys of context.once().",
     read: (text) => text,
   },
   {
@@ -267,6 +272,25 @@ export const OPTIONS: readonly OptionSpec[] = [
     text: "Whether packages that functions import are fetched when they are not in Deno's cache.",
     read: boolean,
     boolean: true,
+  },
+  {
+    key: "onceStore",
+    flag: "once-store",
+    env: "ONCE_STORE",
+    default: undefined,
+    text:
+      "Where it is kept which effects of context.once() have run: sqlite:PATH, redis://… or rediss://…, or a module. By " +
+      "default once.db in the data folder.",
+    read: parseOnceAddress,
+    secret: true,
+  },
+  {
+    key: "onceKeep",
+    flag: "once-keep",
+    env: "ONCE_KEEP",
+    default: "7d",
+    text: "How long it is remembered that an effect has run.",
+    read: onceKeep,
   },
   {
     key: "drainTimeout",
@@ -424,6 +448,8 @@ function readOption(spec: OptionSpec, where: string, text: string): unknown {
   }
 }
 
+/** Milliseconds; a Redis takes no number that is beyond all bounds. */
+const MAX_KEEP = 3_650 * 86_400_000;
 const SCHEMES = ["amqp:", "amqps:", "ws:", "wss:"];
 
 /** The password is in here: what is wrong with a URL is said without quoting it. */
@@ -467,6 +493,13 @@ function brokerUsers(text: string): Record<string, string> {
   if (users.length === 0) throw new Error("expected name:password,name:password");
   if (new Set(users.map(([name]) => name)).size < users.length) throw new Error("a name is there twice");
   return Object.fromEntries(users);
+}
+
+/** A key that is forgotten sooner than its message is retried would be none. */
+function onceKeep(text: string): number {
+  const keep = parseDuration(text);
+  if (keep >= 60_000 && keep <= MAX_KEEP) return keep;
+  throw new Error(`expected from 1m to 3650d, found "${text}"`);
 }
 
 /** After any port, and after the last one, there is any. */

@@ -94,6 +94,20 @@ export interface Context {
    * anything else as JSON. What no queue takes makes the invocation a failed one.
    */
   publish(body: unknown, options: PublishOptions): Promise<void>;
+  /**
+   * Runs an effect once for a key of the function's own, in whatever attempt, process or runner: resolves with what it
+   * returned, now or the first time, as a copy in JSON. Of calls with the same key one runs, and the others wait for it.
+   * What it throws is thrown here, and it may run again. It runs again too where its process or its runner ends before
+   * it is recorded that it ran: give the key to whom it calls, if they take one.
+   *
+   * Rejects with a `TypeError` or a `RangeError` where the effect returned what is no JSON, or more than 64 KB of it: it
+   * has run, and each later call says the same. Rejects with an `OnceError` where the store cannot be used.
+   *
+   * @param key 1 to 512 characters
+   */
+  once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
+  /** With the message's id as the key. Rejects with a `TypeError` where it has none, and in a batch. */
+  once<T>(effect: () => T | Promise<T>): Promise<T>;
 }
 
 /** The default export of a function. Returning settles the message, throwing retries it. */
@@ -144,6 +158,10 @@ export interface BatchMessage<Body = unknown> extends Message<Body> {
   reject(reason?: string): void;
   /** Publishes when this message is done: see `Context.publish()`. */
   publish(body: unknown, options: PublishOptions): Promise<void>;
+  /** Runs an effect once for a key: see `Context.once()`. */
+  once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
+  /** With this message's id as the key. */
+  once<T>(effect: () => T | Promise<T>): Promise<T>;
 }
 
 /** The default export of a function with `batch`. */

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Connection } from "./amqp/connection.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
@@ -25,6 +26,7 @@ import { noOutcomes } from "./invocation/outcome.ts";
 import { type LoadedFunction, loadFunctions } from "./loader/loader.ts";
 import { watchFunctions } from "./loader/watch.ts";
 import type { Logger } from "./log.ts";
+import { openStore } from "./once/open_store.ts";
 import { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { Reaper } from "./sandbox/reaper.ts";
 import { ServedFunction, type Surroundings } from "./served_function.ts";
@@ -99,6 +101,10 @@ export class Runner implements RunnerView {
       configFile: DENO_CONFIG,
       memoryWatch: new MemoryWatch(),
       reaper: new Reaper(log),
+      once: {
+        store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }),
+        keep: options.onceKeep,
+      },
     };
   }
 
@@ -150,6 +156,9 @@ export class Runner implements RunnerView {
     }
     await Promise.all(this.#served().map((served) => served.close()));
     await this.#surroundings.reaper.close();
+    await this.#surroundings.once.store.close().catch((error) => {
+      this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
+    });
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
     await this.#host?.stop();
     if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});

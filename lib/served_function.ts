@@ -13,6 +13,7 @@ import type { FunctionDefinition } from "./invocation/definition.ts";
 import { type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts";
 import { decide } from "./invocation/retry_policy.ts";
 import { readTrace } from "./invocation/trace_context.ts";
+import type { OnceKeeping } from "./invocation/once_store.ts";
 import type { Invocation, Sandbox } from "./invocation/sandbox.ts";
 import { KillSwitch } from "./kill_switch.ts";
 import type { Logger } from "./log.ts";
@@ -41,6 +42,7 @@ export interface Surroundings {
   configFile: string | undefined;
   memoryWatch: MemoryWatch;
   reaper: Reaper;
+  once: OnceKeeping;
 }
 
 export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "paused" | "draining";
@@ -254,9 +256,9 @@ export class ServedFunction {
   }
 
   #generate(version: Version): Generation {
-    const { folder, configFile, memoryWatch, reaper } = this.#surroundings;
+    const { folder, configFile, memoryWatch, reaper, once } = this.#surroundings;
     const { definition, sources } = version;
-    const options = { definition, sources, folder, log: this.#log };
+    const options = { definition, sources, folder, log: this.#log, once };
     const sandbox = definition.isolation === "inline"
       ? new InlineSandbox(options)
       : new ProcessSandbox({ ...options, configFile, memoryWatch, reaper });

@@ -2,9 +2,21 @@ import { assert, assertEquals } from "@std/assert";
 import { readModuleGraph } from "./support/module_graph.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const LEAVES = ["backoff", "byte_size", "bytes", "ceiling", "config", "duration", "errors", "log", "mod", "nearest"];
+const LEAVES = [
+  "backoff",
+  "byte_size",
+  "bytes",
+  "ceiling",
+  "config",
+  "duration",
+  "errors",
+  "log",
+  "mod",
+  "nearest",
+  "once_address",
+];
 const CORE = ["invocation", ...LEAVES];
-const SIBLINGS = ["http", "amqp", "loader", "sandbox"];
+const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];
 
 /** What a room may import beside itself; `main` stands above them all. */
 const MAY_IMPORT: Record<string, string[]> = {
@@ -24,6 +36,7 @@ const LIBRARIES: Record<string, string> = {
   "@cloudamqp/amqp-client": "amqp",
   "@babel/parser": "loader",
   "croner": "invocation",
+  "@redis/client": "once",
 };
 
 /** Single files of lib/ that belong to a room of another name. */

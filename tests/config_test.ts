@@ -39,6 +39,8 @@ Deno.test("without flags and environment, every option has its default", () => {
     maxBody: 16 * 1024 * 1024,
     permissionsCeiling: undefined,
     download: true,
+    onceStore: undefined,
+    onceKeep: 604_800_000,
     drainTimeout: 25_000,
     logLevel: "info",
     logFormat: undefined,
@@ -193,4 +195,27 @@ Deno.test("no two options share a flag, a variable or a key", () => {
   for (const part of ["flag", "env", "key"] as const) {
     assertEquals(new Set(OPTIONS.map((option) => option[part])).size, OPTIONS.length);
   }
+});
+
+Deno.test("ONCE_STORE is SQLite, Redis or a module, and what is wrong with it is said without quoting it", () => {
+  const storeFor = (text: string) => parseArguments(["--once-store", text], {}).options.onceStore;
+  assertEquals(storeFor("sqlite:/data/once.db"), { kind: "sqlite", path: "/data/once.db" });
+  assertEquals(storeFor("sqlite:///data/once.db"), { kind: "sqlite", path: "/data/once.db" });
+  assertEquals(storeFor("sqlite:once.db"), { kind: "sqlite", path: "once.db" });
+  for (const url of ["redis://:secret@host:6379/2", "rediss://user:secret@host"]) {
+    assertEquals(storeFor(url), { kind: "redis", url });
+  }
+  for (const path of ["./store.ts", "/etc/warren/store.mjs", "file:///etc/warren/store.js"]) {
+    assertEquals(storeFor(path), { kind: "module", path });
+  }
+  for (const given of ["redis:secret", "redis://", "redis://h/secret", "postgres://a:secret@h", "secret", "sqlite:"]) {
+    const message = wrong(["--once-store", given]);
+    assertStringIncludes(message, "--once-store: ");
+    assert(!message.includes("secret"), message);
+  }
+});
+
+Deno.test("ONCE_KEEP is a duration of a minute or more", () => {
+  assertEquals(parseArguments(["--once-keep", "30d"], {}).options.onceKeep, 30 * 86_400_000);
+  for (const given of ["10s", "4000d", "soon"]) assertStringIncludes(wrong(["--once-keep", given]), "--once-keep: ");
 });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 
 /** What no function's process gets, whatever it asks for: the runner's own secrets. */
-const SECRETS = /^(AMQP_URL|API_TOKEN|BROKER_USERS)(_FILE)?$/;
+const SECRETS = /^(AMQP_URL|API_TOKEN|BROKER_USERS|ONCE_STORE)(_FILE)?$/;
 /** What Deno itself needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
   "DENO_DIR",

@@ -1,4 +1,5 @@
 import { boundedFailure, type Failure, type Issue, type Result } from "../invocation/outcome.ts";
+import { fits, isKey } from "../invocation/once_store.ts";
 import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../invocation/publication.ts";
 import type { FromGuest } from "./protocol.ts";
 
@@ -44,10 +45,29 @@ export function checkedFromGuest(message: unknown): FromGuest {
       if (typeof id === "number" && isOutputs(outputs)) return [op, id, outputs, resultIn(result)];
       break;
     }
+    case "once": {
+      const [id, call, key] = rest;
+      if (!isNumber(id) || !isNumber(call)) break;
+      if (isKey(key)) return [op, id, call, key];
+      break;
+    }
+    case "onceDone": {
+      const [id, call, value] = rest;
+      if (!isNumber(id) || !isNumber(call)) break;
+      if (value === undefined || (typeof value === "string" && fits(value))) return [op, id, call, value];
+      break;
+    }
+    case "onceFailed":
+      if (isNumber(rest[0]) && isNumber(rest[1])) return [op, rest[0], rest[1]];
+      break;
     case "validated":
       if (typeof rest[0] === "number") return [op, rest[0], rest[1] === undefined ? undefined : failureIn(rest[1])];
   }
   throw new TypeError("it is no message of the protocol");
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 /** As many as there may be, with bodies; the rest of each is for the publish rules. */

@@ -3,6 +3,7 @@ import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
+import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
@@ -66,6 +67,7 @@ function closeStores(): void {
 class Guest {
   readonly #writer: FrameWriter<FromGuest>;
   readonly #running = new Map<number, InvocationContext>();
+  readonly #once: GuestOnce;
   /** The ids of what completed since the last frame. */
   #done: number[] = [];
   #input: StandardSchema | undefined;
@@ -75,6 +77,7 @@ class Guest {
 
   constructor(writer: FrameWriter<FromGuest>) {
     this.#writer = writer;
+    this.#once = new GuestOnce((message) => writer.send(message));
   }
 
   ready(module: Record<string, unknown>): void {
@@ -112,6 +115,9 @@ class Guest {
       case "ping":
         this.#writer.send(["pong"]);
         break;
+      case "once":
+        this.#once.receive(message[1], message[2]);
+        break;
     }
   }
 
@@ -137,17 +143,17 @@ class Guest {
   async #invokeBatch(batch: readonly Started[]): Promise<void> {
     const context = new BatchContext(this.#context(batch[0]));
     for (const { id } of batch) this.#running.set(id, context.inner);
-    await runBatch(this.#handler as BatchHandler, batch, context, this.#input, (settled) => {
+    const lineFor = (id: number) => this.#once.line(id);
+    await runBatch(this.#handler as BatchHandler, batch, context, this.#input, lineFor, (settled) => {
       this.#running.delete(settled.id);
       this.#end(settled);
     });
   }
 
-  #context({ id, attempt, deadline }: Started): InvocationContext {
+  #context({ id, attempt, deadline, properties: { messageId } }: Started): InvocationContext {
     return new InvocationContext(
-      { log: (level, text, fields) => this.#log(id, level, text, fields) },
-      attempt,
-      deadline,
+      { log: (level, text, fields) => this.#log(id, level, text, fields), once: () => this.#once.line(id) },
+      { attempt, deadline, messageId },
     );
   }
 

@@ -6,6 +6,7 @@ import { OutputBudget, readLines } from "./output.ts";
 import { checkedFromGuest } from "./from_guest.ts";
 import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "./protocol.ts";
 import { Invocations, type Started } from "./invocations.ts";
+import type { OnceCalls } from "./once_calls.ts";
 import type { Reaper } from "./reaper.ts";
 
 /** What a process tells the sandbox that started it. */
@@ -66,6 +67,8 @@ export class GuestProcess implements Watched {
   /** It ends because it had nothing to do, or was told to: nothing crashed. */
   retired = false;
   ended = false;
+  /** What it runs once; there with the first of it. */
+  once: OnceCalls | undefined;
   readonly memory: number;
   /** What it may still say, by whatever way. */
   readonly budget = new OutputBudget();
@@ -131,6 +134,11 @@ export class GuestProcess implements Watched {
   invoke(started: Started): void {
     this.#invocations.add(started);
     if (this.#invocations.length === 1) this.send(() => this.#invocations.take());
+  }
+
+  /** Messages that it has not taken yet. */
+  get unsent(): number {
+    return this.#writer?.pending ?? this.#backlog.length;
   }
 
   send(message: Sent<ToGuest>): void {

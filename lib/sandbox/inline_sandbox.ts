@@ -1,6 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { OnceKeeping } from "../invocation/once_store.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
@@ -9,6 +10,8 @@ import type { BatchHandler, Handler, MessageProperties, StandardSchema } from ".
 import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
+import { OnceCalls } from "./once_calls.ts";
+import type { OnceLine } from "./once_effects.ts";
 import { runBatch } from "./run_batch.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
 import { asSchema } from "./validation.ts";
@@ -21,9 +24,12 @@ export interface InlineSandboxOptions {
   log: Logger;
   /** Milliseconds from the time limit until the invocation counts as over. @default 1000 */
   grace?: number;
+  /** @default none: a handler that calls `once()` is told so */
+  once?: OnceKeeping;
 }
 
 interface Running {
+  readonly id: number;
   readonly context: InvocationContext;
   readonly settle: (outcome: Outcome) => void;
   /** Milliseconds since the epoch. */
@@ -39,12 +45,15 @@ interface Running {
 export class InlineSandbox implements Sandbox {
   readonly #options: InlineSandboxOptions;
   readonly #running = new Set<Running>();
+  readonly #once: OnceCalls;
+  #nextId = 1;
   #loading: Promise<Handler | BatchHandler> | undefined;
   #closed = false;
   #input: StandardSchema | undefined;
 
   constructor(options: InlineSandboxOptions) {
     this.#options = options;
+    this.#once = new OnceCalls({ keeping: options.once, scope: options.definition.name, log: options.log });
   }
 
   get processes(): number {
@@ -76,7 +85,8 @@ export class InlineSandbox implements Sandbox {
     const running = this.#begin(batch, settled.map(({ resolve }) => resolve));
     const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
     const context = new BatchContext(running.context);
-    void runBatch(handler as BatchHandler, started, context, this.#input, ({ id, result, outputs }) => {
+    const lineFor = () => this.#line(running);
+    void runBatch(handler as BatchHandler, started, context, this.#input, lineFor, ({ id, result, outputs }) => {
       settled[id].resolve(this.#outcome(running, result, outputs));
     }).then(() => this.#end(running));
     return await Promise.all(settled.map(({ promise }) => promise));
@@ -88,10 +98,10 @@ export class InlineSandbox implements Sandbox {
     await this.close();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true;
     for (const running of [...this.#running]) this.#end(running, STOPPED);
-    return Promise.resolve();
+    await this.#once.recorded();
   }
 
   /** The handler, or why nothing can be run with it. */
@@ -126,7 +136,8 @@ export class InlineSandbox implements Sandbox {
     const { definition: { timeout }, grace = 1000 } = this.#options;
     const deadline = Date.now() + timeout;
     const running: Running = {
-      context: this.#context(invocations[0], deadline),
+      id: this.#nextId++,
+      context: this.#context(invocations[0], deadline, () => this.#line(running)),
       settle: (outcome) => settle.forEach((each) => each(outcome)),
       deadline,
       overran: false,
@@ -154,18 +165,34 @@ export class InlineSandbox implements Sandbox {
   /** Whoever is settled already stays so. */
   #end(running: Running, outcome?: Outcome): void {
     clearTimeout(running.limit);
+    this.#once.over(running.id);
     if (this.#running.delete(running) && outcome) running.settle(outcome);
   }
 
-  #context(invocation: Invocation, deadline: number): InvocationContext {
+  /** What is claimed here is never given up by the sandbox: an effect that overran its time may still run. */
+  #line(running: Running): OnceLine {
+    const { id, deadline } = running;
+    return {
+      claim: async (key) => {
+        const call = this.#nextId++;
+        const lease = Math.max(0, deadline - Date.now()) + (this.#options.grace ?? 1000);
+        const answer = this.#running.has(running) ? await this.#once.claim({ id, call, key, lease }) : undefined;
+        return { call, answer: answer ?? { kind: "error", message: "the invocation is over" } };
+      },
+      done: (call, value) => this.#once.done(call, value),
+      failed: (call) => void this.#once.failed(call),
+    };
+  }
+
+  #context(invocation: Invocation, deadline: number, once: () => OnceLine): InvocationContext {
     const { log } = this.#options;
     const { attempt, properties: { messageId } } = invocation;
     return new InvocationContext(
       {
         log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, messageId, attempt }),
+        once,
       },
-      attempt,
-      deadline,
+      { attempt, deadline, messageId },
     );
   }
 }

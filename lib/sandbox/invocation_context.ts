@@ -1,10 +1,21 @@
 import type { Context, ContextLog, PublishOptions } from "../mod.ts";
 import type { Publication } from "../invocation/publication.ts";
+import { type Effect, onceArguments, OnceEffects, type OnceLine } from "./once_effects.ts";
 import { Outbox } from "./outbox.ts";
 
 /** What a handler's context asks of the world outside its sandbox. */
 export interface ContextHost {
   log(level: string, message: string, fields: Record<string, unknown> | undefined): void;
+  /** Called when the handler first wants an effect to run once. */
+  once(): OnceLine;
+}
+
+/** What an invocation's context is made of. */
+export interface ContextFacts {
+  readonly attempt: number;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+  readonly messageId: string | undefined;
 }
 
 /** The context of one invocation. Its signal is made when it is first asked for: most handlers never do. */
@@ -12,15 +23,19 @@ export class InvocationContext implements Context {
   readonly attempt: number;
   readonly #host: ContextHost;
   readonly #deadline: number;
+  readonly #messageId: string | undefined;
   #controller: AbortController | undefined;
   #log: ContextLog | undefined;
   #abortReason: unknown;
   readonly #outbox = new Outbox();
+  #effects: OnceEffects | undefined;
+  #line: OnceLine | undefined;
 
-  constructor(host: ContextHost, attempt: number, deadline: number) {
+  constructor(host: ContextHost, { attempt, deadline, messageId }: ContextFacts) {
     this.#host = host;
     this.attempt = attempt;
     this.#deadline = deadline;
+    this.#messageId = messageId;
   }
 
   get deadline(): Date {
@@ -54,11 +69,24 @@ export class InvocationContext implements Context {
   publish(body: unknown, options: PublishOptions): Promise<void> {
     return this.#outbox.publish(body, options);
   }
+
+  once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
+  once<T>(effect: () => T | Promise<T>): Promise<T>;
+  async once(...given: [string, Effect] | [Effect]): Promise<unknown> {
+    const { key, effect } = onceArguments(given, this.#messageId);
+    this.#effects ??= new OnceEffects();
+    this.#line ??= this.#host.once();
+    return await this.#effects.run(this.#line, key, effect);
+  }
 }
 
 /** The context of a batch: what is published belongs to one of its messages, and is published there. */
 export class BatchContext implements Context {
   readonly inner: InvocationContext;
+  /** Shared by the batch and its messages. */
+  readonly effects = new OnceEffects();
+  /** The batch has no place of its own in the runner: it takes that of its first message. */
+  line: OnceLine | undefined;
 
   constructor(inner: InvocationContext) {
     this.inner = inner;
@@ -82,5 +110,16 @@ export class BatchContext implements Context {
 
   publish(): Promise<void> {
     return Promise.reject(new TypeError("in a batch, publish with a message's own publish(): its outputs are its own"));
+  }
+
+  once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
+  once<T>(effect: () => T | Promise<T>): Promise<T>;
+  async once(...given: [string, Effect] | [Effect]): Promise<unknown> {
+    const [key, effect] = given;
+    if (typeof key === "function") {
+      throw new TypeError("in a batch, give once() a key, or use a message's own once(): its id is the key there");
+    }
+    if (!this.line) throw new TypeError("once() is for when the handler runs");
+    return await this.effects.run(this.line, key, effect);
   }
 }

@@ -3,6 +3,7 @@ import type { Failure, Outcome } from "../invocation/outcome.ts";
 import { readTrace } from "../invocation/trace_context.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
+import type { OnceKeeping } from "../invocation/once_store.ts";
 import type { MessageProperties } from "../mod.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";
@@ -10,6 +11,7 @@ import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess, LoadError } from "./guest_process.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
+import { OnceCalls } from "./once_calls.ts";
 import { Pool } from "./pool.ts";
 import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
@@ -28,6 +30,8 @@ export interface ProcessSandboxOptions {
   /** Shared by all sandboxes of a runner. @default nobody watches */
   memoryWatch?: MemoryWatch;
   reaper?: Reaper;
+  /** @default none: a handler that calls `once()` is told so */
+  once?: OnceKeeping;
 }
 
 interface Running {
@@ -50,6 +54,9 @@ interface Running {
 
 /** Milliseconds that a function has to look at a body before it is a message. */
 const VALIDATION_LIMIT = 10_000;
+
+/** Messages that wait for a process to read them. */
+const MAX_UNSENT = 100_000;
 
 let sequence = 0;
 
@@ -218,9 +225,14 @@ export class ProcessSandbox implements Sandbox {
       onExit: (reason) => {
         Deno.remove(socket).catch(() => {});
         this.#tellDropped(process, true);
+        const released = process.once?.end();
         this.#exited(process, reason);
-        this.#exits.delete(process);
-        markExited();
+        const gone = () => {
+          this.#exits.delete(process);
+          markExited();
+        };
+        if (released) void released.then(gone);
+        else gone();
       },
     });
     this.#exits.set(process, exited);
@@ -330,6 +342,16 @@ export class ProcessSandbox implements Sandbox {
       case "validated":
         this.#validations.get(message[1])?.(message[2]);
         return;
+      case "once":
+        return this.#once(process, message);
+      case "onceDone": {
+        const [, , call, value] = message;
+        void process.once?.done(call, value).then((answer) => process.send(["once", call, answer]));
+        return;
+      }
+      case "onceFailed":
+        void process.once?.failed(message[2]);
+        return;
       case "log":
         if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
         return this.#tellDropped(process);
@@ -340,6 +362,21 @@ export class ProcessSandbox implements Sandbox {
         return this.#settle(id, { kind: "completed", outputs, result });
       }
     }
+  }
+
+  #once(process: GuestProcess, [, id, call, key]: FromGuest & { 0: "once" }): void {
+    if (process.unsent > MAX_UNSENT) return process.kill("it asks and does not read the answers");
+    const running = this.#running.get(id);
+    if (running?.process !== process) {
+      return process.send(["once", call, { kind: "error", message: "the invocation is over" }]);
+    }
+    const { once: keeping, log } = this.#options;
+    process.once ??= new OnceCalls({ keeping, scope: this.#definition.name, log });
+    const lease = Math.max(0, running.deadline - performance.now()) + this.#grace;
+    void process.once.claim({ id, call, key, lease }).then((answer) => {
+      if (answer) process.send(["once", call, answer]);
+      else process.kill("it broke the protocol: it made one call twice");
+    });
   }
 
   #log(id: number, level: string, message: string, text: string | undefined): void {
@@ -373,6 +410,7 @@ export class ProcessSandbox implements Sandbox {
 
   #leave(running: Running): void {
     if (running.process) running.process.running--;
+    running.process?.once?.over(running.id);
     running.process = undefined;
     const { leave } = running;
     running.leave = () => {};

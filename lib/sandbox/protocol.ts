@@ -2,6 +2,7 @@ import { deserialize, serialize } from "node:v8";
 import type { Failure, Result } from "../invocation/outcome.ts";
 import type { MessageProperties } from "../mod.ts";
 import type { Publication } from "../invocation/publication.ts";
+import type { OnceAnswer } from "./once_calls.ts";
 
 /*
  * What the runner and a function's process say to each other, over a Unix
@@ -18,6 +19,8 @@ export type ToGuest =
   | [op: "abort", id: number, reason: string]
   /** Answered at once by a process that is not stuck. */
   | [op: "ping"]
+  /** To what was said of that call. */
+  | [op: "once", call: number, answer: OnceAnswer]
   /** Whether a body would be let through. */
   | [op: "validate", call: number, body: Uint8Array, properties: MessageProperties];
 
@@ -38,6 +41,12 @@ export type FromGuest =
   ]
   /** It completed with something to publish, or a result that somebody wants. */
   | [op: "completed", id: number, outputs: readonly Publication[], result: Result | undefined]
+  /** An invocation wants to run an effect once. */
+  | [op: "once", id: number, call: number, key: string]
+  /** The effect of that call has run; the value is JSON, or says why there is none. */
+  | [op: "onceDone", id: number, call: number, value: string | undefined]
+  /** It threw. */
+  | [op: "onceFailed", id: number, call: number]
   /** The fields are an object in JSON. */
   | [op: "log", id: number, level: string, message: string, fields: string | undefined];
 
@@ -134,6 +143,11 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     this.#connection = connection;
     this.#onError = onError;
     this.#onUnsendable = onUnsendable;
+  }
+
+  /** Messages that are in no frame yet. */
+  get pending(): number {
+    return this.#pending.length - this.#taken;
   }
 
   send(message: Sent<T>): void {

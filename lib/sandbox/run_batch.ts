@@ -1,7 +1,9 @@
 import { encodeBody } from "../invocation/codec.ts";
 import type { Publication } from "../invocation/publication.ts";
-import type { BatchHandler, BatchMessage, Context, Duration, Message, PublishOptions, StandardSchema } from "../mod.ts";
+import type { BatchHandler, BatchMessage, Duration, Message, PublishOptions, StandardSchema } from "../mod.ts";
+import type { BatchContext } from "./invocation_context.ts";
 import type { Started } from "./invocations.ts";
+import { type Effect, onceArguments, type OnceEffects, type OnceLine } from "./once_effects.ts";
 import { Outbox } from "./outbox.ts";
 import { type HandlerResult, readMessage, thrown } from "./run_handler.ts";
 
@@ -16,10 +18,15 @@ export interface Settled {
 class Settling implements BatchMessage {
   readonly #started: Started;
   readonly #outbox = new Outbox();
+  readonly #effects: OnceEffects;
+  readonly #lineFor: (id: number) => OnceLine;
+  #line: OnceLine | undefined;
   #result: HandlerResult | undefined;
 
-  constructor(started: Started, message: Message) {
+  constructor(started: Started, message: Message, effects: OnceEffects, lineFor: (id: number) => OnceLine) {
     this.#started = started;
+    this.#effects = effects;
+    this.#lineFor = lineFor;
     Object.assign(this, message);
   }
 
@@ -55,6 +62,18 @@ class Settling implements BatchMessage {
     return this.#outbox.publish(body, options);
   }
 
+  /** To the runner, for its own invocation. */
+  get line(): OnceLine {
+    return this.#line ??= this.#lineFor(this.#started.id);
+  }
+
+  once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
+  once<T>(effect: () => T | Promise<T>): Promise<T>;
+  async once(...given: [string, Effect] | [Effect]): Promise<unknown> {
+    const { key, effect } = onceArguments(given, this.#started.properties.messageId);
+    return await this.#effects.run(this.line, key, effect);
+  }
+
   /** What was said of it, or what became of the whole. */
   settled(whole: HandlerResult): Settled {
     const result = this.#result ?? whole;
@@ -65,21 +84,25 @@ class Settling implements BatchMessage {
 /**
  * Runs a handler on a batch. Messages that cannot be read are settled by themselves, and are not in it; what the handler
  * says nothing of follows its return or its throw. Never rejects.
+ *
+ * @param lineFor the way of an invocation's `once()` to the runner
  */
 export async function runBatch(
   handler: BatchHandler,
   batch: readonly Started[],
-  context: Context,
+  context: BatchContext,
   input: StandardSchema | undefined,
+  lineFor: (id: number) => OnceLine,
   onSettled: (settled: Settled) => void,
 ): Promise<void> {
   const messages: Settling[] = [];
   for (const started of batch) {
     const read = await readMessage(started, input);
     if (read.result) onSettled({ id: started.id, result: read.result, outputs: [] });
-    else messages.push(new Settling(started, read.message));
+    else messages.push(new Settling(started, read.message, context.effects, lineFor));
   }
   if (messages.length === 0) return;
+  context.line = messages[0].line;
   let whole: HandlerResult = { kind: "completed" };
   try {
     await handler(messages, context);

@@ -233,7 +233,15 @@ Deno.test("without permissions a handler reads no environment and no files, and 
 });
 
 Deno.test("the runner's secrets are in no function's environment, even where all of it is allowed", async () => {
-  const secrets = ["AMQP_URL", "AMQP_URL_FILE", "API_TOKEN", "API_TOKEN_FILE", "BROKER_USERS"];
+  const secrets = [
+    "AMQP_URL",
+    "AMQP_URL_FILE",
+    "API_TOKEN",
+    "API_TOKEN_FILE",
+    "BROKER_USERS",
+    "ONCE_STORE",
+    "ONCE_STORE_FILE",
+  ];
   const before = new Map([...secrets, "WARREN_TEST_PLAIN"].map((name) => [name, Deno.env.get(name)]));
   for (const name of before.keys()) Deno.env.set(name, "set");
   const module = `

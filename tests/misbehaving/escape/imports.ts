@@ -63,9 +63,9 @@ export const IMPORTS: readonly Attempt[] = [
   },
   {
     tries: "names the runner's secrets in its config",
-    permissions: { env: ["API_TOKEN", "AMQP_URL", "BROKER_USERS", "AMQP_URL_FILE"] },
+    permissions: { env: ["API_TOKEN", "AMQP_URL", "BROKER_USERS", "AMQP_URL_FILE", "ONCE_STORE"] },
     handler: `
-      for (const name of ["API_TOKEN", "AMQP_URL", "BROKER_USERS", "AMQP_URL_FILE"]) {
+      for (const name of ["API_TOKEN", "AMQP_URL", "BROKER_USERS", "AMQP_URL_FILE", "ONCE_STORE"]) {
         const value = Deno.env.get(name);
         if (value !== undefined) await loot(name + "=" + value);
       }`,
