@@ -93,7 +93,10 @@ export class InlineSandbox implements Sandbox {
   }
 
   async abort(grace: number): Promise<void> {
-    for (const { context } of this.#running) context.abort(new DOMException("the runner is stopping", "AbortError"));
+    for (const { id, context } of this.#running) {
+      this.#once.over(id);
+      context.abort(new DOMException("the runner is stopping", "AbortError"));
+    }
     await untilIdle(this.#running, grace);
     await this.close();
   }
@@ -146,6 +149,7 @@ export class InlineSandbox implements Sandbox {
     this.#running.add(running);
     running.limit = setTimeout(() => {
       running.overran = true;
+      this.#once.over(running.id);
       running.context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
       running.limit = setTimeout(() => this.#end(running, timedOut(timeout)), grace);
     }, timeout);

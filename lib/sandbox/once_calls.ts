@@ -125,7 +125,7 @@ export class OnceCalls {
     if (open?.claimed) await this.#release(open);
   }
 
-  /** Nothing of that invocation waits any more; its effects may run on. */
+  /** Nothing of that invocation waits any more, as its time or itself is over; its effects may run on. */
   over(id: number): void {
     if (this.#open.size === 0) return;
     for (const open of this.#open.values()) if (open.id === id) open.over.abort();
@@ -153,7 +153,7 @@ export class OnceCalls {
         return { kind: "run" };
       } else await this.#release(open);
     }
-    return failed("the invocation is over");
+    return failed("another run held the key until the time of this one was over");
   }
 
   async #release({ key, owner }: Open): Promise<void> {

@@ -162,7 +162,10 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async abort(grace: number): Promise<void> {
-    for (const { id, process } of this.#running.values()) process?.send(["abort", id, "the runner is stopping"]);
+    for (const { id, process } of this.#running.values()) {
+      process?.once?.over(id);
+      process?.send(["abort", id, "the runner is stopping"]);
+    }
     await untilIdle(this.#running, grace);
     await this.close();
   }
@@ -307,6 +310,7 @@ export class ProcessSandbox implements Sandbox {
       }
       if (running.killAt === undefined) {
         running.killAt = now + this.#grace;
+        process?.once?.over(running.id);
         process?.send(["abort", running.id, `the time limit of ${this.#definition.timeout} ms is over`]);
         process?.ping();
       }

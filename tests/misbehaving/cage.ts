@@ -7,8 +7,10 @@ import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import type { Failure, Outcome } from "../../lib/invocation/outcome.ts";
 import { assertMayPublish } from "../../lib/invocation/publish_rules.ts";
 import type { Publication } from "../../lib/invocation/publication.ts";
-import type { Invocation } from "../../lib/invocation/sandbox.ts";
+import type { OnceStore } from "../../lib/invocation/once_store.ts";
+import type { Invocation, Sandbox } from "../../lib/invocation/sandbox.ts";
 import { Logger } from "../../lib/log.ts";
+import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";
 import { MemoryWatch } from "../../lib/sandbox/memory_watch.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
 import { Reaper } from "../../lib/sandbox/reaper.ts";
@@ -22,11 +24,13 @@ export interface CageOptions {
   loadTimeout?: number;
   /** Milliseconds. @default 100 */
   grace?: number;
+  /** For `once()`. @default none */
+  store?: OnceStore;
 }
 
 /** A function in a sandbox as the runner makes it, and what it logged and published; gone with all its processes. */
 export class Cage implements AsyncDisposable {
-  readonly sandbox: ProcessSandbox;
+  readonly sandbox: Sandbox;
   /** A folder that belongs to the runner. */
   readonly folder: string;
   readonly lines: Record<string, unknown>[] = [];
@@ -40,13 +44,12 @@ export class Cage implements AsyncDisposable {
     const definition = resolveFunctionConfig(options.config ?? {}, { name: "function", file, version: "1" });
     const log = new Logger({ level: "debug", write: (line) => this.lines.push(JSON.parse(line)) });
     this.#reaper = new Reaper(log);
-    this.sandbox = new ProcessSandbox({
-      definition,
-      sources: new Map([[file, module]]),
-      folder,
+    const { grace = 100, store } = options;
+    const once = store && { store, keep: 86_400_000 };
+    const shared = { definition, sources: new Map([[file, module]]), folder, log, grace, once };
+    this.sandbox = definition.isolation === "inline" ? new InlineSandbox(shared) : new ProcessSandbox({
+      ...shared,
       configFile: CONFIG_FILE,
-      log,
-      grace: options.grace ?? 100,
       loadTimeout: options.loadTimeout ?? 30_000,
       memoryWatch: new MemoryWatch(),
       reaper: this.#reaper,

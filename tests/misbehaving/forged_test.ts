@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
+import { MemoryStore } from "../support/memory_store.ts";
 import { Cage, failureOf } from "./cage.ts";
 
 /**
@@ -57,13 +58,23 @@ const NO_MESSAGES: Record<string, string> = {
   "an end of four thousand million messages": 'frame([["done", new Array(2 ** 32 - 1)]])',
   "a log line that is no text": 'frame([["log", 1, "info", { toString: 1 }, undefined]])',
   "fields that are no text": 'frame([["log", 1, "info", "text", { a: 1 }]])',
+  "a key that is no text": 'frame([["once", 1, 1, { toString: 1 }]])',
+  "an empty key": 'frame([["once", 1, 1, ""]])',
+  "a key beyond all bounds": 'frame([["once", 1, 1, "k".repeat(513)]])',
+  "a key that is no Unicode": 'frame([["once", 1, 1, "\\ud800"]])',
+  "a key for no invocation": 'frame([["once", "1", 1, "k"]])',
+  "a call without a number": 'frame([["once", 1, NaN, "k"]])',
+  "one call twice": 'frame([["once", 1, 1, "k"], ["once", 1, 1, "k"]])',
+  "a value that is no text": 'frame([["once", 1, 1, "k"], ["onceDone", 1, 1, { a: 1 }]])',
+  "a value beyond all bounds": 'frame([["once", 1, 1, "k"], ["onceDone", 1, 1, "ä".repeat(4e4)]])',
+  "an effect that failed without a number": 'frame([["onceFailed", 1]])',
   "a publication without a number": 'frame([["publish", 1, "one", "", "q", new Uint8Array(0), {}, {}]])',
 };
 
 Deno.test("a process that breaks the protocol is ended, at once and alone", async (t) => {
   for (const [what, forge] of Object.entries(NO_MESSAGES)) {
     await t.step(`with ${what}`, async () => {
-      await using cage = await Cage.make(forging(forge));
+      await using cage = await Cage.make(forging(forge), { store: new MemoryStore() });
       await cage.sandbox.warm();
       const began = performance.now();
       assertStringIncludes(failureOf(await cage.run("forge"), "crashed").message, "it broke the protocol");
@@ -133,4 +144,20 @@ Deno.test("headers with the names of what every object has reach the handler as 
   assertEquals(cage.said, [JSON.stringify(names)]);
   assertEquals(Object.keys(cage.published[0].headers), names);
   assertEquals(({} as Record<string, unknown>).polluted, undefined);
+});
+
+Deno.test("no forged word about effects reaches another process, or a key of another function", async () => {
+  const store = new MemoryStore();
+  await store.claim("other/k", "another", 60_000);
+  const words = `[
+    ["onceDone", 1, 7, '"forged"'], ["onceFailed", 1, 7],
+    ["once", 99, 1, "k"], ["onceDone", 99, 1, '"forged"'],
+    ["once", 1, 2, "other/k"], ["once", 1, 3, "../other/k"], ["onceDone", 1, 3, '"forged"'],
+    ["done", [1]],
+  ]`;
+  await using cage = await Cage.make(forging(`frame(${words})`), { store });
+  assertEquals((await cage.run("forge")).kind, "completed");
+  await cage.sandbox.close();
+  assertEquals(store.keys.filter((key) => !key.startsWith("function/")), ["other/k"]);
+  assertEquals((await store.claim("other/k", "me", 1)).kind, "held");
 });
