@@ -16,6 +16,8 @@
  * @module
  */
 
+export type { Kept, OnceClaim, OnceStore } from "./once_store.ts";
+
 /** Milliseconds, or a number and a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`. */
 export type Duration = number | string;
 

@@ -102,7 +102,7 @@ export class Runner implements RunnerView {
       memoryWatch: new MemoryWatch(),
       reaper: new Reaper(log),
       once: {
-        store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }),
+        store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
         keep: options.onceKeep,
       },
     };

@@ -13,7 +13,7 @@ import type { FunctionDefinition } from "./invocation/definition.ts";
 import { type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts";
 import { decide } from "./invocation/retry_policy.ts";
 import { readTrace } from "./invocation/trace_context.ts";
-import type { OnceKeeping } from "./invocation/once_store.ts";
+import type { OnceKeeping } from "./once_store.ts";
 import type { Invocation, Sandbox } from "./invocation/sandbox.ts";
 import { KillSwitch } from "./kill_switch.ts";
 import type { Logger } from "./log.ts";

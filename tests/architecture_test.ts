@@ -14,6 +14,7 @@ const LEAVES = [
   "mod",
   "nearest",
   "once_address",
+  "once_store",
 ];
 const CORE = ["invocation", ...LEAVES];
 const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];

@@ -1,12 +1,29 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describeError, WarrenError } from "../errors.ts";
-import type { Kept, OnceClaim, OnceStore } from "../invocation/once_store.ts";
+import type { Kept, OnceClaim, OnceStore } from "../once_store.ts";
+import type { Logger } from "../log.ts";
 import type { OnceAddress } from "../once_address.ts";
 
 /** The store at an address. It is opened at its first use; where that fails, the next use tries again. */
-export function openStore(address: OnceAddress): OnceStore {
-  return new LazyStore(() => openNow(address));
+export function openStore(address: OnceAddress, log: Logger): OnceStore {
+  return new LazyStore(async () => {
+    const store = await openNow(address);
+    log.info(`keys of once() are kept ${where(address)}`);
+    return store;
+  });
+}
+
+/** Without the password. */
+function where(address: OnceAddress): string {
+  switch (address.kind) {
+    case "sqlite":
+      return `in "${address.path}", for the runners of this machine`;
+    case "redis":
+      return `in Redis at ${new URL(address.url).host}`;
+    case "module":
+      return `by "${address.path}"`;
+  }
 }
 
 class LazyStore implements OnceStore {

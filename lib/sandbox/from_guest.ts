@@ -1,5 +1,5 @@
 import { boundedFailure, type Failure, type Issue, type Result } from "../invocation/outcome.ts";
-import { fits, isKey } from "../invocation/once_store.ts";
+import { fits, isKey } from "../once_store.ts";
 import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../invocation/publication.ts";
 import type { FromGuest } from "./protocol.ts";
 

@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
-import type { OnceKeeping } from "../invocation/once_store.ts";
+import type { OnceKeeping } from "../once_store.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";

@@ -1,6 +1,6 @@
 import { Backoff, delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
-import type { OnceKeeping } from "../invocation/once_store.ts";
+import type { OnceKeeping } from "../once_store.ts";
 import type { Logger } from "../log.ts";
 
 /** What a call of `once()` is told by the runner. */
@@ -79,8 +79,8 @@ export class OnceCalls {
       return answer;
     } catch (error) {
       this.#open.delete(call);
-      // It may have been taken all the same.
-      void this.#release(open);
+      // It may have been taken all the same; who cannot be asked cannot be told either.
+      void keeping.store.release(open.key, open.owner).catch(() => {});
       return failed(`the store of once() cannot be used: ${describeError(error)}`);
     }
   }

@@ -1,5 +1,5 @@
 import { describeError } from "../errors.ts";
-import { fits, isKey, MAX_KEY, MAX_VALUE } from "../invocation/once_store.ts";
+import { fits, isKey, MAX_KEY, MAX_VALUE } from "../once_store.ts";
 import type { OnceAnswer } from "./once_calls.ts";
 
 /** The way to the runner's `OnceCalls`, for one invocation. */

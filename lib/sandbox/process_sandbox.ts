@@ -3,7 +3,7 @@ import type { Failure, Outcome } from "../invocation/outcome.ts";
 import { readTrace } from "../invocation/trace_context.ts";
 import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
-import type { OnceKeeping } from "../invocation/once_store.ts";
+import type { OnceKeeping } from "../once_store.ts";
 import type { MessageProperties } from "../mod.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";

@@ -7,7 +7,7 @@ import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import type { Failure, Outcome } from "../../lib/invocation/outcome.ts";
 import { assertMayPublish } from "../../lib/invocation/publish_rules.ts";
 import type { Publication } from "../../lib/invocation/publication.ts";
-import type { OnceStore } from "../../lib/invocation/once_store.ts";
+import type { OnceStore } from "../../lib/once_store.ts";
 import type { Invocation, Sandbox } from "../../lib/invocation/sandbox.ts";
 import { Logger } from "../../lib/log.ts";
 import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";

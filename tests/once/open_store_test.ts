@@ -1,8 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { WarrenError } from "../../lib/errors.ts";
+import { Logger } from "../../lib/log.ts";
 import { openStore } from "../../lib/once/open_store.ts";
 import { folder } from "../loader/folder.ts";
 import { storeSuite } from "./store_suite.ts";
+
+const LOG = new Logger({ level: "silent" });
 
 /** A store in the memory of one process: as a module that somebody wrote for Warren. */
 const IN_MEMORY = `
@@ -31,7 +34,7 @@ const IN_MEMORY = `
 storeSuite("a module", async () => {
   const files = await folder({ "store.ts": IN_MEMORY });
   return {
-    open: () => openStore({ kind: "module", path: `${files.path}/store.ts` }),
+    open: () => openStore({ kind: "module", path: `${files.path}/store.ts` }, LOG),
     [Symbol.asyncDispose]: () => files[Symbol.asyncDispose](),
   };
 });
@@ -49,7 +52,7 @@ Deno.test("a module that makes no store is an error that says what is missing", 
     "none.ts": "Module not found",
   };
   for (const [name, text] of Object.entries(says)) {
-    const store = openStore({ kind: "module", path: `${files.path}/${name}` });
+    const store = openStore({ kind: "module", path: `${files.path}/${name}` }, LOG);
     await assertRejects(() => store.claim("k", "a", 1), WarrenError, text);
     await store.close();
   }
@@ -58,7 +61,7 @@ Deno.test("a module that makes no store is an error that says what is missing", 
 Deno.test("a store is opened at its first use, and tried again where that failed", async () => {
   await using files = await folder();
   const path = `${files.path}/data/once.db`;
-  const store = openStore({ kind: "sqlite", path });
+  const store = openStore({ kind: "sqlite", path }, LOG);
   assertEquals([...Deno.readDirSync(files.path)], []);
   await files.write({ data: "in the way" });
   await assertRejects(() => store.claim("k", "a", 60_000), WarrenError, path);
