@@ -106,6 +106,17 @@ export interface Context {
    * has run, and each later call says the same. Rejects with an `OnceError` where the store cannot be used.
    *
    * @param key 1 to 512 characters
+   *
+   * @example
+   * ```ts
+   * import type { Handler } from "warren";
+   *
+   * const welcome: Handler<{ user: string }> = async ({ body }, context) => {
+   *   const sent = await context.once(`welcome/${body.user}`, () => ({ at: new Date().toISOString() }));
+   *   context.log.info("welcomed", sent);
+   * };
+   * export default welcome;
+   * ```
    */
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
   /** With the message's id as the key. Rejects with a `TypeError` where it has none, and in a batch. */

@@ -104,7 +104,7 @@ export class InlineSandbox implements Sandbox {
   async close(): Promise<void> {
     this.#closed = true;
     for (const running of [...this.#running]) this.#end(running, STOPPED);
-    await this.#once.recorded();
+    await this.#once.settled();
   }
 
   /** The handler, or why nothing can be run with it. */

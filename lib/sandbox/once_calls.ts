@@ -54,8 +54,8 @@ const RECORD_PATIENCE = 5_000;
 export class OnceCalls {
   readonly #options: OnceCallsOptions;
   readonly #open = new Map<number, Open>();
-  /** Effects that have run, on their way to the store. */
-  readonly #recording = new Set<Promise<unknown>>();
+  /** What the store is being asked. */
+  readonly #asking = new Set<Promise<unknown>>();
 
   constructor(options: OnceCallsOptions) {
     this.#options = options;
@@ -74,7 +74,7 @@ export class OnceCalls {
     const open = { id, key: this.#scoped(key), owner: crypto.randomUUID(), over, claimed: false };
     this.#open.set(call, open);
     try {
-      const answer = await this.#wait(open, keeping, lease + MARGIN);
+      const answer = await this.#ask(this.#wait(open, keeping, lease + MARGIN));
       if (answer.kind !== "run") this.#open.delete(call);
       return answer;
     } catch (error) {
@@ -91,14 +91,21 @@ export class OnceCalls {
     const { keeping } = this.#options;
     if (!keeping || !open?.claimed) return failed("no effect runs for that call of once()");
     this.#open.delete(call);
-    const recorded = this.#record(open, keeping, value).finally(() => this.#recording.delete(recorded));
-    this.#recording.add(recorded);
-    return await recorded;
+    return await this.#ask(this.#record(open, keeping, value));
   }
 
-  /** Resolves once the store has what has run so far. */
-  async recorded(): Promise<void> {
-    await Promise.all(this.#recording);
+  /** Resolves once the store is asked nothing more: what has run so far is recorded, or cannot be. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#asking);
+  }
+
+  async #ask<T>(asking: Promise<T>): Promise<T> {
+    this.#asking.add(asking);
+    try {
+      return await asking;
+    } finally {
+      this.#asking.delete(asking);
+    }
   }
 
   /** A store that is down may come back in time. */
@@ -136,7 +143,7 @@ export class OnceCalls {
     const all = [...this.#open.values()];
     this.#open.clear();
     for (const { over } of all) over.abort();
-    await Promise.all([this.recorded(), ...all.map((open) => open.claimed && this.#release(open))]);
+    await Promise.all([this.settled(), ...all.map((open) => open.claimed && this.#release(open))]);
   }
 
   async #wait(open: Open, { store }: OnceKeeping, lease: number): Promise<OnceAnswer> {
