@@ -1,4 +1,3 @@
-import type { BatchHandler, Handler, StandardSchema } from "../mod.ts";
 import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
@@ -6,9 +5,9 @@ import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
+import { type Facts, type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch, type Settled } from "./run_batch.ts";
 import { check, runHandler } from "./run_handler.ts";
-import { asSchema } from "./validation.ts";
 
 /*
  * Runs inside a function's own process. The runner starts it with an entry of
@@ -23,7 +22,7 @@ const MAX_TEXT = 16_384;
  * Connects to the runner, loads the function and runs its handler for every
  * invocation that comes, until the runner is gone.
  */
-export async function serve(path: string, load: () => Promise<Record<string, unknown>>): Promise<void> {
+export async function serve(path: string, facts: Facts, load: () => Promise<Record<string, unknown>>): Promise<void> {
   const connection = await Deno.connect({ transport: "unix", path });
   giveUp(path);
   closeStores();
@@ -32,7 +31,7 @@ export async function serve(path: string, load: () => Promise<Record<string, unk
     () => Deno.exit(0),
     (message, error) => guest.unsendable(message, error),
   );
-  const guest = new Guest(writer);
+  const guest = new Guest(writer, facts);
   // A rejection that nobody awaited belongs to no invocation; it must not end those that run.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -68,21 +67,18 @@ class Guest {
   readonly #running = new Map<number, InvocationContext>();
   /** The ids of what completed since the last frame. */
   #done: number[] = [];
-  #input: StandardSchema | undefined;
-  #handler: Handler | BatchHandler = () => {
-    throw new Error("the function is not loaded");
-  };
+  #loaded: Loaded;
 
-  constructor(writer: FrameWriter<FromGuest>) {
+  constructor(writer: FrameWriter<FromGuest>, facts: Facts) {
     this.#writer = writer;
+    const handler = () => {
+      throw new Error("the function is not loaded");
+    };
+    this.#loaded = { ...facts, handler, input: undefined };
   }
 
   ready(module: Record<string, unknown>): void {
-    if (typeof module.default !== "function") {
-      throw new TypeError(`the default export is ${typeof module.default}, expected a function`);
-    }
-    this.#handler = module.default as Handler;
-    this.#input = asSchema(module.input);
+    this.#loaded = toLoaded(module, this.#loaded);
     this.#writer.send(["ready"]);
   }
 
@@ -105,8 +101,8 @@ class Guest {
         this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
         break;
       case "validate": {
-        const [, call, body, properties] = message;
-        void check(body, properties, this.#input).then((failure) => this.#writer.send(["validated", call, failure]));
+        const [, call, content] = message;
+        void check(content, this.#loaded).then((failure) => this.#writer.send(["validated", call, failure]));
         break;
       }
       case "ping":
@@ -129,7 +125,7 @@ class Guest {
     const { id } = started;
     const context = this.#context(started);
     this.#running.set(id, context);
-    const result = await runHandler(this.#handler as Handler, started, context, this.#input);
+    const result = await runHandler(this.#loaded, started, context);
     this.#running.delete(id);
     this.#end({ id, result, outputs: context.outputs });
   }
@@ -137,16 +133,17 @@ class Guest {
   async #invokeBatch(batch: readonly Started[]): Promise<void> {
     const context = new BatchContext(this.#context(batch[0]));
     for (const { id } of batch) this.#running.set(id, context.inner);
-    await runBatch(this.#handler as BatchHandler, batch, context, this.#input, (settled) => {
+    await runBatch(this.#loaded, batch, context, (settled) => {
       this.#running.delete(settled.id);
       this.#end(settled);
     });
   }
 
-  #context({ id, attempt, deadline }: Started): InvocationContext {
+  #context(started: Started): InvocationContext {
+    const { id, deadline } = started;
     return new InvocationContext(
-      { log: (level, text, fields) => this.#log(id, level, text, fields) },
-      attempt,
+      { name: this.#loaded.name, log: (level, text, fields) => this.#log(id, level, text, fields) },
+      started,
       deadline,
     );
   }

@@ -1,9 +1,12 @@
 import type { Context, ContextLog, PublishOptions } from "../mod.ts";
 import type { Publication } from "../invocation/publication.ts";
+import type { Invocation } from "../invocation/sandbox.ts";
 import { Outbox } from "./outbox.ts";
 
 /** What a handler's context asks of the world outside its sandbox. */
 export interface ContextHost {
+  /** The function's. */
+  readonly name: string;
   log(level: string, message: string, fields: Record<string, unknown> | undefined): void;
 }
 
@@ -15,11 +18,12 @@ export class InvocationContext implements Context {
   #controller: AbortController | undefined;
   #log: ContextLog | undefined;
   #abortReason: unknown;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
 
-  constructor(host: ContextHost, attempt: number, deadline: number) {
+  constructor(host: ContextHost, invocation: Invocation, deadline: number) {
     this.#host = host;
-    this.attempt = attempt;
+    this.attempt = invocation.attempt;
+    this.#outbox = new Outbox(host.name, invocation);
     this.#deadline = deadline;
   }
 

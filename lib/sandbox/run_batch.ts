@@ -1,7 +1,8 @@
 import { encodeBody } from "../invocation/codec.ts";
 import type { Publication } from "../invocation/publication.ts";
-import type { BatchHandler, BatchMessage, Context, Duration, Message, PublishOptions, StandardSchema } from "../mod.ts";
+import type { BatchHandler, BatchMessage, CloudEvent, Context, Duration, Message, PublishOptions } from "../mod.ts";
 import type { Started } from "./invocations.ts";
+import type { Loaded } from "./loaded.ts";
 import { Outbox } from "./outbox.ts";
 import { type HandlerResult, readMessage, thrown } from "./run_handler.ts";
 
@@ -15,11 +16,12 @@ export interface Settled {
 /** One message of a batch: the first word that is said of it counts. */
 class Settling implements BatchMessage {
   readonly #started: Started;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   #result: HandlerResult | undefined;
 
-  constructor(started: Started, message: Message) {
+  constructor(name: string, started: Started, message: Message) {
     this.#started = started;
+    this.#outbox = new Outbox(name, started);
     Object.assign(this, message);
   }
 
@@ -31,6 +33,7 @@ class Settling implements BatchMessage {
   declare readonly routingKey: string;
   declare readonly redelivered: boolean;
   declare readonly attempt: number;
+  declare readonly event?: CloudEvent;
 
   ack(result?: unknown): void {
     if (this.#result) return;
@@ -67,22 +70,21 @@ class Settling implements BatchMessage {
  * says nothing of follows its return or its throw. Never rejects.
  */
 export async function runBatch(
-  handler: BatchHandler,
+  loaded: Loaded,
   batch: readonly Started[],
   context: Context,
-  input: StandardSchema | undefined,
   onSettled: (settled: Settled) => void,
 ): Promise<void> {
   const messages: Settling[] = [];
   for (const started of batch) {
-    const read = await readMessage(started, input);
+    const read = await readMessage(started, loaded);
     if (read.result) onSettled({ id: started.id, result: read.result, outputs: [] });
-    else messages.push(new Settling(started, read.message));
+    else messages.push(new Settling(loaded.name, started, read.message));
   }
   if (messages.length === 0) return;
   let whole: HandlerResult = { kind: "completed" };
   try {
-    await handler(messages, context);
+    await (loaded.handler as BatchHandler)(messages, context);
   } catch (error) {
     whole = thrown(error);
   }
