@@ -33,41 +33,38 @@ export class Outbox {
     const { exchange = "", routingKey, headers = {}, delay = 0, event, ...given } = options;
     // What cannot leave the process is said here, where it was written.
     if (Object.keys(options).length > 1) structuredClone(options);
-    const written = event === undefined ? plain(body, given) : this.#event(body, event, given);
-    const properties = { deliveryMode: 2, timestamp: new Date(), ...written.properties };
+    const written = event === undefined ? plain(body, headers, given) : this.#event(body, { headers, given, event });
     this.#bytes += written.body.length;
     if (this.#outputs.length >= MAX_OUTPUTS || this.#bytes > MAX_OUTPUT_BYTES) {
       throw new RangeError(`one invocation publishes at most ${MAX_OUTPUTS} messages with ${MAX_OUTPUT_BYTES} bytes`);
     }
-    const all = { ...written.headers, ...headers };
-    this.#outputs.push({
-      exchange,
-      routingKey,
-      headers: all,
-      properties,
-      body: written.body,
-      delay: parseDuration(delay),
-    });
+    const properties = { deliveryMode: 2, timestamp: new Date(), ...written.properties };
+    this.#outputs.push({ exchange, routingKey, ...written, properties, delay: parseDuration(delay) });
   }
 
   /** The event and its message have one id, unless they were given two. */
-  #event(body: unknown, event: EventOptions, given: MessageProperties): Written {
+  #event(body: unknown, { headers, given, event }: Pick<PublishOptions, "headers"> & GivenEvent): Written {
     if (typeof event !== "object" || event === null) {
       throw new TypeError(`publish() needs the attributes of an event, an object; it got ${Deno.inspect(event)}`);
     }
-    const type = contentTypeOf(event, given);
-    const { messageId, headers } = { messageId: given.messageId, headers: this.#invocation.headers };
-    const id = messageId || outputId(this.#invocation.properties.messageId, this.#outputs.length);
-    const written = writeCloudEvent(event, eventData(body, type), { id, name: this.#name, headers });
-    const { contentType } = written;
-    const properties = { ...given, contentType, messageId: messageId || (isMessageId(written.id) ? written.id : id) };
-    return { body: written.body, headers: written.headers, properties };
+    const invocation = this.#invocation;
+    const messageId = given.messageId || outputId(invocation.properties.messageId, this.#outputs.length);
+    const data = eventData(body, contentTypeOf(event, given));
+    const written = writeCloudEvent(event, data, { id: messageId, name: this.#name, headers: invocation.headers });
+    const id = !given.messageId && isMessageId(written.id) ? written.id : messageId;
+    const properties = { ...given, contentType: written.contentType, messageId: id };
+    return { body: written.body, headers: { ...written.headers, ...headers }, properties };
   }
 }
 
-function plain(value: unknown, given: MessageProperties): Written {
+interface GivenEvent {
+  readonly given: MessageProperties;
+  readonly event: EventOptions;
+}
+
+function plain(value: unknown, headers: Record<string, unknown>, given: MessageProperties): Written {
   const { body, contentType } = encodeBody(value);
-  return { body, headers: {}, properties: contentType ? { contentType, ...given } : given };
+  return { body, headers, properties: contentType ? { contentType, ...given } : given };
 }
 
 /** The content type of the data; its encoding would be that of the whole. */

@@ -152,3 +152,15 @@ Deno.test("an event whose names are those of every object's properties is an eve
   const { event } = await structured({ ...REQUIRED, constructor: "x", tostring: 1 });
   assertEquals([event.constructor as unknown, event.tostring], ["x", 1]);
 });
+
+Deno.test("what the official SDK for JavaScript writes is read", async () => {
+  const attributes =
+    '"id":"1","time":"2018-04-05T17:31:00.000Z","type":"com.example.sold","source":"/shop","specversion":"1.0"';
+  const object = await structured(`{${attributes},"subject":"Grüße","data":{"a":"ü"},"tenant":"a","count":5}`);
+  assertEquals([object.body, object.event.subject, object.event.count], [{ a: "ü" }, "Grüße", 5]);
+  const bytes = `{${attributes},"datacontenttype":"application/octet-stream","data_base64":"AP8H"}`;
+  assertEquals((await structured(bytes)).body, new Uint8Array([0, 255, 7]));
+  // Without data it says a content type all the same.
+  const empty = await binary(prefixed(REQUIRED, "cloudEvents:"), "", "application/json; charset=utf-8");
+  assertEquals(empty.body, undefined);
+});
