@@ -61,7 +61,40 @@ export interface Message<Body = unknown> {
   readonly redelivered: boolean;
   /** 1 on the first run, 2 on the first retry. */
   readonly attempt: number;
+  /** The attributes of the event, where the function's `envelope` is `"cloudevents"`; `body` is its data then. */
+  readonly event?: CloudEvent;
 }
+
+/**
+ * The attributes of a CloudEvent, version 1.0 (https://cloudevents.io), extensions among them, whether the message had
+ * them in its headers or in its body. Timestamps are texts of RFC 3339.
+ */
+export interface CloudEvent {
+  readonly specversion: "1.0";
+  /** With `source` it tells one event from all others: an event that comes twice has the same. */
+  readonly id: string;
+  /** A URI reference. */
+  readonly source: string;
+  readonly type: string;
+  readonly subject?: string;
+  readonly time?: string;
+  /** The content type of the data. */
+  readonly datacontenttype?: string;
+  /** A URI. */
+  readonly dataschema?: string;
+  readonly [extension: string]: string | number | boolean | undefined;
+}
+
+/** A message of a function whose `envelope` is `"cloudevents"`. */
+export interface EventMessage<Data = unknown> extends Message<Data> {
+  readonly event: CloudEvent;
+}
+
+/** The default export of a function whose `envelope` is `"cloudevents"`. */
+export type EventHandler<Data = unknown, Result = unknown> = (
+  message: EventMessage<Data>,
+  context: Context,
+) => Result | Promise<Result>;
 
 /** A line in the runner's log, with the function and the message in its fields. */
 export interface ContextLog {
@@ -79,6 +112,32 @@ export interface PublishOptions extends MessageProperties {
   headers?: Record<string, unknown>;
   /** Holds the message back, in the broker, before it is in its queue; only for the default exchange. @default 0 */
   delay?: Duration;
+  /** Publishes the body as the data of a CloudEvent. @default it is no event */
+  event?: EventOptions;
+}
+
+/**
+ * The attributes of an event that is published. Names of extensions are lower-case letters and digits, values are
+ * texts, booleans, whole numbers of 32 bits, or dates. The `event` of a message fits, to pass it on as it is.
+ */
+export interface EventOptions {
+  /** What happened: `com.example.order.created`. */
+  type: string;
+  /** A URI reference. @default "/functions/<name>" */
+  source?: string;
+  /** @default the message id, which is the same with each attempt */
+  id?: string;
+  /** @default now */
+  time?: string | Date;
+  subject?: string;
+  /** A URI. */
+  dataschema?: string;
+  /**
+   * `"binary"` has the attributes in headers and the data in the body, `"structured"` has all of it in the body, as
+   * JSON. @default "binary"
+   */
+  mode?: "binary" | "structured";
+  [extension: string]: string | number | boolean | Date | undefined;
 }
 
 /** What a handler may use while it runs. */
@@ -240,6 +299,8 @@ export interface OutputConfig {
   /** @default "" (the default exchange: the routing key names a queue) */
   exchange?: string;
   routingKey: string;
+  /** Publishes the results as CloudEvents: each has an `id` and a `time` of its own. @default they are no events */
+  event?: EventOptions & { id?: never; time?: never };
 }
 
 /** What a function's process may do, named as Deno's `--allow-…` flags. `true` allows all. */
@@ -289,6 +350,11 @@ export interface FunctionConfig {
    * not published. @default nowhere
    */
   output?: string | OutputConfig;
+  /**
+   * `"cloudevents"` takes CloudEvents, binary or structured: `message.body` is the data, `message.event` has the
+   * attributes, and what is no event is a dead letter. @default messages are taken as they are
+   */
+  envelope?: "cloudevents";
   /** What its process may do. @default {} (nothing) */
   permissions?: PermissionsConfig;
   /**

@@ -228,12 +228,15 @@ export class Runner implements RunnerView {
   ): Promise<void> {
     const served = this.#entries.get(name)?.served;
     if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
-    const { body, headers: _, ...given } = request;
+    const { body, headers = {}, ...given } = request;
     // A function that cannot look at it now does so when its message comes.
-    const { validates } = served.definition;
-    const failure = validates ? await served.validate(body, given).catch(() => undefined) : undefined;
+    const { validates, envelope } = served.definition;
+    const looks = validates || envelope !== undefined;
+    const failure = looks
+      ? await served.validate({ body, properties: given, headers }).catch(() => undefined)
+      : undefined;
     if (failure) throw new InvalidBody(failure);
-    const properties = { deliveryMode: 2, timestamp: new Date(), headers: request.headers, ...given, ...reply };
+    const properties = { deliveryMode: 2, timestamp: new Date(), headers, ...given, ...reply };
     const signal = AbortSignal.timeout(10_000);
     const routingKey = served.definition.queue.name;
     await this.#publisher.publish({ exchange: "", routingKey, body, properties }, { channel: "http", signal });
@@ -386,6 +389,7 @@ function view(name: string, { loaded, served, error }: Entry): FunctionView {
     queue: queue.name,
     deadLetterQueue: deadLetterQueue(queue.name),
     bindings,
+    envelope: definition.envelope,
     concurrency,
     prefetch,
     timeout,

@@ -14,10 +14,9 @@ import { type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts"
 import { decide } from "./invocation/retry_policy.ts";
 import { readTrace } from "./invocation/trace_context.ts";
 import type { OnceKeeping } from "./once_store.ts";
-import type { Invocation, Sandbox } from "./invocation/sandbox.ts";
+import type { Content, Invocation, Sandbox } from "./invocation/sandbox.ts";
 import { KillSwitch } from "./kill_switch.ts";
 import type { Logger } from "./log.ts";
-import type { MessageProperties } from "./mod.ts";
 import { InlineSandbox } from "./sandbox/inline_sandbox.ts";
 import type { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { ProcessSandbox } from "./sandbox/process_sandbox.ts";
@@ -118,9 +117,9 @@ export class ServedFunction {
     return this.#open;
   }
 
-  /** What is wrong with a body that would be its next message. */
-  validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined> {
-    return this.#generation.sandbox.validate(body, properties);
+  /** What is wrong with what would be its next message. */
+  validate(content: Content): Promise<Failure | undefined> {
+    return this.#generation.sandbox.validate(content);
   }
 
   start(): void {

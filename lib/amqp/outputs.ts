@@ -3,11 +3,12 @@ import { Backoff, delay } from "../backoff.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome, Result } from "../invocation/outcome.ts";
-import type { Publication } from "../invocation/publication.ts";
+import { outputId, type Publication } from "../invocation/publication.ts";
 import { assertMayPublish } from "../invocation/publish_rules.ts";
 import { toRung } from "../invocation/retry_policy.ts";
 import type { Invocation } from "../invocation/sandbox.ts";
 import { childTrace, readTrace } from "../invocation/trace_context.ts";
+import { resultData, writeCloudEvent } from "../invocation/write_cloud_event.ts";
 import type { Logger } from "../log.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
@@ -17,8 +18,6 @@ import type { Topology } from "./topology.ts";
 
 /** Answers have a channel of their own: a caller that is gone is no fault of the function's. */
 const REPLIES = "replies";
-/** AMQP's short strings, in bytes. */
-const MAX_ID = 255;
 
 export interface OutputsOptions {
   connection: Connection;
@@ -53,7 +52,7 @@ export class Outputs {
     const { definition, invocation } = handled;
     const { output } = definition;
     for (const publication of outputs) assertMayPublish(definition, publication, this.#options.maxBody);
-    const all = output && result ? [...outputs, resultPublication(output, result)] : outputs;
+    const all = output && result ? [...outputs, this.#result(handled, result, outputs.length)] : outputs;
     await Promise.all(
       all.map((publication, index) =>
         this.#deliver(handled, () => this.#message(invocation, publication, index), definition.name)
@@ -109,11 +108,35 @@ export class Outputs {
     }
   }
 
+  /** What the handler returned, as one more output. @throws {WarrenError} `refused` or `tooLarge`, for an event */
+  #result({ definition, invocation }: Handled, result: Result, index: number): Publication {
+    const { exchange = "", routingKey = "", event } = definition.output ?? {};
+    const route = { exchange, routingKey, delay: 0 };
+    const properties = { deliveryMode: 2, timestamp: new Date() };
+    if (!event) {
+      const { body, contentType } = result;
+      return { ...route, body, headers: {}, properties: { ...properties, contentType } };
+    }
+    const { maxBody } = this.#options;
+    if (result.body.length > maxBody) {
+      throw new WarrenError("tooLarge", `data of ${result.body.length} bytes is beyond the limit of ${maxBody}`);
+    }
+    const messageId = outputId(invocation.properties.messageId, index);
+    const { name } = definition;
+    try {
+      const defaults = { id: messageId, name, headers: invocation.headers };
+      const { body, contentType, headers } = writeCloudEvent(event, resultData(result), defaults);
+      return { ...route, body, headers, properties: { ...properties, contentType, messageId } };
+    } catch (cause) {
+      throw new WarrenError("refused", `function "${name}" returned no event: ${describeError(cause)}`, { cause });
+    }
+  }
+
   async #message(invocation: Invocation, publication: Publication, index: number): Promise<OutgoingMessage> {
     const { exchange, routingKey, body, headers, delay: held } = publication;
     const properties = {
       ...publication.properties,
-      messageId: publication.properties.messageId ?? outputId(invocation, index),
+      messageId: publication.properties.messageId ?? outputId(invocation.properties.messageId, index),
       headers: { ...traceOf(invocation), ...headers } as AMQPProperties["headers"],
     };
     if (held === 0) return { exchange, routingKey, body, properties };
@@ -124,23 +147,6 @@ export class Outputs {
     await topology.declareRung(client, rung);
     return { exchange: retryQueue(rung), routingKey, body, properties };
   }
-}
-
-function resultPublication(output: { exchange: string; routingKey: string }, result: Result): Publication {
-  const { body, contentType } = result;
-  return {
-    ...output,
-    body,
-    headers: {},
-    delay: 0,
-    properties: { deliveryMode: 2, timestamp: new Date(), contentType },
-  };
-}
-
-/** The same each time the message is handled, so that whoever gets an output twice can tell. */
-function outputId({ properties: { messageId } }: Invocation, index: number): string {
-  const id = `${messageId}/${index}`;
-  return messageId && new TextEncoder().encode(id).length <= MAX_ID ? id : crypto.randomUUID();
 }
 
 function answer(

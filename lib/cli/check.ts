@@ -34,6 +34,7 @@ export const check: Command = {
 function describe(definition: FunctionDefinition): string {
   const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled, instances, memory, permissions } =
     definition;
+  const { envelope, output } = definition;
   const granted = Object.entries(permissions).map(([key, value]) => value === true ? key : `${key}=${value}`);
   const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
   const args = Object.entries(queue.arguments).map(([key, value]) => `${key}=${value}`);
@@ -42,6 +43,8 @@ function describe(definition: FunctionDefinition): string {
     `  queue         ${queue.name} (${[...kind, ...args].join(", ")})`,
     `  dead letters  ${deadLetterQueue(queue.name)}`,
     ...bindings.map(({ exchange, type, routingKey }) => `  binding       ${exchange} (${type}) "${routingKey}"`),
+    ...(envelope ? ["  messages      CloudEvents, binary and structured"] : []),
+    ...(output ? [`  output        ${describeOutput(output)}`] : []),
     `  runs          ${concurrency} at once, prefetch ${prefetch}, at most ${timeout} ms each`,
     definition.isolation === "inline"
       ? "  isolation     inline: in the runner's process, with all that the runner may do"
@@ -50,4 +53,9 @@ function describe(definition: FunctionDefinition): string {
       }`,
     `  retry         ${retry.attempts} attempts, after ${retry.delay} ms, times ${retry.multiplier}, at most ${retry.maxDelay} ms`,
   ].join("\n");
+}
+
+function describeOutput({ exchange, routingKey, event }: NonNullable<FunctionDefinition["output"]>): string {
+  const route = exchange ? `${exchange} "${routingKey}"` : routingKey;
+  return event ? `${route}, as CloudEvent ${event.type} (${event.mode ?? "binary"})` : route;
 }

@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { PREFIX } from "../invocation/cloud_event.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
@@ -8,6 +9,8 @@ import type { FunctionView, ReplyView, RunnerView } from "./runner_view.ts";
 const ENCODINGS = ["gzip", "deflate"];
 /** Seconds that a request may wait for its answer. */
 const MAX_WAIT = 3600;
+/** They become headers, which have to fit into one frame. */
+const MAX_ATTRIBUTES = 16_384;
 const MEDIA_TYPE = /^[!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+\s*(;.*)?$/;
 
 /** `/functions`: what there is, how it stands, and a message for one of them. */
@@ -26,12 +29,13 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
     })
     .get("/functions/:name", (context) => context.json(functionOf(runner, context)))
     .post("/functions/:name", async (context) => {
-      const { name } = functionOf(runner, context);
+      const { name, envelope } = functionOf(runner, context);
       const contentType = mediaType(context);
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
       const body = await bodyOf(context.req.raw, options.maxBody);
-      const request = { body, contentType, contentEncoding, messageId, headers: traceOf(context) };
+      const headers = envelope ? { ...traceOf(context), ...attributesOf(context) } : traceOf(context);
+      const request = { body, contentType, contentEncoding, messageId, headers };
       const wait = preferredWait(context);
       if (wait !== undefined) {
         return await answered(context, messageId, wait, await runner.request(name, request, wait));
@@ -113,6 +117,25 @@ function traceOf(context: Context): Record<string, string> | undefined {
   const given = { [TRACEPARENT]: context.req.header(TRACEPARENT), [TRACESTATE]: context.req.header(TRACESTATE) };
   const trace = readTrace(given);
   return trace && childTrace(trace);
+}
+
+/** The attributes of an event in HTTP's binary mode, as headers of a message. */
+function attributesOf(context: Context): Record<string, string> {
+  const given = Object.entries(context.req.header()).filter(([name]) => name.startsWith("ce-"));
+  if (given.reduce((sum, [name, value]) => sum + name.length + value.length, 0) > MAX_ATTRIBUTES) {
+    const most = `the attributes of an event have at most ${MAX_ATTRIBUTES} characters`;
+    throw new Problem(431, "Request Header Fields Too Large", most);
+  }
+  return Object.fromEntries(given.map(([name, value]) => [PREFIX + name.slice("ce-".length), unescaped(value)]));
+}
+
+/** The binding for HTTP escapes all that is not printable ASCII; what is no escape stands for itself. */
+function unescaped(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function idOf(context: Context): string {

@@ -1,5 +1,5 @@
 import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
-import type { BindingDefinition, Isolation, RetryPolicy } from "../invocation/definition.ts";
+import type { BindingDefinition, Envelope, Isolation, RetryPolicy } from "../invocation/definition.ts";
 import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */
@@ -22,6 +22,8 @@ export interface FunctionView {
   queue?: string;
   deadLetterQueue?: string;
   bindings?: readonly BindingDefinition[];
+  /** What its messages have to be. */
+  envelope?: Envelope;
   concurrency?: number;
   prefetch?: number;
   timeout?: number;
@@ -47,7 +49,7 @@ export interface PublishRequest {
   headers?: Record<string, string>;
 }
 
-/** A body that the function's `input` does not let through: nothing was published. */
+/** A message that the function's `envelope` or `input` does not let through: nothing was published. */
 export class InvalidBody extends Error {
   readonly failure: Failure;
 

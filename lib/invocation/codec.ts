@@ -45,8 +45,8 @@ function decodeType(bytes: Uint8Array, contentType: string | undefined): unknown
       return bytes;
     }
   }
-  const type = contentType.split(";", 1)[0].trim().toLowerCase();
-  const json = type === "application/json" || type.endsWith("+json");
+  const type = mediaType(contentType);
+  const json = isJson(type);
   if (!json && !type.startsWith("text/")) return bytes;
   const text = decodeText(bytes, contentType);
   if (!json) return text;
@@ -57,6 +57,16 @@ function decodeType(bytes: Uint8Array, contentType: string | undefined): unknown
       cause,
     });
   }
+}
+
+/** A content type without its parameters, in small letters. */
+export function mediaType(contentType: string): string {
+  return contentType.split(";", 1)[0].trim().toLowerCase();
+}
+
+/** Whether bodies of this media type are JSON. */
+export function isJson(type: string): boolean {
+  return type === "application/json" || type.endsWith("+json");
 }
 
 function decodeText(bytes: Uint8Array, contentType: string): string {

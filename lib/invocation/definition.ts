@@ -1,8 +1,14 @@
-import type { PermissionsConfig } from "../mod.ts";
+import type { OutputConfig, PermissionsConfig } from "../mod.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Where a function runs: in a process of its own, or in the runner's. */
 export type Isolation = "process" | "inline";
+
+/** What messages have to be. */
+export type Envelope = "cloudevents";
+
+/** The attributes that all results have as events. */
+export type OutputEvent = NonNullable<OutputConfig["event"]>;
 
 /** When and how often a message is tried again; durations in milliseconds. */
 export interface RetryPolicy {
@@ -69,7 +75,11 @@ export interface FunctionDefinition {
   /** Whether a process is there before the first message. */
   readonly warm: boolean;
   /** Where its results go. */
-  readonly output: { readonly exchange: string; readonly routingKey: string } | undefined;
+  readonly output:
+    | { readonly exchange: string; readonly routingKey: string; readonly event?: OutputEvent }
+    | undefined;
+  /** What its messages have to be; anything where it is undefined. */
+  readonly envelope: Envelope | undefined;
   /** Where it may publish: all, or routes as in publish_rules.ts. */
   readonly publish: boolean | readonly string[];
   readonly enabled: boolean;

@@ -3,7 +3,15 @@ import { parseDuration } from "../duration.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { closest } from "../nearest.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
-import { deadLetterQueue, type FunctionDefinition, type Isolation, type RetryPolicy } from "./definition.ts";
+import {
+  deadLetterQueue,
+  type Envelope,
+  type FunctionDefinition,
+  type Isolation,
+  type OutputEvent,
+  type RetryPolicy,
+} from "./definition.ts";
+import { outputEventProblems } from "./write_cloud_event.ts";
 
 /** One key of a function's `config`. */
 export interface ConfigKey<T> {
@@ -113,6 +121,11 @@ const OUTPUT_KEYS = {
     expected: `a string of at most ${MAX_NAME_BYTES} bytes`,
     accept: (value) => isText(value, 0),
   }),
+  event: {
+    text: "the attributes of the CloudEvents that the results are; by default they are none",
+    default: undefined,
+    read: readOutputEvent,
+  } as ConfigKey<OutputEvent | undefined>,
 };
 
 const PERMISSION = leaf<boolean | string[] | undefined>({
@@ -167,7 +180,13 @@ export const CONFIG_KEYS = {
     text: "where what the handler returns is published: a queue's name, or an exchange and a routing key",
     default: undefined,
     read: readOutput,
-  } as ConfigKey<Values<typeof OUTPUT_KEYS> | undefined>,
+  } as ConfigKey<FunctionDefinition["output"]>,
+  envelope: leaf<Envelope | undefined>({
+    text: "what its messages have to be: CloudEvents, or anything",
+    default: undefined,
+    expected: '"cloudevents"',
+    accept: (value) => value === "cloudevents",
+  }),
   permissions: object("what the function's process may do; by default nothing", PERMISSION_KEYS),
   isolation: leaf<Isolation>({
     text: "where the function runs: in a process of its own, or in the runner's, with all that the runner may do",
@@ -212,6 +231,9 @@ export function resolveFunctionConfig(
   const asked = Object.entries(values.permissions).filter(([, value]) => value !== undefined);
   if (values.isolation === "inline" && asked.length > 0) {
     problems.push('permissions mean nothing with isolation "inline": the function may do what the runner may');
+  }
+  if (values.envelope && values.schedule) {
+    problems.push(`envelope is "${values.envelope}": a scheduled run is a message that is no event`);
   }
   if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
   return {
@@ -285,10 +307,20 @@ function readRetry(value: unknown, key: string, problems: string[]): RetryPolicy
   return { ...defaults(RETRY_KEYS), attempts: delays.length + 1, maxDelay: 30 * DAY, delays };
 }
 
-function readOutput(value: unknown, key: string, problems: string[]): Values<typeof OUTPUT_KEYS> {
+function readOutput(value: unknown, key: string, problems: string[]): FunctionDefinition["output"] {
   if (typeof value === "string") return { exchange: "", routingKey: OUTPUT_KEYS.routingKey.read(value, key, problems) };
   if (isObject(value) && !Object.hasOwn(value, "routingKey")) problems.push(`${key}.routingKey is missing`);
-  return readTable(value, OUTPUT_KEYS, key, problems);
+  const { event, ...route } = readTable(value, OUTPUT_KEYS, key, problems);
+  return event ? { ...route, event } : route;
+}
+
+function readOutputEvent(value: unknown, key: string, problems: string[]): OutputEvent | undefined {
+  if (!isObject(value)) {
+    problems.push(wrong(key, value, "the attributes of an event, an object"));
+    return undefined;
+  }
+  problems.push(...outputEventProblems(value).map((problem) => `${key}: ${problem}`));
+  return value as OutputEvent;
 }
 
 /** A key with one value, which is taken as it is. */

@@ -1,12 +1,16 @@
 import type { MessageProperties } from "../mod.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 
-/** One message on its way into a handler: all of it data. */
-export interface Invocation {
+/** What a handler's message is made of: all of it data. */
+export interface Content {
   /** The bytes as they were delivered. */
   readonly body: Uint8Array;
   readonly properties: MessageProperties;
   readonly headers: Record<string, unknown>;
+}
+
+/** One message on its way into a handler. */
+export interface Invocation extends Content {
   readonly exchange: string;
   readonly routingKey: string;
   readonly redelivered: boolean;
@@ -22,10 +26,10 @@ export interface Sandbox {
   /** Loads the module now instead of at the first message. Rejects with the module's own error. */
   warm(): Promise<void>;
   /**
-   * What is wrong with a body that would be the function's next message; undefined where it is fine. Rejects where the
-   * module does not load or does not answer.
+   * What is wrong with what would be the function's next message; undefined where it is fine. Rejects where the module
+   * does not load or does not answer.
    */
-  validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined>;
+  validate(content: Content): Promise<Failure | undefined>;
   /** Runs the handler once. Never rejects: every way to end is an outcome. */
   invoke(invocation: Invocation): Promise<Outcome>;
   /** Runs a batch's handler once: an outcome for each message, in their order. Never rejects. */

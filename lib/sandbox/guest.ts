@@ -1,4 +1,3 @@
-import type { BatchHandler, Handler, StandardSchema } from "../mod.ts";
 import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
@@ -7,9 +6,9 @@ import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
+import { type Facts, type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch, type Settled } from "./run_batch.ts";
 import { check, runHandler } from "./run_handler.ts";
-import { asSchema } from "./validation.ts";
 
 /*
  * Runs inside a function's own process. The runner starts it with an entry of
@@ -24,7 +23,7 @@ const MAX_TEXT = 16_384;
  * Connects to the runner, loads the function and runs its handler for every
  * invocation that comes, until the runner is gone.
  */
-export async function serve(path: string, load: () => Promise<Record<string, unknown>>): Promise<void> {
+export async function serve(path: string, facts: Facts, load: () => Promise<Record<string, unknown>>): Promise<void> {
   const connection = await Deno.connect({ transport: "unix", path });
   giveUp(path);
   closeStores();
@@ -33,7 +32,7 @@ export async function serve(path: string, load: () => Promise<Record<string, unk
     () => Deno.exit(0),
     (message, error) => guest.unsendable(message, error),
   );
-  const guest = new Guest(writer);
+  const guest = new Guest(writer, facts);
   // A rejection that nobody awaited belongs to no invocation; it must not end those that run.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -70,22 +69,19 @@ class Guest {
   readonly #once: GuestOnce;
   /** The ids of what completed since the last frame. */
   #done: number[] = [];
-  #input: StandardSchema | undefined;
-  #handler: Handler | BatchHandler = () => {
-    throw new Error("the function is not loaded");
-  };
+  #loaded: Loaded;
 
-  constructor(writer: FrameWriter<FromGuest>) {
+  constructor(writer: FrameWriter<FromGuest>, facts: Facts) {
     this.#writer = writer;
     this.#once = new GuestOnce((message) => writer.send(message));
+    const handler = () => {
+      throw new Error("the function is not loaded");
+    };
+    this.#loaded = { ...facts, handler, input: undefined };
   }
 
   ready(module: Record<string, unknown>): void {
-    if (typeof module.default !== "function") {
-      throw new TypeError(`the default export is ${typeof module.default}, expected a function`);
-    }
-    this.#handler = module.default as Handler;
-    this.#input = asSchema(module.input);
+    this.#loaded = toLoaded(module, this.#loaded);
     this.#writer.send(["ready"]);
   }
 
@@ -108,8 +104,8 @@ class Guest {
         this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
         break;
       case "validate": {
-        const [, call, body, properties] = message;
-        void check(body, properties, this.#input).then((failure) => this.#writer.send(["validated", call, failure]));
+        const [, call, content] = message;
+        void check(content, this.#loaded).then((failure) => this.#writer.send(["validated", call, failure]));
         break;
       }
       case "ping":
@@ -135,7 +131,7 @@ class Guest {
     const { id } = started;
     const context = this.#context(started);
     this.#running.set(id, context);
-    const result = await runHandler(this.#handler as Handler, started, context, this.#input);
+    const result = await runHandler(this.#loaded, started, context);
     this.#running.delete(id);
     this.#end({ id, result, outputs: context.outputs });
   }
@@ -144,16 +140,22 @@ class Guest {
     const context = new BatchContext(this.#context(batch[0]));
     for (const { id } of batch) this.#running.set(id, context.inner);
     const lineFor = (id: number) => this.#once.line(id);
-    await runBatch(this.#handler as BatchHandler, batch, context, this.#input, lineFor, (settled) => {
+    await runBatch(this.#loaded, batch, context, lineFor, (settled) => {
       this.#running.delete(settled.id);
       this.#end(settled);
     });
   }
 
-  #context({ id, attempt, deadline, properties: { messageId } }: Started): InvocationContext {
+  #context(started: Started): InvocationContext {
+    const { id, deadline } = started;
     return new InvocationContext(
-      { log: (level, text, fields) => this.#log(id, level, text, fields), once: () => this.#once.line(id) },
-      { attempt, deadline, messageId },
+      {
+        name: this.#loaded.name,
+        log: (level, text, fields) => this.#log(id, level, text, fields),
+        once: () => this.#once.line(id),
+      },
+      started,
+      deadline,
     );
   }
 

@@ -4,17 +4,16 @@ import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
-import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
+import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
-import type { BatchHandler, Handler, MessageProperties, StandardSchema } from "../mod.ts";
 import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
+import { type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch } from "./run_batch.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
-import { asSchema } from "./validation.ts";
 
 export interface InlineSandboxOptions {
   definition: FunctionDefinition;
@@ -47,9 +46,8 @@ export class InlineSandbox implements Sandbox {
   readonly #running = new Set<Running>();
   readonly #once: OnceCalls;
   #nextId = 1;
-  #loading: Promise<Handler | BatchHandler> | undefined;
+  #loading: Promise<Loaded> | undefined;
   #closed = false;
-  #input: StandardSchema | undefined;
 
   constructor(options: InlineSandboxOptions) {
     this.#options = options;
@@ -61,32 +59,31 @@ export class InlineSandbox implements Sandbox {
   }
 
   async warm(): Promise<void> {
-    await this.#handler();
+    await this.#loaded();
   }
 
-  async validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined> {
-    await this.#handler();
-    return await check(body, properties, this.#input);
+  async validate(content: Content): Promise<Failure | undefined> {
+    return await check(content, await this.#loaded());
   }
 
   async invoke(invocation: Invocation): Promise<Outcome> {
-    const handler = await this.#ready();
-    if (typeof handler !== "function") return handler;
+    const loaded = await this.#ready();
+    if ("kind" in loaded) return loaded;
     return await new Promise((settle) => {
       const running = this.#begin([invocation], [settle]);
-      void this.#run(handler as Handler, invocation, running);
+      void this.#run(loaded, invocation, running);
     });
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
-    const handler = await this.#ready();
-    if (typeof handler !== "function") return batch.map(() => handler);
+    const loaded = await this.#ready();
+    if ("kind" in loaded) return batch.map(() => loaded);
     const settled = batch.map(() => Promise.withResolvers<Outcome>());
     const running = this.#begin(batch, settled.map(({ resolve }) => resolve));
     const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
     const context = new BatchContext(running.context);
     const lineFor = () => this.#line(running);
-    void runBatch(handler as BatchHandler, started, context, this.#input, lineFor, ({ id, result, outputs }) => {
+    void runBatch(loaded, started, context, lineFor, ({ id, result, outputs }) => {
       settled[id].resolve(this.#outcome(running, result, outputs));
     }).then(() => this.#end(running));
     return await Promise.all(settled.map(({ promise }) => promise));
@@ -107,31 +104,29 @@ export class InlineSandbox implements Sandbox {
     await this.#once.settled();
   }
 
-  /** The handler, or why nothing can be run with it. */
-  async #ready(): Promise<Handler | BatchHandler | Outcome> {
+  /** The function, or why nothing can be run with it. */
+  async #ready(): Promise<Loaded | Outcome> {
     if (this.#closed) return CLOSED;
     try {
-      const handler = await this.#handler();
-      return this.#closed ? CLOSED : handler;
+      const loaded = await this.#loaded();
+      return this.#closed ? CLOSED : loaded;
     } catch (error) {
       return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
     }
   }
 
-  #handler(): Promise<Handler | BatchHandler> {
+  #loaded(): Promise<Loaded> {
     this.#loading ??= this.#load();
     this.#loading.catch(() => this.#loading = undefined);
     return this.#loading;
   }
 
   /** Each version by a name of its own: a module that was imported once is never read again. */
-  async #load(): Promise<Handler | BatchHandler> {
-    const { definition: { file, version }, sources, folder } = this.#options;
+  async #load(): Promise<Loaded> {
+    const { definition, sources, folder } = this.#options;
+    const { file, version } = definition;
     const copy = await checkedOut(file, sources, `${folder}/${version}`);
-    const module = await import(`${pathToFileURL(copy).href}?version=${version}`);
-    this.#input = asSchema(module.input);
-    if (typeof module.default === "function") return module.default;
-    throw new TypeError(`the default export is ${typeof module.default}, expected a function`);
+    return toLoaded(await import(`${pathToFileURL(copy).href}?version=${version}`), definition);
   }
 
   /** From here its time runs. */
@@ -156,8 +151,8 @@ export class InlineSandbox implements Sandbox {
     return running;
   }
 
-  async #run(handler: Handler, invocation: Invocation, running: Running): Promise<void> {
-    const result = await runHandler(handler, invocation, running.context, this.#input);
+  async #run(loaded: Loaded, invocation: Invocation, running: Running): Promise<void> {
+    const result = await runHandler(loaded, invocation, running.context);
     this.#end(running, this.#outcome(running, result, running.context.outputs));
   }
 
@@ -189,14 +184,16 @@ export class InlineSandbox implements Sandbox {
   }
 
   #context(invocation: Invocation, deadline: number, once: () => OnceLine): InvocationContext {
-    const { log } = this.#options;
+    const { log, definition: { name } } = this.#options;
     const { attempt, properties: { messageId } } = invocation;
     return new InvocationContext(
       {
+        name,
         log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, messageId, attempt }),
         once,
       },
-      { attempt, deadline, messageId },
+      invocation,
+      deadline,
     );
   }
 }

@@ -1,21 +1,16 @@
 import type { Context, ContextLog, PublishOptions } from "../mod.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { type Effect, onceArguments, OnceEffects, type OnceLine } from "./once_effects.ts";
+import type { Invocation } from "../invocation/sandbox.ts";
 import { Outbox } from "./outbox.ts";
 
 /** What a handler's context asks of the world outside its sandbox. */
 export interface ContextHost {
+  /** The function's. */
+  readonly name: string;
   log(level: string, message: string, fields: Record<string, unknown> | undefined): void;
   /** Called when the handler first wants an effect to run once. */
   once(): OnceLine;
-}
-
-/** What an invocation's context is made of. */
-export interface ContextFacts {
-  readonly attempt: number;
-  /** Milliseconds since the epoch. */
-  readonly deadline: number;
-  readonly messageId: string | undefined;
 }
 
 /** The context of one invocation. Its signal is made when it is first asked for: most handlers never do. */
@@ -27,15 +22,16 @@ export class InvocationContext implements Context {
   #controller: AbortController | undefined;
   #log: ContextLog | undefined;
   #abortReason: unknown;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   #effects: OnceEffects | undefined;
   #line: OnceLine | undefined;
 
-  constructor(host: ContextHost, { attempt, deadline, messageId }: ContextFacts) {
+  constructor(host: ContextHost, invocation: Invocation, deadline: number) {
     this.#host = host;
-    this.attempt = attempt;
+    this.attempt = invocation.attempt;
+    this.#outbox = new Outbox(host.name, invocation);
     this.#deadline = deadline;
-    this.#messageId = messageId;
+    this.#messageId = invocation.properties.messageId;
   }
 
   get deadline(): Date {

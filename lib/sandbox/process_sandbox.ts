@@ -1,10 +1,9 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import { readTrace } from "../invocation/trace_context.ts";
-import type { Invocation, Sandbox } from "../invocation/sandbox.ts";
+import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { OnceKeeping } from "../once_store.ts";
-import type { MessageProperties } from "../mod.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";
 import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
@@ -52,7 +51,7 @@ interface Running {
   leave: () => void;
 }
 
-/** Milliseconds that a function has to look at a body before it is a message. */
+/** Milliseconds that a function has to look at a message before it is one. */
 const VALIDATION_LIMIT = 10_000;
 
 /** Messages that wait for a process to read them. */
@@ -103,19 +102,19 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  async validate(body: Uint8Array, properties: MessageProperties): Promise<Failure | undefined> {
+  async validate(content: Content): Promise<Failure | undefined> {
     const member = this.#pool.take();
     const call = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Failure | undefined>();
     const limit = setTimeout(
-      () => reject(new WarrenError("unavailable", "the function did not look at the body in time")),
+      () => reject(new WarrenError("unavailable", "the function did not look at the message in time")),
       VALIDATION_LIMIT,
     );
     this.#validations.set(call, resolve);
     try {
       const process = await member.started;
       await process.loaded;
-      process.send(["validate", call, body, properties]);
+      process.send(["validate", call, content]);
       return await promise;
     } finally {
       clearTimeout(limit);
@@ -215,7 +214,7 @@ export class ProcessSandbox implements Sandbox {
     const file = await checkedOut(definition.file, sources, `${folder}/${definition.version}`);
     if (this.#closed) throw new Error("the sandbox is closed");
     const listener = Deno.listen({ transport: "unix", path: socket });
-    const command = sandboxCommand(definition, { entry: entryModule(file, socket), socket, configFile });
+    const command = sandboxCommand(definition, { entry: entryModule(file, socket, definition), socket, configFile });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
     const { memory } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;

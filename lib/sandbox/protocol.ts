@@ -1,7 +1,7 @@
 import { deserialize, serialize } from "node:v8";
 import type { Failure, Result } from "../invocation/outcome.ts";
-import type { MessageProperties } from "../mod.ts";
 import type { Publication } from "../invocation/publication.ts";
+import type { Content } from "../invocation/sandbox.ts";
 import type { OnceAnswer } from "./once_calls.ts";
 
 /*
@@ -21,8 +21,8 @@ export type ToGuest =
   | [op: "ping"]
   /** To what was said of that call. */
   | [op: "once", call: number, answer: OnceAnswer]
-  /** Whether a body would be let through. */
-  | [op: "validate", call: number, body: Uint8Array, properties: MessageProperties];
+  /** Whether a message would be let through. */
+  | [op: "validate", call: number, content: Content];
 
 /** Process to runner. */
 export type FromGuest =
@@ -216,7 +216,7 @@ function bodySize(message: ToGuest | FromGuest): number {
     case "invoke":
       return message[1].length;
     case "validate":
-      return message[2].length;
+      return message[2].body.length;
     case "completed":
       return message[2].reduce((sum, { body }) => sum + body.length, message[3]?.body.length ?? 0);
     default:

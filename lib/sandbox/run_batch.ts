@@ -1,8 +1,9 @@
 import { encodeBody } from "../invocation/codec.ts";
 import type { Publication } from "../invocation/publication.ts";
-import type { BatchHandler, BatchMessage, Duration, Message, PublishOptions, StandardSchema } from "../mod.ts";
+import type { BatchHandler, BatchMessage, CloudEvent, Duration, Message, PublishOptions } from "../mod.ts";
 import type { BatchContext } from "./invocation_context.ts";
 import type { Started } from "./invocations.ts";
+import type { Loaded } from "./loaded.ts";
 import { type Effect, onceArguments, type OnceEffects, type OnceLine } from "./once_effects.ts";
 import { Outbox } from "./outbox.ts";
 import { type HandlerResult, readMessage, thrown } from "./run_handler.ts";
@@ -17,14 +18,21 @@ export interface Settled {
 /** One message of a batch: the first word that is said of it counts. */
 class Settling implements BatchMessage {
   readonly #started: Started;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   readonly #effects: OnceEffects;
   readonly #lineFor: (id: number) => OnceLine;
   #line: OnceLine | undefined;
   #result: HandlerResult | undefined;
 
-  constructor(started: Started, message: Message, effects: OnceEffects, lineFor: (id: number) => OnceLine) {
+  constructor(
+    name: string,
+    started: Started,
+    message: Message,
+    effects: OnceEffects,
+    lineFor: (id: number) => OnceLine,
+  ) {
     this.#started = started;
+    this.#outbox = new Outbox(name, started);
     this.#effects = effects;
     this.#lineFor = lineFor;
     Object.assign(this, message);
@@ -38,6 +46,7 @@ class Settling implements BatchMessage {
   declare readonly routingKey: string;
   declare readonly redelivered: boolean;
   declare readonly attempt: number;
+  declare readonly event?: CloudEvent;
 
   ack(result?: unknown): void {
     if (this.#result) return;
@@ -88,24 +97,23 @@ class Settling implements BatchMessage {
  * @param lineFor the way of an invocation's `once()` to the runner
  */
 export async function runBatch(
-  handler: BatchHandler,
+  loaded: Loaded,
   batch: readonly Started[],
   context: BatchContext,
-  input: StandardSchema | undefined,
   lineFor: (id: number) => OnceLine,
   onSettled: (settled: Settled) => void,
 ): Promise<void> {
   const messages: Settling[] = [];
   for (const started of batch) {
-    const read = await readMessage(started, input);
+    const read = await readMessage(started, loaded);
     if (read.result) onSettled({ id: started.id, result: read.result, outputs: [] });
-    else messages.push(new Settling(started, read.message, context.effects, lineFor));
+    else messages.push(new Settling(loaded.name, started, read.message, context.effects, lineFor));
   }
   if (messages.length === 0) return;
   context.line = messages[0].line;
   let whole: HandlerResult = { kind: "completed" };
   try {
-    await handler(messages, context);
+    await (loaded.handler as BatchHandler)(messages, context);
   } catch (error) {
     whole = thrown(error);
   }

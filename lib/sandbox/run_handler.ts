@@ -1,10 +1,12 @@
-import type { Context, Handler, Message, MessageProperties, StandardSchema } from "../mod.ts";
+import type { CloudEvent, Context, Handler, Message } from "../mod.ts";
+import { readCloudEvent } from "../invocation/cloud_event.ts";
 import { decodeBody, encodeBody } from "../invocation/codec.ts";
 import type { Failure, Result } from "../invocation/outcome.ts";
 import { toFailure } from "../invocation/outcome.ts";
-import type { Invocation } from "../invocation/sandbox.ts";
+import type { Content, Invocation } from "../invocation/sandbox.ts";
 import { parseDuration } from "../duration.ts";
 import { explained } from "./denied.ts";
+import type { Loaded } from "./loaded.ts";
 import { validate } from "./validation.ts";
 
 /** How a handler ended, as far as its own process can tell. */
@@ -16,33 +18,41 @@ export type HandlerResult =
 /** A message as its handler sees it, or why no handler does. */
 export type Read = { readonly message: Message; readonly result?: undefined } | { readonly result: HandlerResult };
 
-/** Decodes the message, and checks its body. Synchronous unless it has to inflate or to validate. Never throws. */
-export function readMessage(invocation: Invocation, input: StandardSchema | undefined): Read | Promise<Read> {
+/** What is in a message, before it is checked. */
+interface Decoded {
+  readonly body: unknown;
+  readonly event?: CloudEvent;
+}
+
+/** What a message is read by. */
+type Reading = Pick<Loaded, "input" | "envelope">;
+
+/** Decodes the message, and checks its body. Synchronous where that is all there is to do. Never throws. */
+export function readMessage(invocation: Invocation, reading: Reading): Read | Promise<Read> {
+  if (reading.envelope) return readSlowly(invocation, reading, readCloudEvent(invocation));
   try {
     const body = decodeBody(invocation.body, invocation.properties);
-    if (!input && !(body instanceof Promise)) return { message: toMessage(invocation, body) };
-    return readSlowly(invocation, Promise.resolve(body), input);
+    if (body instanceof Promise) return readSlowly(invocation, reading, body.then((body) => ({ body })));
+    if (!reading.input) return { message: toMessage(invocation, body) };
+    return readSlowly(invocation, reading, Promise.resolve({ body }));
   } catch (error) {
     return { result: { kind: "undecodable", failure: toFailure(error) } };
   }
 }
 
-async function readSlowly(
-  invocation: Invocation,
-  decoded: Promise<unknown>,
-  input: StandardSchema | undefined,
-): Promise<Read> {
-  let body: unknown;
+async function readSlowly(invocation: Invocation, { input }: Reading, decoding: Promise<Decoded>): Promise<Read> {
+  let decoded: Decoded;
   try {
-    body = await decoded;
+    decoded = await decoding;
   } catch (error) {
     return { result: { kind: "undecodable", failure: toFailure(error) } };
   }
-  if (!input) return { message: toMessage(invocation, body) };
+  const { body, ...event } = decoded;
+  if (!input) return { message: { ...toMessage(invocation, body), ...event } };
   try {
     const validated = await validate(input, body);
     if (validated.failure) return { result: { kind: "invalid", failure: validated.failure } };
-    return { message: toMessage(invocation, validated.value) };
+    return { message: { ...toMessage(invocation, validated.value), ...event } };
   } catch (error) {
     return { result: thrown(error) };
   }
@@ -54,17 +64,12 @@ function toMessage(invocation: Invocation, body: unknown): Message {
 }
 
 /** Decodes the message and runs the handler on it once. Never rejects. */
-export async function runHandler(
-  handler: Handler,
-  invocation: Invocation,
-  context: Context,
-  input?: StandardSchema,
-): Promise<HandlerResult> {
-  const reading = readMessage(invocation, input);
+export async function runHandler(loaded: Loaded, invocation: Invocation, context: Context): Promise<HandlerResult> {
+  const reading = readMessage(invocation, loaded);
   const read = reading instanceof Promise ? await reading : reading;
   if (read.result) return read.result;
   try {
-    const result = handler(read.message, context);
+    const result = (loaded.handler as Handler)(read.message, context);
     const value = isThenable(result) ? await result : result;
     return invocation.wantsResult && value !== undefined ? { kind: "completed", result: encodeBody(value) } : COMPLETED;
   } catch (error) {
@@ -129,14 +134,10 @@ function withoutOurFrames(failure: Failure): Failure {
   return ours < 0 ? failure : { ...failure, stack: lines.slice(0, ours).join("\n") };
 }
 
-/** What is wrong with a body before it is even a message; nothing where it is fine. */
-export async function check(
-  raw: Uint8Array,
-  properties: MessageProperties,
-  input: StandardSchema | undefined,
-): Promise<Failure | undefined> {
+/** What is wrong with a message before it is one; nothing where it is fine. */
+export async function check(content: Content, { input, envelope }: Reading): Promise<Failure | undefined> {
   try {
-    const body = await decodeBody(raw, properties);
+    const body = envelope ? (await readCloudEvent(content)).body : await decodeBody(content.body, content.properties);
     return input ? (await validate(input, body)).failure : undefined;
   } catch (error) {
     return toFailure(error);

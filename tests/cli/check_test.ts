@@ -25,6 +25,18 @@ Deno.test("check says what would be declared", async () => {
   assertStringIncludes(stdout, "3 at once, prefetch 3, at most 10000 ms each");
 });
 
+Deno.test("check says where CloudEvents come in and go out", async () => {
+  const config =
+    `{ envelope: "cloudevents", output: { exchange: "shop", routingKey: "sold", event: { type: "t.sold" } } }`;
+  await using functions = await folder({ "sold.ts": `export const config = ${config};\nexport default () => {};\n` });
+  const { stdout } = await runCommand(check, ["--functions-dir", functions.path]);
+  assertStringIncludes(stdout, "messages      CloudEvents, binary and structured");
+  assertStringIncludes(stdout, 'output        shop "sold", as CloudEvent t.sold (binary)');
+  const { stdout: json } = await runCommand(check, ["--json", "--functions-dir", functions.path]);
+  const [{ envelope, output }] = JSON.parse(json).functions;
+  assertEquals([envelope, output.event], ["cloudevents", { type: "t.sold" }]);
+});
+
 Deno.test("check ends with 1 and the reason on standard error when a function is broken", async () => {
   await using functions = await folder({ "fine.ts": FINE, "broken.ts": BROKEN });
   const { code, stdout, stderr } = await runCommand(check, ["--functions-dir", functions.path]);

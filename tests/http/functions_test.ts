@@ -142,3 +142,16 @@ Deno.test("a path that is not served is a 404 problem", async () => {
   assertEquals(response.status, 404);
   assertEquals((await problemOf(response)).instance, "/elsewhere");
 });
+
+Deno.test("POST of an event in HTTP's binary mode puts its attributes into the message, where events are wanted", async () => {
+  const { post, runner } = fakeApi();
+  runner.views[0].envelope = "cloudevents";
+  const headers = { "ce-id": "1", "ce-subject": "Gr%C3%BC%C3%9Fe", "ce-odd": "100%" };
+  await post("/functions/hello", "x", headers);
+  await post("/functions/orders.created", "x", headers);
+  const [{ request: event }, { request: message }] = runner.published;
+  assertEquals(event.headers, { cloudEvents_id: "1", cloudEvents_subject: "Grüße", cloudEvents_odd: "100%" });
+  assertEquals(message.headers, undefined);
+  const response = await post("/functions/hello", "x", { "ce-long": "x".repeat(20_000) });
+  assertEquals([response.status, (await problemOf(response)).title], [431, "Request Header Fields Too Large"]);
+});

@@ -26,6 +26,7 @@ Deno.test("a function without config has every default", () => {
     retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1, delays: undefined },
     schedule: undefined,
     output: undefined,
+    envelope: undefined,
     permissions: {},
     isolation: "process",
     memory: 512 * 1024 * 1024,
@@ -133,4 +134,17 @@ Deno.test("retry can be a list of delays, and output a queue or an exchange with
   });
   assertStringIncludes(problems({ retry: ["1s", "soon"] })[0], "retry[1]");
   assertStringIncludes(problems({ output: { exchange: "shop" } })[0], "output.routingKey is missing");
+});
+
+Deno.test("messages and results can be CloudEvents, with attributes that are checked", () => {
+  const event = { type: "com.example.sold", mode: "structured", tenant: "a" };
+  const { envelope, output } = resolve({ envelope: "cloudevents", output: { routingKey: "next", event } });
+  assertEquals([envelope, output], ["cloudevents", { exchange: "", routingKey: "next", event } as typeof output]);
+  assertEquals(problems({ envelope: "soap" }), ['envelope is "soap": expected "cloudevents"']);
+  assertEquals(problems({ output: { routingKey: "q", event: { source: "not a uri" } } }), [
+    'output.event: source is "not a uri": expected a URI reference, as "/orders" or "urn:example:orders"',
+    "output.event: type is missing",
+  ]);
+  assertStringIncludes(problems({ output: { routingKey: "q", event: "t" } })[0], 'output.event is "t": expected the');
+  assertStringIncludes(problems({ envelope: "cloudevents", schedule: "0 3 * * *" })[0], "a message that is no event");
 });
