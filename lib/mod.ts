@@ -294,6 +294,14 @@ export interface KillSwitchConfig {
   coolDown?: Duration;
 }
 
+/** Which messages of a function are handled one after the other, in the order in which they came to its queue. */
+export interface OrderConfig {
+  /** Messages with the same routing key, or with the same value of a header, are in order. */
+  by: "routingKey" | { header: string };
+  /** How many queues the keys are spread over: so many runners can share the work. @default 8 */
+  partitions?: number;
+}
+
 /** Where the results of a function go. */
 export interface OutputConfig {
   /** @default "" (the default exchange: the routing key names a queue) */
@@ -332,6 +340,11 @@ export interface FunctionConfig {
    * `concurrency` counts batches, and the handler is a `BatchHandler`. @default one by one
    */
   batch?: { size: number; wait?: Duration };
+  /**
+   * Keeps messages of one key in order, however many runners there are, while other keys go on in parallel; a retry
+   * holds back its own key alone. Not together with `batch`. @default no order
+   */
+  order?: OrderConfig;
   /** How many may start in a span of time, in each runner. @default no limit */
   rateLimit?: { limit: number; per: Duration };
   /** Pauses the function when too many invocations fail, instead of filling its dead letters. @default never */

@@ -390,6 +390,7 @@ function view(name: string, { loaded, served, error }: Entry): FunctionView {
     deadLetterQueue: deadLetterQueue(queue.name),
     bindings,
     envelope: definition.envelope,
+    order: definition.order,
     concurrency,
     prefetch,
     timeout,

@@ -1,7 +1,8 @@
 import { Clock } from "./amqp/clock.ts";
-import { Consumer, type Delivery } from "./amqp/consumer.ts";
+import { Consumer, type Consuming, type Delivery } from "./amqp/consumer.ts";
 import type { Connection } from "./amqp/connection.ts";
 import { malformed, toInvocation } from "./amqp/headers.ts";
+import { OrderedConsumer } from "./amqp/ordered_consumer.ts";
 import type { Outputs } from "./amqp/outputs.ts";
 import type { Settler } from "./amqp/settle.ts";
 import type { Topology } from "./amqp/topology.ts";
@@ -10,7 +11,7 @@ import { Batcher } from "./batcher.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { describeError } from "./errors.ts";
 import type { FunctionDefinition } from "./invocation/definition.ts";
-import { type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts";
+import { type Disposition, type Failure, noOutcomes, type Outcome } from "./invocation/outcome.ts";
 import { decide } from "./invocation/retry_policy.ts";
 import { readTrace } from "./invocation/trace_context.ts";
 import type { OnceKeeping } from "./once_store.ts";
@@ -61,6 +62,8 @@ interface Received {
   readonly invocation: Invocation;
 }
 
+type HeldRetry = Disposition & { kind: "retry" };
+
 /** How long handlers have, in milliseconds, between the abort of their signal and their end. */
 const ABORT_GRACE = 500;
 
@@ -70,6 +73,8 @@ export class ServedFunction {
   readonly #surroundings: Surroundings;
   readonly #log: Logger;
   readonly #stopped = new AbortController();
+  /** Aborted by a pause; another one from then on. */
+  #paused = new AbortController();
   readonly #admission: Admission;
   #batcher: Batcher<Received>;
   #killSwitch: KillSwitch | undefined;
@@ -78,7 +83,7 @@ export class ServedFunction {
   #coolDown: ReturnType<typeof setTimeout> | undefined;
   readonly #drained = new Set<() => void>();
   #generation: Generation;
-  #consumer: Consumer;
+  #consumer: Consuming;
   #clock: Clock | undefined;
   #state: ServedState = "starting";
   #detail: string | undefined;
@@ -159,8 +164,9 @@ export class ServedFunction {
     this.#mending = undefined;
     this.#retireWhenIdle(old);
     const [was, is] = [old.version.definition, version.definition];
-    const sameQueue = JSON.stringify([was.queue, was.bindings, was.prefetch]) ===
-      JSON.stringify([is.queue, is.bindings, is.prefetch]);
+    const consumed = ({ queue, bindings, prefetch, order }: FunctionDefinition) =>
+      JSON.stringify([queue, bindings, prefetch, order]);
+    const sameQueue = consumed(was) === consumed(is);
     const { concurrency, rateLimit, killSwitch } = is;
     this.#batcher.flush();
     this.#batcher = this.#collect(is);
@@ -184,6 +190,8 @@ export class ServedFunction {
     if (this.#state !== "paused") return;
     this.#batcher.flush();
     this.#admission.close();
+    this.#paused.abort();
+    this.#paused = new AbortController();
   }
 
   /** Takes messages again. */
@@ -264,20 +272,23 @@ export class ServedFunction {
     return { version, sandbox, running: 0, used: false };
   }
 
-  #consume(definition: FunctionDefinition): Consumer {
+  #consume(definition: FunctionDefinition): Consuming {
     const { connection, topology } = this.#surroundings;
-    const consumer: Consumer = new Consumer({
+    const options = {
       connection,
       topology,
-      definition,
       log: this.#log,
-      onDelivery: (delivery) => this.#receive(delivery),
-      onState: (consuming, detail) => {
+      onDelivery: (delivery: Delivery) => this.#receive(delivery),
+      onState: (consuming: boolean, detail: string | undefined) => {
         if (consumer !== this.#consumer || this.#state === "draining" || this.#state === "paused") return;
         if (consuming && !this.#probing) this.#log.info(`serving queue "${definition.queue.name}"`);
         if (consuming || detail) this.#become(consuming ? "serving" : "unavailable", detail);
       },
-    });
+    };
+    const { order } = definition;
+    const consumer: Consuming = order
+      ? new OrderedConsumer({ ...options, definition: { ...definition, order } })
+      : new Consumer({ ...options, definition });
     return consumer;
   }
 
@@ -291,7 +302,7 @@ export class ServedFunction {
   }
 
   /** The old consumer's channel stays until its deliveries are settled. */
-  async #retireConsumer(old: Consumer): Promise<void> {
+  async #retireConsumer(old: Consuming): Promise<void> {
     await old.cancel();
     while (old.outstanding > 0 && !this.#aborting) await delay(50);
     await old.close();
@@ -330,9 +341,10 @@ export class ServedFunction {
     await Promise.all(live.map((each, index) => this.#conclude(each, outcomes[index])));
   }
 
-  async #conclude({ delivery, invocation }: Received, outcome: Outcome): Promise<void> {
+  async #conclude(received: Received, outcome: Outcome): Promise<void> {
     try {
-      await this.#settle(delivery, invocation, outcome);
+      const held = await this.#settle(received.delivery, received.invocation, outcome);
+      if (held) return void this.#runAgain(received, held);
     } catch (error) {
       // Not acked, so not lost: the broker delivers it again when this channel closes.
       this.#log.error(`a delivery could not be settled: ${describeError(error)}`);
@@ -352,14 +364,15 @@ export class ServedFunction {
     return failures.map((failure) => failure ? { kind: "undecodable", failure } : ended.shift()!);
   }
 
-  async #settle(delivery: Delivery, invocation: Invocation, ended: Outcome): Promise<void> {
+  /** Gives the retry that an ordered message waits for here. */
+  async #settle(delivery: Delivery, invocation: Invocation, ended: Outcome): Promise<HeldRetry | undefined> {
     const outcome = ended.kind === "completed" ? await this.#publishOutputs(delivery, invocation, ended) : ended;
     if (outcome.kind === "completed") {
       this.counts.completed++;
       this.#watch(false);
-      return delivery.ack();
+      return void delivery.ack();
     }
-    if (outcome.kind === "abandoned" || this.#aborting) return await this.#giveBack(delivery, outcome);
+    if (outcome.kind === "abandoned" || this.#aborting) return void await this.#giveBack(delivery, outcome);
     this.counts[outcome.kind]++;
     // What is wrong with a message says nothing of what the function depends on.
     if (!["rejected", "undecodable", "invalid"].includes(outcome.kind)) this.#watch(true);
@@ -377,7 +390,14 @@ export class ServedFunction {
     if (disposition.kind === "deadLetter") {
       await this.#surroundings.outputs.refuse({ definition, invocation, delivery }, outcome.kind, outcome.failure);
     }
+    if (disposition.kind === "retry" && definition.order) return disposition;
     await this.#surroundings.settler.settle(delivery, disposition, { definition, invocation });
+  }
+
+  /** A copy would come back behind those that it is to be before: it keeps its place, and its key waits. */
+  async #runAgain({ delivery, invocation }: Received, { delay: wait, attempt }: HeldRetry): Promise<void> {
+    await delay(wait, AbortSignal.any([this.#stopped.signal, this.#paused.signal]));
+    this.#apply([{ delivery, invocation: { ...invocation, attempt } }]);
   }
 
   /** The kill switch: trips when too many fail, and looks with one message whether that is over. */

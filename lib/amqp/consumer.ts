@@ -30,12 +30,23 @@ export interface ConsumerOptions {
   onState?: (consuming: boolean, detail: string | undefined) => void;
 }
 
+/** Whatever gets a function its messages. */
+export interface Consuming {
+  /** Deliveries that are not settled. */
+  readonly outstanding: number;
+  start(): void;
+  /** No new deliveries; those that are out can still be settled. */
+  cancel(): Promise<void>;
+  /** Gives everything back. What was not settled comes again. */
+  close(): Promise<void>;
+}
+
 /**
  * Consumes one queue on a channel of its own, for as long as it is not cancelled:
  * whatever ends it (connection lost, channel closed, cancelled by the broker, queue
  * deleted) is declared again and consumed again, with growing delays.
  */
-export class Consumer {
+export class Consumer implements Consuming {
   readonly #options: ConsumerOptions;
   readonly #cancelled = new AbortController();
   readonly #sessions = new Set<Session>();

@@ -18,7 +18,7 @@ export function toInvocation(message: AMQPMessage, { output }: Pick<FunctionDefi
   const { headers = {}, ...properties } = message.properties;
   const attempt = countOf(headers[HEADERS.attempt], 1);
   // Then it came by way of Warren, and how it was first published is in its headers.
-  const retried = attempt > 1 || countOf(headers[HEADERS.redriven], 0) > 0;
+  const retried = attempt > 1 || countOf(headers[HEADERS.redriven], 0) > 0 || headers[HEADERS.partition] !== undefined;
   return {
     body: (message.body as Uint8Array | null) ?? EMPTY,
     properties: properties as MessageProperties,
@@ -87,6 +87,17 @@ function copyProperties(failed: FailedDelivery, own: Record<string, string | num
   headers[HEADERS.error] = failure.message;
   headers[HEADERS.failedAt] = now.toISOString();
   return { ...properties, headers: { ...headers, ...own } };
+}
+
+/** The properties of a message on its way from an ordered function's queue into a partition: its own, as far as they can be. */
+export function partitionProperties(message: AMQPMessage, invocation: Invocation, partition: number): AMQPProperties {
+  const { expiration, deliveryMode } = invocation.properties;
+  const { headers, ...properties } = inertProperties(invocation.properties, invocation.headers);
+  if (message.properties.headers?.[HEADERS.expiration] === undefined) delete headers[HEADERS.expiration];
+  headers[HEADERS.exchange] = invocation.exchange;
+  headers[HEADERS.routingKey] = invocation.routingKey;
+  headers[HEADERS.partition] = partition;
+  return { ...properties, expiration, deliveryMode, headers };
 }
 
 /** The properties of a dead letter that goes back to work: from the first attempt on, with its history. */

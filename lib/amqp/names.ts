@@ -15,6 +15,16 @@ export function scheduleQueue(queue: string): string {
   return `warren.schedule.${queue}`.slice(0, 255);
 }
 
+/** A queue with the messages of some keys of an ordered function. As long as a name of dead letters. */
+export function partitionQueue(queue: string, partition: number): string {
+  return `${queue}.p${partition}`;
+}
+
+/** A queue that never has a message: its consumers are the runners that share an ordered function. */
+export function membersQueue(queue: string): string {
+  return `warren.members.${queue}`.slice(0, 255);
+}
+
 /** The headers that Warren sets. */
 export const HEADERS = {
   /** The number of the run this delivery is for; 1 where it is absent. */
@@ -44,6 +54,8 @@ export const HEADERS = {
   /** The publisher's own, which no copy may carry as a property. */
   expiration: "warren-expiration",
   userId: "warren-user-id",
+  /** Which partition of an ordered function it was put into. */
+  partition: "warren-partition",
   /** How often it came back from the dead letters. */
   redriven: "warren-redriven",
 } as const;

@@ -3,7 +3,8 @@ import { deadLetterQueue, type FunctionDefinition, type QueueDefinition } from "
 import { describeError, WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Client, replyCode } from "./client.ts";
-import { DISPATCH_EXCHANGE, ORPHANS, retryQueue } from "./names.ts";
+import type { Order } from "../invocation/order.ts";
+import { DISPATCH_EXCHANGE, membersQueue, ORPHANS, partitionQueue, retryQueue } from "./names.ts";
 
 /** Exists already, with other arguments. */
 const PRECONDITION_FAILED = 406;
@@ -43,6 +44,33 @@ export class Topology {
     for (const { exchange, type, routingKey, arguments: args } of bindings) {
       await this.#declareExchange(steps, exchange, type, {});
       await steps.run((channel) => channel.queueBind(queue.name, exchange, routingKey, { ...args }));
+    }
+  }
+
+  /**
+   * The partitions of an ordered function, and the queue by which its runners count each other. Gives how many
+   * partitions there are: those of an earlier version, which had more, are there until somebody deletes them.
+   */
+  async declareOrder(
+    client: Client,
+    { queue, order }: FunctionDefinition & { readonly order: Order },
+  ): Promise<number> {
+    await using steps = new Steps(client);
+    const { "x-queue-type": type } = queue.arguments;
+    const args: QueueDefinition["arguments"] = type === undefined ? {} : { "x-queue-type": type };
+    const shape = { ...queue, autoDelete: false, arguments: args };
+    for (let at = 0; at < order.partitions; at++) {
+      await this.#declareQueue(steps, { ...shape, name: partitionQueue(queue.name, at) });
+    }
+    const members = { name: membersQueue(queue.name), durable: true, autoDelete: true, arguments: {} };
+    await this.#declareQueue(steps, members);
+    for (let count = order.partitions;; count++) {
+      try {
+        await steps.run((channel) => channel.queueDeclare(partitionQueue(queue.name, count), { passive: true }));
+      } catch (error) {
+        if (replyCode(error) === 404) return count;
+        throw error;
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import { DENO_CONFIG } from "../config.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
+import type { Order } from "../invocation/order.ts";
 import { loadFunctions } from "../loader/loader.ts";
 import { type Command, takesNothing } from "./command.ts";
 
@@ -34,7 +35,7 @@ export const check: Command = {
 function describe(definition: FunctionDefinition): string {
   const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled, instances, memory, permissions } =
     definition;
-  const { envelope, output } = definition;
+  const { envelope, order, output } = definition;
   const granted = Object.entries(permissions).map(([key, value]) => value === true ? key : `${key}=${value}`);
   const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
   const args = Object.entries(queue.arguments).map(([key, value]) => `${key}=${value}`);
@@ -45,6 +46,7 @@ function describe(definition: FunctionDefinition): string {
     ...bindings.map(({ exchange, type, routingKey }) => `  binding       ${exchange} (${type}) "${routingKey}"`),
     ...(envelope ? ["  messages      CloudEvents, binary and structured"] : []),
     ...(output ? [`  output        ${describeOutput(output)}`] : []),
+    ...(order ? [`  order         ${describeOrder(order)}`] : []),
     `  runs          ${concurrency} at once, prefetch ${prefetch}, at most ${timeout} ms each`,
     definition.isolation === "inline"
       ? "  isolation     inline: in the runner's process, with all that the runner may do"
@@ -53,6 +55,10 @@ function describe(definition: FunctionDefinition): string {
       }`,
     `  retry         ${retry.attempts} attempts, after ${retry.delay} ms, times ${retry.multiplier}, at most ${retry.maxDelay} ms`,
   ].join("\n");
+}
+
+function describeOrder({ header, partitions }: Order): string {
+  return `by ${header === undefined ? "routing key" : `header "${header}"`}, in ${partitions} partitions`;
 }
 
 function describeOutput({ exchange, routingKey, event }: NonNullable<FunctionDefinition["output"]>): string {

@@ -1,5 +1,6 @@
 import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
 import type { BindingDefinition, Envelope, Isolation, RetryPolicy } from "../invocation/definition.ts";
+import type { Order } from "../invocation/order.ts";
 import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */
@@ -24,6 +25,8 @@ export interface FunctionView {
   bindings?: readonly BindingDefinition[];
   /** What its messages have to be. */
   envelope?: Envelope;
+  /** Which of its messages are handled one after the other. */
+  order?: Order;
   concurrency?: number;
   prefetch?: number;
   timeout?: number;

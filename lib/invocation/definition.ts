@@ -1,4 +1,5 @@
 import type { OutputConfig, PermissionsConfig } from "../mod.ts";
+import type { Order } from "./order.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Where a function runs: in a process of its own, or in the runner's. */
@@ -55,6 +56,8 @@ export interface FunctionDefinition {
   readonly prefetch: number;
   /** So many messages at once, and no later than `wait` milliseconds after the first. */
   readonly batch: { readonly size: number; readonly wait: number } | undefined;
+  /** Which messages are handled one after the other. */
+  readonly order: Order | undefined;
   /** Starts in a span of milliseconds, in each runner. */
   readonly rateLimit: { readonly limit: number; readonly per: number } | undefined;
   /** When it stops taking messages, since too many fail; milliseconds. */

@@ -2,6 +2,7 @@ import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { closest } from "../nearest.ts";
+import { longestHold, MAX_HOLD, type Order } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
   deadLetterQueue,
@@ -96,6 +97,16 @@ const BATCH_KEYS = {
   }),
 };
 
+const ORDER_KEYS = {
+  by: leaf<string | { header: string }>({
+    text: "what messages in order have in common",
+    default: "routingKey",
+    expected: '"routingKey" or { header: "its-name" }',
+    accept: (value) => value === "routingKey" || isObject(value) && isHeader(value),
+  }),
+  partitions: number("how many queues the keys are spread over", 8, { min: 1, max: 256, whole: true }),
+};
+
 const RATE_KEYS = {
   limit: number("how many", 1, { min: 1, max: 1_000_000, whole: true }),
   per: duration("in how long", 1_000, { min: 1, max: DAY, expected: "from 1ms to 1d" }),
@@ -159,6 +170,11 @@ export const CONFIG_KEYS = {
     whole: true,
   }),
   batch: optional("how many messages the handler gets at once", BATCH_KEYS, ["size"]),
+  order: {
+    text: "which messages are handled one after the other",
+    default: undefined,
+    read: readOrder,
+  } as ConfigKey<Order | undefined>,
   rateLimit: optional("how many may start in a span of time, in each runner", RATE_KEYS, ["limit", "per"]),
   killSwitch: optional("when it stops taking messages because too many fail", KILL_SWITCH_KEYS),
   timeout: duration("how long one invocation may take", 30_000, {
@@ -235,6 +251,7 @@ export function resolveFunctionConfig(
   if (values.envelope && values.schedule) {
     problems.push(`envelope is "${values.envelope}": a scheduled run is a message that is no event`);
   }
+  if (values.order) problems.push(...orderProblems(values));
   if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
   return {
     validates: false,
@@ -244,6 +261,20 @@ export function resolveFunctionConfig(
     prefetch: values.prefetch || Math.min(65_535, concurrency * (values.batch?.size ?? 1)),
     permissions: Object.fromEntries(asked),
   };
+}
+
+/** What cannot be had together with an order. */
+function orderProblems({ batch, timeout, retry }: Pick<FunctionDefinition, "batch" | "timeout" | "retry">): string[] {
+  const problems = batch ? ["order and batch cannot be had together: a batch has no two messages of one key"] : [];
+  const hold = longestHold(timeout, retry);
+  if (hold <= MAX_HOLD) return problems;
+  return [
+    ...problems,
+    `retry and timeout: all attempts of one message take ${
+      Math.round(hold / 60_000)
+    } minutes or more, and with order ` +
+    `they must end within ${MAX_HOLD / 60_000}, since a message that waits for its retry holds back those of its key`,
+  ];
 }
 
 function readTable<T extends Table>(value: unknown, table: T, path: string, problems: string[]): Values<T> {
@@ -296,6 +327,16 @@ function readSchedule(value: unknown, key: string, problems: string[]): Schedule
     problems.push(`${key}: ${describeError(error)}`);
   }
   return schedule;
+}
+
+function readOrder(value: unknown, key: string, problems: string[]): Order {
+  if (isObject(value) && !Object.hasOwn(value, "by")) problems.push(`${key}.by is missing`);
+  const { by, partitions } = readTable(value, ORDER_KEYS, key, problems);
+  return { header: typeof by === "string" ? undefined : by.header, partitions };
+}
+
+function isHeader(value: Record<string, unknown>): boolean {
+  return Object.keys(value).join() === "header" && isText(value.header, 1);
 }
 
 /** A list has the delay before each retry, and so how many there are. */

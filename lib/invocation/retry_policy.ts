@@ -42,6 +42,11 @@ export function backoff(attempt: number, policy: RetryPolicy, random: () => numb
   return base * (1 + step * policy.jitter);
 }
 
+/** No delay after the given attempt is longer, in milliseconds, unless the handler asks for one. */
+export function longestDelay(attempt: number, policy: RetryPolicy): number {
+  return Math.min(toRung(backoff(attempt, policy, () => 0.999)), policy.maxDelay);
+}
+
 /**
  * The nearest delay that has two significant digits: within 5 % of what was
  * asked for, and few enough values for each to be a queue.

@@ -1,0 +1,65 @@
+import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
+import { delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
+import { Acks } from "./acks.ts";
+import { type Client, replyCode } from "./client.ts";
+
+export interface ExclusiveOptions {
+  queue: string;
+  prefetch: number;
+  tag: string;
+  /** Publishes on its channel are confirmed. @default false */
+  confirms?: boolean;
+  onMessage: (message: AMQPMessage) => void;
+}
+
+/** A queue that nobody else consumes as long as this channel is open: closing it gives the queue to somebody else. */
+export class ExclusiveQueue {
+  readonly channel: AMQPChannel;
+  readonly acks: Acks;
+  /** Resolves, with the reason, once the queue is not ours any more. */
+  readonly ended: Promise<string>;
+  readonly #end: (reason: string) => void;
+
+  private constructor(channel: AMQPChannel) {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.channel = channel;
+    this.acks = new Acks(channel);
+    this.ended = promise;
+    this.#end = resolve;
+  }
+
+  /** Undefined where somebody else has the queue. Rejects with whatever else the broker says. */
+  static async take(client: Client, options: ExclusiveOptions): Promise<ExclusiveQueue | undefined> {
+    const { queue, prefetch, tag, confirms, onMessage } = options;
+    const channel = await client.channel();
+    channel.onerror = () => {};
+    const taken = new ExclusiveQueue(channel);
+    try {
+      if (confirms) await channel.confirmSelect();
+      await channel.basicQos(prefetch);
+      const consumer = await channel.basicConsume(queue, { tag, noAck: false, exclusive: true }, (message) => {
+        taken.acks.delivered(message.deliveryTag);
+        onMessage(message);
+      });
+      consumer.wait().then(() => taken.#end("the consumer ended"), (error) => taken.#end(describeError(error)));
+      return taken;
+    } catch (error) {
+      if (replyCode(error) === 403 && /exclusive/i.test(describeError(error))) return undefined;
+      throw error;
+    }
+  }
+
+  get open(): boolean {
+    return !this.channel.closed;
+  }
+
+  /** Gives the queue away, with all that is not acked; resolves once the broker has the acks. */
+  async close(): Promise<void> {
+    this.acks.flush();
+    if (!this.channel.closed && !this.channel.connection.closed) {
+      await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
+    }
+    this.#end("closed");
+  }
+}

@@ -1,0 +1,150 @@
+import { delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Order } from "../invocation/order.ts";
+import type { Client } from "./client.ts";
+import type { ConsumerOptions, Consuming } from "./consumer.ts";
+import { membersQueue, partitionQueue } from "./names.ts";
+import { OrderRouter } from "./order_router.ts";
+import { Partition } from "./partition.ts";
+import { whileConnected } from "./while_connected.ts";
+
+/** Milliseconds after which runners look again who is there, and what nobody has. */
+const INTERVAL = 1_000;
+
+export interface OrderedConsumerOptions extends ConsumerOptions {
+  definition: FunctionDefinition & { readonly order: Order };
+}
+
+interface Sharing {
+  partitions: number;
+  /** How many of them are this runner's at most. */
+  share: number;
+  /** Whether nobody has that one. */
+  free(index: number): Promise<boolean>;
+}
+
+/**
+ * Consumes an ordered function's queue together with other runners: one of them routes its messages into partitions, and
+ * each has its share of those. A partition, as the part of the router, is a queue with an exclusive consumer, so that the
+ * broker itself says whose it is, and gives it away when its runner dies. How many runners there are is how many consumers
+ * the queue of the members has.
+ */
+export class OrderedConsumer implements Consuming {
+  readonly #options: OrderedConsumerOptions;
+  readonly #cancelled = new AbortController();
+  readonly #partitions = new Map<number, Partition>();
+  #router: OrderRouter | undefined;
+  #loop: Promise<void> | undefined;
+  #wake = () => {};
+
+  constructor(options: OrderedConsumerOptions) {
+    this.#options = options;
+  }
+
+  get outstanding(): number {
+    let total = 0;
+    for (const partition of this.#partitions.values()) total += partition.outstanding;
+    return total;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async cancel(): Promise<void> {
+    this.#cancelled.abort();
+    this.#wake();
+    for (const partition of this.#partitions.values()) partition.leave();
+    await this.#loop;
+  }
+
+  async close(): Promise<void> {
+    await this.cancel();
+    await Promise.all([...this.#partitions.values()].map((partition) => partition.close()));
+  }
+
+  #run(): Promise<void> {
+    const { connection, log, onState } = this.#options;
+    const onInterrupted = (error: unknown) => {
+      const detail = describeError(error);
+      onState?.(false, detail);
+      if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
+    };
+    return whileConnected(
+      { connection, signal: this.#cancelled.signal, initial: 100, onInterrupted },
+      (client) => this.#share(client),
+    );
+  }
+
+  /** Takes part until it is cancelled. */
+  async #share(client: Client): Promise<void> {
+    const { topology, definition, onState } = this.#options;
+    const { signal } = this.#cancelled;
+    await topology.declare(client, definition);
+    const partitions = await topology.declareOrder(client, definition);
+    const channel = await client.channel();
+    channel.onerror = () => {};
+    const members = membersQueue(definition.queue.name);
+    try {
+      await channel.basicConsume(members, { noAck: true }, () => {});
+      onState?.(true, undefined);
+      // Asked first, since a refused consumer is an error in the broker's log.
+      const consumers = async (queue: string) => (await channel.queueDeclare(queue, { passive: true })).consumerCount;
+      while (!signal.aborted) {
+        if (!this.#router?.open && await consumers(definition.queue.name) === 0) await this.#takeRouter(client);
+        const share = Math.ceil(partitions / Math.max(1, await consumers(members)));
+        const free = async (index: number) => await consumers(partitionQueue(definition.queue.name, index)) === 0;
+        await this.#balance(client, { partitions, share, free });
+        await this.#pause();
+      }
+      onState?.(false, undefined);
+    } finally {
+      await this.#router?.close();
+      this.#router = undefined;
+      for (const partition of this.#partitions.values()) partition.leave();
+      if (!channel.closed && !client.closed) await Promise.race([channel.close().catch(() => {}), delay(3000)]);
+    }
+  }
+
+  async #takeRouter(client: Client): Promise<void> {
+    const { definition, log } = this.#options;
+    this.#router = await OrderRouter.take(client, definition, log);
+    void this.#router?.ended.then(() => this.#wake());
+  }
+
+  /** Gives away what is more than its share, or takes what nobody has. */
+  async #balance(client: Client, { partitions, share, free }: Sharing): Promise<void> {
+    const held = [...this.#partitions.values()].filter((partition) => partition.held);
+    for (const partition of held.slice(share)) partition.leave();
+    let missing = share - held.length;
+    const first = Math.floor(Math.random() * partitions);
+    for (let step = 0; step < partitions && missing > 0 && !this.#cancelled.signal.aborted; step++) {
+      const index = (first + step) % partitions;
+      if (!this.#partitions.has(index) && await free(index) && await this.#take(client, index)) missing--;
+    }
+  }
+
+  async #take(client: Client, index: number): Promise<boolean> {
+    const { definition, onDelivery } = this.#options;
+    const partition = await Partition.take(client, { definition, index, onDelivery });
+    if (!partition) return false;
+    this.#partitions.set(index, partition);
+    void partition.ended.then(() => {
+      if (this.#partitions.get(index) === partition) this.#partitions.delete(index);
+      this.#wake();
+    });
+    if (this.#cancelled.signal.aborted) partition.leave();
+    return true;
+  }
+
+  /** Until it is time to look again, or something ended. */
+  async #pause(): Promise<void> {
+    if (this.#cancelled.signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = setTimeout(resolve, INTERVAL);
+    await promise;
+    clearTimeout(timer);
+  }
+}
