@@ -45,12 +45,32 @@ export class BrokerClient implements AsyncDisposable {
 
   /** Publishes to the queue, which must be there, and waits until the broker has all of them. */
   async publish(queue: string, bodies: (string | Uint8Array)[], properties: AMQPProperties = {}): Promise<void> {
+    await this.publishEach(queue, bodies.map((body) => [body, properties]));
+  }
+
+  /** Publishes messages that differ in their properties, in this order. */
+  async publishEach(
+    queue: string,
+    messages: readonly [body: string | Uint8Array, properties: AMQPProperties][],
+  ): Promise<void> {
     await this.count(queue);
     await this.#step(async (channel) => {
       await channel.confirmSelect();
       await Promise.all(
-        bodies.map((body) => channel.basicPublish("", queue, body, { deliveryMode: 2, ...properties })),
+        messages.map(([body, properties]) => channel.basicPublish("", queue, body, { deliveryMode: 2, ...properties })),
       );
+    });
+  }
+
+  /** All that is in the queue now, as text and in its order; it is gone from the queue then. */
+  async drain(name: string): Promise<string[]> {
+    return await this.#step(async (channel) => {
+      const bodies: string[] = [];
+      for (;;) {
+        const message = await channel.basicGet(name, { noAck: true });
+        if (!message) return bodies;
+        bodies.push(message.bodyString() ?? "");
+      }
     });
   }
 
