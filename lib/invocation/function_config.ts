@@ -1,7 +1,23 @@
-import { parseByteSize } from "../byte_size.ts";
-import { parseDuration } from "../duration.ts";
 import { describeError, WarrenError } from "../errors.ts";
-import { closest } from "../nearest.ts";
+import {
+  byteSize,
+  type ConfigKey,
+  defaults,
+  duration,
+  flag,
+  isObject,
+  isScalar,
+  isText,
+  leaf,
+  list,
+  MAX_NAME_BYTES,
+  number,
+  object,
+  optional,
+  readTable,
+  type Values,
+  wrong,
+} from "./config_key.ts";
 import { longestHold, MAX_HOLD, type Order } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
@@ -14,25 +30,11 @@ import {
 } from "./definition.ts";
 import { outputEventProblems } from "./write_cloud_event.ts";
 
-/** One key of a function's `config`. */
-export interface ConfigKey<T> {
-  /** What it sets, for people. */
-  readonly text: string;
-  /** What it is where the function does not say. */
-  readonly default: T;
-  /** The value as it is used; adds to `problems` where it is wrong. */
-  read(value: unknown, key: string, problems: string[]): T;
-}
-
-type Table = Record<string, ConfigKey<unknown>>;
-type Values<T extends Table> = { [K in keyof T]: T[K] extends ConfigKey<infer V> ? V : never };
 type Arguments = Record<string, string | number | boolean>;
 
 const MB = 1024 * 1024;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
-/** The protocol's short strings: names of queues and exchanges, routing keys. */
-const MAX_NAME_BYTES = 255;
 const MAX_QUEUE_BYTES = MAX_NAME_BYTES - deadLetterQueue("").length;
 
 const ARGUMENTS = leaf<Arguments>({
@@ -277,21 +279,6 @@ function orderProblems({ batch, timeout, retry }: Pick<FunctionDefinition, "batc
   ];
 }
 
-function readTable<T extends Table>(value: unknown, table: T, path: string, problems: string[]): Values<T> {
-  const given = isObject(value) ? value : {};
-  if (!isObject(value)) problems.push(wrong(path || "config", value, "an object"));
-  const known = Object.keys(table);
-  for (const key of Object.keys(given).filter((key) => !known.includes(key))) {
-    const inside = path ? `config.${path}` : "config";
-    problems.push(`unknown key ${JSON.stringify(key)} in ${inside}, did you mean "${closest(key, known)}"?`);
-  }
-  const read = (key: string) =>
-    Object.hasOwn(given, key)
-      ? table[key].read(given[key], path ? `${path}.${key}` : key, problems)
-      : table[key].default;
-  return Object.fromEntries(known.map((key) => [key, read(key)])) as Values<T>;
-}
-
 function readQueue(value: unknown, key: string, problems: string[]): Values<typeof QUEUE_KEYS> {
   if (typeof value !== "string") return readTable(value, QUEUE_KEYS, key, problems);
   return { ...defaults(QUEUE_KEYS), name: QUEUE_KEYS.name.read(value, key, problems) };
@@ -362,121 +349,6 @@ function readOutputEvent(value: unknown, key: string, problems: string[]): Outpu
   }
   problems.push(...outputEventProblems(value).map((problem) => `${key}: ${problem}`));
   return value as OutputEvent;
-}
-
-/** A key with one value, which is taken as it is. */
-function leaf<T>(spec: { text: string; default: T; expected: string; accept: (value: unknown) => boolean }) {
-  const read = (value: unknown, key: string, problems: string[]): T => {
-    if (spec.accept(value)) return value as T;
-    problems.push(wrong(key, value, spec.expected));
-    return spec.default;
-  };
-  return { text: spec.text, default: spec.default, expected: spec.expected, read };
-}
-
-function flag(text: string, byDefault: boolean): ConfigKey<boolean> {
-  return leaf({ text, default: byDefault, expected: "true or false", accept: (value) => typeof value === "boolean" });
-}
-
-function number(text: string, byDefault: number, range: { min: number; max: number; whole?: boolean }) {
-  const { min, max, whole } = range;
-  return leaf<number>({
-    text,
-    default: byDefault,
-    expected: `a ${whole ? "whole " : ""}number from ${min} to ${max}`,
-    accept: (value) =>
-      typeof value === "number" && value >= min && value <= max && (!whole || Number.isSafeInteger(value)),
-  });
-}
-
-/** A key whose value is read to milliseconds. */
-function duration(
-  text: string,
-  byDefault: number,
-  range: { min: number; max: number; expected: string },
-): ConfigKey<number> {
-  const read = (value: unknown, key: string, problems: string[]) => {
-    try {
-      const ms = parseDuration(value);
-      if (ms >= range.min && ms <= range.max) return ms;
-      problems.push(wrong(key, value, `a duration ${range.expected}`));
-    } catch (error) {
-      problems.push(`${key}: ${describeError(error)}`);
-    }
-    return byDefault;
-  };
-  return { text, default: byDefault, read };
-}
-
-/** A key whose value is read to bytes. */
-function byteSize(text: string, byDefault: number, range: { min: number; max: number }): ConfigKey<number> {
-  const read = (value: unknown, key: string, problems: string[]) => {
-    try {
-      const bytes = parseByteSize(value);
-      if (bytes >= range.min && bytes <= range.max) return bytes;
-      problems.push(wrong(key, value, `from ${range.min / MB}MB to ${range.max / MB}MB`));
-    } catch (error) {
-      problems.push(`${key}: ${describeError(error)}`);
-    }
-    return byDefault;
-  };
-  return { text, default: byDefault, read };
-}
-
-function object<T extends Table>(text: string, keys: T): ConfigKey<Values<T>> {
-  const read = (value: unknown, key: string, problems: string[]) => readTable(value, keys, key, problems);
-  return { text, default: defaults(keys), read };
-}
-
-/** A table of keys that is not there unless it is asked for. */
-function optional<T extends Table>(text: string, keys: T, required: (keyof T & string)[] = []) {
-  const read = (value: unknown, key: string, problems: string[]): Values<T> | undefined => {
-    for (const name of required.filter((name) => isObject(value) && !Object.hasOwn(value, name))) {
-      problems.push(`${key}.${name} is missing`);
-    }
-    return readTable(value, keys, key, problems);
-  };
-  return { text, default: undefined, read } as ConfigKey<Values<T> | undefined>;
-}
-
-function list<T extends Table>(text: string, keys: T, required: (keyof T & string)[]): ConfigKey<Values<T>[]> {
-  const read = (value: unknown, key: string, problems: string[]) => {
-    if (!Array.isArray(value)) {
-      problems.push(wrong(key, value, "a list of objects"));
-      return [];
-    }
-    return value.map((item: unknown, index) => {
-      const path = `${key}[${index}]`;
-      for (const name of required.filter((name) => isObject(item) && !Object.hasOwn(item, name))) {
-        problems.push(`${path}.${name} is missing`);
-      }
-      return readTable(item, keys, path, problems);
-    });
-  };
-  return { text, default: [], read };
-}
-
-function defaults<T extends Table>(keys: T): Values<T> {
-  return Object.fromEntries(Object.entries(keys).map(([key, { default: value }]) => [key, value])) as Values<T>;
-}
-
-function wrong(key: string, value: unknown, expected: string): string {
-  const found = Deno.inspect(value, { compact: true, breakLength: Infinity, depth: 2, strAbbreviateSize: 80 });
-  return `${key} is ${found.length > 120 ? `${found.slice(0, 120)}…` : found}: expected ${expected}`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isScalar(value: unknown): boolean {
-  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
-}
-
-function isText(value: unknown, min: number, max = MAX_NAME_BYTES): value is string {
-  if (typeof value !== "string") return false;
-  const bytes = new TextEncoder().encode(value).length;
-  return bytes >= min && bytes <= max;
 }
 
 function isQueueName(value: unknown): boolean {
