@@ -7,7 +7,7 @@ import { handledBy, startServing } from "../support/serving.ts";
 
 brokerTest("a batch has as many messages as there are, up to its size, and no later than its wait", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("batch");
+  const queue = await broker.workQueue("batch");
   await broker.declare(queue);
   await broker.publish(queue, ["1", "2", "3", "4", "5"]);
   await using functions = await folder({
@@ -61,7 +61,7 @@ brokerTest(
   "a message that cannot be read, and one that ends the process, take no other of their batch with them",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
-    const queue = broker.queue("batch");
+    const queue = await broker.workQueue("batch");
     await broker.declare(queue);
     const json = { contentType: "application/json" };
     await broker.publish(queue, ['"a"', "{", '"exit"', '"b"'], json);

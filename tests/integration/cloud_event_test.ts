@@ -23,7 +23,7 @@ function binary(prefix: string, attributes: Record<string, string | number | boo
 
 brokerTest("events of both modes, and of both prefixes, come as their data and their attributes", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("events");
+  const queue = await broker.workQueue("events");
   await using functions = await folder({
     "events.ts": `export const config = { queue: "${queue}", envelope: "cloudevents", concurrency: 1 };
       export default ${TELLING};`,
@@ -45,7 +45,7 @@ brokerTest(
   "what is no event is a dead letter that says why, and comes back mended as the event it was",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
-    const queue = broker.queue("events");
+    const queue = await broker.workQueue("events");
     await using functions = await folder({
       "events.ts": `import { Reject } from "warren";
       export const config = { queue: "${queue}", envelope: "cloudevents" };
@@ -170,7 +170,7 @@ const INPUT = `
 
 brokerTest("HTTP takes events of both modes, and says 422 for others before they are queued", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("signup");
+  const queue = await broker.workQueue("signup");
   await using functions = await folder({
     "signup.ts": `${INPUT}
       export const config = { queue: "${queue}", envelope: "cloudevents" };

@@ -12,7 +12,7 @@ brokerTest(
   "a handler that throws is tried again through the delay queues, and then the message is a dead letter",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
-    const queue = broker.queue("failing");
+    const queue = await broker.workQueue("failing");
     await using functions = await folder({
       "failing.ts": `
       export const config = { queue: "${queue}", retry: { attempts: 3, delay: 200, jitter: 0 } };
@@ -85,7 +85,7 @@ brokerTest(
 
 brokerTest("a handler chooses the delay with Retry and ends the tries with Reject", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("choosing");
+  const queue = await broker.workQueue("choosing");
   await using functions = await folder({
     "choosing.ts": `
       import { Reject, Retry } from "warren";
@@ -109,7 +109,7 @@ brokerTest("a handler chooses the delay with Retry and ends the tries with Rejec
 
 brokerTest("a body that is not the JSON it says is a dead letter at once, without a run", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("json");
+  const queue = await broker.workQueue("json");
   await using functions = await folder({
     "json.ts": `
       export const config = { queue: "${queue}" };
@@ -127,7 +127,7 @@ brokerTest("a body that is not the JSON it says is a dead letter at once, withou
 
 brokerTest("what is posted runs, and the broker has it when the answer comes", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("posted");
+  const queue = await broker.workQueue("posted");
   await using functions = await folder({
     "posted.ts": `
       export const config = { queue: "${queue}" };
@@ -181,7 +181,7 @@ brokerTest("functions are chained with context.publish, directly and through an 
 
 brokerTest("a publish that no queue takes fails the handler", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("unroutable");
+  const queue = await broker.workQueue("unroutable");
   await using functions = await folder({
     "unroutable.ts": `
       export const config = { queue: "${queue}", retry: { attempts: 1 } };

@@ -7,7 +7,7 @@ import { handledBy, seen, startServing } from "../support/serving.ts";
 
 brokerTest("a paused function leaves its messages in the queue, and takes them when it goes on", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("paused");
+  const queue = await broker.workQueue("paused");
   await using functions = await folder({
     "telling.ts": `export const config = { queue: "${queue}" };
       export default (message, context) => context.log.info("handled", { body: message.body });`,
@@ -32,7 +32,7 @@ brokerTest(
   "a function whose dependency is down pauses, tries one message, and goes on when that works",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
-    const queue = broker.queue("switched");
+    const queue = await broker.workQueue("switched");
     const marker = await Deno.makeTempDir({ prefix: "warren-flow-" });
     await using functions = await folder({
       "switched.ts": `
@@ -64,7 +64,7 @@ brokerTest(
 
 brokerTest("a rate limit spreads the starts", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("limited");
+  const queue = await broker.workQueue("limited");
   await using functions = await folder({
     "limited.ts": `export const config = { queue: "${queue}", warm: true, rateLimit: { limit: 5, per: "500ms" } };
       export default (_, context) => context.log.info("handled", { at: Date.now() });`,

@@ -20,7 +20,7 @@ function ranBy(...runners: RunnerProcess[]): LogLine[] {
 
 brokerTest("an effect runs once for a message that fails after it, and every attempt gets its value", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("once");
+  const queue = await broker.workQueue("once");
   await using files = await folder({
     "functions/once.ts": `export const config = { queue: "${queue}", retry: ["50ms", "50ms"] };
       export default async (message, context) => {
@@ -47,7 +47,7 @@ brokerTest(
   "an effect that throws, or whose process ends in the middle, runs again with the next attempt",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
-    const queue = broker.queue("once");
+    const queue = await broker.workQueue("once");
     await using files = await folder({
       "functions/once.ts": `export const config = { queue: "${queue}", timeout: "5m", retry: ["50ms"] };
       export default async (message, context) => {
@@ -75,7 +75,7 @@ brokerTest(
 brokerTest("two runners with the same key at once run the effect once, and both get its value", async (url) => {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();
-  const queue = broker.queue("once");
+  const queue = await broker.workQueue("once");
   await using files = await folder({
     "functions/once.ts": `export const config = { queue: "${queue}", concurrency: 1, permissions: ${gate.permissions} };
       export default async (message, context) => {
@@ -106,7 +106,7 @@ brokerTest(
   async (url) => {
     await using broker = await BrokerClient.connect(url);
     await using gate = await Gate.make();
-    const queue = broker.queue("once");
+    const queue = await broker.workQueue("once");
     await using files = await folder({
       "functions/once.ts": `
       export const config = { queue: "${queue}", timeout: "2s", retry: ["50ms", "50ms", "50ms"], permissions: ${gate.permissions} };
@@ -137,7 +137,7 @@ brokerTest(
 brokerTest("a runner that stops gives its keys to the next one at once", async (url) => {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();
-  const queue = broker.queue("once");
+  const queue = await broker.workQueue("once");
   await using files = await folder({
     "functions/once.ts": `
       export const config = { queue: "${queue}", timeout: "5m", permissions: ${gate.permissions} };
@@ -164,7 +164,7 @@ brokerTest("a runner that stops gives its keys to the next one at once", async (
 
 brokerTest("a store that cannot be used makes messages fail, which are retried, and then it is fine", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("once");
+  const queue = await broker.workQueue("once");
   await using files = await folder({ "data": "a file where its folder is to be" });
   await files.write({
     "functions/once.ts":
@@ -192,7 +192,7 @@ redisTest(
     await using hosted = await EmbeddedBroker.launch();
     await using redis = await RedisServer.launch();
     await using broker = await BrokerClient.connect(hosted.url);
-    const queue = broker.queue("once");
+    const queue = await broker.workQueue("once");
     await using files = await folder({
       "functions/once.ts": `
       export const config = { queue: "${queue}", concurrency: 5, retry: { attempts: 100, delay: "50ms", multiplier: 1 } };

@@ -8,8 +8,8 @@ import { handledBy, startServing } from "../support/serving.ts";
 const PARTITIONS = 4;
 
 /** A queue whose partitions are deleted with it. */
-function orderedQueue(broker: BrokerClient): string {
-  const queue = broker.queue("ordered");
+async function orderedQueue(broker: BrokerClient): Promise<string> {
+  const queue = await broker.workQueue("ordered");
   for (let at = 0; at < PARTITIONS; at++) broker.own(`${queue}.p${at}`);
   return queue;
 }
@@ -24,7 +24,7 @@ function ordered(queue: string, by: string, handler: string, more = ""): string 
 
 brokerTest("messages of one key are handled one after the other, and other keys beside them", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = orderedQueue(broker);
+  const queue = await orderedQueue(broker);
   const handler = `async (message, context) => {
     const { key, n } = message.body;
     context.log.info("begun", { key, n });
@@ -60,7 +60,7 @@ brokerTest("messages of one key are handled one after the other, and other keys 
 
 brokerTest("a retry holds back its own key, and no other", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = orderedQueue(broker);
+  const queue = await orderedQueue(broker);
   const handler = `(message, context) => {
     const { key, n } = message.body;
     if (n === 1 && message.attempt < 3) throw new Error("not yet");
@@ -91,7 +91,7 @@ brokerTest("a retry holds back its own key, and no other", async (url) => {
 
 brokerTest("a runner that comes gets its share, and one that drains leaves it to the others", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = orderedQueue(broker);
+  const queue = await orderedQueue(broker);
   const handler = `(message, context) => context.log.info("handled", { n: Number(message.body) })`;
   await using functions = await folder({ "f.ts": ordered(queue, `{ header: "k" }`, handler) });
   const options = { amqpUrl: url, functionsDir: functions.path };

@@ -48,7 +48,7 @@ brokerTest("an invocation that fails publishes nothing, and one that succeeds la
 
 brokerTest("an output that no queue takes makes the invocation a failed one, with a clear error", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const source = broker.queue("source");
+  const source = await broker.workQueue("source");
   await using functions = await folder({
     "source.ts": `export const config = { queue: "${source}", retry: { attempts: 1 }, output: "nowhere.${source}" };
       export default () => "x";`,
@@ -109,7 +109,7 @@ brokerTest("who asks gets the answer with its correlation id, and an error once 
 
 brokerTest("HTTP waits for the answer where it is asked to: 200, 422, 500 or 504", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("asked");
+  const queue = await broker.workQueue("asked");
   await using functions = await folder({
     "asked.ts": `import { Reject } from "warren";
       export const config = { queue: "${queue}", retry: { attempts: 1 } };

@@ -20,7 +20,7 @@ const SCHEMA = `
 
 brokerTest("a function that exports an input gets what it lets through, and the rest are dead letters", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("input");
+  const queue = await broker.workQueue("input");
   await using functions = await folder({
     "signup.ts": `${SCHEMA}
       export const config = { queue: "${queue}" };
@@ -43,7 +43,7 @@ brokerTest("a function that exports an input gets what it lets through, and the 
 
 brokerTest("HTTP says 422 with the issues before anything is published", async (url) => {
   await using broker = await BrokerClient.connect(url);
-  const queue = broker.queue("input");
+  const queue = await broker.workQueue("input");
   await using functions = await folder({
     "signup.ts": `${SCHEMA}
       export const config = { queue: "${queue}" };

@@ -20,6 +20,7 @@ Deno.test("a function without config has every default", () => {
     concurrency: 10,
     prefetch: 10,
     batch: undefined,
+    order: undefined,
     rateLimit: undefined,
     killSwitch: undefined,
     timeout: 30_000,

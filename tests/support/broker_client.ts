@@ -7,8 +7,11 @@ import { uniqueName } from "./unique.ts";
  * spoils no other; the queues that `queue()` named are deleted at the end, with their dead letters.
  */
 export class BrokerClient implements AsyncDisposable {
+  /** What `workQueue()` declares. */
+  static workQueues: "classic" | "quorum" = "classic";
   readonly #client: AMQPClient;
   readonly #queues: string[] = [];
+  readonly #declared = new Set<string>();
 
   private constructor(client: AMQPClient) {
     this.#client = client;
@@ -25,13 +28,27 @@ export class BrokerClient implements AsyncDisposable {
     return this.own(uniqueName(prefix));
   }
 
+  /**
+   * A name for a function's queue. Where the tests are to have quorum queues, it is there as one: a runner takes what
+   * exists as it is.
+   */
+  async workQueue(prefix: string): Promise<string> {
+    const name = this.queue(prefix);
+    if (BrokerClient.workQueues === "classic") return name;
+    await this.declare(name, true, { "x-queue-type": "quorum" });
+    this.#declared.add(name);
+    return name;
+  }
+
   /** Deletes a queue of that name at the end, and `<name>.dead`. */
   own(name: string): string {
     this.#queues.push(name, `${name}.dead`);
     return name;
   }
 
+  /** What is there as a work queue stays as it is. */
   async declare(name: string, durable = true, args: Record<string, string | number> = {}): Promise<void> {
+    if (this.#declared.has(name)) return;
     await this.#step((channel) => channel.queueDeclare(name, { durable }, args));
   }
 
