@@ -85,7 +85,7 @@ export class Outputs {
 
   /** One message, as often as it takes. */
   async #deliver(
-    { delivery, definition }: Handled,
+    { delivery, definition, invocation }: Handled,
     make: () => Promise<OutgoingMessage>,
     channel: string,
     mandatory = true,
@@ -103,6 +103,7 @@ export class Outputs {
         if (error instanceof WarrenError && error.code !== "unavailable") throw error;
         this.#options.log.warn(`a message is held until what it left is with the broker: ${describeError(error)}`, {
           function: definition.name,
+          messageId: invocation.properties.messageId,
         });
         await delay(backoff.next());
       }

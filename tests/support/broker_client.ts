@@ -44,12 +44,17 @@ export class BrokerClient implements AsyncDisposable {
   }
 
   /** Publishes to the queue, which must be there, and waits until the broker has all of them. */
-  async publish(queue: string, bodies: (string | Uint8Array)[], properties: AMQPProperties = {}): Promise<void> {
+  async publish(
+    queue: string,
+    bodies: (string | Uint8Array)[],
+    properties: AMQPProperties | ((index: number) => AMQPProperties) = {},
+  ): Promise<void> {
+    const propertiesOf = typeof properties === "function" ? properties : () => properties;
     await this.count(queue);
     await this.#step(async (channel) => {
       await channel.confirmSelect();
       await Promise.all(
-        bodies.map((body) => channel.basicPublish("", queue, body, { deliveryMode: 2, ...properties })),
+        bodies.map((body, index) => channel.basicPublish("", queue, body, { deliveryMode: 2, ...propertiesOf(index) })),
       );
     });
   }
@@ -75,6 +80,21 @@ export class BrokerClient implements AsyncDisposable {
     return await eventually(() => this.#step((channel) => channel.basicGet(name, { noAck: true })), {
       timeout,
       what: `a message in ${name}`,
+    });
+  }
+
+  /** All messages that are in the queue now; they are gone from it then. */
+  async drain(name: string): Promise<AMQPMessage[]> {
+    const { messages: count } = await this.count(name);
+    const all: AMQPMessage[] = [];
+    if (count === 0) return all;
+    return await this.#step(async (channel) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      await channel.basicConsume(name, { noAck: true }, (message) => {
+        if (all.push(message) === count) resolve();
+      });
+      await promise;
+      return all;
     });
   }
 
