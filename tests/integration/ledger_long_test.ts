@@ -58,14 +58,14 @@ async function balances(broker: PrivateBroker, restart: () => Promise<void>): Pr
 
   await disturb(fleet, restart, () => done(broker.url, ledger.queues));
   await eventually(async () => await done(broker.url, ledger.queues) >= MESSAGES, {
-    timeout: 240_000,
+    timeout: 600_000,
     interval: 200,
     what: "as many endings as messages",
   });
   const took = Math.round((performance.now() - started) / 1000);
   await ledger.read(broker.url);
   // Some of those that ended may be copies of others.
-  await eventually(() => ledger.missing === 0, { timeout: 30_000 }).catch(() => {});
+  await eventually(() => ledger.missing === 0, { timeout: 120_000 }).catch(() => {});
   await fleet.untilReady();
   assertEquals(await fleet.stop(), Array(RUNNERS).fill(0));
 
@@ -97,7 +97,7 @@ async function disturb(fleet: Fleet, restart: () => Promise<void>, done: () => P
   for (const [index, event] of events.entries()) {
     const moment = step * (index + random());
     await eventually(async () => await done() >= moment, {
-      timeout: 120_000,
+      timeout: 300_000,
       interval: 100,
       what: `${Math.round(moment)} endings`,
     });

@@ -14,7 +14,7 @@ const WAVE = 500;
 const CONCURRENCY = 10;
 const MEGABYTE = 1024 * 1024;
 /** Bytes of the runner's memory that one waiting request may take. */
-const MAX_BYTES_EACH = 40 * 1024;
+const MAX_BYTES_EACH = 64 * 1024;
 /** Beside the requests' own connections, in the test's process and in the runner's. */
 const DESCRIPTORS = REQUESTS + 200;
 

@@ -3,7 +3,7 @@ import { type RunnerProcess, type RunnerProcessOptions, startRunner } from "./ru
 import { untilReady } from "./serving.ts";
 
 /** Milliseconds that a runner has to start and to be ready on a busy machine. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 /** A runner's place: its way to the broker, which can be cut, and the runner that is there now. */
 interface Berth {
