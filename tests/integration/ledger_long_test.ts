@@ -4,7 +4,7 @@ import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { eventually } from "../support/eventually.ts";
 import { Fleet } from "../support/fleet.ts";
-import { Ledger, stageSource } from "../support/ledger.ts";
+import { isRetried, Ledger, stageSource } from "../support/ledger.ts";
 import { type PrivateBroker, PrivateEmbedded } from "../support/private_broker.ts";
 import { hasPrivateNodes, startPrivateNode } from "../support/private_node.ts";
 
@@ -14,6 +14,11 @@ const STAGES = ["first", "second", "third"];
 const PREFETCH = 100;
 /** What a runner has out at most: only that can be handled twice when it is killed, cut off or loses its broker. */
 const OUT = PREFETCH * STAGES.length;
+/**
+ * RabbitMQ takes messages out of a retry queue at least once: those that its worker had in hand when the broker stopped
+ * (32 in each of the three queues) come twice, and no broker says `redelivered` of the copy.
+ */
+const WITH_WORKERS = 32 * 3;
 const KILLS = 4;
 const CUTS = 6;
 
@@ -29,7 +34,7 @@ Deno.test("embedded: a hundred thousand messages balance, whatever is killed", a
   await balances(broker, async () => {
     await broker.kill();
     await broker.start();
-  });
+  }, 0);
 });
 
 Deno.test("RabbitMQ: a hundred thousand messages balance, whatever is killed", { ignore }, async () => {
@@ -37,10 +42,11 @@ Deno.test("RabbitMQ: a hundred thousand messages balance, whatever is killed", {
   await balances(broker, async () => {
     await broker.stop();
     await broker.start();
-  });
+  }, WITH_WORKERS);
 });
 
-async function balances(broker: PrivateBroker, restart: () => Promise<void>): Promise<void> {
+/** @param unmarked how many may come twice without a word of the broker's that it delivered them before */
+async function balances(broker: PrivateBroker, restart: () => Promise<void>, unmarked: number): Promise<void> {
   console.log(`WARREN_TEST_SEED=${seed}`);
   const started = performance.now();
   const queues = [...STAGES, "end"];
@@ -70,16 +76,19 @@ async function balances(broker: PrivateBroker, restart: () => Promise<void>): Pr
   assertEquals(await fleet.stop(), Array(RUNNERS).fill(0));
 
   const again = (await Deno.readTextFile(witness)).split("\n").filter((line) => line !== "").map(Number);
-  const bound = OUT * (KILLS + CUTS + RUNNERS);
+  const delivered = new Set(again);
+  const silent = ledger.doubled.filter((n) => !delivered.has(n));
+  const bound = OUT * (KILLS + CUTS + RUNNERS) + unmarked;
   console.table(ledger.balance());
   console.log(
     `${MESSAGES} messages in ${took} s; ${again.length} invocations were of messages delivered before; ` +
-      `${ledger.extra} copies too many, of ${ledger.doubled.length} messages; the bound is ${bound}`,
+      `${ledger.extra} copies too many, of ${ledger.doubled.length} messages; the bound is ${bound}; ` +
+      `${silent.length} of them were never said to be delivered before; the bound is ${unmarked}`,
   );
   assertEquals(ledger.lost, []);
   assertEquals(ledger.wrong, []);
-  const explained = new Set(again);
-  assertEquals(ledger.doubled.filter((n) => !explained.has(n)), []);
+  assertEquals(silent.filter((n) => !isRetried(seed, STAGES.length, n)), []);
+  assert(silent.length <= unmarked, `nothing explains ${silent.length} copies`);
   assert(ledger.extra <= bound, `${ledger.extra} copies too many`);
 }
 

@@ -82,6 +82,16 @@ export interface Balance {
   extra: number;
 }
 
+/** Whether a message waits in a retry queue on its way. */
+export function isRetried(seed: number, stages: number, n: number): boolean {
+  for (let stage = 0; stage < stages; stage++) {
+    const { outcome, attempt } = fateOf(seed, stage, n);
+    if (attempt > 1) return true;
+    if (outcome !== "completed") return false;
+  }
+  return false;
+}
+
 /** What should become of each message of a pipeline, and what became of it. */
 export class Ledger implements AsyncDisposable {
   readonly #expected: string[];
