@@ -3,7 +3,7 @@ import { Connection } from "./amqp/connection.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
 import { Publisher } from "./amqp/publisher.ts";
-import { Replies } from "./amqp/replies.ts";
+import { Replies, type ReplyRoute } from "./amqp/replies.ts";
 import { Settler } from "./amqp/settle.ts";
 import { Topology } from "./amqp/topology.ts";
 import { delay } from "./backoff.ts";
@@ -30,6 +30,7 @@ import { openStore } from "./once/open_store.ts";
 import { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { Reaper } from "./sandbox/reaper.ts";
 import { ServedFunction, type Surroundings } from "./served_function.ts";
+import { within } from "./within.ts";
 
 /** What the runner knows of one file in the functions folder. */
 interface Entry {
@@ -207,24 +208,13 @@ export class Runner implements RunnerView {
   }
 
   async request(name: string, request: PublishRequest, wait: number): Promise<ReplyView | undefined> {
-    const limit = AbortSignal.timeout(wait);
-    const replyTo = await this.#replies.queue(limit);
-    const correlationId = crypto.randomUUID();
-    const given = new AbortController();
-    const reply = this.#replies.expect(correlationId, AbortSignal.any([limit, given.signal]));
-    try {
-      await this.#publish(name, request, { replyTo, correlationId });
-    } catch (error) {
-      given.abort();
-      throw error;
-    }
-    return await reply;
+    return await this.#replies.request(wait, (route) => this.#publish(name, request, route));
   }
 
   async #publish(
     name: string,
     request: PublishRequest,
-    reply: { replyTo: string; correlationId: string } | undefined,
+    reply: ReplyRoute | undefined,
   ): Promise<void> {
     const served = this.#entries.get(name)?.served;
     if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
@@ -237,9 +227,8 @@ export class Runner implements RunnerView {
       : undefined;
     if (failure) throw new InvalidBody(failure);
     const properties = { deliveryMode: 2, timestamp: new Date(), headers, ...given, ...reply };
-    const signal = AbortSignal.timeout(10_000);
-    const routingKey = served.definition.queue.name;
-    await this.#publisher.publish({ exchange: "", routingKey, body, properties }, { channel: "http", signal });
+    const message = { exchange: "", routingKey: served.definition.queue.name, body, properties };
+    await within(10_000, (signal) => this.#publisher.publish(message, { channel: "http", signal }));
   }
 
   deadLetters(name: string): DeadLetters {

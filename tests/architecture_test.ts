@@ -15,6 +15,7 @@ const LEAVES = [
   "nearest",
   "once_address",
   "once_store",
+  "within",
 ];
 const CORE = ["invocation", ...LEAVES];
 const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];

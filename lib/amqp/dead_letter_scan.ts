@@ -5,6 +5,7 @@ import { type Client, replyCode } from "./client.ts";
 import { Ahead, HeldBack } from "./scan_limits.ts";
 import { ScanPage } from "./scan_page.ts";
 import { unlessAborted } from "./unless_aborted.ts";
+import { within } from "../within.ts";
 
 export interface ScanOptions {
   /** Takes no more messages out of the queue than this, not even to put them back. */
@@ -200,7 +201,7 @@ export class Scan implements AsyncDisposable {
 
 async function answered<T>(call: Promise<T>, patience = PATIENCE): Promise<T> {
   call.catch(() => {});
-  return await unlessAborted(call, AbortSignal.timeout(patience), () => "the broker did not answer in time");
+  return await within(patience, (signal) => unlessAborted(call, signal, () => "the broker did not answer in time"));
 }
 
 function lookError(queue: string, error: unknown): WarrenError {

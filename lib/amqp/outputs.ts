@@ -10,6 +10,7 @@ import type { Invocation } from "../invocation/sandbox.ts";
 import { childTrace, readTrace } from "../invocation/trace_context.ts";
 import { resultData, writeCloudEvent } from "../invocation/write_cloud_event.ts";
 import type { Logger } from "../log.ts";
+import { within } from "../within.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
 import { HEADERS, retryQueue } from "./names.ts";
@@ -84,7 +85,7 @@ export class Outputs {
 
   /** One message, as often as it takes. */
   async #deliver(
-    { delivery, definition }: Handled,
+    { delivery, definition, invocation }: Handled,
     make: () => Promise<OutgoingMessage>,
     channel: string,
     mandatory = true,
@@ -93,15 +94,16 @@ export class Outputs {
     while (delivery.live) {
       try {
         const message = await make();
-        return await this.#options.publisher.publish(message, {
-          channel: `outputs ${channel}`,
-          mandatory,
-          signal: AbortSignal.timeout(30_000),
-        });
+        const options = { channel: `outputs ${channel}`, mandatory };
+        return await within(
+          30_000,
+          (signal) => this.#options.publisher.publish(message, { ...options, signal }),
+        );
       } catch (error) {
         if (error instanceof WarrenError && error.code !== "unavailable") throw error;
         this.#options.log.warn(`a message is held until what it left is with the broker: ${describeError(error)}`, {
           function: definition.name,
+          messageId: invocation.properties.messageId,
         });
         await delay(backoff.next());
       }
@@ -141,7 +143,7 @@ export class Outputs {
     };
     if (held === 0) return { exchange, routingKey, body, properties };
     const { connection, topology } = this.#options;
-    const client = await connection.opened(AbortSignal.timeout(30_000));
+    const client = await within(30_000, (signal) => connection.opened(signal));
     const rung = toRung(held);
     await topology.bindToDispatch(client, routingKey);
     await topology.declareRung(client, rung);

@@ -1,4 +1,5 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
+import { within } from "../within.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { HEADERS } from "./names.ts";
@@ -9,6 +10,12 @@ export interface Reply {
   outcome: string;
   body: Uint8Array;
   contentType: string | undefined;
+}
+
+/** What a request carries so that its answer finds back. */
+export interface ReplyRoute {
+  replyTo: string;
+  correlationId: string;
 }
 
 /**
@@ -30,11 +37,26 @@ export class Replies {
   }
 
   /**
-   * The name to put into `replyTo`.
+   * Publishes a request with `publish`, and gives its answer; `undefined` when there is none within `wait` milliseconds.
    *
-   * @throws {WarrenError} `unavailable` when the signal aborts first
+   * @throws {WarrenError} `unavailable` when there is no connection in that time; and what `publish` throws
    */
-  async queue(signal: AbortSignal): Promise<string> {
+  request(wait: number, publish: (route: ReplyRoute) => Promise<void>): Promise<Reply | undefined> {
+    return within(wait, async (signal) => {
+      const correlationId = crypto.randomUUID();
+      const replyTo = await this.#queue(signal);
+      const reply = this.#expect(correlationId, signal);
+      try {
+        await publish({ replyTo, correlationId });
+        return await reply.promise;
+      } finally {
+        reply.forget();
+      }
+    });
+  }
+
+  /** The name to put into `replyTo`. */
+  async #queue(signal: AbortSignal): Promise<string> {
     const client = await this.#connection.opened(signal);
     const known = this.#queues.get(client) ?? this.#open(client);
     this.#queues.set(client, known);
@@ -43,18 +65,12 @@ export class Replies {
   }
 
   /** The answer with that correlation id; `undefined` when the signal aborts first. */
-  expect(correlationId: string, signal: AbortSignal): Promise<Reply | undefined> {
-    return new Promise((resolve) => {
-      const end = (reply: Reply | undefined) => {
-        this.#waiting.delete(correlationId);
-        signal.removeEventListener("abort", abort);
-        resolve(reply);
-      };
-      const abort = () => end(undefined);
-      if (signal.aborted) return resolve(undefined);
-      signal.addEventListener("abort", abort, { once: true });
-      this.#waiting.set(correlationId, end);
-    });
+  #expect(correlationId: string, signal: AbortSignal): { promise: Promise<Reply | undefined>; forget: () => void } {
+    const { promise, resolve } = Promise.withResolvers<Reply | undefined>();
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    this.#waiting.set(correlationId, resolve);
+    return { promise, forget: () => this.#waiting.delete(correlationId) };
   }
 
   async #open(client: Client): Promise<string> {

@@ -3,6 +3,7 @@ import { describeError, WarrenError } from "../errors.ts";
 import { deadLetterQueue } from "../invocation/definition.ts";
 import type { Disposition } from "../invocation/outcome.ts";
 import type { Logger } from "../log.ts";
+import { within } from "../within.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
 import { deadLetterProperties, type FailedDelivery, retryProperties } from "./headers.ts";
@@ -81,8 +82,10 @@ export class Settler {
   }
 
   async #publish(disposition: Copying, failed: FailedDelivery): Promise<void> {
-    const signal = AbortSignal.timeout(30_000);
-    await this.#options.publisher.publish(await this.#copy(disposition, failed, signal), { channel: CHANNEL, signal });
+    await within(30_000, async (signal) => {
+      const copy = await this.#copy(disposition, failed, signal);
+      await this.#options.publisher.publish(copy, { channel: CHANNEL, signal });
+    });
   }
 
   async #copy(disposition: Copying, failed: FailedDelivery, signal: AbortSignal): Promise<OutgoingMessage> {

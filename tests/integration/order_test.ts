@@ -36,11 +36,10 @@ brokerTest("messages of one key are handled one after the other, and other keys 
   const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
   const messages = [...Array(10).keys()].flatMap((n) => keys.map((key) => ({ key, n })));
-  const contentType = "application/json";
-  await broker.publishEach(
-    queue,
-    messages.map((body) => [JSON.stringify(body), { contentType, headers: { tenant: body.key } }]),
-  );
+  await broker.publish(queue, messages.map((body) => JSON.stringify(body)), (at) => ({
+    contentType: "application/json",
+    headers: { tenant: messages[at].key },
+  }));
   await eventually(() => handledBy(runner).length === 10 * keys.length);
 
   const lines = runner.log.filter(({ message }) => message === "begun" || message === "handled");

@@ -61,33 +61,18 @@ export class BrokerClient implements AsyncDisposable {
   }
 
   /** Publishes to the queue, which must be there, and waits until the broker has all of them. */
-  async publish(queue: string, bodies: (string | Uint8Array)[], properties: AMQPProperties = {}): Promise<void> {
-    await this.publishEach(queue, bodies.map((body) => [body, properties]));
-  }
-
-  /** Publishes messages that differ in their properties, in this order. */
-  async publishEach(
+  async publish(
     queue: string,
-    messages: readonly [body: string | Uint8Array, properties: AMQPProperties][],
+    bodies: (string | Uint8Array)[],
+    properties: AMQPProperties | ((index: number) => AMQPProperties) = {},
   ): Promise<void> {
+    const propertiesOf = typeof properties === "function" ? properties : () => properties;
     await this.count(queue);
     await this.#step(async (channel) => {
       await channel.confirmSelect();
       await Promise.all(
-        messages.map(([body, properties]) => channel.basicPublish("", queue, body, { deliveryMode: 2, ...properties })),
+        bodies.map((body, index) => channel.basicPublish("", queue, body, { deliveryMode: 2, ...propertiesOf(index) })),
       );
-    });
-  }
-
-  /** All that is in the queue now, as text and in its order; it is gone from the queue then. */
-  async drain(name: string): Promise<string[]> {
-    return await this.#step(async (channel) => {
-      const bodies: string[] = [];
-      for (;;) {
-        const message = await channel.basicGet(name, { noAck: true });
-        if (!message) return bodies;
-        bodies.push(message.bodyString() ?? "");
-      }
     });
   }
 
@@ -113,6 +98,22 @@ export class BrokerClient implements AsyncDisposable {
       timeout,
       what: `a message in ${name}`,
     });
+  }
+
+  /** All messages that are in the queue now; they are gone from it then. */
+  async drain(name: string): Promise<AMQPMessage[]> {
+    const { messages: count } = await this.count(name);
+    const all: AMQPMessage[] = [];
+    if (count === 0) return all;
+    await this.#step(async (channel) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      await channel.basicConsume(name, { noAck: true }, (message) => {
+        if (all.push(message) === count) resolve();
+      });
+      await promise;
+    });
+    // More may have come until the channel was closed.
+    return all;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

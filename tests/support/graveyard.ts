@@ -1,4 +1,4 @@
-import { AMQPClient, type AMQPMessage, type AMQPProperties } from "@cloudamqp/amqp-client";
+import type { AMQPMessage, AMQPProperties } from "@cloudamqp/amqp-client";
 import { Connection } from "../../lib/amqp/connection.ts";
 import { DeadLetters } from "../../lib/amqp/dead_letters.ts";
 import { Publisher } from "../../lib/amqp/publisher.ts";
@@ -21,13 +21,11 @@ export class Graveyard implements AsyncDisposable {
   readonly broker: BrokerClient;
   readonly queue: string;
   readonly letters: DeadLetters;
-  readonly #url: string;
   readonly #connection: Connection;
 
-  private constructor(broker: BrokerClient, queue: string, url: string, via: string) {
+  private constructor(broker: BrokerClient, queue: string, via: string) {
     this.broker = broker;
     this.queue = queue;
-    this.#url = url;
     this.#connection = new Connection({ urls: [via], name: "test", log });
     this.#connection.start();
     this.letters = new DeadLetters({
@@ -43,7 +41,7 @@ export class Graveyard implements AsyncDisposable {
     const queue = broker.queue("dead");
     await broker.declare(`${queue}.dead`, true, args);
     if (work) await broker.declare(queue);
-    return new Graveyard(broker, queue, url, via);
+    return new Graveyard(broker, queue, via);
   }
 
   /** Messages as a runner would leave them: `{ reason: "failed" }` is the header `warren-reason`. */
@@ -64,20 +62,8 @@ export class Graveyard implements AsyncDisposable {
   }
 
   /** All messages that are in the queue now; they are gone from it then. */
-  async drain(queue: string): Promise<AMQPMessage[]> {
-    const { messages: count } = await this.broker.count(queue);
-    const client = new AMQPClient(this.#url);
-    await client.connect();
-    const channel = await client.channel();
-    const all: AMQPMessage[] = [];
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (count === 0) resolve();
-    await channel.basicConsume(queue, { noAck: true }, (message) => {
-      if (all.push(message) === count) resolve();
-    });
-    await promise;
-    await client.close();
-    return all;
+  drain(queue: string): Promise<AMQPMessage[]> {
+    return this.broker.drain(queue);
   }
 
   async drainBodies(queue: string): Promise<string[]> {

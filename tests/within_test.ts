@@ -1,0 +1,44 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { within } from "../lib/within.ts";
+
+/** Calls `work` and gives the timers that it set and did not clear. */
+async function timersLeftBy(work: () => Promise<unknown>): Promise<number> {
+  const { setTimeout: set, clearTimeout: clear } = globalThis;
+  const open = new Set<unknown>();
+  Object.assign(globalThis, {
+    setTimeout: (...args: Parameters<typeof set>) => {
+      const timer = set(...args);
+      open.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer: number) => {
+      open.delete(timer);
+      clear(timer);
+    },
+  });
+  try {
+    await work();
+  } finally {
+    Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
+  }
+  return open.size;
+}
+
+Deno.test("within() gives what the work gives, and leaves no timer behind", async () => {
+  let given;
+  const left = await timersLeftBy(async () => given = await within(3_600_000, () => Promise.resolve("done")));
+  assertEquals([given, left], ["done", 0]);
+});
+
+Deno.test("within() leaves no timer behind where the work fails", async () => {
+  const failing = () => within(3_600_000, () => Promise.reject(new RangeError("no")));
+  assertEquals(await timersLeftBy(() => assertRejects(failing, RangeError, "no")), 0);
+});
+
+Deno.test("within() aborts the signal when the time is over", async () => {
+  // The limit's own timer keeps no process alive.
+  const alive = setTimeout(() => {}, 60_000);
+  const reason = await within(1, (signal) => new Promise((resolve) => signal.onabort = () => resolve(signal.reason)));
+  clearTimeout(alive);
+  assertEquals((reason as DOMException).name, "TimeoutError");
+});
