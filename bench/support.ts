@@ -1,5 +1,7 @@
+import type { AMQPProperties } from "@cloudamqp/amqp-client";
 import { Connection } from "../lib/amqp/connection.ts";
 import { Publisher } from "../lib/amqp/publisher.ts";
+import type { OutcomeCounts } from "../lib/invocation/outcome.ts";
 import { Logger } from "../lib/log.ts";
 import { residentMemory } from "../lib/sandbox/memory_watch.ts";
 import { eventually } from "../tests/support/eventually.ts";
@@ -13,34 +15,42 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
+/** The properties of the next message, for the queue of that name; it is persistent. */
+type MakeProperties = (queue: string) => AMQPProperties;
+
 /** A queue, durable, that is filled and deleted by the benchmark. */
 export class BenchQueue implements AsyncDisposable {
   readonly name = `bench-${crypto.randomUUID().slice(0, 8)}`;
   readonly #url: string;
+  readonly #beside: readonly string[];
   readonly #connection: Connection;
   readonly #publisher: Publisher;
 
-  constructor(url = AMQP_URL) {
+  /** @param beside Other queues, as what follows this one's name; they are deleted with it. */
+  constructor(url = AMQP_URL, beside: readonly string[] = []) {
     this.#url = url;
+    this.#beside = beside.map((suffix) => this.name + suffix);
     this.#connection = new Connection({ urls: [url], name: "bench", log: new Logger({ level: "silent" }) });
     this.#publisher = new Publisher(this.#connection);
   }
 
-  async fill(count: number, body: Uint8Array): Promise<void> {
+  async fill(count: number, body: Uint8Array, properties: MakeProperties = () => ({})): Promise<void> {
     this.#connection.start();
     const client = await this.#connection.opened(AbortSignal.timeout(5000));
     const channel = await client.channel();
-    await channel.queueDeclare(this.name, { durable: true });
+    for (const name of [this.name, ...this.#beside]) await channel.queueDeclare(name, { durable: true });
     await channel.close();
-    const message = { exchange: "", routingKey: this.name, body, properties: { deliveryMode: 2 } };
+    const message = { exchange: "", routingKey: this.name, body };
+    const publish = () =>
+      this.#publisher.publish({ ...message, properties: { deliveryMode: 2, ...properties(this.name) } });
     for (let sent = 0; sent < count; sent += 500) {
-      await Promise.all(Array.from({ length: Math.min(500, count - sent) }, () => this.#publisher.publish(message)));
+      await Promise.all(Array.from({ length: Math.min(500, count - sent) }, publish));
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
-    await deleteQueues([this.name], this.#url);
+    await deleteQueues([this.name, ...this.#beside], this.#url);
   }
 }
 
@@ -67,28 +77,54 @@ export async function startMeasured(
   amqpUrl = AMQP_URL,
 ): Promise<[RunnerProcess, number]> {
   const started = performance.now();
-  const runner = await startRunner({ amqpUrl, functionsDir });
+  const runner = await startRunner({ amqpUrl, functionsDir, env: { WARREN_DATA: `${functionsDir}.data` } });
   const serving = () => runner.log.filter(({ message }) => String(message).startsWith("serving queue")).length;
   await eventually(() => serving() === functions, { timeout: 60_000, interval: 2 });
   return [runner, performance.now() - started];
 }
 
-/** Fills a queue and has a runner empty it: messages a second from the end of the warm-up to the last one. */
+/** Functions, and the data of their runner: deleted afterwards. */
+class Folder implements AsyncDisposable {
+  constructor(readonly path: string) {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+    await Deno.remove(`${this.path}.data`, { recursive: true }).catch(() => {});
+  }
+}
+
+export interface RateOptions {
+  messages: number;
+  body: Uint8Array;
+  url?: string;
+  properties?: MakeProperties;
+  /** Other queues, as in `BenchQueue`. */
+  beside?: readonly string[];
+  /** How many are done. @default how many have completed */
+  progress?: (counts: OutcomeCounts) => number;
+}
+
+/**
+ * Fills a queue and has a runner empty it: messages a second from the end of the warm-up to the last one.
+ *
+ * @param handler The module of the function, or what makes it of the name of its queue
+ */
 export async function completionRate(
-  handler: string,
-  { messages, body, url }: { messages: number; body: Uint8Array; url?: string },
+  handler: string | ((queue: string) => string),
+  { messages, body, url, properties, beside, progress = ({ completed }) => completed }: RateOptions,
 ): Promise<number> {
-  await using queue = new BenchQueue(url);
-  await queue.fill(messages, body);
-  const [runner] = await startMeasured(await functionsFolder([queue.name], handler), 1, url);
+  await using queue = new BenchQueue(url, beside);
+  await queue.fill(messages, body, properties);
+  const text = typeof handler === "string" ? handler : handler(queue.name);
+  await using folder = new Folder(await functionsFolder([queue.name], text));
+  const [runner] = await startMeasured(folder.path, 1, url);
   await using _ = runner;
-  const completed = async () =>
-    (await (await fetch(`${runner.url}/functions/${queue.name}`)).json()).counts.completed as number;
+  const done = async () => progress((await (await fetch(`${runner.url}/functions/${queue.name}`)).json()).counts);
   const [from, first] = await eventually(async () => {
-    const count = await completed();
+    const count = await done();
     return count >= WARM_UP ? [performance.now(), count] as const : undefined;
   }, { interval: 5 });
-  await eventually(async () => await completed() === messages, { interval: 5, timeout: 60_000 });
+  await eventually(async () => await done() === messages, { interval: 5, timeout: 60_000 });
   return (messages - first) / (performance.now() - from) * 1000;
 }
 
