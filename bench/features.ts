@@ -29,7 +29,7 @@ const EVENT = { specversion: "1.0", id: "1", source: "/bench", type: "bench.meas
 const attributes = Object.entries(EVENT).map(([name, value]) => [`cloudEvents:${name}`, value]);
 
 /** The first is what the others are compared with. */
-export const CASES: Case[] = [
+const CASES: Case[] = [
   { name: "bare" },
   {
     name: "output",
@@ -111,7 +111,7 @@ function compared(own: readonly number[], bare: readonly number[]): [rate: strin
   return [`${Math.round(median(own))}`, median(own.map((rate, round) => rate / bare[round])).toFixed(2)];
 }
 
-export function rate(each: Case, url: string): Promise<number> {
+function rate(each: Case, url: string): Promise<number> {
   const { concurrency = 200, config, module = () => NOTHING, properties, beside, progress } = each;
   const common = { contentType: "application/json" };
   return completionRate(
