@@ -44,6 +44,8 @@ export const HEADERS = {
   /** The publisher's own, which no copy may carry as a property. */
   expiration: "warren-expiration",
   userId: "warren-user-id",
+  /** How often it was copied to the end of its queue, since it might be what ends its runners; gone once it has run. */
+  setAside: "warren-set-aside",
   /** How often it came back from the dead letters. */
   redriven: "warren-redriven",
 } as const;
