@@ -30,6 +30,7 @@ import { openStore } from "./once/open_store.ts";
 import { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { Reaper } from "./sandbox/reaper.ts";
 import { ServedFunction, type Surroundings } from "./served_function.ts";
+import { Suspects } from "./suspects.ts";
 import { within } from "./within.ts";
 
 /** What the runner knows of one file in the functions folder. */
@@ -102,6 +103,7 @@ export class Runner implements RunnerView {
       configFile: DENO_CONFIG,
       memoryWatch: new MemoryWatch(),
       reaper: new Reaper(log),
+      suspects: new Suspects(),
       once: {
         store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
         keep: options.onceKeep,

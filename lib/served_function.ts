@@ -15,13 +15,14 @@ import { type Disposition, type Failure, noOutcomes, type Outcome } from "./invo
 import { decide } from "./invocation/retry_policy.ts";
 import { readTrace } from "./invocation/trace_context.ts";
 import type { OnceKeeping } from "./once_store.ts";
-import type { Content, Invocation, Sandbox } from "./invocation/sandbox.ts";
+import type { Content, DeliveredInvocation, Invocation, Sandbox } from "./invocation/sandbox.ts";
 import { KillSwitch } from "./kill_switch.ts";
 import type { Logger } from "./log.ts";
 import { InlineSandbox } from "./sandbox/inline_sandbox.ts";
 import type { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { ProcessSandbox } from "./sandbox/process_sandbox.ts";
 import type { Reaper } from "./sandbox/reaper.ts";
+import { crashLoop, isSuspect, type Suspect, type Suspects } from "./suspects.ts";
 
 /** One version of a function: what it is configured as, and the texts of its modules. */
 export interface Version {
@@ -43,6 +44,7 @@ export interface Surroundings {
   memoryWatch: MemoryWatch;
   reaper: Reaper;
   once: OnceKeeping;
+  suspects: Suspects;
 }
 
 export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "paused" | "draining";
@@ -59,11 +61,15 @@ interface Generation {
 /** A delivery and what its handler gets of it. */
 interface Received {
   readonly delivery: Delivery;
-  readonly invocation: Invocation;
+  readonly invocation: DeliveredInvocation;
+  /** It may be what ends its runners. */
+  suspect?: Suspect;
 }
 
 type HeldRetry = Disposition & { kind: "retry" };
 
+/** Milliseconds for what was aborted to go back before its channel closes. */
+const RETURN_GRACE = 1_000;
 /** How long handlers have, in milliseconds, between the abort of their signal and their end. */
 const ABORT_GRACE = 500;
 
@@ -188,8 +194,7 @@ export class ServedFunction {
     // Cancelled first: the broker would send what goes back straight to this consumer.
     await this.#consumer.cancel();
     if (this.#state !== "paused") return;
-    this.#batcher.flush();
-    this.#admission.close();
+    this.#giveBackWaiting();
     this.#paused.abort();
     this.#paused = new AbortController();
   }
@@ -212,9 +217,8 @@ export class ServedFunction {
     this.#become("draining", undefined);
     await this.#clock?.stop();
     await this.#consumer.cancel();
-    this.#batcher.flush();
-    this.#admission.close();
-    if (this.#open > 0) await new Promise<void>((resolve) => this.#drained.add(resolve));
+    this.#giveBackWaiting();
+    await this.#idle();
   }
 
   /** Ends what still runs; its messages go back untouched. */
@@ -227,13 +231,27 @@ export class ServedFunction {
   async close(): Promise<void> {
     this.#stopped.abort();
     clearTimeout(this.#coolDown);
-    this.#batcher.flush();
-    this.#admission.close();
+    this.#giveBackWaiting();
     this.#aborting = true;
     await this.#clock?.stop();
     await this.#generation.sandbox.close();
+    const limit = new AbortController();
+    await Promise.race([this.#idle(), delay(RETURN_GRACE, limit.signal)]);
+    limit.abort();
     await this.#consumer.close();
     await Promise.all(this.#retiring);
+  }
+
+  /** What has not started goes back to the queue. */
+  #giveBackWaiting(): void {
+    this.#batcher.flush();
+    this.#surroundings.suspects.withdraw(this);
+    this.#admission.close();
+  }
+
+  /** Resolves once nothing runs. */
+  async #idle(): Promise<void> {
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#drained.add(resolve));
   }
 
   /** Runs by the schedule of this version, if it has one, and no more by another's. */
@@ -311,7 +329,36 @@ export class ServedFunction {
   #receive(delivery: Delivery): void {
     this.#open++;
     const invocation = toInvocation(delivery.message, this.definition);
-    this.#batcher.add({ delivery, invocation });
+    const received: Received = { delivery, invocation };
+    if (!this.#suspects(invocation)) return this.#batcher.add(received);
+    const failure = crashLoop(invocation);
+    if (failure) return void this.#conclude(received, { kind: "crashed", failure, final: true });
+    received.suspect = this.#suspect(received);
+    this.#surroundings.suspects.add(received.suspect);
+  }
+
+  /** A message of an ordered function keeps its place: no copy of it can be made. */
+  #suspects(invocation: DeliveredInvocation): boolean {
+    return !this.definition.order && isSuspect(invocation);
+  }
+
+  /** Alone, and in no batch with others. */
+  #suspect(received: Received): Suspect {
+    const { delivery, invocation } = received;
+    return {
+      owner: this,
+      invocation,
+      start: () => this.#apply([received]),
+      giveBack: () => this.#returnAll([received]),
+      setAside: async () => {
+        const { definition } = this;
+        if (delivery.live && !await this.#surroundings.settler.setAside(delivery, { definition, invocation })) {
+          return false;
+        }
+        this.#finish(received);
+        return true;
+      },
+    };
   }
 
   #apply(batch: Received[]): void {
@@ -319,10 +366,16 @@ export class ServedFunction {
   }
 
   #returnAll(batch: readonly Received[]): void {
-    for (const { delivery } of batch) {
-      delivery.requeue();
-      this.#finish();
+    for (const received of batch) void this.#return(received).then(() => this.#finish(received));
+  }
+
+  /** Back to the queue; of a suspect as a copy, since the broker counts returns in peace as well. */
+  async #return({ delivery, invocation }: Pick<Received, "delivery" | "invocation">): Promise<void> {
+    const { definition } = this;
+    if (this.#suspects(invocation) && await this.#surroundings.settler.setAside(delivery, { definition, invocation })) {
+      return;
     }
+    delivery.requeue();
   }
 
   /** One message, or a batch of them. */
@@ -349,7 +402,7 @@ export class ServedFunction {
       // Not acked, so not lost: the broker delivers it again when this channel closes.
       this.#log.error(`a delivery could not be settled: ${describeError(error)}`);
     }
-    this.#finish();
+    this.#finish(received);
   }
 
   /** The outcome of each; headers that cannot be read are an outcome too. */
@@ -365,14 +418,14 @@ export class ServedFunction {
   }
 
   /** Gives the retry that an ordered message waits for here. */
-  async #settle(delivery: Delivery, invocation: Invocation, ended: Outcome): Promise<HeldRetry | undefined> {
+  async #settle(delivery: Delivery, invocation: DeliveredInvocation, ended: Outcome): Promise<HeldRetry | undefined> {
     const outcome = ended.kind === "completed" ? await this.#publishOutputs(delivery, invocation, ended) : ended;
     if (outcome.kind === "completed") {
       this.counts.completed++;
       this.#watch(false);
       return void delivery.ack();
     }
-    if (outcome.kind === "abandoned" || this.#aborting) return void await this.#giveBack(delivery, outcome);
+    if (outcome.kind === "abandoned" || this.#aborting) return void await this.#giveBack(delivery, invocation, outcome);
     this.counts[outcome.kind]++;
     // What is wrong with a message says nothing of what the function depends on.
     if (!["rejected", "undecodable", "invalid"].includes(outcome.kind)) this.#watch(true);
@@ -448,13 +501,13 @@ export class ServedFunction {
   }
 
   /** The handler did not run, through no fault of the message's. */
-  async #giveBack(delivery: Delivery, outcome: Outcome): Promise<void> {
+  async #giveBack(delivery: Delivery, invocation: DeliveredInvocation, outcome: Outcome): Promise<void> {
     // Cancelled first: the broker would send it straight back to this consumer.
     if (!this.#stopped.signal.aborted && outcome.kind === "abandoned") {
       this.#mending ??= this.#break(outcome.reason);
       await this.#consumer.cancel();
     }
-    delivery.requeue();
+    await this.#return({ delivery, invocation });
   }
 
   /** Stops consuming, and tries from time to time whether the module loads after all. */
@@ -488,7 +541,8 @@ export class ServedFunction {
     this.#retiring.add(retired);
   }
 
-  #finish(): void {
+  #finish({ suspect }: Received): void {
+    if (suspect) this.#surroundings.suspects.leave(suspect);
     if (--this.#open > 0) return;
     for (const resolve of this.#drained) resolve();
     this.#drained.clear();

@@ -47,6 +47,7 @@ const ROOM_OF_FILE: Record<string, string> = {
   "batcher": "runner",
   "kill_switch": "runner",
   "rate_limit": "runner",
+  "suspects": "runner",
 
   "served_function": "runner",
   "broker_host": "runner",

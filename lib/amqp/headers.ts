@@ -2,7 +2,7 @@ import type { AMQPMessage, AMQPProperties } from "@cloudamqp/amqp-client";
 import type { DeadLetter } from "../invocation/dead_letter.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure } from "../invocation/outcome.ts";
-import type { Invocation } from "../invocation/sandbox.ts";
+import type { DeliveredInvocation, Invocation } from "../invocation/sandbox.ts";
 import type { MessageProperties } from "../mod.ts";
 import { MALFORMED } from "./client_patches.ts";
 import { HEADERS } from "./names.ts";
@@ -13,12 +13,20 @@ const NOT_COPIED =
 
 const EMPTY = new Uint8Array(0);
 
+/** How often a broker with quorum queues delivered it before; LavinMQ too, where a queue has a delivery limit. */
+const DELIVERY_COUNT = "x-delivery-count";
+
 /** A delivery as the core knows it: without AMQP in it. */
-export function toInvocation(message: AMQPMessage, { output }: Pick<FunctionDefinition, "output">): Invocation {
+export function toInvocation(
+  message: AMQPMessage,
+  { output }: Pick<FunctionDefinition, "output">,
+): DeliveredInvocation {
   const { headers = {}, ...properties } = message.properties;
   const attempt = countOf(headers[HEADERS.attempt], 1);
   // Then it came by way of Warren, and how it was first published is in its headers.
-  const retried = attempt > 1 || countOf(headers[HEADERS.redriven], 0) > 0 || headers[HEADERS.partition] !== undefined;
+  const setAside = countOf(headers[HEADERS.setAside], 0) > 0;
+  const retried = attempt > 1 || setAside || countOf(headers[HEADERS.redriven], 0) > 0 ||
+    headers[HEADERS.partition] !== undefined;
   return {
     body: (message.body as Uint8Array | null) ?? EMPTY,
     properties: properties as MessageProperties,
@@ -27,6 +35,9 @@ export function toInvocation(message: AMQPMessage, { output }: Pick<FunctionDefi
     routingKey: retried ? text(headers[HEADERS.routingKey]) ?? message.routingKey : message.routingKey,
     redelivered: message.redelivered,
     attempt,
+    // The first delivery has no count: what is there then came with the message, from another queue.
+    returns: message.redelivered ? countOf(wireNumber(headers[DELIVERY_COUNT]), 0) : 0,
+    setAside,
     wantsResult: output !== undefined || properties.replyTo !== undefined,
   };
 }
@@ -39,6 +50,11 @@ export function malformed(headers: Record<string, unknown>): Failure | undefined
 
 function countOf(header: unknown, otherwise: number): number {
   return typeof header === "number" && Number.isSafeInteger(header) && header > 0 ? header : otherwise;
+}
+
+/** Brokers write counts as integers of all sizes, and the client reads the long ones as bigint. */
+function wireNumber(header: unknown): unknown {
+  return typeof header === "bigint" ? Number(header) : header;
 }
 
 function text(value: unknown): string | undefined {
@@ -56,6 +72,15 @@ export interface FailedDelivery {
 /** The properties of the copy that comes back as attempt `attempt`. */
 export function retryProperties(failed: FailedDelivery, attempt: number): AMQPProperties {
   return copyProperties(failed, { [HEADERS.attempt]: attempt });
+}
+
+/** The properties of the copy that waits at the end of the same queue as the same attempt: nothing has failed. */
+export function setAsideProperties({ invocation }: Pick<FailedDelivery, "invocation">): AMQPProperties {
+  const { headers, ...properties } = inertProperties(invocation.properties, invocation.headers);
+  headers[HEADERS.exchange] = invocation.exchange;
+  headers[HEADERS.routingKey] = invocation.routingKey;
+  headers[HEADERS.setAside] = countOf(invocation.headers[HEADERS.setAside], 0) + 1;
+  return { ...properties, headers };
 }
 
 /** The properties of the copy that goes to the dead letters. */
@@ -80,6 +105,7 @@ export function deadLetterProperties(failed: FailedDelivery, reason: string): AM
 function copyProperties(failed: FailedDelivery, own: Record<string, string | number>): AMQPProperties {
   const { invocation, failure, now } = failed;
   const { headers, ...properties } = inertProperties(invocation.properties, invocation.headers);
+  delete headers[HEADERS.setAside];
   headers[HEADERS.firstSeen] ??= now.toISOString();
   headers[HEADERS.exchange] = invocation.exchange;
   headers[HEADERS.routingKey] = invocation.routingKey;
@@ -104,6 +130,7 @@ export function partitionProperties(message: AMQPMessage, invocation: Invocation
 export function redriveProperties(letter: Pick<DeadLetter, "properties" | "headers">): AMQPProperties {
   const { headers, ...properties } = inertProperties(letter.properties, letter.headers);
   delete headers[HEADERS.attempt];
+  delete headers[HEADERS.setAside];
   headers[HEADERS.redriven] = countOf(letter.headers[HEADERS.redriven], 0) + 1;
   return { ...properties, headers };
 }

@@ -56,6 +56,8 @@ export const HEADERS = {
   userId: "warren-user-id",
   /** Which partition of an ordered function it was put into. */
   partition: "warren-partition",
+  /** How often it was copied to the end of its queue, since it might be what ends its runners; gone once it has run. */
+  setAside: "warren-set-aside",
   /** How often it came back from the dead letters. */
   redriven: "warren-redriven",
 } as const;

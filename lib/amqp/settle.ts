@@ -6,13 +6,16 @@ import type { Logger } from "../log.ts";
 import { within } from "../within.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
-import { deadLetterProperties, type FailedDelivery, retryProperties } from "./headers.ts";
+import { deadLetterProperties, type FailedDelivery, retryProperties, setAsideProperties } from "./headers.ts";
 import { DISPATCH_EXCHANGE, retryQueue } from "./names.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
 import type { Topology } from "./topology.ts";
 
 /** Copies of failed messages have a channel of their own: nothing that a function publishes can close it. */
 const CHANNEL = "settle";
+
+/** Milliseconds for the confirm of a copy that only goes aside: it can as well go back. */
+const PATIENCE = 5_000;
 
 export interface SettlerOptions {
   /** The connection that the publisher publishes on. */
@@ -57,6 +60,26 @@ export class Settler {
         return await this.#copyThenAck(delivery, disposition, failed);
       }
     }
+  }
+
+  /**
+   * Settles a delivery with a copy at the end of its own queue, as the same attempt. False where the broker does not take
+   * it: the delivery is as it was.
+   */
+  async setAside(delivery: Delivery, about: Omit<FailedDelivery, "failure" | "now">): Promise<boolean> {
+    if (!delivery.live) return false;
+    const { publisher, log } = this.#options;
+    const { body } = about.invocation;
+    const { name } = about.definition.queue;
+    const copy = { exchange: DISPATCH_EXCHANGE, routingKey: name, body, properties: setAsideProperties(about) };
+    try {
+      await publisher.publish(copy, { channel: CHANNEL, signal: AbortSignal.timeout(PATIENCE) });
+    } catch (error) {
+      log.warn(`a message could not be set aside: ${describeError(error)}`, { function: about.definition.name });
+      return false;
+    }
+    delivery.ack();
+    return true;
   }
 
   async #copyThenAck(delivery: Delivery, disposition: Copying, failed: FailedDelivery): Promise<void> {

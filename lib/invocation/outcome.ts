@@ -34,8 +34,8 @@ export type Outcome =
   | { readonly kind: "timedOut"; readonly failure: Failure }
   /** The handler threw `Reject`. */
   | { readonly kind: "rejected"; readonly failure: Failure }
-  /** Its process ended before it settled. */
-  | { readonly kind: "crashed"; readonly failure: Failure }
+  /** Its process ended before it settled; `final` where it must not run again. */
+  | { readonly kind: "crashed"; readonly failure: Failure; readonly final?: boolean }
   | { readonly kind: "undecodable"; readonly failure: Failure }
   /** The body is not what the function's `input` lets through. */
   | { readonly kind: "invalid"; readonly failure: Failure }

@@ -23,7 +23,8 @@ export function decide(outcome: Outcome, attempt: number, policy: RetryPolicy, r
     case "timedOut":
     case "crashed": {
       const { kind: reason, failure } = outcome;
-      if (attempt >= Math.max(1, policy.attempts)) return { kind: "deadLetter", reason, failure };
+      const final = outcome.kind === "crashed" && outcome.final;
+      if (final || attempt >= Math.max(1, policy.attempts)) return { kind: "deadLetter", reason, failure };
       const asked = outcome.kind === "failed" ? outcome.delay : undefined;
       const delay = asked ?? backoff(attempt, policy, random);
       return { kind: "retry", delay: toRung(Math.min(delay, policy.maxDelay)), attempt: attempt + 1, failure };

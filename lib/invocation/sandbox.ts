@@ -19,6 +19,14 @@ export interface Invocation extends Content {
   readonly wantsResult: boolean;
 }
 
+/** One message as it came, with what only the host needs to know. */
+export interface DeliveredInvocation extends Invocation {
+  /** How often it came back to its queue unsettled; 0 where the broker does not count. */
+  readonly returns: number;
+  /** It is a copy that was made since its count raised a suspicion. */
+  readonly setAside: boolean;
+}
+
 /** Where a handler runs. */
 export interface Sandbox {
   /** Processes of its own that are there now. */

@@ -6,6 +6,7 @@ import {
   malformed,
   redriveProperties,
   retryProperties,
+  setAsideProperties,
   toDeadLetter,
   toInvocation,
 } from "../../lib/amqp/headers.ts";
@@ -49,6 +50,8 @@ Deno.test("a message that was never retried is attempt 1, from where it was publ
     routingKey: "key",
     redelivered: true,
     attempt: 1,
+    returns: 0,
+    setAside: false,
     wantsResult: false,
   });
 });
@@ -63,6 +66,44 @@ Deno.test("an attempt that is no number of a run counts as the first", () => {
   for (const attempt of [0, -1, 1.5, "3", true, null]) {
     assertEquals(toInvocation(message({ headers: { "warren-attempt": attempt as number } }), definition).attempt, 1);
   }
+});
+
+Deno.test("the broker's count of returns is read in every size, and only of what was delivered before", () => {
+  const returns = (count: unknown, redelivered = true) =>
+    toInvocation(
+      Object.assign(message({ headers: { "x-delivery-count": count as number } }), { redelivered }),
+      definition,
+    ).returns;
+  assertEquals([returns(3), returns(4n), returns(0)], [3, 4, 0]);
+  for (const other of [-1, 1.5, "3", true, null, 2n ** 70n]) assertEquals(returns(other), 0);
+  assertEquals(returns(3, false), 0);
+});
+
+Deno.test("a copy that goes aside is the same attempt, of no failure, from where it was first published to", () => {
+  const first = toInvocation(
+    message({ messageId: "m", expiration: "5", headers: { mine: 1, "x-delivery-count": 3 } }),
+    definition,
+  );
+  const { headers, ...properties } = setAsideProperties({ invocation: first });
+  assertEquals(properties, { messageId: "m", deliveryMode: 2 });
+  assertEquals(headers as unknown, {
+    mine: 1,
+    "warren-expiration": "5",
+    "warren-exchange": "there",
+    "warren-routing-key": "key",
+    "warren-set-aside": 1,
+  });
+  const copy = Object.assign(message({ headers }), { exchange: "warren.dispatch", routingKey: "orders" });
+  const { attempt, setAside, exchange, routingKey } = toInvocation(copy, definition);
+  assertEquals([attempt, setAside, exchange, routingKey], [1, true, "there", "key"]);
+  assertEquals(setAsideProperties({ invocation: toInvocation(copy, definition) }).headers!["warren-set-aside"], 2);
+});
+
+Deno.test("once it has run, no copy of a message is under suspicion", () => {
+  const headers = { "warren-set-aside": 1 };
+  for (
+    const copy of [retryProperties(failed({ headers }), 3), deadLetterProperties(failed({ headers }), "failed")]
+  ) assert(!Object.hasOwn(copy.headers!, "warren-set-aside"));
 });
 
 Deno.test("a message without a body and headers has no bytes and none", () => {

@@ -98,6 +98,23 @@ Deno.test("a dead letter is acked only once it is in its queue", async () => {
   assertEquals(published[0].properties.headers!["warren-reason"], "rejected");
 });
 
+Deno.test("what is set aside is acked only once its copy is confirmed, to the same queue", async () => {
+  const { settler, delivery, events, published } = fake();
+  assert(await settler.setAside(delivery, about));
+  assertEquals(events, ["publish", "confirmed", "ack"]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
+  assertEquals(published[0].properties.headers!["warren-set-aside"], 1);
+});
+
+Deno.test("what cannot be set aside stays as it was", async () => {
+  const { settler, delivery, events, answers } = fake();
+  answers.push(new WarrenError("unroutable", "no queue"));
+  assert(!await settler.setAside(delivery, about));
+  delivery.live = false;
+  assert(!await settler.setAside(delivery, about));
+  assertEquals(events, ["publish"]);
+});
+
 Deno.test("a copy that the broker does not take is tried again, with its queues declared anew, and acked once", async () => {
   const { settler, delivery, events, answers } = fake();
   answers.push(new WarrenError("unroutable", "no queue"));

@@ -15,6 +15,13 @@ const failure = { type: "Error", message: "no" };
 /** The middle of the three steps: no jitter. */
 const middle = () => 0.5;
 
+Deno.test("what ended its runners does not run again, however many attempts there are", () => {
+  const failure = { type: "CrashLoop", message: "again and again" };
+  const policy = { attempts: 9, delay: 10, maxDelay: 10, multiplier: 1, jitter: 0, delays: undefined };
+  const disposition = decide({ kind: "crashed", failure, final: true }, 1, policy);
+  assertEquals(disposition, { kind: "deadLetter", reason: "crashed", failure });
+});
+
 Deno.test("what completed is acked and what was abandoned goes back", () => {
   assertEquals(decide({ kind: "completed" }, 1, POLICY), { kind: "ack" });
   assertEquals(decide({ kind: "abandoned", reason: "shutdown" }, 99, POLICY), { kind: "requeue" });
