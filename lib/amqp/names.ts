@@ -5,9 +5,11 @@ export const DISPATCH_EXCHANGE = "warren.dispatch";
 /** Where a retry goes whose queue is gone: nothing is dropped. An exchange and a queue of this name. */
 export const ORPHANS = "warren.orphans";
 
+export const RETRY_PREFIX = "warren.retry.";
+
 /** The exchange and the queue that hold a message back for `ms` milliseconds. */
 export function retryQueue(ms: number): string {
-  return `warren.retry.${ms}`;
+  return `${RETRY_PREFIX}${ms}`;
 }
 
 /** The queue with the token of a scheduled function. */

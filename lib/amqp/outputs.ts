@@ -13,7 +13,7 @@ import type { Logger } from "../log.ts";
 import { within } from "../within.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
-import { HEADERS, retryQueue } from "./names.ts";
+import { HEADERS, RETRY_PREFIX, retryQueue } from "./names.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
 import type { Topology } from "./topology.ts";
 
@@ -23,7 +23,7 @@ const REPLIES = "replies";
 export interface OutputsOptions {
   connection: Connection;
   publisher: Pick<Publisher, "publish">;
-  topology: Pick<Topology, "declareRung" | "bindToDispatch">;
+  topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
   log: Logger;
   /** Bytes of a body. */
   maxBody: number;
@@ -91,16 +91,22 @@ export class Outputs {
     mandatory = true,
   ): Promise<void> {
     const backoff = new Backoff({ initial: 200, max: 15_000 });
+    let forgotten = false;
     while (delivery.live) {
+      let held = false;
       try {
         const message = await make();
+        held = message.exchange.startsWith(RETRY_PREFIX);
         const options = { channel: `outputs ${channel}`, mandatory };
-        return await within(
-          30_000,
-          (signal) => this.#options.publisher.publish(message, { ...options, signal }),
-        );
+        return await within(30_000, (signal) => this.#options.publisher.publish(message, { ...options, signal }));
       } catch (error) {
-        if (error instanceof WarrenError && error.code !== "unavailable") throw error;
+        if (error instanceof WarrenError && error.code !== "unavailable") {
+          // The queue that was to hold it back may have been deleted: it is declared again, once.
+          if (forgotten || !held) throw error;
+          forgotten = true;
+          await this.#forgetRungs();
+          continue;
+        }
         this.#options.log.warn(`a message is held until what it left is with the broker: ${describeError(error)}`, {
           function: definition.name,
           messageId: invocation.properties.messageId,
@@ -108,6 +114,11 @@ export class Outputs {
         await delay(backoff.next());
       }
     }
+  }
+
+  async #forgetRungs(): Promise<void> {
+    const { connection, topology } = this.#options;
+    topology.forgetRungs(await within(30_000, (signal) => connection.opened(signal)));
   }
 
   /** What the handler returned, as one more output. @throws {WarrenError} `refused` or `tooLarge`, for an event */

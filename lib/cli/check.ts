@@ -1,14 +1,20 @@
 import { DENO_CONFIG } from "../config.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
 import type { Order } from "../invocation/order.ts";
-import { loadFunctions } from "../loader/loader.ts";
-import { type Command, takesNothing } from "./command.ts";
+import { type LoadedFunction, loadFunctions } from "../loader/loader.ts";
+import { type Command, type CommandContext, takesNothing } from "./command.ts";
+import { withConnection } from "./connect.ts";
+import { findTopology, type FoundQueue, NO_POLICY } from "./topology_report.ts";
 
 /** Loads every function as the runner would, and connects to nothing. */
 export const check: Command = {
   summary: "Load every function and say what would be declared",
-  flags: [{ flag: "json", text: "One JSON document instead of text." }],
-  async run({ options, positional, flags, log, print, printError }) {
+  flags: [
+    { flag: "json", text: "One JSON document instead of text." },
+    { flag: "topology", text: "Also look on the broker for what no function needs any more." },
+  ],
+  async run(context) {
+    const { options, positional, flags, log, print, printError } = context;
     takesNothing("check", positional);
     const { functions } = await loadFunctions(options.functionsDir, {
       config: DENO_CONFIG,
@@ -17,9 +23,10 @@ export const check: Command = {
       download: options.download,
     });
     const broken = functions.filter((loaded) => "error" in loaded);
+    const topology = flags.has("topology") ? await topologyOf(context, functions) : undefined;
     if (flags.has("json")) {
       const shown = functions.map((loaded) => "error" in loaded ? loaded : loaded.definition);
-      print(JSON.stringify({ functions: shown }, undefined, 2));
+      print(JSON.stringify({ functions: shown, topology }, undefined, 2));
       return broken.length > 0 ? 1 : 0;
     }
     for (const loaded of functions) {
@@ -27,10 +34,29 @@ export const check: Command = {
       else print(describe(loaded.definition));
     }
     if (functions.length === 0) printError(`no functions in ${options.functionsDir}`);
+    if (topology) print(describeTopology(topology));
     print(`${functions.length - broken.length} of ${functions.length} functions are fine`);
     return broken.length > 0 ? 1 : 0;
   },
 };
+
+function topologyOf(context: CommandContext, functions: readonly LoadedFunction[]): Promise<FoundQueue[]> {
+  const definitions = functions.flatMap((loaded) => "error" in loaded ? [] : [loaded.definition]);
+  const place = { exchange: "", routingKey: "" };
+  return withConnection(context, "check", place, (connection) => findTopology(connection, definitions));
+}
+
+function describeTopology(topology: readonly FoundQueue[]): string {
+  const width = Math.max(0, ...topology.map(({ name }) => name.length));
+  const lines = topology.map(({ name, messages, neededBy, text }) => {
+    const need = neededBy.length > 0 ? `${text} of ${neededBy.join(", ")}` : `not needed: ${text}`;
+    return `  ${name.padEnd(width)} ${String(messages).padStart(8)} waiting  ${need}`;
+  });
+  const note = topology.some(({ text }) => text === NO_POLICY)
+    ? ["  What waits in such a queue comes back by itself; Retry({ delay }) and outputs with a delay may still use it."]
+    : [];
+  return ["on the broker", ...lines, ...note].join("\n");
+}
 
 function describe(definition: FunctionDefinition): string {
   const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled, instances, memory, permissions } =

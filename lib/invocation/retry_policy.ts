@@ -3,6 +3,8 @@ import type { Disposition, Outcome } from "./outcome.ts";
 
 /** A delay is waited out in a queue with a fixed TTL; below this it is not worth one. */
 const MIN_RUNG = 10;
+/** No configuration asks for more: 30 days. */
+const MAX_RUNG = 30 * 24 * 60 * 60_000;
 
 /**
  * What becomes of a delivery: a pure function of how its invocation ended.
@@ -56,4 +58,31 @@ export function toRung(delay: number): number {
   if (!(delay >= MIN_RUNG)) return delay > 0 ? MIN_RUNG : 0;
   const unit = 10 ** (Math.floor(Math.log10(delay)) - 1);
   return Math.round(delay / unit) * unit;
+}
+
+/** Every delay that `decide()` can give with this policy by itself, rising, in milliseconds; 0 waits nowhere. */
+export function rungsOf(policy: RetryPolicy): number[] {
+  const rungs = new Set<number>();
+  let last = -1;
+  for (let attempt = 1; attempt < policy.attempts; attempt++) {
+    const middle = backoff(attempt, policy, () => 0.5);
+    // From here on, each is as the one before.
+    if (!policy.delays && middle === last) break;
+    last = middle;
+    for (const random of [0, 0.5, 0.999]) {
+      rungs.add(toRung(Math.min(backoff(attempt, policy, () => random), policy.maxDelay)));
+    }
+  }
+  return [...rungs].filter((rung) => rung > 0).sort((a, b) => a - b);
+}
+
+/** Every delay that there can be at all: two significant digits, up to 30 days. */
+export function allRungs(): number[] {
+  const rungs = new Set<number>();
+  for (let unit = 1; unit * 10 <= MAX_RUNG; unit *= 10) {
+    for (let digits = 10; digits < 100; digits++) {
+      if (digits * unit <= MAX_RUNG) rungs.add(digits * unit);
+    }
+  }
+  return [...rungs, toRung(MAX_RUNG)];
 }

@@ -14,7 +14,7 @@ async function publish(mode: string, result: Result): Promise<OutgoingMessage[]>
   const outputs = new Outputs({
     connection: {} as Connection,
     publisher: { publish: (message) => Promise.resolve(void published.push(message)) },
-    topology: { declareRung: () => Promise.resolve(), bindToDispatch: () => Promise.resolve() },
+    topology: { declareRung: () => Promise.resolve(), bindToDispatch: () => Promise.resolve(), forgetRungs: () => {} },
     log: new Logger({ level: "silent" }),
     maxBody: 1_000,
   });

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { RetryPolicy } from "../../lib/invocation/definition.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
-import { backoff, decide, toRung } from "../../lib/invocation/retry_policy.ts";
+import { allRungs, backoff, decide, rungsOf, toRung } from "../../lib/invocation/retry_policy.ts";
 
 const POLICY: RetryPolicy = {
   attempts: 3,
@@ -103,4 +103,31 @@ Deno.test("a list of delays has the delay before each retry, exactly", () => {
 
 Deno.test("no attempts at all are one run without a retry", () => {
   assertEquals(decide({ kind: "failed", failure }, 1, { ...POLICY, attempts: 0 }).kind, "deadLetter");
+});
+
+Deno.test("rungsOf() gives every delay that a policy can choose, and no other", () => {
+  const policies: RetryPolicy[] = [
+    POLICY,
+    { ...POLICY, attempts: 1_000_000, maxDelay: 10_000 },
+    { ...POLICY, attempts: 1_000_000, multiplier: 1, jitter: 1 },
+    { ...POLICY, attempts: 1 },
+    { ...POLICY, attempts: 4, delays: [0, 1_000, 3_600_000] },
+  ];
+  for (const policy of policies) {
+    const chosen = new Set<number>();
+    for (let attempt = 1; attempt < Math.min(policy.attempts, 50); attempt++) {
+      for (const random of [0, 0.5, 0.999]) {
+        const disposition = decide({ kind: "failed", failure }, attempt, policy, () => random);
+        if (disposition.kind === "retry" && disposition.delay > 0) chosen.add(disposition.delay);
+      }
+    }
+    assertEquals(rungsOf(policy), [...chosen].sort((a, b) => a - b));
+    for (const rung of rungsOf(policy)) assert(allRungs().includes(rung), `${rung} is not looked for`);
+  }
+});
+
+Deno.test("allRungs() has every delay that toRung() can give, once", () => {
+  const all = new Set(allRungs());
+  assertEquals(all.size, allRungs().length);
+  for (let ms = 1; ms <= 30 * 24 * 3_600_000; ms = Math.ceil(ms * 1.003)) assert(all.has(toRung(ms)), `${ms}`);
 });

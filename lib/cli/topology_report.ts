@@ -1,0 +1,79 @@
+import type { Connection } from "../amqp/connection.ts";
+import { existingQueues } from "../amqp/existing_queues.ts";
+import { ORPHANS, partitionQueue, retryQueue, scheduleQueue } from "../amqp/names.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import { allRungs, rungsOf } from "../invocation/retry_policy.ts";
+
+/** A queue of Warren's own that is on the broker. */
+export interface FoundQueue {
+  name: string;
+  messages: number;
+  /** The functions that need it; none is what no function needs any more. */
+  neededBy: string[];
+  /** What it is, and what becomes of it. */
+  text: string;
+}
+
+/** Of a queue of retries. What is in it comes back by itself. */
+export const NO_POLICY = "no retry policy has this delay";
+
+/**
+ * Looks on the broker for what functions have declared there, and says who needs it: queues of retries, tokens of
+ * schedules, partitions. Changes nothing.
+ *
+ * @param delays milliseconds of the retry queues that are looked for
+ */
+export async function findTopology(
+  connection: Connection,
+  definitions: readonly FunctionDefinition[],
+  delays: readonly number[] = allRungs(),
+): Promise<FoundQueue[]> {
+  const asked = [...rungs(definitions, delays), ...schedules(definitions), ...partitions(definitions), orphans()];
+  const client = await connection.opened(AbortSignal.timeout(10_000));
+  const found = await existingQueues(client, asked.map(({ name }) => name));
+  return asked
+    .filter(({ name }) => found.has(name))
+    .map((queue) => ({ ...queue, messages: found.get(queue.name)! }))
+    .filter(({ name, messages }) => name !== ORPHANS || messages > 0);
+}
+
+type Asked = Omit<FoundQueue, "messages">;
+
+function rungs(definitions: readonly FunctionDefinition[], delays: readonly number[]): Asked[] {
+  const needed = definitions.map(({ name, retry, order }) => ({ name, delays: new Set(order ? [] : rungsOf(retry)) }));
+  return delays.map((ms) => {
+    const neededBy = needed.filter(({ delays }) => delays.has(ms)).map(({ name }) => name);
+    return { name: retryQueue(ms), neededBy, text: neededBy.length > 0 ? "retries" : NO_POLICY };
+  });
+}
+
+function schedules(definitions: readonly FunctionDefinition[]): Asked[] {
+  return definitions.map(({ name, queue, schedule }) => ({
+    name: scheduleQueue(queue.name),
+    neededBy: schedule ? [name] : [],
+    text: schedule
+      ? "says when the schedule ran last"
+      : `${name} has no schedule any more: with one again, it begins where this says`,
+  }));
+}
+
+function partitions(definitions: readonly FunctionDefinition[]): Asked[] {
+  return definitions.flatMap(({ name, queue, order }) =>
+    // One beyond is enough to see that there are more; without an order the first one tells.
+    Array.from({ length: (order?.partitions ?? 0) + 1 }, (_, at) => ({
+      name: partitionQueue(queue.name, at),
+      neededBy: order && at < order.partitions ? [name] : [],
+      text: order && at < order.partitions
+        ? "a partition"
+        : order
+        ? `${name} has ${order.partitions} partitions: what is in others is still handled`
+        : `${name} has no order any more: nothing takes what is in its partitions; give it its order back until they ` +
+          "are empty",
+    }))
+  );
+}
+
+function orphans(): Asked {
+  const text = "retries and delayed messages whose queue was gone when they came back: their routing key is its name";
+  return { name: ORPHANS, neededBy: [], text };
+}
