@@ -2,7 +2,19 @@ import { assert, assertEquals } from "@std/assert";
 import { readModuleGraph } from "./support/module_graph.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const LEAVES = ["backoff", "byte_size", "bytes", "ceiling", "config", "duration", "errors", "log", "mod", "nearest", "within"];
+const LEAVES = [
+  "backoff",
+  "byte_size",
+  "bytes",
+  "ceiling",
+  "config",
+  "duration",
+  "errors",
+  "log",
+  "mod",
+  "nearest",
+  "within",
+];
 const CORE = ["invocation", ...LEAVES];
 const SIBLINGS = ["http", "amqp", "loader", "sandbox"];
 
