@@ -1,16 +1,27 @@
 import { AMQPClient, type AMQPWebSocketClient } from "@cloudamqp/amqp-client";
+import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { joinBytes } from "../bytes.ts";
+
+/** What the client has but does not show. */
+interface Internals {
+  bufferPool: AMQPView[];
+}
 
 /** Bytes: more than this is written without waiting for the turn to end, and a large chunk without a copy. */
 const LARGE = 64 * 1024;
 
 /**
  * Joins what one turn of the event loop sends into one write: acks and publishes
- * cost the system call, not the bytes.
+ * cost the system call, not the bytes. What is sent is copied where the client would
+ * keep the buffer that it is in, one of the largest frame's size, until the confirm of a
+ * publish: so all publishes have one buffer, which is free again as soon as one is sent.
  */
 export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
   if (!(client instanceof AMQPClient)) return;
   const send = client.send.bind(client);
+  const shared = new AMQPView(new ArrayBuffer(client.frameMax));
+  // A body that does not fit has a buffer of its own, which nobody is to keep.
+  Object.assign((client as unknown as Internals).bufferPool, { pop: () => shared, push: () => 1 });
   let chunks: Uint8Array[] = [];
   let size = 0;
   let written: PromiseWithResolvers<void> | undefined;
@@ -29,7 +40,7 @@ export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
       setImmediate(flush);
     }
     const { promise } = written;
-    chunks.push(bytes);
+    chunks.push(bytes.buffer === shared.buffer ? bytes.slice() : bytes);
     size += bytes.length;
     if (size >= LARGE) flush();
     return promise;

@@ -21,13 +21,17 @@ export interface PublishOptions {
   channel?: string;
 }
 
-/** Publishes that wait for their confirm on one channel; each holds one buffer of the client's. */
-export const WINDOW = 64;
+/** Publishes that wait for their confirm on one channel. */
+export const WINDOW = 256;
+/** Bytes of their bodies; one body is let through whatever its size. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
 
 /** One confirm channel and what is on its way on it. */
 interface ConfirmChannel {
   readonly channel: AMQPChannel;
   readonly outgoing: Set<Outgoing>;
+  /** Of their bodies. */
+  bytes: number;
 }
 
 interface Outgoing {
@@ -55,9 +59,12 @@ export class Publisher {
     await this.#connection.opened(signal);
     await this.#connection.unblocked(signal);
     const confirm = await this.#channel(name, signal);
-    while (confirm.outgoing.size >= WINDOW) await this.#room(name);
+    while (isFull(confirm)) await this.#room(name);
     const outgoing: Outgoing = { message, returned: undefined };
     confirm.outgoing.add(outgoing);
+    confirm.bytes += message.body.length;
+    // Many small ones may fit where one large one was.
+    if (!isFull(confirm)) this.#next(name);
     try {
       await unlessAborted(
         this.#send(confirm, message, mandatory),
@@ -68,7 +75,8 @@ export class Publisher {
       throw publishError(message, error, confirm.channel.closed);
     } finally {
       confirm.outgoing.delete(outgoing);
-      this.#queues.get(name)?.shift()?.();
+      confirm.bytes -= message.body.length;
+      this.#next(name);
     }
     if (outgoing.returned) {
       throw new WarrenError("unroutable", `no queue takes messages for ${target(message)}: ${outgoing.returned}`);
@@ -78,6 +86,11 @@ export class Publisher {
   async #send({ channel }: ConfirmChannel, message: OutgoingMessage, mandatory: boolean): Promise<void> {
     const { exchange, routingKey, body, properties } = message;
     await channel.basicPublish(exchange, routingKey, body, properties, mandatory);
+  }
+
+  /** Lets the next one that waits for room look again. */
+  #next(name: string): void {
+    this.#queues.get(name)?.shift()?.();
   }
 
   #room(name: string): Promise<void> {
@@ -106,7 +119,7 @@ export class Publisher {
   async #open(client: Client): Promise<ConfirmChannel> {
     try {
       const channel = await client.channel();
-      const confirm: ConfirmChannel = { channel, outgoing: new Set() };
+      const confirm: ConfirmChannel = { channel, outgoing: new Set(), bytes: 0 };
       channel.onerror = () => {};
       channel.onReturn = ({ exchange, routingKey, replyText, replyCode }) => {
         // A return has no number. All it could be are taken for it: one too many comes twice, none is lost.
@@ -123,6 +136,10 @@ export class Publisher {
       throw new WarrenError("unavailable", `cannot open a channel to publish on: ${describeError(error)}`);
     }
   }
+}
+
+function isFull({ outgoing, bytes }: ConfirmChannel): boolean {
+  return outgoing.size >= WINDOW || bytes >= WINDOW_BYTES;
 }
 
 function target({ exchange, routingKey }: OutgoingMessage): string {
