@@ -15,6 +15,7 @@ import { InvalidBody } from "./http/runner_view.ts";
 import type {
   FunctionState,
   FunctionView,
+  Patience,
   PublishRequest,
   Readiness,
   ReplyView,
@@ -209,8 +210,8 @@ export class Runner implements RunnerView {
     await this.#publish(name, request, undefined);
   }
 
-  async request(name: string, request: PublishRequest, wait: number): Promise<ReplyView | undefined> {
-    return await this.#replies.request(wait, (route) => this.#publish(name, request, route));
+  async request(name: string, request: PublishRequest, { wait, gone }: Patience): Promise<ReplyView | undefined> {
+    return await this.#replies.request({ wait, gone }, (route) => this.#publish(name, request, route));
   }
 
   async #publish(

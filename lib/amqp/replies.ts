@@ -37,15 +37,19 @@ export class Replies {
   }
 
   /**
-   * Publishes a request with `publish`, and gives its answer; `undefined` when there is none within `wait` milliseconds.
+   * Publishes a request with `publish`, and gives its answer; `undefined` when there is none within `wait` milliseconds,
+   * or `gone` aborts: nobody wants it any more.
    *
    * @throws {WarrenError} `unavailable` when there is no connection in that time; and what `publish` throws
    */
-  request(wait: number, publish: (route: ReplyRoute) => Promise<void>): Promise<Reply | undefined> {
-    return within(wait, async (signal) => {
+  request(
+    { wait, gone }: { wait: number; gone: AbortSignal },
+    publish: (route: ReplyRoute) => Promise<void>,
+  ): Promise<Reply | undefined> {
+    return within(wait, async (limit) => {
       const correlationId = crypto.randomUUID();
-      const replyTo = await this.#queue(signal);
-      const reply = this.#expect(correlationId, signal);
+      const replyTo = await this.#queue(limit);
+      const reply = this.#expect(correlationId, [limit, gone]);
       try {
         await publish({ replyTo, correlationId });
         return await reply.promise;
@@ -64,13 +68,18 @@ export class Replies {
     return await known;
   }
 
-  /** The answer with that correlation id; `undefined` when the signal aborts first. */
-  #expect(correlationId: string, signal: AbortSignal): { promise: Promise<Reply | undefined>; forget: () => void } {
+  /** The answer with that correlation id; `undefined` when one of the signals aborts first. */
+  #expect(correlationId: string, ends: AbortSignal[]): { promise: Promise<Reply | undefined>; forget: () => void } {
     const { promise, resolve } = Promise.withResolvers<Reply | undefined>();
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    const end = () => resolve(undefined);
+    if (ends.some(({ aborted }) => aborted)) end();
+    for (const signal of ends) signal.addEventListener("abort", end, { once: true });
     this.#waiting.set(correlationId, resolve);
-    return { promise, forget: () => this.#waiting.delete(correlationId) };
+    const forget = () => {
+      this.#waiting.delete(correlationId);
+      for (const signal of ends) signal.removeEventListener("abort", end);
+    };
+    return { promise, forget };
   }
 
   async #open(client: Client): Promise<string> {

@@ -38,7 +38,12 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
       const request = { body, contentType, contentEncoding, messageId, headers };
       const wait = preferredWait(context);
       if (wait !== undefined) {
-        return await answered(context, messageId, wait, await runner.request(name, request, wait));
+        return await answered(
+          context,
+          messageId,
+          wait,
+          await runner.request(name, request, { wait, gone: context.req.raw.signal }),
+        );
       }
       await runner.publish(name, request);
       return context.json({ messageId }, 202);

@@ -52,6 +52,14 @@ export interface PublishRequest {
   headers?: Record<string, string>;
 }
 
+/** How long somebody waits for an answer. */
+export interface Patience {
+  /** Milliseconds. */
+  wait: number;
+  /** Aborts when nobody waits any more. */
+  gone: AbortSignal;
+}
+
 /** A message that the function's `envelope` or `input` does not let through: nothing was published. */
 export class InvalidBody extends Error {
   readonly failure: Failure;
@@ -83,11 +91,11 @@ export interface RunnerView {
   /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */
   publish(name: string, request: PublishRequest): Promise<void>;
   /**
-   * Publishes, and waits up to `wait` milliseconds for the answer; `undefined` when it did not come in time.
+   * Publishes, and waits for the answer; `undefined` when it did not come in time, or nobody waits any more.
    *
    * @throws {WarrenError} `unavailable`, `unroutable` or `refused`
    */
-  request(name: string, request: PublishRequest, wait: number): Promise<ReplyView | undefined>;
+  request(name: string, request: PublishRequest, patience: Patience): Promise<ReplyView | undefined>;
   /** @throws {WarrenError} `unavailable` when it is not known which queue is the function's */
   deadLetters(name: string): DeadLetterBox;
 }

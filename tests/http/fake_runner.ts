@@ -1,7 +1,14 @@
 import { createApp } from "../../lib/http/app.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import type { DeadLetterBox } from "../../lib/invocation/dead_letter_box.ts";
-import type { FunctionView, PublishRequest, Readiness, ReplyView, RunnerView } from "../../lib/http/runner_view.ts";
+import type {
+  FunctionView,
+  Patience,
+  PublishRequest,
+  Readiness,
+  ReplyView,
+  RunnerView,
+} from "../../lib/http/runner_view.ts";
 
 /** A runner that keeps what is published, and answers as the test wants. */
 export class FakeRunner implements RunnerView {
@@ -10,6 +17,10 @@ export class FakeRunner implements RunnerView {
   readonly published: { name: string; request: PublishRequest }[] = [];
   /** Where `/ws/amqp` leads. */
   broker: { hostname: string; port: number } | undefined;
+  /** Whether request() answers nothing for as long as somebody waits. */
+  silent = false;
+  /** Of the last request(). */
+  gone: AbortSignal | undefined;
   /** What request() answers; none in time where it is absent. */
   reply: ReplyView | undefined;
   pausing: string[] = [];
@@ -51,8 +62,10 @@ export class FakeRunner implements RunnerView {
     return true;
   }
 
-  async request(name: string, request: PublishRequest): Promise<ReplyView | undefined> {
+  async request(name: string, request: PublishRequest, { gone }: Patience): Promise<ReplyView | undefined> {
+    this.gone = gone;
     await this.publish(name, request);
+    if (this.silent) await new Promise((resolve) => gone.addEventListener("abort", resolve));
     return this.reply;
   }
 }

@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Hono } from "hono";
 import { WarrenError } from "../../lib/errors.ts";
+import { createApp } from "../../lib/http/app.ts";
 import { listen } from "../../lib/http/server.ts";
 import { Logger } from "../../lib/log.ts";
+import { eventually } from "../support/eventually.ts";
+import { FakeRunner } from "./fake_runner.ts";
 
 const log = new Logger({ level: "silent" });
 const hello = new Hono().get("/", (context) => context.text("hello"));
@@ -80,4 +83,25 @@ Deno.test("shutdown() waits only so long for a request that does not finish", as
   await listening.shutdown();
   answer.resolve();
   await (await response).text();
+});
+
+Deno.test("a client that goes away is not waited for any more", async () => {
+  const runner = new FakeRunner();
+  runner.silent = true;
+  const listening = listenOn(0, true, createApp(runner, { host: "127.0.0.1", log, maxBody: 100 }));
+  const client = new AbortController();
+  const asked = fetch(`${listening.url}/functions/hello`, {
+    method: "POST",
+    headers: { prefer: "wait=3600" },
+    body: "x",
+    signal: client.signal,
+  });
+  await eventually(() => runner.gone !== undefined);
+  assertEquals(runner.gone?.aborted, false);
+
+  client.abort();
+
+  await asked.catch(() => {});
+  await eventually(() => runner.gone?.aborted);
+  await listening.shutdown();
 });

@@ -1,0 +1,27 @@
+import { assertEquals } from "@std/assert";
+import { Connection } from "../../lib/amqp/connection.ts";
+import { Replies } from "../../lib/amqp/replies.ts";
+import { Logger } from "../../lib/log.ts";
+import { brokerTest } from "../support/brokers.ts";
+
+brokerTest("a request ends with its answer, with its time, or when nobody wants it any more", async (url) => {
+  const connection = new Connection({ urls: [url], name: "test", log: new Logger({ level: "silent" }) });
+  connection.start();
+  const replies = new Replies(connection);
+  const { signal: here } = new AbortController();
+  const answering = async (route: { replyTo: string; correlationId: string }) => {
+    const channel = await (await connection.opened()).channel();
+    await channel.basicPublish("", route.replyTo, "yes", { correlationId: route.correlationId });
+    await channel.close();
+  };
+
+  const answered = await replies.request({ wait: 10_000, gone: here }, answering);
+  const late = await replies.request({ wait: 50, gone: here }, () => Promise.resolve());
+  const client = new AbortController();
+  const given = await replies.request({ wait: 3_600_000, gone: client.signal }, () => Promise.resolve(client.abort()));
+  const before = await replies.request({ wait: 3_600_000, gone: AbortSignal.abort() }, () => Promise.resolve());
+
+  assertEquals(new TextDecoder().decode(answered?.body), "yes");
+  assertEquals([late, given, before, replies.waiting], [undefined, undefined, undefined, 0]);
+  await connection.close();
+});
