@@ -65,6 +65,13 @@ const CASES: Case[] = [
     config: () => `envelope: "cloudevents"`,
     properties: () => ({ headers: Object.fromEntries(attributes) }),
   },
+  {
+    name: "order, 1000 keys",
+    // A short time limit, so that each partition takes as many ahead as the others do.
+    config: () => `order: { by: { header: "key" } }, timeout: "5s"`,
+    properties: () => ({ headers: { key: Math.floor(Math.random() * 1000) } }),
+    beside: Array.from({ length: 8 }, (_, at) => `.p${at}`),
+  },
   { name: "context.once", module: () => "export default (_, context) => context.once(() => true);" },
   {
     name: "rejected, to the dead letters",

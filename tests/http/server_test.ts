@@ -88,7 +88,7 @@ Deno.test("shutdown() waits only so long for a request that does not finish", as
 Deno.test("a client that goes away is not waited for any more", async () => {
   const runner = new FakeRunner();
   runner.silent = true;
-  const listening = listenOn(0, true, createApp(runner, { host: "127.0.0.1", log, maxBody: 100 }));
+  const listening = listenOn(0, true, createApp(runner, { token: undefined, host: "127.0.0.1", log, maxBody: 100 }));
   const client = new AbortController();
   const asked = fetch(`${listening.url}/functions/hello`, {
     method: "POST",
