@@ -7,6 +7,7 @@ interface Internals {
   bufferPool: AMQPView[];
 }
 
+const SENT = Promise.resolve();
 /** Bytes: more than this is written without waiting for the turn to end, and a large chunk without a copy. */
 const LARGE = 64 * 1024;
 
@@ -15,6 +16,10 @@ const LARGE = 64 * 1024;
  * cost the system call, not the bytes. What is sent is copied where the client would
  * keep the buffer that it is in, one of the largest frame's size, until the confirm of a
  * publish: so all publishes have one buffer, which is free again as soon as one is sent.
+ *
+ * A promise of what is sent resolves before it is written. A write that fails ends the connection, which rejects all that
+ * waits for an answer; the client hangs a publish's confirm onto the promise of its write, and where that came later, or
+ * failed, the confirm was rejected with nobody there to hear it: an unhandled rejection for each.
  */
 export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
   if (!(client instanceof AMQPClient)) return;
@@ -24,25 +29,23 @@ export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
   Object.assign((client as unknown as Internals).bufferPool, { pop: () => shared, push: () => 1 });
   let chunks: Uint8Array[] = [];
   let size = 0;
-  let written: PromiseWithResolvers<void> | undefined;
+  let scheduled = false;
   const flush = () => {
-    if (!written) return;
-    const waiting = written;
+    scheduled = false;
+    if (size === 0) return;
     const bytes = chunks.length === 1 ? chunks[0] : joinBytes(chunks, size);
     chunks = [];
     size = 0;
-    written = undefined;
-    send(bytes).then(waiting.resolve, waiting.reject);
+    send(bytes).catch((error) => client.socket?.destroy(error));
   };
   client.send = (bytes) => {
-    if (!written) {
-      written = Promise.withResolvers<void>();
-      setImmediate(flush);
-    }
-    const { promise } = written;
+    // Nothing would ever answer.
+    if (client.closed || !client.socket) return send(bytes);
+    if (!scheduled) setImmediate(flush);
+    scheduled = true;
     chunks.push(bytes.buffer === shared.buffer ? bytes.slice() : bytes);
     size += bytes.length;
     if (size >= LARGE) flush();
-    return promise;
+    return SENT;
   };
 }

@@ -1,8 +1,8 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
-import { type Order, orderKey, partitionOf } from "../invocation/order.ts";
+import type { FunctionDefinition, Order } from "../invocation/definition.ts";
+import { orderKey, partitionOf } from "../invocation/order.ts";
 import type { Logger } from "../log.ts";
 import type { Client } from "./client.ts";
 import { ExclusiveQueue } from "./exclusive.ts";

@@ -1,7 +1,6 @@
 import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
-import type { Order } from "../invocation/order.ts";
+import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import type { Client } from "./client.ts";
 import type { ConsumerOptions, Consuming } from "./consumer.ts";
 import { membersQueue, partitionQueue } from "./names.ts";

@@ -1,6 +1,6 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
-import type { FunctionDefinition } from "../invocation/definition.ts";
-import { type Order, orderKey, partitionPrefetch } from "../invocation/order.ts";
+import type { FunctionDefinition, Order } from "../invocation/definition.ts";
+import { orderKey, partitionPrefetch } from "../invocation/order.ts";
 import type { Client } from "./client.ts";
 import type { Delivery } from "./consumer.ts";
 import { ExclusiveQueue } from "./exclusive.ts";

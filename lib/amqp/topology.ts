@@ -1,9 +1,13 @@
 import type { AMQPChannel } from "@cloudamqp/amqp-client";
-import { deadLetterQueue, type FunctionDefinition, type QueueDefinition } from "../invocation/definition.ts";
+import {
+  deadLetterQueue,
+  type FunctionDefinition,
+  type Order,
+  type QueueDefinition,
+} from "../invocation/definition.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Client, replyCode } from "./client.ts";
-import type { Order } from "../invocation/order.ts";
 import { DISPATCH_EXCHANGE, membersQueue, ORPHANS, partitionQueue, retryQueue } from "./names.ts";
 
 /** Exists already, with other arguments. */

@@ -1,6 +1,5 @@
 import { DENO_CONFIG } from "../config.ts";
-import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
-import type { Order } from "../invocation/order.ts";
+import { deadLetterQueue, type FunctionDefinition, type Order } from "../invocation/definition.ts";
 import { type LoadedFunction, loadFunctions } from "../loader/loader.ts";
 import { type Command, type CommandContext, takesNothing } from "./command.ts";
 import { withConnection } from "./connect.ts";

@@ -1,6 +1,5 @@
 import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
-import type { BindingDefinition, Envelope, Isolation, RetryPolicy } from "../invocation/definition.ts";
-import type { Order } from "../invocation/order.ts";
+import type { BindingDefinition, Envelope, Isolation, Order, RetryPolicy } from "../invocation/definition.ts";
 import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */

@@ -1,5 +1,4 @@
 import type { OutputConfig, PermissionsConfig } from "../mod.ts";
-import type { Order } from "./order.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Where a function runs: in a process of its own, or in the runner's. */
@@ -36,6 +35,14 @@ export interface BindingDefinition {
   readonly type: string;
   readonly routingKey: string;
   readonly arguments: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What a function keeps in order: messages with the same key, which is the routing key, or a header's value. */
+export interface Order {
+  /** The header's name; undefined where the routing key is the key. */
+  readonly header: string | undefined;
+  /** How many queues the keys are spread over. */
+  readonly partitions: number;
 }
 
 /** One function with every default filled in: all that is known before a line of it runs. */

@@ -18,13 +18,14 @@ import {
   type Values,
   wrong,
 } from "./config_key.ts";
-import { longestHold, MAX_HOLD, type Order } from "./order.ts";
+import { longestHold, MAX_HOLD } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
   deadLetterQueue,
   type Envelope,
   type FunctionDefinition,
   type Isolation,
+  type Order,
   type OutputEvent,
   type RetryPolicy,
 } from "./definition.ts";

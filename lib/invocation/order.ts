@@ -1,14 +1,6 @@
-import type { FunctionDefinition, RetryPolicy } from "./definition.ts";
+import type { FunctionDefinition, Order, RetryPolicy } from "./definition.ts";
 import { longestDelay } from "./retry_policy.ts";
 import type { Invocation } from "./sandbox.ts";
-
-/** What a function keeps in order: messages with the same key, which is the routing key, or a header's value. */
-export interface Order {
-  /** The header's name; undefined where the routing key is the key. */
-  readonly header: string | undefined;
-  /** How many queues the keys are spread over. */
-  readonly partitions: number;
-}
 
 /**
  * Milliseconds that a message of an ordered function may be unsettled at most, retries included: what waits in a runner

@@ -1,10 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Connection } from "../../lib/amqp/connection.ts";
 import { Publisher } from "../../lib/amqp/publisher.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import { Logger } from "../../lib/log.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
+import { Proxy } from "../support/proxy.ts";
 
 /** Bytes: many small ones, some that fill a frame, and some that do not fit into one, nor into the window. */
 const SIZES = [0, 1, 100, 4_000, 131_064, 131_073, 300_000];
@@ -35,6 +36,39 @@ brokerTest("messages of all sizes that are published at once arrive as they are"
     assertEquals((properties.headers?.text as unknown as string).length, n);
     assertEquals(sumOf(body as Uint8Array | null), sumOf(bodies[n]), `the body of ${n}`);
   }
+});
+
+brokerTest("a cut rejects what was on its way, and leaves no rejection that nobody hears", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  await using proxy = Proxy.for(url);
+  const queue = broker.queue("published");
+  await broker.declare(queue);
+  const log = new Logger({ level: "silent" });
+  const connection = new Connection({ urls: [proxy.urlFor(url)], name: "test", log });
+  connection.start();
+  const publisher = new Publisher(connection);
+  const unheard: string[] = [];
+  const onUnheard = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    unheard.push(String(event.reason));
+  };
+  globalThis.addEventListener("unhandledrejection", onUnheard);
+
+  let confirmed = 0;
+  for (let round = 0; round < 5; round++) {
+    await connection.opened(AbortSignal.timeout(10_000));
+    const publishing = Promise.all(Array.from({ length: 1_000 }, async (_, n) => {
+      const message = { exchange: "", routingKey: queue, body: new Uint8Array(10_000), properties: {} };
+      await publisher.publish(message, { signal: AbortSignal.timeout(20_000) }).then(() => confirmed++, codeOf);
+      if (n === 100 + round * 100) proxy.cut();
+    }));
+    await publishing;
+  }
+  await connection.close();
+  globalThis.removeEventListener("unhandledrejection", onUnheard);
+
+  assertEquals(unheard, []);
+  assert((await broker.count(queue)).messages >= confirmed);
 });
 
 function bodyOf(n: number, size: number): Uint8Array {
