@@ -314,30 +314,6 @@ brokerTest("a queue that is deleted under a look is an error", async (url) => {
   await deleted;
 });
 
-brokerTest("a scan stops at ten thousand that do not match, says so, and gives them back", async (url) => {
-  await using graveyard = await Graveyard.open(url);
-  await graveyard.bury(numbers(10_100));
-  await graveyard.bury(["last"], { reason: "crashed" });
-
-  const sweep = await graveyard.letters.redrive({ filter: { reason: "crashed" } });
-
-  assertEquals([sweep.looked, sweep.done, sweep.stopped], [10_000, 0, "window"]);
-  await eventually(async () => (await graveyard.counts()).join() === "0,10101");
-  assertEquals(await listed(graveyard, { limit: 3 }), ["0", "1", "2"]);
-});
-
-brokerTest("large messages stop a scan by their bytes, and are redriven", async (url) => {
-  await using graveyard = await Graveyard.open(url);
-  const large = new Uint8Array(4 * 1024 * 1024);
-  await graveyard.bury(Array.from({ length: 20 }, () => large));
-
-  const looked = await graveyard.letters.list(() => {}, { filter: { reason: "crashed" } });
-  assertEquals([looked.looked, looked.stopped], [16, "window"]);
-  assertEquals((await graveyard.letters.redrive()).done, 20);
-
-  assertEquals(await graveyard.counts(), [20, 0]);
-});
-
 brokerTest("on a quorum queue a look counts as a delivery, of those that were asked for alone", async (url) => {
   await using graveyard = await Graveyard.open(url, { args: { "x-queue-type": "quorum" } });
   await graveyard.buryNumbered(20);

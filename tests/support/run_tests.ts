@@ -2,8 +2,9 @@
  * Runs the tests: `deno task test`, `deno task test:long`; with `--doc` the examples in the docstrings, and with
  * `--check` the types alone.
  *
- * Without paths, as many files run at a time as the machine has cores, or as DENO_JOBS says, each in a process of its
- * own: what a test does to its environment, or sees of its children and its memory, is of no other file.
+ * Without paths, several files run at a time, each in a process of its own: what a test does to its environment, or sees
+ * of its children and its memory, is of no other file. DENO_JOBS says how many; else three on two cores and so on, since
+ * a test waits about as long as it works.
  *
  * Some closed networks reach npm but not JSR. There, and only there, `@std/assert` is mapped to a small
  * adapter over `node:assert/strict`, and one line says so. The last line is always `N passed, M failed`.
@@ -160,7 +161,7 @@ async function testFiles(args: string[], files: string[]): Promise<TestCounts> {
       for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
     }
   };
-  const jobs = Number(Deno.env.get("DENO_JOBS")) || navigator.hardwareConcurrency;
+  const jobs = Number(Deno.env.get("DENO_JOBS")) || Math.ceil(navigator.hardwareConcurrency * 1.5);
   await Promise.all(Array.from({ length: jobs }, work));
   await printed;
   for (const file of broken) console.log(`failed: ${file}`);
