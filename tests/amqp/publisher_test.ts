@@ -18,7 +18,7 @@ brokerTest("messages of all sizes that are published at once arrive as they are"
   const connection = new Connection({ urls: [url], name: "test", log: new Logger({ level: "silent" }) });
   connection.start();
   const publisher = new Publisher(connection);
-  const bodies = Array.from({ length: 700 }, (_, n) => bodyOf(n, n % 350 === 9 ? LARGE : SIZES[n % SIZES.length]));
+  const bodies = Array.from({ length: 350 }, (_, n) => bodyOf(n, n === 9 ? LARGE : SIZES[n % SIZES.length]));
 
   const results = await Promise.all(bodies.map(async (body, n) => {
     // Every hundredth goes nowhere, and takes none of its neighbours with it.
@@ -30,7 +30,7 @@ brokerTest("messages of all sizes that are published at once arrive as they are"
 
   assertEquals(results, bodies.map((_, n) => n % 100 === 50 ? "unroutable" : "there"));
   const arrived = await broker.drain(queue);
-  assertEquals(arrived.length, bodies.length - 7);
+  assertEquals(arrived.length, bodies.length - 3);
   for (const { properties, body } of arrived) {
     const n = Number(properties.messageId);
     assertEquals((properties.headers?.text as unknown as string).length, n);

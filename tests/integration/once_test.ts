@@ -101,39 +101,6 @@ brokerTest("two runners with the same key at once run the effect once, and both 
   assertEquals(handledBy(first)[0].value, handledBy(second)[0].value);
 });
 
-brokerTest(
-  "a runner that is killed in the middle of an effect leaves it to another, once its lease is over",
-  async (url) => {
-    await using broker = await BrokerClient.connect(url);
-    await using gate = await Gate.make();
-    const queue = await broker.workQueue("once");
-    await using files = await folder({
-      "functions/once.ts": `
-      export const config = { queue: "${queue}", timeout: "2s", retry: ["50ms", "50ms", "50ms"], permissions: ${gate.permissions} };
-      export default async (message, context) => {
-        await context.once(async () => {
-          context.log.info("ran");
-          ${gate.wait}
-        });
-        context.log.info("handled");
-      };`,
-    });
-    await using first = await serve(url, files);
-    await broker.publish(queue, ["x"], { messageId: "m" });
-    await first.waitForLog(({ message }) => message === "ran");
-    const began = performance.now();
-    first.kill("SIGKILL");
-    await first.status;
-    await gate.open();
-    await using second = await serve(url, files);
-
-    await eventually(() => handledBy(second).length === 1, { timeout: 20_000 });
-    // The time limit, a second of grace and two of margin.
-    assert(performance.now() - began > 4_000);
-    assertEquals(ranBy(first, second).length, 2);
-  },
-);
-
 brokerTest("a runner that stops gives its keys to the next one at once", async (url) => {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "node:path";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
-import { brokerTest } from "../support/brokers.ts";
+import { brokerTest, embeddedTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
 import { handledBy, isHandled, seen, startServing } from "../support/serving.ts";
@@ -74,7 +74,7 @@ brokerTest("a change of the queue is followed", async (url) => {
   await eventually(async () => (await broker.count(was)).consumers === 0);
 });
 
-brokerTest("a syntax error is told with its place and the old version keeps serving", async (url) => {
+embeddedTest("a syntax error is told with its place and the old version keeps serving", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("syntax");
   await using functions = await folder({ "syntax.ts": versioned(queue, 1) });
@@ -120,7 +120,7 @@ brokerTest("a deleted function drains, and its queue and messages stay", async (
   assertEquals(handledBy(runner).map(({ body }) => body), ["first"]);
 });
 
-brokerTest(
+embeddedTest(
   "a module that throws while it loads is broken, keeps its messages, and is mended by a change",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
@@ -148,7 +148,7 @@ brokerTest(
   },
 );
 
-brokerTest("a new version that throws while it loads is refused while the old one runs", async (url) => {
+embeddedTest("a new version that throws while it loads is refused while the old one runs", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("refused");
   await using functions = await folder({ "refused.ts": versioned(queue, 1) });
@@ -183,7 +183,7 @@ const BROKEN: Record<string, [text: string, error: RegExp]> = {
   "a syntax error": ["export default () => {", /\.ts:1:\d+/],
 };
 
-brokerTest("each broken function says why, and the others serve", async (url) => {
+embeddedTest("each broken function says why, and the others serve", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("working");
   const names = Object.keys(BROKEN).map((name) => [name, name.replaceAll(" ", "_")]);

@@ -4,17 +4,10 @@ import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest, embeddedTest, sharedBroker } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";
-import { PrivateEmbedded } from "../support/private_broker.ts";
 import { startRunner } from "../support/runner_process.ts";
 import { isHandled, post, startServing, status, untilReady } from "../support/serving.ts";
 import { WebSocketRelay } from "../support/websocket_relay.ts";
-import { outlivesItsBroker } from "./outlives_broker.ts";
 import { telling, tryingAgain } from "./telling.ts";
-
-Deno.test("embedded: a runner outlives what happens to its broker", async (test) => {
-  await using broker = await PrivateEmbedded.launch();
-  await outlivesItsBroker(broker, test);
-});
 
 brokerTest("a queue that is deleted under its consumer is consumed again within five seconds", async (url) => {
   await using broker = await BrokerClient.connect(url);
