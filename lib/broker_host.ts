@@ -1,7 +1,8 @@
 import { type Found, probe } from "./amqp/probe.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { BrokerProcess, type BrokerSettings, brokerSettings } from "./broker_process.ts";
-import { localName, type Options, urlHost } from "./config.ts";
+import { localName, urlHost } from "./config.ts";
+import type { Options } from "./options.ts";
 import { describeError, WarrenError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Options, urlHost, VERSION } from "./config.ts";
+import { urlHost, VERSION } from "./config.ts";
+import type { Options } from "./options.ts";
 import { describeError, type ErrorCode, WarrenError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import { DENO_NEEDS } from "./sandbox/command.ts";

@@ -10,6 +10,16 @@ export interface KillSwitchConfig {
   readonly coolDown: number;
 }
 
+/** What a kill switch has its function do. */
+export interface Switched {
+  /** Take no more messages. */
+  trip(why: string): void;
+  /** Take one message, to see whether what was wrong is over. */
+  probe(): void;
+  /** That one went through: take messages again. */
+  recover(): void;
+}
+
 /** The window is cut into so many parts; whole parts leave it. */
 const PARTS = 10;
 
@@ -19,21 +29,39 @@ interface Part {
   total: number;
 }
 
-/** Counts how invocations ended within a window of time that moves on. */
+/**
+ * Counts how invocations ended within a window of time that moves on. When too many have failed it trips, waits, and
+ * lets one message decide whether the function goes on.
+ */
 export class KillSwitch {
-  readonly config: KillSwitchConfig;
+  readonly #config: KillSwitchConfig;
+  readonly #switched: Switched;
   readonly #now: () => number;
   #parts: Part[] = [];
+  #coolDown: ReturnType<typeof setTimeout> | undefined;
+  #probing = false;
 
   /** @param now milliseconds, monotonic */
-  constructor(config: KillSwitchConfig, now: () => number = () => performance.now()) {
-    this.config = config;
+  constructor(config: KillSwitchConfig, switched: Switched, now: () => number = () => performance.now()) {
+    this.#config = config;
+    this.#switched = switched;
     this.#now = now;
   }
 
-  /** Counts one; whether too many have failed by now. */
-  record(failed: boolean): boolean {
-    const { window, errorRate, minimum } = this.config;
+  /** One message decides whether the function goes on. */
+  get probing(): boolean {
+    return this.#probing;
+  }
+
+  /** From the trip to the recovery, or until it is reset. */
+  get tripped(): boolean {
+    return this.#probing || this.#coolDown !== undefined;
+  }
+
+  /** Counts one. */
+  record(failed: boolean): void {
+    if (this.#probing) return failed ? this.#trip("the probe failed too") : this.#recover();
+    const { window, errorRate, minimum } = this.#config;
     const index = Math.floor(this.#now() / (window / PARTS));
     this.#parts = this.#parts.filter((part) => part.index > index - PARTS);
     let part = this.#parts.at(-1);
@@ -42,11 +70,34 @@ export class KillSwitch {
     if (failed) part.failed++;
     const total = this.#parts.reduce((sum, { total }) => sum + total, 0);
     const failures = this.#parts.reduce((sum, { failed }) => sum + failed, 0);
-    return failed && total >= minimum && failures / total >= errorRate;
+    if (failed && total >= minimum && failures / total >= errorRate) {
+      this.#trip(`${errorRate * 100} % or more failed within ${window / 1000} s`);
+    }
   }
 
-  /** What was counted says nothing about what comes. */
+  /** As if it had just been made: what was counted says nothing about what comes. */
   reset(): void {
+    clearTimeout(this.#coolDown);
+    this.#coolDown = undefined;
+    this.#probing = false;
     this.#parts = [];
+  }
+
+  #trip(why: string): void {
+    this.reset();
+    const { coolDown } = this.#config;
+    this.#coolDown = setTimeout(() => this.#probe(), coolDown);
+    this.#switched.trip(`${why}; one message is tried in ${coolDown / 1000} s`);
+  }
+
+  #probe(): void {
+    this.#coolDown = undefined;
+    this.#probing = true;
+    this.#switched.probe();
+  }
+
+  #recover(): void {
+    this.reset();
+    this.#switched.recover();
   }
 }

@@ -15,6 +15,7 @@ const LEAVES = [
   "nearest",
   "once_address",
   "once_store",
+  "options",
   "within",
 ];
 const CORE = ["invocation", ...LEAVES];
@@ -45,6 +46,8 @@ const LIBRARIES: Record<string, string> = {
 const ROOM_OF_FILE: Record<string, string> = {
   "admission": "runner",
   "batcher": "runner",
+  "conclusion": "runner",
+  "generation": "runner",
   "kill_switch": "runner",
   "rate_limit": "runner",
   "suspects": "runner",

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { type CommandFlag, localBrokerUrl, OPTIONS, parseArguments } from "../lib/config.ts";
+import { type CommandFlag, localBrokerUrl, parseArguments } from "../lib/config.ts";
+import { OPTIONS } from "../lib/options.ts";
 import { WarrenError } from "../lib/errors.ts";
 
 const JSON_FLAG: CommandFlag = { flag: "json", text: "" };

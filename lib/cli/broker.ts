@@ -1,5 +1,6 @@
 import { brokerSettings } from "../broker_process.ts";
-import { localName, type Options, urlHost } from "../config.ts";
+import { localName, urlHost } from "../config.ts";
+import type { Options } from "../options.ts";
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { type Command, takesNothing } from "./command.ts";

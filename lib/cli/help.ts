@@ -1,4 +1,4 @@
-import { OPTIONS, type OptionSpec } from "../config.ts";
+import { OPTIONS, type OptionSpec } from "../options.ts";
 import { WarrenError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { Command } from "./command.ts";

@@ -1,4 +1,5 @@
-import { localBrokerUrl, type Options } from "../config.ts";
+import { localBrokerUrl } from "../config.ts";
+import type { Options } from "../options.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { assertGuarded } from "../http/guard.ts";
 import type { Logger } from "../log.ts";

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { check } from "../../lib/cli/check.ts";
 import { helpCommand, optionsMarkdown, unknownCommand } from "../../lib/cli/help.ts";
 import { publish } from "../../lib/cli/publish.ts";
-import { OPTIONS } from "../../lib/config.ts";
+import { OPTIONS } from "../../lib/options.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import { runCommand } from "./run_command.ts";
 

@@ -60,6 +60,33 @@ brokerTest("a change serves while what is in flight finishes on the old version"
   assertEquals((await broker.count(queue)).messages, 0);
 });
 
+embeddedTest("a version that comes while one message is tried takes as many as it can", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  await using gate = await Gate.make();
+  const queue = broker.queue("switched");
+  const killSwitch = `{ window: "1m", errorRate: 0.5, minimum: 1, coolDown: 10 }`;
+  await using functions = await folder({
+    "switched.ts": `export const config = { queue: "${queue}", retry: { attempts: 0 }, killSwitch: ${killSwitch} };
+      export default () => { throw new Error("the dependency is down"); };`,
+  });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+  await broker.publish(queue, ["x"]);
+  await runner.waitForLog(({ message }) => message === "trying one message");
+
+  await functions.write({
+    "switched.ts": `export const config = { queue: "${queue}", permissions: ${gate.permissions} };
+      export default async (_, context) => {
+        context.log.info("begun");
+        ${gate.wait}
+      };`,
+  });
+  await runner.waitForLog(({ message }) => message === "serving a new version");
+  await broker.publish(queue, ["a", "b"]);
+
+  await eventually(() => runner.log.filter(({ message }) => message === "begun").length === 2);
+  await gate.open();
+});
+
 brokerTest("a change of the queue is followed", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const [was, is] = [broker.queue("was"), broker.queue("is")];

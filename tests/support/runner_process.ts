@@ -1,4 +1,4 @@
-import { OPTIONS } from "../../lib/config.ts";
+import { OPTIONS } from "../../lib/options.ts";
 import { TextLineStream } from "./text_lines.ts";
 
 const ROOT = new URL("../../", import.meta.url);
