@@ -41,6 +41,21 @@ export interface Consuming {
   close(): Promise<void>;
 }
 
+/** Consumes, and again after whatever interrupts that, until the signal aborts; tells of both. */
+export function keepConsuming(
+  { connection, log, onState }: Pick<ConsumerOptions, "connection" | "log" | "onState">,
+  signal: AbortSignal,
+  consume: (client: Client) => Promise<void>,
+): Promise<void> {
+  const onInterrupted = (error: unknown) => {
+    const detail = describeError(error);
+    onState?.(false, detail);
+    // The connection tells of its own loss; what is the consumer's alone is told here.
+    if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
+  };
+  return whileConnected({ connection, signal, initial: 100, onInterrupted }, consume);
+}
+
 /**
  * Consumes one queue on a channel of its own, for as long as it is not cancelled:
  * whatever ends it (connection lost, channel closed, cancelled by the broker, queue
@@ -64,7 +79,7 @@ export class Consumer implements Consuming {
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    this.#loop ??= keepConsuming(this.#options, this.#cancelled.signal, (client) => this.#consume(client));
   }
 
   /** No new deliveries; the channel stays open for those that are out. */
@@ -78,20 +93,6 @@ export class Consumer implements Consuming {
     await this.cancel();
     await Promise.all([...this.#sessions].map((session) => session.close()));
     this.#sessions.clear();
-  }
-
-  #run(): Promise<void> {
-    const { connection, log, onState } = this.#options;
-    const onInterrupted = (error: unknown) => {
-      const detail = describeError(error);
-      onState?.(false, detail);
-      // The connection tells of its own loss; what is the consumer's alone is told here.
-      if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
-    };
-    return whileConnected(
-      { connection, signal: this.#cancelled.signal, initial: 100, onInterrupted },
-      (client) => this.#consume(client),
-    );
   }
 
   /** Resolves when it was cancelled here; whatever else ends it rejects. */

@@ -1,12 +1,10 @@
 import { delay } from "../backoff.ts";
-import { describeError } from "../errors.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import type { Client } from "./client.ts";
-import type { ConsumerOptions, Consuming } from "./consumer.ts";
+import { type ConsumerOptions, type Consuming, keepConsuming } from "./consumer.ts";
 import { membersQueue, partitionQueue } from "./names.ts";
 import { OrderRouter } from "./order_router.ts";
 import { Partition } from "./partition.ts";
-import { whileConnected } from "./while_connected.ts";
 
 /** Milliseconds after which runners look again who is there, and what nobody has. */
 const INTERVAL = 1_000;
@@ -48,7 +46,7 @@ export class OrderedConsumer implements Consuming {
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    this.#loop ??= keepConsuming(this.#options, this.#cancelled.signal, (client) => this.#share(client));
   }
 
   async cancel(): Promise<void> {
@@ -61,19 +59,6 @@ export class OrderedConsumer implements Consuming {
   async close(): Promise<void> {
     await this.cancel();
     await Promise.all([...this.#partitions.values()].map((partition) => partition.close()));
-  }
-
-  #run(): Promise<void> {
-    const { connection, log, onState } = this.#options;
-    const onInterrupted = (error: unknown) => {
-      const detail = describeError(error);
-      onState?.(false, detail);
-      if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
-    };
-    return whileConnected(
-      { connection, signal: this.#cancelled.signal, initial: 100, onInterrupted },
-      (client) => this.#share(client),
-    );
   }
 
   /** Takes part until it is cancelled. */

@@ -91,12 +91,17 @@ async function importMapFlags(): Promise<string[]> {
   return [`--import-map=${pathToFileURL(file).href}`, "--no-lock"];
 }
 
-/** The test files below `folder`, relative to the project, sorted. */
-function findTests(folder: string, long: boolean): string[] {
+/**
+ * The test files below `folder`, relative to the project, sorted: of one kind, by the end of their names. `long` take
+ * longer, and `load` also load the machine and have bounds on how long things take.
+ */
+function findTests(folder: string, kind: "short" | "long" | "load"): string[] {
   return [...Deno.readDirSync(new URL(`${folder}/`, ROOT))].flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) return findTests(path, long);
-    return entry.name.endsWith("_test.ts") && entry.name.endsWith("_long_test.ts") === long ? [path] : [];
+    if (entry.isDirectory) return findTests(path, kind);
+    return entry.name.endsWith("_test.ts") && (entry.name.match(/_(long|load)_test/)?.[1] ?? "short") === kind
+      ? [path]
+      : [];
   }).sort();
 }
 
@@ -117,16 +122,22 @@ async function check(flags: string[], paths: string[]): Promise<number> {
 
 async function test(flags: string[], { long, doc, paths, rest }: Arguments): Promise<number> {
   const args = ["test", "-A", doc ? "--doc" : "--no-check", ...flags, ...rest];
-  let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
-  // The long ones load the machine, and have bounds on how long things take.
-  if (paths.length === 0 && !doc && !long) counts = await testFiles(args, findTests("tests", long));
-  else {
-    const files = paths.length > 0 ? paths : doc ? findExamples("lib") : findTests("tests", long);
-    if (files.length > 0) counts = await testTogether(args, files);
-  }
+  const counts = paths.length > 0
+    ? await testTogether(args, paths)
+    : doc
+    ? await testTogether(args, findExamples("lib"))
+    : long
+    ? sum([await testFiles(args, findTests("tests", "long")), await testTogether(args, findTests("tests", "load"))])
+    : await testFiles(args, findTests("tests", "short"));
   const { passed, failed, skipped } = counts;
   console.log(`${passed} passed, ${failed} failed` + (skipped > 0 ? `, ${skipped} skipped` : ""));
   return failed > 0 ? 1 : 0;
+}
+
+function sum(all: readonly TestCounts[]): TestCounts {
+  const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  for (const counts of all) for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+  return total;
 }
 
 async function testTogether(args: string[], files: string[]): Promise<TestCounts> {
@@ -141,7 +152,7 @@ async function testTogether(args: string[], files: string[]): Promise<TestCounts
 
 /** The output of a file comes when it is done. */
 async function testFiles(args: string[], files: string[]): Promise<TestCounts> {
-  const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  const all: TestCounts[] = [];
   const broken: string[] = [];
   const waiting = [...files];
   // One after the other: a write may take only a part.
@@ -158,14 +169,14 @@ async function testFiles(args: string[], files: string[]): Promise<TestCounts> {
       if (counts.passed + counts.failed + counts.skipped === 0) continue;
       printed = printed.then(() => writeAll(stdout)).then(() => writeAll(stderr));
       if (counts.failed > 0) broken.push(file);
-      for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+      all.push(counts);
     }
   };
   const jobs = Number(Deno.env.get("DENO_JOBS")) || Math.ceil(navigator.hardwareConcurrency * 1.5);
   await Promise.all(Array.from({ length: jobs }, work));
   await printed;
   for (const file of broken) console.log(`failed: ${file}`);
-  return total;
+  return sum(all);
 }
 
 function spawnTests(args: string[], stderr: "inherit" | "piped"): Deno.ChildProcess {
