@@ -1,8 +1,10 @@
 import { joined } from "./protocol/joined.ts";
 import { Address, type Message } from "./message.ts";
-import { encodeField, type FieldTable, type FieldValue, splitTable } from "./protocol/table.ts";
+import { decodeTable, encodeField, type FieldTable, type FieldValue, splitTable } from "./protocol/table.ts";
 import type { DeathReason, Queue } from "./queue.ts";
 import { recipients, type Router } from "./router.ts";
+
+const NOTHING = new Uint8Array(0);
 
 interface Death {
   queue: Queue;
@@ -18,6 +20,7 @@ export class DeadLetters {
   readonly #router: Router;
   readonly #waiting: Death[] = [];
   #working = false;
+  #lastAddress = new Address("", "");
 
   constructor(router: Router) {
     this.#router = router;
@@ -35,21 +38,29 @@ export class DeadLetters {
   }
 
   #publish({ queue, message, reason }: Death): void {
-    const headers = message.headers();
+    const fields = new Map(splitTable(message.headerBytes()).map(({ name, bytes }) => [name, bytes]));
+    // Only these mean something here.
+    const headers = decodeTable(joined(["x-death", "CC"].map((name) => fields.get(name) ?? NOTHING)));
     const { deadLetterExchange, deadLetterRoutingKey } = queue.arguments;
     const copies = recipients(headers, "CC");
     const keys = deadLetterRoutingKey !== undefined ? [deadLetterRoutingKey] : [message.address.routingKey, ...copies];
     const deaths = readDeaths(headers);
-    const address = new Address(deadLetterExchange!, keys[0]);
-    const dead = message.edited(
-      { headers: deadHeaders(message, headers, queue, reason, deaths), expiration: null },
-      address,
-    );
+    note(fields, { queue, message, reason }, [message.address.routingKey, ...copies], deaths);
+    if (deadLetterRoutingKey !== undefined) fields.delete("CC");
+    const edit = { headers: joined([...fields.values()]), expiration: null };
+    const dead = message.edited(edit, this.#address(deadLetterExchange!, keys[0]));
     for (const target of this.#router.routeKeys(deadLetterExchange!, keys, () => dead.headers())) {
       // A consumer's reject is a decision each time; a cycle of expiries would turn for ever.
       if (reason !== "rejected" && isCycle(target.name, queue.name, deaths)) continue;
       target.publish(dead);
     }
+  }
+
+  /** Dead letters that follow each other mostly go the same way. */
+  #address(exchange: string, routingKey: string): Address {
+    const { exchange: lastExchange, routingKey: lastKey } = this.#lastAddress;
+    if (exchange === lastExchange && routingKey === lastKey) return this.#lastAddress;
+    return this.#lastAddress = new Address(exchange, routingKey);
   }
 }
 
@@ -69,33 +80,19 @@ function readDeaths(headers: FieldTable): FieldTable[] {
   );
 }
 
-/** The headers with this death noted, the others byte for byte as they were. */
-function deadHeaders(
-  message: Message,
-  headers: FieldTable,
-  queue: Queue,
-  reason: DeathReason,
-  deaths: readonly FieldTable[],
-): Uint8Array {
-  const fields = new Map(splitTable(message.headerBytes()).map(({ name, bytes }) => [name, bytes]));
+/** Notes a death in the fields of the headers; the others stay byte for byte as they were. */
+function note(fields: Map<string, Uint8Array>, death: Death, keys: string[], deaths: readonly FieldTable[]): void {
+  const { queue, message, reason } = death;
   const firsts = { reason, queue: queue.name, exchange: message.address.exchange };
   for (const [what, value] of Object.entries(firsts)) {
     const name = `x-first-death-${what}`;
     if (!fields.has(name)) fields.set(name, encodeField(name, value));
   }
-  fields.set("x-death", encodeField("x-death", noted(message, headers, queue, reason, deaths)));
-  if (queue.arguments.deadLetterRoutingKey !== undefined) fields.delete("CC");
-  return joined([...fields.values()]);
+  fields.set("x-death", encodeField("x-death", noted(death, keys, deaths)));
 }
 
 /** The list of deaths with this one in front: another of its kind is the same one, counted. */
-function noted(
-  { address, properties }: Message,
-  headers: FieldTable,
-  queue: Queue,
-  reason: DeathReason,
-  deaths: readonly FieldTable[],
-): FieldValue[] {
+function noted({ queue, message, reason }: Death, keys: string[], deaths: readonly FieldTable[]): FieldValue[] {
   const index = deaths.findIndex((death) => death.queue === queue.name && death.reason === reason);
   if (index >= 0) {
     const again = Object.assign(Object.create(null), deaths[index], {
@@ -103,13 +100,14 @@ function noted(
     });
     return [withLong(again), ...deaths.filter((_, at) => at !== index).map(withLong)];
   }
+  const { address, properties } = message;
   const death: FieldTable = Object.assign(Object.create(null), {
     count: 1n,
     reason,
     queue: queue.name,
     time: new Date(),
     exchange: address.exchange,
-    "routing-keys": [address.routingKey, ...recipients(headers, "CC")],
+    "routing-keys": keys,
   });
   if (properties.expiration !== undefined) death["original-expiration"] = properties.expiration;
   return [death, ...deaths.map(withLong)];

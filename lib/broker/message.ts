@@ -1,5 +1,5 @@
 import { joined } from "./protocol/joined.ts";
-import { decodeText } from "./protocol/reader.ts";
+import { decodeText } from "../utf8.ts";
 import { editHeader, type HeaderEdit, type Properties, readHeaders, scanProperties } from "./protocol/properties.ts";
 import type { FieldTable } from "./protocol/table.ts";
 import { shortStringBytes } from "./protocol/writer.ts";

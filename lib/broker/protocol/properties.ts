@@ -1,5 +1,6 @@
 import { AmqpError } from "./amqp_error.ts";
-import { decodeText, Reader } from "./reader.ts";
+import { Reader } from "./reader.ts";
+import { decodeText } from "../../utf8.ts";
 import { decodeTable, type FieldTable } from "./table.ts";
 import { shortStringBytes } from "./writer.ts";
 

@@ -1,7 +1,6 @@
 import { AmqpError } from "./amqp_error.ts";
 import { decodeTable, type FieldTable } from "./table.ts";
-
-const utf8 = new TextDecoder();
+import { decodeText } from "../../utf8.ts";
 
 /** Reads AMQP's types from the payload of one frame; never beyond its end. */
 export class Reader {
@@ -47,7 +46,9 @@ export class Reader {
   }
 
   longString(): string {
-    return utf8.decode(this.longBytes());
+    const length = this.u32();
+    const start = this.#take(length);
+    return decodeText(this.bytes, start, start + length);
   }
 
   /** The encoded table without its length, copied. */
@@ -67,16 +68,4 @@ export class Reader {
     this.offset = start + count;
     return start;
   }
-}
-
-/** Short ASCII texts, as names are, without the decoder's fixed cost. */
-export function decodeText(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start > 48) return utf8.decode(bytes.subarray(start, end));
-  let text = "";
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i];
-    if (byte > 0x7f) return utf8.decode(bytes.subarray(start, end));
-    text += String.fromCharCode(byte);
-  }
-  return text;
 }

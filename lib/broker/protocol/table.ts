@@ -1,4 +1,5 @@
 import { AmqpError } from "./amqp_error.ts";
+import { decodeText, encodeText } from "../../utf8.ts";
 
 /**
  * What a field holds. On the way in every integer up to 2^53 is a number, a larger one a bigint; on the
@@ -32,8 +33,6 @@ export interface RawField {
 const MAX_DEPTH = 64;
 /** Milliseconds since 1970. */
 const LAST_DATE = 8.64e15;
-const utf8 = new TextDecoder();
-const encoder = new TextEncoder();
 
 /** @throws {AmqpError} 502 for what is no table */
 export function decodeTable(bytes: Uint8Array): FieldTable {
@@ -94,7 +93,7 @@ const FIELDS: Record<string, ReadField> = {
     const scale = reader.u8();
     return reader.view.getInt32(reader.take(4)) / 10 ** scale;
   },
-  S: (reader) => utf8.decode(reader.long()),
+  S: (reader) => reader.text(reader.u32()),
   x: (reader) => reader.long().slice(),
   A: (reader, depth) => reader.array(depth),
   // Beyond what a Date can be, the last one that it can.
@@ -144,7 +143,7 @@ class TableReader {
     const end = this.#enter(length, depth);
     const table: FieldTable = Object.create(null);
     while (this.#offset < end) {
-      const name = this.#name();
+      const name = this.text(this.u8());
       table[name] = this.#value(depth + 1);
     }
     return this.#leave(end, table);
@@ -162,32 +161,35 @@ class TableReader {
     const end = this.#enter(length, depth);
     while (this.#offset < end) {
       if (named) this.take(this.u8());
-      const type = this.u8();
-      const size = SIZES[type];
-      if (size !== undefined) this.take(size);
-      else if (type === tag("S") || type === tag("x")) this.take(this.u32());
-      else if (type === tag("F") || type === tag("A")) this.skip(this.u32(), type === tag("F"), depth + 1);
-      else throw unknownType(type);
+      this.#skipValue(depth + 1);
     }
     this.#leave(end, undefined);
+  }
+
+  #skipValue(depth: number): void {
+    const type = this.u8();
+    const size = SIZES[type];
+    if (size !== undefined) this.take(size);
+    else if (type === tag("S") || type === tag("x")) this.take(this.u32());
+    else if (type === tag("F") || type === tag("A")) this.skip(this.u32(), type === tag("F"), depth);
+    else throw unknownType(type);
   }
 
   fields(): RawField[] {
     const fields: RawField[] = [];
     while (this.#offset < this.#bytes.length) {
       const start = this.#offset;
-      const name = this.#name();
+      const name = this.text(this.u8());
       const type = String.fromCharCode(this.#bytes[this.#offset]);
-      this.#value(1);
+      this.#skipValue(1);
       fields.push({ name, type, bytes: this.#bytes.slice(start, this.#offset) });
     }
     return fields;
   }
 
-  #name(): string {
-    const length = this.u8();
+  text(length: number): string {
     const start = this.take(length);
-    return utf8.decode(this.#bytes.subarray(start, start + length));
+    return decodeText(this.#bytes, start, start + length);
   }
 
   #value(depth: number): FieldValue {
@@ -224,60 +226,101 @@ function small(value: bigint): number | bigint {
 
 /** Without the length before it. */
 export function encodeTable(table: FieldTable): Uint8Array {
-  const parts: number[] = [];
-  for (const [name, value] of Object.entries(table)) pushField(parts, name, value);
-  return new Uint8Array(parts);
+  return encoded((writer) => writer.fields(table));
 }
 
 /** One field as it stands in an encoded table. */
 export function encodeField(name: string, value: FieldValue): Uint8Array {
-  const parts: number[] = [];
-  pushField(parts, name, value);
-  return new Uint8Array(parts);
+  return encoded((writer) => writer.field(name, value));
 }
 
-function pushField(parts: number[], name: string, value: FieldValue): void {
-  const encoded = encoder.encode(name).subarray(0, 255);
-  parts.push(encoded.length, ...encoded);
-  pushValue(parts, value);
+function encoded(write: (writer: TableWriter) => void): Uint8Array {
+  SHARED.length = 0;
+  write(SHARED);
+  return SHARED.bytes.slice(0, SHARED.length);
 }
 
-function pushValue(parts: number[], value: FieldValue): void {
-  if (value === null) parts.push(tag("V"));
-  else if (typeof value === "boolean") parts.push(tag("t"), Number(value));
-  else if (typeof value === "string") pushLong(parts, "S", encoder.encode(value));
-  else if (typeof value === "bigint") push64(parts, "l", value);
-  else if (typeof value === "number") pushNumber(parts, value);
-  else if (value instanceof Date) push64(parts, "T", BigInt(Math.floor(value.getTime() / 1000)));
-  else if (value instanceof Uint8Array) pushLong(parts, "x", value);
-  else if (Array.isArray(value)) {
-    const inner: number[] = [];
-    for (const item of value) pushValue(inner, item);
-    pushLong(parts, "A", inner);
-  } else pushLong(parts, "F", encodeTable(value));
-}
+class TableWriter {
+  bytes = new Uint8Array(1024);
+  length = 0;
+  #view = new DataView(this.bytes.buffer);
 
-function pushNumber(parts: number[], value: number): void {
-  if (Number.isInteger(value) && Math.abs(value) < 2 ** 31) {
-    parts.push(tag("I"), (value >> 24) & 255, (value >> 16) & 255, (value >> 8) & 255, value & 255);
-  } else if (Number.isSafeInteger(value)) push64(parts, "l", BigInt(value));
-  else {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setFloat64(0, value);
-    parts.push(tag("d"), ...bytes);
+  fields(table: FieldTable): void {
+    for (const [name, value] of Object.entries(table)) this.field(name, value);
+  }
+
+  field(name: string, value: FieldValue): void {
+    const start = this.#take(1);
+    const size = this.#text(name, 255);
+    this.bytes[start] = size;
+    this.#value(value);
+  }
+
+  #value(value: FieldValue): void {
+    if (value === null) this.#u8(tag("V"));
+    else if (typeof value === "boolean") this.#u8(tag("t")).#u8(Number(value));
+    else if (typeof value === "string") this.#long("S", () => void this.#text(value));
+    else if (typeof value === "bigint") this.#u8(tag("l")).#i64(value);
+    else if (typeof value === "number") this.#number(value);
+    else if (value instanceof Date) this.#u8(tag("T")).#i64(BigInt(Math.floor(value.getTime() / 1000)));
+    else if (value instanceof Uint8Array) this.#long("x", () => this.bytes.set(value, this.#take(value.length)));
+    else if (Array.isArray(value)) this.#long("A", () => value.forEach((item) => this.#value(item)));
+    else this.#long("F", () => this.fields(value));
+  }
+
+  #number(value: number): void {
+    if (Number.isInteger(value) && Math.abs(value) < 2 ** 31) {
+      const at = this.#u8(tag("I")).#take(4);
+      this.#view.setInt32(at, value);
+    } else if (Number.isSafeInteger(value)) this.#u8(tag("l")).#i64(BigInt(value));
+    else {
+      const at = this.#u8(tag("d")).#take(8);
+      this.#view.setFloat64(at, value);
+    }
+  }
+
+  /** A value with its length before it. */
+  #long(type: string, write: () => void): void {
+    const at = this.#u8(tag(type)).#take(4);
+    write();
+    this.#view.setUint32(at, this.length - at - 4);
+  }
+
+  #u8(value: number): this {
+    this.bytes[this.#take(1)] = value;
+    return this;
+  }
+
+  #i64(value: bigint): void {
+    const at = this.#take(8);
+    this.#view.setBigInt64(at, value);
+  }
+
+  /** Gives how many bytes it has: no more than `most`, cut between two characters. */
+  #text(text: string, most = Infinity): number {
+    // A character has three bytes at most.
+    const at = this.#take(text.length * 3);
+    const size = encodeText(text, this.bytes, at, at + Math.min(text.length * 3, most));
+    this.length = at + size;
+    return size;
+  }
+
+  /** Makes room, and gives where it begins. */
+  #take(count: number): number {
+    const at = this.length;
+    this.length = at + count;
+    if (this.length > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(this.length, this.bytes.length * 2));
+      grown.set(this.bytes.subarray(0, at));
+      this.bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    return at;
   }
 }
 
-function push64(parts: number[], type: string, value: bigint): void {
-  parts.push(tag(type));
-  for (let shift = 56n; shift >= 0n; shift -= 8n) parts.push(Number((value >> shift) & 255n));
-}
-
-function pushLong(parts: number[], type: string, bytes: ArrayLike<number>): void {
-  const { length } = bytes;
-  parts.push(tag(type), (length >>> 24) & 255, (length >> 16) & 255, (length >> 8) & 255, length & 255);
-  for (let i = 0; i < length; i++) parts.push(bytes[i]);
-}
+/** One is enough, since nothing waits while it writes. */
+const SHARED = new TableWriter();
 
 function tag(type: string): number {
   return type.charCodeAt(0);

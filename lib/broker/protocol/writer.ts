@@ -1,7 +1,6 @@
 import { FRAME, FRAME_END } from "./constants.ts";
 import { encodeTable, type FieldTable } from "./table.ts";
-
-const utf8 = new TextEncoder();
+import { encodeText } from "../../utf8.ts";
 
 /** Whole frames, one after the other, in a buffer that grows. */
 export class Writer {
@@ -101,8 +100,12 @@ export class Writer {
   }
 
   longString(text: string): this {
-    const encoded = utf8.encode(text);
-    return this.u32(encoded.length).raw(encoded);
+    // A character has three bytes at most.
+    this.ensure(4 + text.length * 3);
+    const size = encodeText(text, this.bytes, this.length + 4, this.length + 4 + text.length * 3);
+    this.u32(size);
+    this.length += size;
+    return this;
   }
 
   table(table: FieldTable): this {
@@ -127,8 +130,7 @@ function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: 
 
 /** The text with its length before it. A text that is too long is cut between two characters. */
 export function shortStringBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(256);
-  const { written } = utf8.encodeInto(text, bytes.subarray(1));
-  bytes[0] = written;
-  return bytes.slice(0, written + 1);
+  const bytes = new Uint8Array(1 + Math.min(text.length * 3, 255));
+  bytes[0] = encodeText(text, bytes, 1, bytes.length);
+  return bytes.slice(0, bytes[0] + 1);
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { AmqpError } from "../../../lib/broker/protocol/amqp_error.ts";
-import { decodeText, Reader } from "../../../lib/broker/protocol/reader.ts";
+import { Reader } from "../../../lib/broker/protocol/reader.ts";
 import { ByteWriter } from "../../support/amqp/byte_writer.ts";
 
 Deno.test("every type is read as it was written", () => {
@@ -43,12 +43,4 @@ Deno.test("bytes that are taken are copies", () => {
   const taken = new Reader(bytes).longBytes();
   bytes[4] = 8;
   assertEquals(taken, Uint8Array.of(7));
-});
-
-Deno.test("text of any length and any letters is read", () => {
-  for (const text of ["", "a", "x".repeat(48), "x".repeat(49), "é".repeat(10), `${"x".repeat(40)}€`, "a\0b"]) {
-    const bytes = new TextEncoder().encode(text);
-    assertEquals(decodeText(bytes, 0, bytes.length), text);
-  }
-  assertEquals(decodeText(Uint8Array.of(97, 0xff), 0, 2), "a\ufffd");
 });
