@@ -1,4 +1,5 @@
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { decodeText, encodeText } from "../utf8.ts";
 
 /*
  * Mends of @cloudamqp/amqp-client 4.1.1 that have to be made on its prototypes.
@@ -69,4 +70,49 @@ export function patchClient(): void {
     const [bytes, length] = getByteArray.call(this, offset, littleEndian);
     return [bytes.slice(), length];
   };
+
+  // A message has a few dozen texts, and each was a `Buffer` of its own, made for it alone.
+  view.getShortString = function (offset) {
+    const length = this.getUint8(offset);
+    return [readText(this, offset + 1, length), length + 1];
+  };
+  view.getLongString = function (offset, littleEndian) {
+    const length = this.getUint32(offset, littleEndian);
+    return [readText(this, offset + 4, length), length + 4];
+  };
+  view.setShortString = function (offset, text) {
+    const length = text.length > 255 ? Infinity : writeText(this, offset + 1, text);
+    if (length > 255) throw new Error(`a short string has 255 bytes at most: ${text.substring(0, 255)}…`);
+    this.setUint8(offset, length);
+    return length + 1;
+  };
+  view.setLongString = function (offset, text, littleEndian) {
+    const length = writeText(this, offset + 4, text);
+    this.setUint32(offset, length, littleEndian);
+    return length + 4;
+  };
+}
+
+const BYTES = Symbol("bytes");
+
+function bytesOf(view: AMQPView & { [BYTES]?: Uint8Array }): Uint8Array {
+  return view[BYTES] ??= new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** @throws {RangeError} for a text that ends behind its frame */
+function readText(view: AMQPView, start: number, length: number): string {
+  const bytes = bytesOf(view);
+  if (start + length > bytes.length) throw new RangeError(`a text of ${length} bytes at ${start} is beyond its frame`);
+  return decodeText(bytes, start, start + length);
+}
+
+/** @throws {RangeError} where there is no room for it */
+function writeText(view: AMQPView, start: number, text: string): number {
+  const bytes = bytesOf(view);
+  const length = encodeText(text, bytes, start, bytes.length);
+  // At the end it may have been cut off.
+  if (start + length + 3 >= bytes.length && new TextEncoder().encode(text).length > length) {
+    throw new RangeError(`a text of ${text.length} characters is beyond its frame`);
+  }
+  return length;
 }

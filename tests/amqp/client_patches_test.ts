@@ -124,4 +124,32 @@ Deno.test("each mend is needed, and mends what it says", async (test) => {
     new Uint8Array(view.buffer).fill(9);
     assertEquals([bytes, length, bytes.buffer.byteLength], [new Uint8Array([1, 2]), 6, 2]);
   });
+  await test.step("texts come back as they were, wherever they are in their buffer", () => {
+    for (const text of ["", "a", "é€😀", "x".repeat(255), "\ufeffa"]) {
+      const view = new AMQPView(new ArrayBuffer(600), 20, 500);
+      const short = view.setShortString(3, text);
+      assertEquals(view.getShortString(3), [text, short]);
+      const written = view.setLongString(0, text);
+      assertEquals(view.getLongString(0), [text, written]);
+    }
+    const long = "€".repeat(5_000);
+    assertEquals(roundTrip({ long, [`k${"x".repeat(200)}`]: long }), { long, [`k${"x".repeat(200)}`]: long });
+  });
+  await test.step("a text that does not fit says so, and none is cut off", () => {
+    const view = new AMQPView(new ArrayBuffer(300));
+    assertThrows(() => view.setShortString(0, "é".repeat(128)), Error, "255 bytes at most");
+    assertThrows(() => view.setShortString(0, "x".repeat(100_000)), Error, "255 bytes at most");
+    assertThrows(() => view.setShortString(299, "a"), RangeError, "beyond its frame");
+    assertThrows(() => view.setShortString(290, "€€€€"), RangeError, "beyond its frame");
+    assertThrows(() => view.setLongString(0, "x".repeat(297)), RangeError, "beyond its frame");
+    assertEquals(view.setLongString(0, "x".repeat(296)), 300);
+    assertEquals(view.setShortString(290, "€€€"), 10);
+  });
+  await test.step("a text that claims to go on behind its frame is not read from the next one", () => {
+    const view = new AMQPView(new ArrayBuffer(300), 0, 10);
+    view.setUint8(0, 10);
+    assertThrows(() => view.getShortString(0), RangeError);
+    view.setUint32(0, 7);
+    assertThrows(() => view.getLongString(0), RangeError);
+  });
 });
