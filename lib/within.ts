@@ -1,16 +1,44 @@
+interface Limit {
+  readonly controller: AbortController;
+  readonly timer: ReturnType<typeof setTimeout>;
+  /** By the monotonic clock, in milliseconds. */
+  readonly begun: number;
+  users: number;
+}
+
+/** The newest limit of each length. */
+const limits = new Map<number, Limit>();
+
 /**
- * Runs `work` with a signal that aborts after `ms` milliseconds. Nothing of it is left once the work has ended:
- * `AbortSignal.timeout()` keeps its timer, and all that listens to it, until the time is over, which is much memory
- * where there are thousands of them a second.
+ * Runs `work` with a signal that aborts after `ms` milliseconds, or up to a thirtieth of that later: all that begin
+ * shortly after each other have one signal and one timer, since there may be thousands of them a second. Nothing of it
+ * is left once the last of them has ended; `AbortSignal.timeout()` keeps its timer, and all that listens to it, until
+ * the time is over.
  */
 export async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new DOMException(`not done within ${ms} ms`, "TimeoutError")), ms);
+  const limit = limitOf(ms);
+  limit.users++;
+  try {
+    return await work(limit.controller.signal);
+  } finally {
+    if (--limit.users === 0) {
+      clearTimeout(limit.timer);
+      if (limits.get(ms) === limit) limits.delete(ms);
+    }
+  }
+}
+
+function limitOf(ms: number): Limit {
+  const now = performance.now();
+  const shared = ms / 30;
+  const known = limits.get(ms);
+  if (known && now - known.begun < shared) return known;
+  const controller = new AbortController();
+  const abort = () => controller.abort(new DOMException(`not done within ${ms} ms`, "TimeoutError"));
+  const timer = setTimeout(abort, ms + shared);
   // As with `AbortSignal.timeout()`, a limit alone keeps no process alive.
   Deno.unrefTimer(timer);
-  try {
-    return await work(limit.signal);
-  } finally {
-    clearTimeout(timer);
-  }
+  const limit = { controller, timer, begun: now, users: 0 };
+  limits.set(ms, limit);
+  return limit;
 }

@@ -42,3 +42,35 @@ Deno.test("within() aborts the signal when the time is over", async () => {
   clearTimeout(alive);
   assertEquals((reason as DOMException).name, "TimeoutError");
 });
+
+Deno.test("those that begin together have one signal, which is there until the last of them has ended", async () => {
+  const signals: AbortSignal[] = [];
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  const left = await timersLeftBy(async () => {
+    const waiting = within(3_600_000, (signal) => {
+      signals.push(signal);
+      return gate;
+    });
+    await within(3_600_000, (signal) => Promise.resolve(signals.push(signal)));
+    await within(7_200_000, (signal) => Promise.resolve(signals.push(signal)));
+    open();
+    await waiting;
+    await within(3_600_000, (signal) => Promise.resolve(signals.push(signal)));
+  });
+  assertEquals(signals.map((signal) => signals.indexOf(signal)), [0, 0, 2, 3]);
+  assertEquals(left, 0);
+});
+
+Deno.test("within() gives each at least its time, whenever another one began", async () => {
+  const alive = setTimeout(() => {}, 60_000);
+  const wait = async () => {
+    const started = performance.now();
+    await within(60, (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve)));
+    return performance.now() - started;
+  };
+  const first = wait();
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  const took = await Promise.all([first, wait()]);
+  clearTimeout(alive);
+  assertEquals(took.every((each) => each >= 59), true, `${took} ms`);
+});
