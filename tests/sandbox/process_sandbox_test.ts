@@ -394,3 +394,17 @@ Deno.test("a failure's stack ends where the handler was called", async () => {
     assertEquals(stack.split("\n").length, 2);
   });
 });
+
+Deno.test("there is next to nothing of ours below a handler on the stack, which every error would pay for", async () => {
+  const module = `const height = () => new Error().stack.split("\\n").length - 2;
+    export default async (_, { log }) => {
+      log.info(String(height()), { said: true });
+      await null;
+      log.info(String(height()), { said: true });
+    };`;
+  // The handler itself, and while it is synchronous the one that called it.
+  await withSandbox(module, {}, async ({ run, said }) => {
+    assertEquals((await run()).kind, "completed");
+    assertEquals(said(), ["2", "1"]);
+  });
+});
