@@ -1,5 +1,4 @@
-import { fileURLToPath } from "node:url";
-import { AMQP_URL, BenchQueue, completionRate, median } from "./support.ts";
+import { AMQP_URL, BenchQueue, completionRate, median, rivalRate } from "./support.ts";
 
 const MESSAGES = 40_000;
 const ROUNDS = 3;
@@ -33,9 +32,5 @@ export async function consume(): Promise<string[]> {
 async function rival(name: string): Promise<number> {
   await using queue = new BenchQueue();
   await queue.fill(MESSAGES, BODY);
-  const script = fileURLToPath(new URL(`rivals/${name}.ts`, import.meta.url));
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", script, AMQP_URL, queue.name, `${MESSAGES}`],
-  });
-  return Number(new TextDecoder().decode((await command.output()).stdout));
+  return await rivalRate(name, [AMQP_URL, queue.name, `${MESSAGES}`]);
 }

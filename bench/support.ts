@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { AMQPProperties } from "@cloudamqp/amqp-client";
 import { Connection } from "../lib/amqp/connection.ts";
 import { Publisher } from "../lib/amqp/publisher.ts";
@@ -126,6 +127,18 @@ export async function completionRate(
   }, { interval: 5 });
   await eventually(async () => await done() === messages, { interval: 5, timeout: 60_000 });
   return (messages - first) / (performance.now() - from) * 1000;
+}
+
+/** What a script in `rivals/` prints: messages a second. They have a configuration of their own: nobody else needs it. */
+export async function rivalRate(name: string, args: readonly string[]): Promise<number> {
+  const [config, script] = ["deno.json", `${name}.ts`].map((file) => {
+    return fileURLToPath(new URL(`rivals/${file}`, import.meta.url));
+  });
+  const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--config", config, script, ...args] });
+  const { stdout, stderr } = await command.output();
+  const rate = Number(new TextDecoder().decode(stdout) || NaN);
+  if (Number.isNaN(rate)) throw new Error(`${name} gave no rate: ${new TextDecoder().decode(stderr)}`);
+  return rate;
 }
 
 /** Resident memory of a process, in MB. */

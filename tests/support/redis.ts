@@ -3,7 +3,8 @@ import { freePort } from "./free_port.ts";
 
 const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("redis");
 const COMMAND = Deno.env.get("WARREN_TEST_REDIS_SERVER") ?? "redis-server";
-const found = await isThere();
+/** Whether there is a `redis-server` that can be started. */
+export const redisFound = await isThere();
 let told = false;
 
 /**
@@ -11,16 +12,16 @@ let told = false;
  * how to run it; where WARREN_TEST_REQUIRE names `redis` it fails instead.
  */
 export function redisTest(name: string, fn: () => Promise<void>): void {
-  if (!found && !required && !told) {
+  if (!redisFound && !required && !told) {
     told = true;
     console.log(`There is no ${COMMAND}: the tests that need Redis are skipped.`);
     console.log("To run them, install it (Debian's redis-server), or name it in WARREN_TEST_REDIS_SERVER.");
   }
   Deno.test({
     name,
-    ignore: !found && !required,
+    ignore: !redisFound && !required,
     fn() {
-      if (!found) throw new Error(`there is no ${COMMAND}`);
+      if (!redisFound) throw new Error(`there is no ${COMMAND}`);
       return fn();
     },
   });
@@ -29,15 +30,18 @@ export function redisTest(name: string, fn: () => Promise<void>): void {
 /** A Redis of the test's own, with a password and data that is removed at the end. */
 export class RedisServer implements AsyncDisposable {
   readonly #folder: string;
+  readonly #sync: "always" | "everysec";
   readonly #port = freePort();
   #child: Deno.ChildProcess | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, sync: "always" | "everysec") {
     this.#folder = folder;
+    this.#sync = sync;
   }
 
-  static async launch(): Promise<RedisServer> {
-    const server = new RedisServer(await Deno.makeTempDir({ prefix: "warren-redis-" }));
+  /** @param sync When what it takes is on the disk: before it answers, or within a second */
+  static async launch(sync: "always" | "everysec" = "always"): Promise<RedisServer> {
+    const server = new RedisServer(await Deno.makeTempDir({ prefix: "warren-redis-" }), sync);
     try {
       await server.start();
       return server;
@@ -54,7 +58,7 @@ export class RedisServer implements AsyncDisposable {
   /** Starts it, also after `kill()`: on the same port, with what was on the disk. */
   async start(): Promise<void> {
     const settings = { port: this.#port, bind: "127.0.0.1", dir: this.#folder, requirepass: "pass/word" };
-    const durable = { appendonly: "yes", appendfsync: "always", save: "" };
+    const durable = { appendonly: "yes", appendfsync: this.#sync, save: "" };
     this.#child = new Deno.Command(COMMAND, {
       args: Object.entries({ ...settings, ...durable }).flatMap(([name, value]) => [`--${name}`, String(value)]),
       stdin: "null",

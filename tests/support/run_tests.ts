@@ -19,7 +19,9 @@ const PROBE_TIMEOUT = 3_000;
 const STILL_RUNNING = 60_000;
 
 /** Where the types are checked; what does not exist is left out. */
-const CHECKED = ["main.ts", "lib", "functions", "bench", "tests"];
+const CHECKED = ["main.ts", "lib", "functions", "bench/main.ts", "bench/load", "tests"];
+/** What the benchmarks are compared with has a configuration of its own. */
+const RIVALS = "bench/rivals";
 
 interface Arguments {
   long: boolean;
@@ -115,9 +117,13 @@ function findExamples(folder: string): string[] {
 }
 
 async function check(flags: string[], paths: string[]): Promise<number> {
-  const targets = paths.length > 0 ? paths : CHECKED.filter((path) => exists(join(fileURLToPath(ROOT), path)));
-  const command = new Deno.Command(Deno.execPath(), { args: ["check", ...flags, ...targets], cwd: ROOT });
-  return (await command.spawn().status).code;
+  const there = (path: string) => exists(join(fileURLToPath(ROOT), path));
+  const run = async (...args: string[]) => {
+    return (await new Deno.Command(Deno.execPath(), { args: ["check", ...args], cwd: ROOT }).spawn().status).code;
+  };
+  if (paths.length > 0) return await run(...flags, ...paths);
+  const code = await run(...flags, ...CHECKED.filter(there));
+  return code !== 0 || !there(RIVALS) ? code : await run("--config", `${RIVALS}/deno.json`, RIVALS);
 }
 
 async function test(flags: string[], { long, doc, paths, rest }: Arguments): Promise<number> {
