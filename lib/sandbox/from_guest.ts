@@ -34,6 +34,11 @@ export function checkedFromGuest(message: unknown): FromGuest {
       if (delay !== undefined && !(typeof delay === "number" && delay >= 0 && delay < Infinity)) break;
       return [op, id, kind, failureIn(failure), delay];
     }
+    case "early": {
+      const [id, left] = rest;
+      if (isNumber(id) && typeof left === "number" && left >= 0 && left < Infinity) return [op, id, left];
+      break;
+    }
     case "log": {
       const [id, level, text, fields] = rest;
       if (typeof id !== "number" || typeof level !== "string" || typeof text !== "string") break;

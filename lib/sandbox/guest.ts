@@ -16,6 +16,37 @@ import { check, runHandler } from "./run_handler.ts";
  * static graph, so reading them needs no permission.
  */
 
+/** As they are before the function's module loads, which may replace them. */
+const { Promise, setImmediate, setTimeout } = globalThis;
+
+/**
+ * Milliseconds that handlers begin one after the other before what they have done is told: those that keep the process
+ * busy would else hold each other up to the last.
+ */
+const SLICE = 2;
+/** As many, before what has come meanwhile is read. Deno reads nothing as long as it has anything else to do. */
+const DEAF = 50;
+
+/** Milliseconds by which the clocks of two processes, and the way between them, may differ. */
+const CLOCKS = 5;
+
+/** One that waits for its turn to begin. */
+interface Waiting {
+  readonly started: Started;
+  /** When it came, by the monotonic clock, and the milliseconds that it may take. */
+  readonly came: number;
+  readonly limit: number;
+  /** It never begins. */
+  dropped: boolean;
+}
+
+/** One that has begun. */
+interface Current {
+  readonly context: InvocationContext;
+  /** When its time is over, by the monotonic clock. */
+  readonly until: number;
+}
+
 /** Characters of a log line. The log cuts there as well: what is longer is not sent. */
 const MAX_TEXT = 16_384;
 
@@ -65,7 +96,11 @@ function closeStores(): void {
 
 class Guest {
   readonly #writer: FrameWriter<FromGuest>;
-  readonly #running = new Map<number, InvocationContext>();
+  readonly #running = new Map<number, Current>();
+  /** In their order; those before `#next` have begun. */
+  #waiting: Waiting[] = [];
+  #next = 0;
+  #beginning = false;
   readonly #once: GuestOnce;
   /** The ids of what completed since the last frame. */
   #done: number[] = [];
@@ -101,15 +136,22 @@ class Guest {
         this.#invokeAll([...unpack(message)]);
         break;
       case "abort":
-        this.#running.get(message[1])?.abort(new DOMException(message[2], "AbortError"));
+        this.#abort(message[1], message[2]);
         break;
+      case "overdue": {
+        const [, id, reason] = message;
+        const left = this.#leftOf(id);
+        if (left > CLOCKS) this.#writer.answer(["early", id, left]);
+        else this.#abort(id, reason);
+        break;
+      }
       case "validate": {
         const [, call, content] = message;
         void check(content, this.#loaded).then((failure) => this.#writer.send(["validated", call, failure]));
         break;
       }
       case "ping":
-        this.#writer.send(["pong"]);
+        this.#writer.answer(["pong"]);
         break;
       case "once":
         this.#once.receive(message[1], message[2]);
@@ -117,28 +159,69 @@ class Guest {
     }
   }
 
+  #abort(id: number, reason: string): void {
+    const waiting = this.#waitingFor(id);
+    if (!waiting) return this.#running.get(id)?.context.abort(new DOMException(reason, "AbortError"));
+    waiting.dropped = true;
+    this.#writer.answer(["early", id, 0]);
+  }
+
+  /** Milliseconds of its time. */
+  #leftOf(id: number): number {
+    return this.#waitingFor(id)?.limit ?? (this.#running.get(id)?.until ?? 0) - performance.now();
+  }
+
+  #waitingFor(id: number): Waiting | undefined {
+    return this.#waiting.slice(this.#next).find(({ started, dropped }) => started.id === id && !dropped);
+  }
+
   /** Batches come whole, in one message. */
   #invokeAll(all: readonly Started[]): void {
     const batches = new Map<number, Started[]>();
+    const [came, now] = [performance.now(), Date.now()];
     for (const started of all) {
-      if (started.batch === 0) void this.#invoke(started);
+      if (started.batch === 0) this.#waiting.push({ started, came, limit: started.deadline - now, dropped: false });
       else batches.set(started.batch, [...batches.get(started.batch) ?? [], started]);
     }
+    if (!this.#beginning) void this.#beginAll();
     for (const batch of batches.values()) void this.#invokeBatch(batch);
   }
 
-  async #invoke(started: Started): Promise<void> {
+  async #beginAll(): Promise<void> {
+    this.#beginning = true;
+    let now = performance.now();
+    let [since, heard] = [now, now];
+    while (this.#next < this.#waiting.length) {
+      const waiting = this.#waiting[this.#next++];
+      if (!waiting.dropped) void this.#invoke(waiting, now);
+      // Its handler has been called by then.
+      await null;
+      now = performance.now();
+      if (now - since < SLICE) continue;
+      const deaf = now - heard >= DEAF;
+      this.#waiting.splice(0, this.#next);
+      this.#next = 0;
+      await new Promise((turn) => deaf ? setTimeout(turn, 0) : setImmediate(turn));
+      since = now = performance.now();
+      if (deaf) heard = now;
+    }
+    this.#waiting = [];
+    this.#next = 0;
+    this.#beginning = false;
+  }
+
+  async #invoke({ started, came, limit }: Waiting, now: number): Promise<void> {
     const { id } = started;
-    const context = this.#context(started);
-    this.#running.set(id, context);
+    const context = this.#context(started, started.deadline + (now - came));
+    this.#running.set(id, { context, until: now + limit });
     const result = await runHandler(this.#loaded, started, context);
     this.#running.delete(id);
     this.#end({ id, result, outputs: context.outputs });
   }
 
   async #invokeBatch(batch: readonly Started[]): Promise<void> {
-    const context = new BatchContext(this.#context(batch[0]));
-    for (const { id } of batch) this.#running.set(id, context.inner);
+    const context = new BatchContext(this.#context(batch[0], batch[0].deadline));
+    for (const { id } of batch) this.#running.set(id, { context: context.inner, until: 0 });
     const lineFor = (id: number) => this.#once.line(id);
     await runBatch(this.#loaded, batch, context, lineFor, (settled) => {
       this.#running.delete(settled.id);
@@ -146,8 +229,8 @@ class Guest {
     });
   }
 
-  #context(started: Started): InvocationContext {
-    const { id, deadline } = started;
+  #context(started: Started, deadline: number): InvocationContext {
+    const { id } = started;
     return new InvocationContext(
       {
         name: this.#loaded.name,

@@ -14,6 +14,7 @@ import { OnceCalls } from "./once_calls.ts";
 import { Pool } from "./pool.ts";
 import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
+import { type Timed, TimeLimits } from "./time_limits.ts";
 
 export interface ProcessSandboxOptions {
   definition: FunctionDefinition;
@@ -33,18 +34,11 @@ export interface ProcessSandboxOptions {
   once?: OnceKeeping;
 }
 
-interface Running {
-  readonly id: number;
+interface Running extends Timed {
   readonly invocation: Invocation;
   /** Those with the same number run together; 0 is alone. One that runs again does so in a batch of its own. */
   batch: number;
   readonly settle: (outcome: Outcome) => void;
-  /** When its time is up, on the monotonic clock. */
-  deadline: number;
-  /** When its process is killed, once its signal was aborted. */
-  killAt: number | undefined;
-  /** The process that it was sent to; none while the module loads. */
-  process: GuestProcess | undefined;
   /** It ended together with others, and runs alone now: whatever happens is its own doing. */
   alone: boolean;
   /** Gives its place in the process back. */
@@ -61,7 +55,8 @@ let sequence = 0;
 
 /**
  * Runs a function in processes of its own: see pool.ts. At the time limit the handler's signal is aborted; after the
- * grace its process is killed. What else ran in a process that ended is innocent, or cannot be told from the guilty:
+ * grace its process is killed. The time of one that waits for others which keep the process busy counts from when it
+ * begins. What else ran in a process that ended is innocent, or cannot be told from the guilty:
  * the former runs again as it was, the latter one by one, each in a process where nothing else runs.
  */
 export class ProcessSandbox implements Sandbox {
@@ -69,15 +64,15 @@ export class ProcessSandbox implements Sandbox {
   readonly #definition: FunctionDefinition;
   readonly #grace: number;
   readonly #pool: Pool;
-  /** In order of their deadlines: every invocation of a function has the same limit. */
   readonly #running = new Map<number, Running>();
   /** Processes that are killed for a handler that overran. */
   readonly #overrun = new WeakSet<GuestProcess>();
   readonly #validations = new Map<number, (failure: Failure | undefined) => void>();
   readonly #suspects: Running[] = [];
   #trying = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #limits: TimeLimits;
   #nextId = 1;
+  #stopping = false;
   #closed = false;
   readonly #exits = new Map<GuestProcess, Promise<void>>();
 
@@ -85,7 +80,14 @@ export class ProcessSandbox implements Sandbox {
     this.#options = options;
     this.#definition = options.definition;
     this.#grace = options.grace ?? 1000;
-    const { instances, idle } = this.#definition;
+    const { instances, idle, timeout, concurrency } = this.#definition;
+    this.#limits = new TimeLimits(this.#running, {
+      timeout,
+      grace: this.#grace,
+      concurrency,
+      onOverdue: (process, id) => this.#overdue(process, id),
+      onOverrun: (process) => this.#overrunBy(process),
+    });
     this.#pool = new Pool({ instances, idle, log: options.log, start: () => this.#start() });
   }
 
@@ -152,6 +154,7 @@ export class ProcessSandbox implements Sandbox {
       settle,
       deadline: Infinity,
       killAt: undefined,
+      late: 0,
       process: undefined,
       alone: false,
       leave: () => {},
@@ -161,6 +164,7 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async abort(grace: number): Promise<void> {
+    this.#stopping = true;
     for (const { id, process } of this.#running.values()) {
       process?.once?.over(id);
       process?.send(["abort", id, "the runner is stopping"]);
@@ -171,7 +175,7 @@ export class ProcessSandbox implements Sandbox {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#limits.stop();
     for (const id of [...this.#running.keys()]) this.#settle(id, STOPPED);
     await this.#pool.close();
     for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
@@ -196,16 +200,11 @@ export class ProcessSandbox implements Sandbox {
     }
     if (!this.#running.has(running.id)) return;
     const { timeout } = this.#definition;
-    // Set again, to be last in the order of deadlines.
-    this.#running.delete(running.id);
-    this.#running.set(running.id, running);
-    running.deadline = performance.now() + timeout;
-    running.killAt = undefined;
+    this.#limits.begin(running);
     running.process = process;
     process.running++;
     const { invocation, id, batch } = running;
     process.invoke({ ...invocation, id, batch, deadline: Date.now() + timeout });
-    this.#timer ??= setTimeout(() => this.#checkDeadlines(), timeout);
   }
 
   async #start(): Promise<GuestProcess> {
@@ -296,31 +295,23 @@ export class ProcessSandbox implements Sandbox {
     (await started?.catch(() => undefined))?.retire();
   }
 
-  #checkDeadlines(): void {
-    this.#timer = undefined;
-    const now = performance.now();
-    let next = Infinity;
-    for (const running of this.#running.values()) {
-      const { process } = running;
-      if (running.deadline === Infinity) continue; // its module loads
-      if (running.deadline > now) {
-        next = Math.min(next, running.deadline);
-        break;
-      }
-      if (running.killAt === undefined) {
-        running.killAt = now + this.#grace;
-        process?.once?.over(running.id);
-        process?.send(["abort", running.id, `the time limit of ${this.#definition.timeout} ms is over`]);
-        process?.ping();
-      }
-      if (running.killAt > now) next = Math.min(next, running.killAt);
-      else if (process && !this.#overrun.has(process)) {
-        this.#overrun.add(process);
-        this.#pool.remove(process);
-        process.kill("a handler overran its time limit");
-      }
-    }
-    if (next < Infinity) this.#timer = setTimeout(() => this.#checkDeadlines(), Math.max(1, next - now));
+  #overdue(process: GuestProcess, id: number): void {
+    process.once?.over(id);
+    process.send(["overdue", id, `the time limit of ${this.#definition.timeout} ms is over`]);
+    process.ping();
+  }
+
+  #overrunBy(process: GuestProcess): void {
+    if (this.#overrun.has(process)) return;
+    this.#overrun.add(process);
+    this.#pool.remove(process);
+    process.kill("a handler overran its time limit");
+  }
+
+  /** Its turn came late, or has not come. */
+  #early(running: Running, left: number): void {
+    if (this.#stopping) this.#settle(running.id, STOPPED);
+    else if (!running.alone) this.#limits.extend(running, left);
   }
 
   #receive(process: GuestProcess, message: FromGuest): void {
@@ -341,6 +332,11 @@ export class ProcessSandbox implements Sandbox {
         if (running.killAt !== undefined) return this.#settle(running.id, timedOut(this.#definition.timeout));
         const [, id, kind, failure, delay] = message;
         return this.#settle(id, kind === "failed" ? { kind, failure, delay } : { kind, failure });
+      }
+      case "early": {
+        const running = this.#running.get(message[1]);
+        if (running?.process === process) this.#early(running, message[2]);
+        return;
       }
       case "validated":
         this.#validations.get(message[1])?.(message[2]);
@@ -375,7 +371,8 @@ export class ProcessSandbox implements Sandbox {
     }
     const { once: keeping, log } = this.#options;
     process.once ??= new OnceCalls({ keeping, scope: this.#definition.name, log });
-    const lease = Math.max(0, running.deadline - performance.now()) + this.#grace;
+    // However late its turn came.
+    const lease = this.#definition.timeout + this.#grace;
     void process.once.claim({ id, call, key, lease }).then((answer) => {
       if (answer) process.send(["once", call, answer]);
       else process.kill("it broke the protocol: it made one call twice");

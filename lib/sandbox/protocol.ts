@@ -17,6 +17,8 @@ export type ToGuest =
   /** All that is to start: see `Invocations`. */
   | [op: "invoke", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
   | [op: "abort", id: number, reason: string]
+  /** Its time is over, if it began when it was sent; else "early" says what is left of it. */
+  | [op: "overdue", id: number, reason: string]
   /** Answered at once by a process that is not stuck. */
   | [op: "ping"]
   /** To what was said of that call. */
@@ -29,6 +31,8 @@ export type FromGuest =
   | [op: "ready"]
   | [op: "pong"]
   | [op: "validated", call: number, failure: Failure | undefined]
+  /** Its turn came late, or has not come yet: so many milliseconds are left of its time. */
+  | [op: "early", id: number, left: number]
   | [op: "broken", failure: Failure]
   /** All that completed since the last frame: by far the most there is to say. */
   | [op: "done", ids: readonly number[]]
@@ -49,6 +53,9 @@ export type FromGuest =
   | [op: "onceFailed", id: number, call: number]
   /** The fields are an object in JSON. */
   | [op: "log", id: number, level: string, message: string, fields: string | undefined];
+
+/** As it is before a function's module loads, which may replace it. */
+const { setImmediate } = globalThis;
 
 /** A frame with so many bytes of bodies takes no further message: a burst of large ones would be beyond `MAX_FRAME`. */
 const FULL_FRAME = 16 * 1024 * 1024;
@@ -158,6 +165,12 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
       this.#scheduled = false;
       this.#flush();
     });
+  }
+
+  /** As `send`, without waiting for the turn to end: who asked waits for it. */
+  answer(message: Sent<T>): void {
+    this.#pending.push(message);
+    void this.#flush();
   }
 
   async #flush(): Promise<void> {

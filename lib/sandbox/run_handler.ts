@@ -76,6 +76,9 @@ export async function runHandler(loaded: Loaded, invocation: Invocation, context
   }
 }
 
+/** As they are before a function's module loads, which may replace them. */
+const { Promise, Reflect: { apply } } = globalThis;
+const { then } = Promise.prototype;
 const NOW = Promise.resolve();
 
 /**
@@ -84,16 +87,19 @@ const NOW = Promise.resolve();
  */
 function called(handler: Handler, message: Message, context: Context): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    NOW.then(() => {
+    const call = () => {
       try {
         const result = handler(message, context);
+        if (!isThenable(result)) return resolve(result);
         // V8 looks through `resolve` itself for who awaits it, but not through a function around it.
-        if (isThenable(result)) result.then((value) => resolve(value), (error) => reject(error));
-        else resolve(result);
+        const settle = [(value: unknown) => resolve(value), (error: unknown) => reject(error)] as const;
+        if (result instanceof Promise) apply(then, result, settle);
+        else result.then(...settle);
       } catch (error) {
         reject(error);
       }
-    });
+    };
+    apply(then, NOW, [call]);
   });
 }
 

@@ -408,3 +408,66 @@ Deno.test("there is next to nothing of ours below a handler on the stack, which 
     assertEquals(said(), ["2", "1"]);
   });
 });
+
+/** Keeps its process busy for as long as the body says, in milliseconds, and answers when it has ended. */
+const BUSY = `export default ({ body }, { log, deadline }) => {
+    log.info(String(Deno.pid), { said: true });
+    const left = deadline - Date.now();
+    for (const until = performance.now() + body; performance.now() < until;);
+    return [left, Date.now()];
+  };`;
+
+function busyFor(ms: number): Invocation {
+  return { ...invocation(new TextEncoder().encode(`${ms}`)), wantsResult: true };
+}
+
+/** What `BUSY` answered: the time that it had when it began, in milliseconds, and when it ended. */
+function answerOf(outcome: Outcome): [left: number, ended: number] {
+  assert(outcome.kind === "completed", `${outcome.kind}`);
+  return JSON.parse(new TextDecoder().decode(outcome.result?.body));
+}
+
+Deno.test("what one handler has done does not wait for those beside it that keep the process busy", async () => {
+  await withSandbox(BUSY, {}, async ({ sandbox }) => {
+    let first = 0;
+    const ended = await Promise.all(Array.from({ length: 40 }, async () => {
+      const outcome = await sandbox.invoke(busyFor(10));
+      first ||= Date.now();
+      return answerOf(outcome)[1];
+    }));
+    assert(first < Math.max(...ended), "the first is known before the last has ended");
+  });
+});
+
+Deno.test("the time of those that wait for others in a busy process counts from when they begin", async () => {
+  const config = { timeout: 400, concurrency: 20 };
+  await withSandbox(BUSY, { config }, async ({ sandbox, said }) => {
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => sandbox.invoke(busyFor(60))));
+    const left = outcomes.map((outcome) => answerOf(outcome)[0]);
+    assert(left.every((each) => each > 350), `${left}`);
+    assertEquals([said().length, new Set(said()).size], [20, 1], "each once, in one process");
+  });
+});
+
+Deno.test("one that overran is killed, and those that waited for it run, though they waited longer than their limit", async () => {
+  await withSandbox(BUSY, { config: { timeout: 300, concurrency: 20 } }, async ({ sandbox }) => {
+    const quick = Array.from({ length: 5 }, () => sandbox.invoke(busyFor(100)));
+    const endless = sandbox.invoke(busyFor(60_000));
+    const behind = Array.from({ length: 5 }, () => sandbox.invoke(busyFor(1)));
+    assertEquals((await endless).kind, "timedOut");
+    for (const outcome of [...quick, ...behind]) answerOf(await outcome);
+  });
+});
+
+Deno.test("what waits for its turn when the runner stops is given back at once, and none of it runs", async () => {
+  await withSandbox(BUSY, { config: { concurrency: 30 } }, async ({ sandbox, said }) => {
+    const outcomes = Array.from({ length: 30 }, () => sandbox.invoke(busyFor(30)));
+    await outcomes[0];
+    await sandbox.abort(60_000);
+    const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind);
+    const completed = kinds.filter((kind) => kind === "completed").length;
+    assertEquals(kinds.filter((kind) => kind === "abandoned").length, 30 - completed);
+    assert(completed > 0 && completed < 30, `${completed} completed`);
+    assertEquals(said().length, completed);
+  });
+});
