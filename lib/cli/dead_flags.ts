@@ -5,7 +5,7 @@ import { nameAndValue, readCount, readFilter, readRate } from "../invocation/dea
 
 /** All flags of `dead`; each action takes some of them. */
 export const DEAD_FLAGS: readonly CommandFlag[] = [
-  { flag: "reason", value: "REASON", text: "Only failed, timedOut, crashed, rejected or undecodable ones." },
+  { flag: "reason", value: "REASON", text: "Only failed, timedOut, crashed, rejected, undecodable or invalid ones." },
   { flag: "error", value: "TEXT", text: "Only those with this in the error's type or message." },
   { flag: "older-than", value: "1h", text: "Only those that failed at least so long ago." },
   { flag: "newer-than", value: "10m", text: "Only those that failed at most so long ago." },
