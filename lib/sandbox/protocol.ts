@@ -16,6 +16,7 @@ import type { OnceAnswer } from "./once_calls.ts";
 export type ToGuest =
   /** All that is to start: see `Invocations`. */
   | [op: "invoke", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
+  /** What has not begun never does, and "early" says so. */
   | [op: "abort", id: number, reason: string]
   /** Its time is over, if it began when it was sent; else "early" says what is left of it. */
   | [op: "overdue", id: number, reason: string]
