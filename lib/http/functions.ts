@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { PREFIX } from "../invocation/cloud_event.ts";
+import { PREFIX } from "../invocation/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";

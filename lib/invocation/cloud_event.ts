@@ -1,7 +1,7 @@
 import { WarrenError } from "../errors.ts";
 import type { CloudEvent } from "../mod.ts";
 import { decodeBody, isJson, mediaType } from "./codec.ts";
-import { attributeProblems, canonical, missingAttributes } from "./event_attributes.ts";
+import { attributeProblems, canonical, missingAttributes, OLD_PREFIX, PREFIX } from "./event_attributes.ts";
 import type { Content } from "./sandbox.ts";
 
 /*
@@ -12,9 +12,6 @@ import type { Content } from "./sandbox.ts";
 /** What the media types of all event formats begin with. */
 const FORMATS = "application/cloudevents";
 export const STRUCTURED = "application/cloudevents+json";
-/** The one that is written; the other is as old as the binding. */
-export const PREFIX = "cloudEvents_";
-const OLD_PREFIX = "cloudEvents:";
 
 /** An event, read. */
 export interface ReadEvent {

@@ -1,3 +1,8 @@
+/** What an attribute's header begins with, in binary mode: the one that is written. */
+export const PREFIX = "cloudEvents_";
+/** As old as the binding. */
+export const OLD_PREFIX = "cloudEvents:";
+
 /** What an attribute of a CloudEvent can be here; binary values and timestamps are texts. */
 export type AttributeValue = string | number | boolean;
 

@@ -1,3 +1,5 @@
+import { OLD_PREFIX, PREFIX } from "./event_attributes.ts";
+
 /** W3C Trace Context, https://www.w3.org/TR/trace-context/: the header's name, in AMQP as in HTTP. */
 export const TRACEPARENT = "traceparent";
 export const TRACESTATE = "tracestate";
@@ -11,13 +13,20 @@ export interface TraceContext {
   readonly state: string | undefined;
 }
 
-/** The trace in a message's headers; undefined where there is none, or none that can be read. */
+/**
+ * The trace in a message's headers; undefined where there is none, or none that can be read. An event's attributes, in
+ * binary mode, say where it came from (https://github.com/cloudevents/spec, "Distributed Tracing"): what brought it here
+ * goes before that.
+ */
 export function readTrace(headers: Readonly<Record<string, unknown>>): TraceContext | undefined {
-  const given = headers[TRACEPARENT];
-  const match = typeof given === "string" ? FORM.exec(given) : null;
-  if (!match || /^0+$/.test(match[2]) || /^0+$/.test(match[3])) return undefined;
-  const state = headers[TRACESTATE];
-  return { traceId: match[2], flags: match[4], state: typeof state === "string" ? state : undefined };
+  for (const prefix of ["", PREFIX, OLD_PREFIX]) {
+    const given = headers[prefix + TRACEPARENT];
+    const match = typeof given === "string" ? FORM.exec(given) : null;
+    if (!match || /^0+$/.test(match[2]) || /^0+$/.test(match[3])) continue;
+    const state = headers[prefix + TRACESTATE];
+    return { traceId: match[2], flags: match[4], state: typeof state === "string" ? state : undefined };
+  }
+  return undefined;
 }
 
 /** The headers of what a message gives rise to: the same trace, and a span of its own. */

@@ -1,8 +1,8 @@
 import { describeError } from "../errors.ts";
 import type { EventOptions } from "../mod.ts";
-import { PREFIX, STRUCTURED } from "./cloud_event.ts";
+import { STRUCTURED } from "./cloud_event.ts";
 import { encodeBody, isJson, mediaType } from "./codec.ts";
-import { type AttributeValue, canonical, isPlain, writingProblems } from "./event_attributes.ts";
+import { type AttributeValue, canonical, isPlain, PREFIX, writingProblems } from "./event_attributes.ts";
 import type { Result } from "./outcome.ts";
 import { childTrace, readTrace } from "./trace_context.ts";
 

@@ -26,3 +26,17 @@ Deno.test("what is no trace context is none", () => {
     ]
   ) assertEquals(readTrace({ traceparent }), undefined);
 });
+
+Deno.test("the trace of an event in binary mode is that of its attributes, unless its headers have one", () => {
+  const other = PARENT.replace(TRACE, "a".repeat(32));
+  for (const prefix of ["cloudEvents_", "cloudEvents:"]) {
+    const attributes = { [`${prefix}traceparent`]: PARENT, [`${prefix}tracestate`]: "vendor=1" };
+    assertEquals(readTrace(attributes), { traceId: TRACE, flags: "01", state: "vendor=1" });
+    assertEquals(readTrace({ ...attributes, traceparent: other }), {
+      traceId: "a".repeat(32),
+      flags: "01",
+      state: undefined,
+    });
+    assertEquals(readTrace({ ...attributes, traceparent: "nonsense" })?.traceId, TRACE);
+  }
+});
