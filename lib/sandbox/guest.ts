@@ -102,8 +102,8 @@ class Guest {
   #next = 0;
   #beginning = false;
   readonly #once: GuestOnce;
-  /** The ids of what completed since the last frame. */
-  #done: number[] = [];
+  /** The ids of what completed since the last frame, or the last line of the log. */
+  #done: number[] | undefined;
   #loaded: Loaded;
 
   constructor(writer: FrameWriter<FromGuest>, facts: Facts) {
@@ -250,11 +250,11 @@ class Guest {
 
   #complete(id: number, outputs: readonly Publication[], result: Result | undefined): void {
     if (outputs.length > 0 || result) return this.#writer.send(["completed", id, outputs, result]);
-    if (this.#done.push(id) > 1) return;
+    if (this.#done) return void this.#done.push(id);
+    const done = this.#done = [id];
     this.#writer.send(() => {
-      const ids = this.#done;
-      this.#done = [];
-      return ["done", ids];
+      if (this.#done === done) this.#done = undefined;
+      return ["done", done];
     });
   }
 
@@ -267,6 +267,8 @@ class Guest {
 
   /** Fields that JSON does not know are sent as their text. */
   #log(id: number, level: string, text: string, fields: Record<string, unknown> | undefined): void {
+    // What is over is not known any more: a line is told before the end of its invocation.
+    this.#done = undefined;
     this.#writer.send(["log", id, level, text.slice(0, MAX_TEXT), fields ? fieldsText(fields) : undefined]);
   }
 }

@@ -55,6 +55,36 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   );
 }
 
+brokerTest("all that a runner prints is its log, also when it answers and a client goes away", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  await using gate = await Gate.make();
+  const name = broker.queue("printing");
+  await using functions = await folder({ [`${name}.ts`]: gate.functionFor(name) });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+  const ask = (signal?: AbortSignal) => {
+    return fetch(`${runner.url}/functions/${name}`, {
+      method: "POST",
+      headers: { prefer: "wait=30" },
+      body: "x",
+      signal,
+    });
+  };
+  const client = new AbortController();
+  const gone = ask(client.signal).catch(() => {});
+  await runner.waitForLog(begun);
+  client.abort();
+  await gone;
+  await gate.open();
+  const answer = await ask();
+  await answer.body?.cancel();
+  assertEquals(answer.status, 200);
+
+  runner.kill();
+  await runner.status;
+
+  assertEquals(runner.log.filter(({ level }) => level === "raw"), []);
+});
+
 brokerTest("what is not done when the drain times out goes back to the queue", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("overdue");

@@ -409,6 +409,25 @@ Deno.test("there is next to nothing of ours below a handler on the stack, which 
   });
 });
 
+Deno.test("every line says which message it is of, also where several end at once with a line", async () => {
+  // Timers of one moment: each handler goes on, and ends, before the next one does.
+  const module = `export default async ({ body }, { log }) => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      log.info(String(body), { said: true });
+    };`;
+  await withSandbox(module, {}, async ({ sandbox, lines }) => {
+    await Promise.all([1, 2, 3, 4, 5].map((body) => {
+      const { properties, ...rest } = invocation(new TextEncoder().encode(`${body}`));
+      return sandbox.invoke({ ...rest, properties: { ...properties, messageId: `m${body}` } });
+    }));
+    const said = lines.filter(({ said }) => said === true);
+    assertEquals(
+      said.map(({ message, messageId }) => [message, messageId]),
+      [1, 2, 3, 4, 5].map((body) => [`${body}`, `m${body}`]),
+    );
+  });
+});
+
 /** Keeps its process busy for as long as the body says, in milliseconds, and answers when it has ended. */
 const BUSY = `export default ({ body }, { log, deadline }) => {
     log.info(String(Deno.pid), { said: true });
