@@ -20,7 +20,8 @@ export const publish: Command = {
     const { positional, flags, print } = context;
     const [routingKey, given, ...rest] = positional;
     if (routingKey === undefined || rest.length > 0) {
-      throw new WarrenError("config", "publish needs a queue and a body, as in: publish hello 0");
+      const more = rest.length > 0 ? `; "${rest[0]}" is one too many, and flags are like --header` : "";
+      throw new WarrenError("config", `publish needs a queue and a body, as in: publish hello 0${more}`);
     }
     const body = await readBody(given);
     const exchange = flags.get("exchange")?.at(-1) ?? "";

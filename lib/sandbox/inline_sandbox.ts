@@ -6,6 +6,7 @@ import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
+import { logFields } from "./log_fields.ts";
 import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
@@ -184,12 +185,13 @@ export class InlineSandbox implements Sandbox {
   }
 
   #context(invocation: Invocation, deadline: number, once: () => OnceLine): InvocationContext {
-    const { log, definition: { name } } = this.#options;
-    const { attempt, properties: { messageId } } = invocation;
+    const { log, definition: { name, batch } } = this.#options;
+    // In a batch only the handler knows which message a line is of.
+    const about = batch ? {} : logFields(invocation);
     return new InvocationContext(
       {
         name,
-        log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, messageId, attempt }),
+        log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, ...about }),
         once,
       },
       invocation,

@@ -1,6 +1,5 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
-import { readTrace } from "../invocation/trace_context.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { OnceKeeping } from "../once_store.ts";
@@ -9,6 +8,7 @@ import { sandboxCommand } from "./command.ts";
 import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess, LoadError } from "./guest_process.ts";
+import { logFields } from "./log_fields.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
 import { OnceCalls } from "./once_calls.ts";
 import { Pool } from "./pool.ts";
@@ -381,16 +381,10 @@ export class ProcessSandbox implements Sandbox {
 
   #log(id: number, level: string, message: string, text: string | undefined): void {
     const fields = text === undefined ? {} : readFields(text);
-    const { properties, attempt, headers = {} } = this.#running.get(id)?.invocation ?? {};
-    const invocation = id === 0 ? undefined : id;
-    const trace = readTrace(headers);
-    this.#options.log.log(toLogLevel(level), message, {
-      ...fields,
-      invocation,
-      messageId: properties?.messageId,
-      attempt,
-      ...(trace && { trace: trace.traceId }),
-    });
+    const { batch = 0, invocation } = this.#running.get(id) ?? {};
+    // In a batch only the handler knows which message a line is of.
+    const about = batch === 0 ? { invocation: id === 0 ? undefined : id, ...logFields(invocation) } : { batch };
+    this.#options.log.log(toLogLevel(level), message, { ...fields, ...about });
   }
 
   /** Once a second at most: it is told with the first line after the flood, or at the end. */

@@ -153,11 +153,12 @@ function retryAfter(error: Error): number | undefined {
   }
 }
 
-/** What called the handler is of no use to its author. */
+const OURS = new URL(".", import.meta.url).href;
+
+/** What called the handler, or what it called to say that it failed, is of no use to its author. */
 function withoutOurFrames(failure: Failure): Failure {
-  const lines = failure.stack?.split("\n") ?? [];
-  const ours = lines.findIndex((line) => line.includes(import.meta.url));
-  return ours < 0 ? failure : { ...failure, stack: lines.slice(0, ours).join("\n") };
+  if (!failure.stack?.includes(OURS)) return failure;
+  return { ...failure, stack: failure.stack.split("\n").filter((line) => !line.includes(OURS)).join("\n") };
 }
 
 /** What is wrong with a message before it is one; nothing where it is fine. */

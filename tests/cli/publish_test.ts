@@ -72,7 +72,7 @@ brokerTest("publish to an exchange that is not there is refused", async (url) =>
 
 Deno.test("publish without a queue, or with a header that is none, says what it expected", async () => {
   await assertRejects(() => runCommand(publish, []), WarrenError, "publish hello 0");
-  await assertRejects(() => runCommand(publish, ["a", "b", "c"]), WarrenError, "publish hello 0");
+  await assertRejects(() => runCommand(publish, ["a", "b", "-H", "c"]), WarrenError, '"-H" is one too many');
   await assertRejects(
     () => runCommand(publish, ["hello", "0", "--header", "=x"]),
     WarrenError,

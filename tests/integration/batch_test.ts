@@ -13,12 +13,17 @@ brokerTest("a batch has as many messages as there are, up to its size, and no la
   await using functions = await folder({
     "batched.ts":
       `export const config = { queue: "${queue}", concurrency: 1, prefetch: 10, batch: { size: 3, wait: "300ms" } };
-      export default (messages, context) => context.log.info("handled", { bodies: messages.map(({ body }) => body) });`,
+      export default (messages, context) => context.log.info("handled", { messageId: "mine", bodies: messages.map(({ body }) => body) });`,
   });
   await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
 
   await eventually(() => handledBy(runner).length === 2);
   assertEquals(handledBy(runner).map(({ bodies }) => bodies), [["1", "2", "3"], ["4", "5"]]);
+  // A line is of no message but that which the handler names.
+  assertEquals(handledBy(runner).map(({ messageId, attempt }) => [messageId, attempt]), [["mine", undefined], [
+    "mine",
+    undefined,
+  ]]);
   await eventually(async () => (await broker.count(queue)).messages === 0);
 });
 
@@ -53,6 +58,8 @@ brokerTest(
     for (let count = 0; count < 3; count++) outputs.add((await broker.take(target)).bodyString()!);
     assertEquals(outputs, new Set(["from ack 1", "from retry 2", "from left 2"]));
     assertEquals(handledBy(runner).length, 6);
+    const ours = runner.log.filter(({ stack }) => String(stack).includes("/lib/sandbox/"));
+    assertEquals(ours, [], "no stack has frames of ours");
     assertEquals((await broker.count(`${queue}.dead`)).messages, 0);
   },
 );
