@@ -32,10 +32,16 @@ export async function fetchRemote(
       stdout: "null",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr).trim().slice(0, 1_000));
+    if (!success) throw new Error(whyNot(new TextDecoder().decode(stderr)));
     for (const [, { remote }] of wanting) remote.forEach((specifier) => fetched.add(specifier));
   } catch (error) {
     // Each function whose packages are there anyway loads; the others say what they miss.
     if (!signal?.aborted) log?.warn(`packages could not be fetched: ${describeError(error)}`);
   }
+}
+
+/** What Deno said, in one line, without its own stack. */
+function whyNot(stderr: string): string {
+  const [said] = stderr.replace(/^error: /, "").split(/\n\s*Stack backtrace:/);
+  return said.trim().replace(/\s*\n\s*/g, " ").slice(0, 1_000);
 }

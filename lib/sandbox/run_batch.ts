@@ -113,7 +113,8 @@ export async function runBatch(
   context.line = messages[0].line;
   let whole: HandlerResult = { kind: "completed" };
   try {
-    await (loaded.handler as BatchHandler)(messages, context);
+    const handler = loaded.handler as BatchHandler;
+    await handler(messages, context);
   } catch (error) {
     whole = thrown(error);
   }
