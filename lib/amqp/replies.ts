@@ -3,6 +3,7 @@ import { within } from "../within.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { HEADERS } from "./names.ts";
+import { whenAborted } from "./unless_aborted.ts";
 
 /** An answer to a request. */
 export interface Reply {
@@ -71,13 +72,11 @@ export class Replies {
   /** The answer with that correlation id; `undefined` when one of the signals aborts first. */
   #expect(correlationId: string, ends: AbortSignal[]): { promise: Promise<Reply | undefined>; forget: () => void } {
     const { promise, resolve } = Promise.withResolvers<Reply | undefined>();
-    const end = () => resolve(undefined);
-    if (ends.some(({ aborted }) => aborted)) end();
-    for (const signal of ends) signal.addEventListener("abort", end, { once: true });
+    const forgets = ends.map((signal) => whenAborted(signal, () => resolve(undefined)));
     this.#waiting.set(correlationId, resolve);
     const forget = () => {
       this.#waiting.delete(correlationId);
-      for (const signal of ends) signal.removeEventListener("abort", end);
+      forgets.forEach((forget) => forget());
     };
     return { promise, forget };
   }

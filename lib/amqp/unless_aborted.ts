@@ -1,7 +1,23 @@
 import { WarrenError } from "../errors.ts";
 
-/** What is to be called when a signal aborts: thousands may wait for one, and it looks for a listener from the first on. */
+/** What is to be called when a signal aborts: it looks through all its listeners for each that comes and goes. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls back once the signal aborts, at once where it has; gives what takes that back. For thousands on one signal. */
+export function whenAborted(signal: AbortSignal, onAbort: () => void): () => void {
+  if (signal.aborted) {
+    onAbort();
+    return () => {};
+  }
+  let all = waiting.get(signal);
+  if (!all) {
+    const calls = all = new Set<() => void>();
+    waiting.set(signal, calls);
+    signal.addEventListener("abort", () => calls.forEach((call) => call()), { once: true });
+  }
+  all.add(onAbort);
+  return () => void all.delete(onAbort);
+}
 
 /**
  * The promise's value.
@@ -16,20 +32,7 @@ export function unlessAborted<T>(
 ): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(new WarrenError("unavailable", say()));
-    if (signal.aborted) onAbort();
-    const listening = listeningTo(signal);
-    listening.add(onAbort);
-    promise.then(resolve, reject).finally(() => listening.delete(onAbort));
+    const forget = whenAborted(signal, () => reject(new WarrenError("unavailable", say())));
+    promise.then(resolve, reject).finally(forget);
   });
-}
-
-function listeningTo(signal: AbortSignal): Set<() => void> {
-  let listening = waiting.get(signal);
-  if (!listening) {
-    const all = listening = new Set<() => void>();
-    waiting.set(signal, all);
-    signal.addEventListener("abort", () => all.forEach((onAbort) => onAbort()), { once: true });
-  }
-  return listening;
 }

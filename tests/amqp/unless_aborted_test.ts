@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { unlessAborted } from "../../lib/amqp/unless_aborted.ts";
+import { unlessAborted, whenAborted } from "../../lib/amqp/unless_aborted.ts";
 import { WarrenError } from "../../lib/errors.ts";
 
 const never = new Promise<never>(() => {});
@@ -38,4 +38,15 @@ Deno.test("a signal that many wait for has one listener", async () => {
   assertEquals(listeners, 1);
   controller.abort();
   assertEquals((await Promise.allSettled(waiting)).every(({ status }) => status === "rejected"), true);
+});
+
+Deno.test("whoever takes a callback back is not called, and one that comes late is called at once", () => {
+  const controller = new AbortController();
+  const called: string[] = [];
+  const forget = whenAborted(controller.signal, () => called.push("forgotten"));
+  whenAborted(controller.signal, () => called.push("kept"));
+  forget();
+  controller.abort();
+  whenAborted(controller.signal, () => called.push("late"))();
+  assertEquals(called, ["kept", "late"]);
 });
