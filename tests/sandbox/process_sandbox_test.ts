@@ -14,6 +14,8 @@ const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
 interface Setting {
   config?: Record<string, unknown>;
   loadTimeout?: number;
+  /** @default 100 */
+  grace?: number;
 }
 
 interface Fixture {
@@ -37,7 +39,7 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
     folder,
     configFile: CONFIG_FILE,
     log: new Logger({ level: "debug", write: (line) => lines.push(JSON.parse(line)) }),
-    grace: 100,
+    grace: setting.grace ?? 100,
     loadTimeout: setting.loadTimeout ?? 30_000,
   });
   const run = (body: unknown = null) => sandbox.invoke(invocation(new TextEncoder().encode(JSON.stringify(body))));
@@ -460,7 +462,7 @@ Deno.test("what one handler has done does not wait for those beside it that keep
 
 Deno.test("the time of those that wait for others in a busy process counts from when they begin", async () => {
   const config = { timeout: 400, concurrency: 20 };
-  await withSandbox(BUSY, { config }, async ({ sandbox, said }) => {
+  await withSandbox(BUSY, { config, grace: 10_000 }, async ({ sandbox, said }) => {
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => sandbox.invoke(busyFor(60))));
     const left = outcomes.map((outcome) => answerOf(outcome)[0]);
     assert(left.every((each) => each > 350), `${left}`);
