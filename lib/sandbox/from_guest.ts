@@ -39,6 +39,9 @@ export function checkedFromGuest(message: unknown): FromGuest {
       if (isNumber(id) && typeof left === "number" && left >= 0 && left < Infinity) return [op, id, left];
       break;
     }
+    case "dropped":
+      if (isNumber(rest[0])) return [op, rest[0]];
+      break;
     case "log": {
       const [id, level, text, fields] = rest;
       if (typeof id !== "number" || typeof level !== "string" || typeof text !== "string") break;

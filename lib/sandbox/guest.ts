@@ -36,8 +36,6 @@ interface Waiting {
   /** When it came, by the monotonic clock, and the milliseconds that it may take. */
   readonly came: number;
   readonly limit: number;
-  /** It never begins. */
-  dropped: boolean;
 }
 
 /** One that has begun. */
@@ -97,9 +95,8 @@ function closeStores(): void {
 class Guest {
   readonly #writer: FrameWriter<FromGuest>;
   readonly #running = new Map<number, Current>();
-  /** In their order; those before `#next` have begun. */
-  #waiting: Waiting[] = [];
-  #next = 0;
+  /** In their order. */
+  readonly #waiting: Waiting[] = [];
   #beginning = false;
   readonly #once: GuestOnce;
   /** The ids of what completed since the last frame, or the last line of the log. */
@@ -160,19 +157,16 @@ class Guest {
   }
 
   #abort(id: number, reason: string): void {
-    const waiting = this.#waitingFor(id);
-    if (!waiting) return this.#running.get(id)?.context.abort(new DOMException(reason, "AbortError"));
-    waiting.dropped = true;
-    this.#writer.answer(["early", id, 0]);
+    const at = this.#waiting.findIndex(({ started }) => started.id === id);
+    if (at < 0) return this.#running.get(id)?.context.abort(new DOMException(reason, "AbortError"));
+    this.#waiting.splice(at, 1);
+    this.#writer.answer(["dropped", id]);
   }
 
   /** Milliseconds of its time. */
   #leftOf(id: number): number {
-    return this.#waitingFor(id)?.limit ?? (this.#running.get(id)?.until ?? 0) - performance.now();
-  }
-
-  #waitingFor(id: number): Waiting | undefined {
-    return this.#waiting.slice(this.#next).find(({ started, dropped }) => started.id === id && !dropped);
+    const waiting = this.#waiting.find(({ started }) => started.id === id);
+    return waiting?.limit ?? (this.#running.get(id)?.until ?? 0) - performance.now();
   }
 
   /** Batches come whole, in one message. */
@@ -180,7 +174,7 @@ class Guest {
     const batches = new Map<number, Started[]>();
     const [came, now] = [performance.now(), Date.now()];
     for (const started of all) {
-      if (started.batch === 0) this.#waiting.push({ started, came, limit: started.deadline - now, dropped: false });
+      if (started.batch === 0) this.#waiting.push({ started, came, limit: started.deadline - now });
       else batches.set(started.batch, [...batches.get(started.batch) ?? [], started]);
     }
     if (!this.#beginning) void this.#beginAll();
@@ -191,22 +185,17 @@ class Guest {
     this.#beginning = true;
     let now = performance.now();
     let [since, heard] = [now, now];
-    while (this.#next < this.#waiting.length) {
-      const waiting = this.#waiting[this.#next++];
-      if (!waiting.dropped) void this.#invoke(waiting, now);
+    for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
+      void this.#invoke(waiting, now);
       // Its handler has been called by then.
       await null;
       now = performance.now();
       if (now - since < SLICE) continue;
       const deaf = now - heard >= DEAF;
-      this.#waiting.splice(0, this.#next);
-      this.#next = 0;
       await new Promise((turn) => deaf ? setTimeout(turn, 0) : setImmediate(turn));
       since = now = performance.now();
       if (deaf) heard = now;
     }
-    this.#waiting = [];
-    this.#next = 0;
     this.#beginning = false;
   }
 

@@ -187,11 +187,11 @@ export class InlineSandbox implements Sandbox {
   #context(invocation: Invocation, deadline: number, once: () => OnceLine): InvocationContext {
     const { log, definition: { name, batch } } = this.#options;
     // In a batch only the handler knows which message a line is of.
-    const about = batch ? {} : logFields(invocation);
+    const about = () => batch ? {} : logFields(invocation);
     return new InvocationContext(
       {
         name,
-        log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, ...about }),
+        log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, ...about() }),
         once,
       },
       invocation,

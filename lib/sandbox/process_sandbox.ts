@@ -308,12 +308,6 @@ export class ProcessSandbox implements Sandbox {
     process.kill("a handler overran its time limit");
   }
 
-  /** Its turn came late, or has not come. */
-  #early(running: Running, left: number): void {
-    if (this.#stopping) this.#settle(running.id, STOPPED);
-    else if (!running.alone) this.#limits.extend(running, left);
-  }
-
   #receive(process: GuestProcess, message: FromGuest): void {
     switch (message[0]) {
       case "done": {
@@ -335,9 +329,13 @@ export class ProcessSandbox implements Sandbox {
       }
       case "early": {
         const running = this.#running.get(message[1]);
-        if (running?.process === process) this.#early(running, message[2]);
+        if (running?.process === process && !running.alone) this.#limits.extend(running, message[2]);
         return;
       }
+      case "dropped":
+        // Nobody asked for it before: it would come back without end.
+        if (this.#stopping && this.#running.get(message[1])?.process === process) this.#settle(message[1], STOPPED);
+        return;
       case "validated":
         this.#validations.get(message[1])?.(message[2]);
         return;

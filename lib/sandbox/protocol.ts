@@ -16,7 +16,7 @@ import type { OnceAnswer } from "./once_calls.ts";
 export type ToGuest =
   /** All that is to start: see `Invocations`. */
   | [op: "invoke", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
-  /** What has not begun never does, and "early" says so. */
+  /** What has not begun never does, and "dropped" says so. */
   | [op: "abort", id: number, reason: string]
   /** Its time is over, if it began when it was sent; else "early" says what is left of it. */
   | [op: "overdue", id: number, reason: string]
@@ -34,6 +34,8 @@ export type FromGuest =
   | [op: "validated", call: number, failure: Failure | undefined]
   /** Its turn came late, or has not come yet: so many milliseconds are left of its time. */
   | [op: "early", id: number, left: number]
+  /** It was aborted before its turn came: nothing of it has run, and nothing will. */
+  | [op: "dropped", id: number]
   | [op: "broken", failure: Failure]
   /** All that completed since the last frame: by far the most there is to say. */
   | [op: "done", ids: readonly number[]]

@@ -69,6 +69,7 @@ const NO_MESSAGES: Record<string, string> = {
   "a value beyond all bounds": 'frame([["once", 1, 1, "k"], ["onceDone", 1, 1, "ä".repeat(4e4)]])',
   "an effect that failed without a number": 'frame([["onceFailed", 1]])',
   "time without end": 'frame([["early", 1, Infinity]])',
+  "a drop of no invocation": 'frame([["dropped", "1"]])',
   "time for no invocation": 'frame([["early", "1", 1]])',
   "a publication without a number": 'frame([["publish", 1, "one", "", "q", new Uint8Array(0), {}, {}]])',
 };
