@@ -30,6 +30,7 @@ export interface InlineSandboxOptions {
 
 interface Running {
   readonly id: number;
+  readonly invocations: readonly Invocation[];
   readonly context: InvocationContext;
   readonly settle: (outcome: Outcome) => void;
   /** Milliseconds since the epoch. */
@@ -90,6 +91,15 @@ export class InlineSandbox implements Sandbox {
     return await Promise.all(settled.map(({ promise }) => promise));
   }
 
+  cancel(invocations: readonly Invocation[], reason: string): void {
+    const wanted = new Set(invocations);
+    for (const { id, invocations, context } of this.#running) {
+      if (!invocations.some((invocation) => wanted.has(invocation))) continue;
+      this.#once.over(id);
+      context.abort(new DOMException(reason, "AbortError"));
+    }
+  }
+
   async abort(grace: number): Promise<void> {
     for (const { id, context } of this.#running) {
       this.#once.over(id);
@@ -136,6 +146,7 @@ export class InlineSandbox implements Sandbox {
     const deadline = Date.now() + timeout;
     const running: Running = {
       id: this.#nextId++,
+      invocations,
       context: this.#context(invocations[0], deadline, () => this.#line(running)),
       settle: (outcome) => settle.forEach((each) => each(outcome)),
       deadline,
