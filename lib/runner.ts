@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Clock } from "./amqp/clock.ts";
 import { Connection } from "./amqp/connection.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
@@ -31,8 +32,9 @@ import type { Logger } from "./log.ts";
 import { openStore } from "./once/open_store.ts";
 import { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { Reaper } from "./sandbox/reaper.ts";
-import { ServedFunction, type Surroundings } from "./served_function.ts";
-import { Suspects } from "./suspects.ts";
+import { ServedFunction } from "./serving/served_function.ts";
+import { openConsumer, openSandbox, type SandboxSurroundings, type Surroundings } from "./serving/surroundings.ts";
+import { Suspects } from "./serving/suspects.ts";
 import { within } from "./within.ts";
 
 /** What the runner knows of one file in the functions folder. */
@@ -65,9 +67,11 @@ export class Runner implements RunnerView {
   readonly #entries = new Map<string, Entry>();
   readonly #watching = new AbortController();
   readonly #surroundings: Surroundings;
+  readonly #sandboxes: SandboxSurroundings;
   #files: readonly string[] = [];
   #listening: Listening | undefined;
   #started = false;
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #finish!: () => void;
   #folder: string | undefined;
@@ -89,27 +93,26 @@ export class Runner implements RunnerView {
     this.#replies = new Replies(this.#consuming);
     const topology = new Topology(log);
     const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
-    this.#surroundings = {
-      connection: this.#consuming,
-      outputs: new Outputs({
-        connection: this.#publishing,
-        publisher: this.#publisher,
-        topology,
-        log,
-        maxBody: options.maxBody,
-      }),
-      topology,
-      settler,
-      log,
+    const { maxBody } = options;
+    this.#sandboxes = {
       folder: "",
       configFile: DENO_CONFIG,
       memoryWatch: new MemoryWatch(),
       reaper: new Reaper(log),
-      suspects: new Suspects(),
       once: {
         store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
         keep: options.onceKeep,
       },
+    };
+    const connection = this.#consuming;
+    this.#surroundings = {
+      log,
+      suspects: new Suspects(),
+      outputs: new Outputs({ connection: this.#publishing, publisher: this.#publisher, topology, log, maxBody }),
+      settler,
+      sandbox: (version, log) => openSandbox(version, this.#sandboxes, log),
+      consumer: (options) => openConsumer(options, { connection, topology }),
+      clock: (definition, log) => new Clock({ connection, definition, log }),
     };
   }
 
@@ -119,10 +122,15 @@ export class Runner implements RunnerView {
    *
    * @throws {WarrenError} `config` when the folder, the port or the broker's port cannot be used
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.#starting ??= this.#start();
+  }
+
+  async #start(): Promise<void> {
     this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
-    this.#surroundings.folder = this.#folder;
+    this.#sandboxes.folder = this.#folder;
     await Promise.all([this.#connect(), this.#load()]);
+    if (this.#watching.signal.aborted) return;
     if (this.#options.watch) void this.#watch();
     const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
     const app = createApp(this, { token, maxBody, host, log: this.#log, closing: this.#watching.signal });
@@ -135,6 +143,8 @@ export class Runner implements RunnerView {
   async quiet(): Promise<void> {
     this.#started = false;
     this.#watching.abort();
+    // Whatever it still builds has to be taken apart as well.
+    await this.#starting?.catch(() => {});
     await this.#listening?.shutdown();
     await Promise.all(this.#served().map((served) => served.drain()));
   }
@@ -160,8 +170,8 @@ export class Runner implements RunnerView {
       await Promise.all(this.#served().map((served) => served.abort()));
     }
     await Promise.all(this.#served().map((served) => served.close()));
-    await this.#surroundings.reaper.close();
-    await this.#surroundings.once.store.close().catch((error) => {
+    await this.#sandboxes.reaper.close();
+    await this.#sandboxes.once.store.close().catch((error) => {
       this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
     });
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
@@ -203,7 +213,7 @@ export class Runner implements RunnerView {
 
   resume(name: string): boolean {
     const served = this.#entries.get(name)?.served;
-    if (served?.state === "paused") served.resume();
+    served?.resume();
     return served !== undefined;
   }
 
@@ -252,7 +262,10 @@ export class Runner implements RunnerView {
       if (error instanceof WarrenError && error.code === "config") throw error;
     });
     const limit = new AbortController();
-    await Promise.race([ensured, delay(BROKER_PATIENCE, limit.signal)]).finally(() => limit.abort());
+    const { signal } = this.#watching;
+    const patience = delay(BROKER_PATIENCE, AbortSignal.any([limit.signal, signal]));
+    await Promise.race([ensured, patience]).finally(() => limit.abort());
+    if (signal.aborted) return;
     this.#consuming.start();
     this.#publishing.start();
     if (!this.#host) void this.#announceBroker();
@@ -330,7 +343,7 @@ export class Runner implements RunnerView {
     }
     try {
       if (served) {
-        await served.replace(loaded);
+        if (!await served.replace(loaded)) return;
         log.info("serving a new version");
       } else {
         entry.served = new ServedFunction(loaded, this.#surroundings);

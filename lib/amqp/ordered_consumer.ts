@@ -39,12 +39,6 @@ export class OrderedConsumer implements Consuming {
     this.#options = options;
   }
 
-  get outstanding(): number {
-    let total = 0;
-    for (const partition of this.#partitions.values()) total += partition.outstanding;
-    return total;
-  }
-
   start(): void {
     this.#loop ??= keepConsuming(this.#options, this.#cancelled.signal, (client) => this.#share(client));
   }
@@ -54,6 +48,11 @@ export class OrderedConsumer implements Consuming {
     this.#wake();
     for (const partition of this.#partitions.values()) partition.leave();
     await this.#loop;
+  }
+
+  async retire(): Promise<void> {
+    await this.cancel();
+    await Promise.all([...this.#partitions.values()].map(({ ended }) => ended));
   }
 
   async close(): Promise<void> {
@@ -110,11 +109,12 @@ export class OrderedConsumer implements Consuming {
   }
 
   async #take(client: Client, index: number): Promise<boolean> {
-    const { definition, onDelivery } = this.#options;
+    const { definition, onDelivery, onLost } = this.#options;
     const partition = await Partition.take(client, { definition, index, onDelivery });
     if (!partition) return false;
     this.#partitions.set(index, partition);
-    void partition.ended.then(() => {
+    void partition.ended.then((reason) => {
+      onLost?.(reason);
       if (this.#partitions.get(index) === partition) this.#partitions.delete(index);
       this.#wake();
     });
