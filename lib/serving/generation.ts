@@ -1,22 +1,25 @@
-import { Backoff, delay } from "../backoff.ts";
+import { Backoff } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
+import { sleep, TIMERS, type Timers } from "./timers.ts";
 
 /** A version of a function with the sandbox that runs it. */
 export class Generation {
   readonly definition: FunctionDefinition;
   readonly #sandbox: Sandbox;
+  readonly #timers: Timers;
   #running = 0;
   #used = false;
   #retired = false;
   #closing: Promise<void> | undefined;
   readonly #closed = Promise.withResolvers<void>();
 
-  constructor(definition: FunctionDefinition, sandbox: Sandbox) {
+  constructor(definition: FunctionDefinition, sandbox: Sandbox, timers: Timers = TIMERS) {
     this.definition = definition;
     this.#sandbox = sandbox;
+    this.#timers = timers;
   }
 
   /** It has run something, or was warmed: its module loads. */
@@ -44,7 +47,7 @@ export class Generation {
   async untilLoads(signal: AbortSignal, failed: (error: string) => void): Promise<boolean> {
     const backoff = new Backoff({ initial: 5_000, max: 300_000 });
     for (;;) {
-      await delay(backoff.next(), signal);
+      await sleep(this.#timers, backoff.next(), signal);
       if (signal.aborted) return false;
       const error = await this.warm().then(() => undefined, describeError);
       if (signal.aborted) return false;

@@ -210,7 +210,8 @@ export class ServedFunction {
   }
 
   #open(version: Version): Generation {
-    const generation = new Generation(version.definition, this.#surroundings.sandbox(version, this.#log));
+    const { sandbox, timers } = this.#surroundings;
+    const generation = new Generation(version.definition, sandbox(version, this.#log), timers);
     this.#generations.add(generation);
     void generation.closed.then(() => this.#generations.delete(generation));
     return generation;

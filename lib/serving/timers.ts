@@ -17,3 +17,17 @@ export const TIMERS: Timers = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Resolves after `ms` milliseconds, or at once when the signal aborts. */
+export function sleep(timers: Timers, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const cancel = timers.after(ms, done);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

@@ -92,6 +92,20 @@ Deno.test("a function that is paused while it is broken stays paused, and takes 
   await one.close();
 });
 
+Deno.test("a broken function takes messages again once its module loads", async () => {
+  let broken = true;
+  const load = () => broken ? Promise.reject(new Error("no licence")) : Promise.resolve();
+  const one = await Served.start({}, { load });
+  await one.publish("a", "b");
+  await one.timers.pass(30_000);
+  assertEquals([one.served.state, one.broker.delivered], ["broken", 2]);
+  broken = false;
+  await one.timers.pass(60_000);
+  assertEquals([one.served.state, one.ran.length, one.broker.delivered], ["serving", 2, 4]);
+  await one.close();
+  assertEquals(one.timers.waiting, 0);
+});
+
 Deno.test("messages whose module does not load go back once, and a new version takes them", async () => {
   const load = (version: string) => version === "v1" ? Promise.reject(new Error("no licence")) : Promise.resolve();
   const one = await Served.start({ prefetch: 10 }, { load });
