@@ -4,18 +4,18 @@ import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
 import type { Logger } from "../log.ts";
-import { Admission } from "./admission.ts";
-import { Batcher } from "./batcher.ts";
 import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
 import { Holding } from "./holding.ts";
 import type { KillSwitch } from "./kill_switch.ts";
-import { isSameMessage, type Row } from "./row.ts";
-import { leavesNothing, Settlement } from "./settlement.ts";
+import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
+import { leavesNothing, Settlement } from "./settlement.ts";
+import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { crashLoop, isSuspect, type Suspect } from "./suspects.ts";
-import { TIMERS, type Timers } from "./timers.ts";
+import { crashLoop, isSuspect } from "./suspects.ts";
+import { TIMERS } from "./timers.ts";
+import { Waiting } from "./waiting.ts";
 
 export interface PipelineOptions {
   surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers">;
@@ -44,38 +44,37 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly counts = noOutcomes();
   readonly #options: PipelineOptions;
-  readonly #timers: Timers;
   readonly #log: Logger;
   readonly #settlement: Settlement;
   readonly #rows = new Set<Row>();
-  readonly #admission: Admission<readonly Row[]>;
-  /** Rows that wait for something else than a free place, and what ends their waiting. */
-  readonly #held = new Map<Row, () => void>();
-  readonly #strays = new Set<Row>();
+  readonly #waiting: Waiting;
+  readonly #strays = new Strays();
   readonly #settling: Holding<Row>;
   readonly #idle = new Set<() => void>();
-  #batcher: Batcher<Row>;
   #generation: Generation;
   #open = true;
   #aborting = false;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#timers = options.surroundings.timers ?? TIMERS;
     this.#log = options.log;
     this.#generation = options.generation;
     this.#settlement = new Settlement(options.surroundings, options.log);
-    const { concurrency, rateLimit: rate } = options.generation.definition;
-    this.#admission = new Admission({
-      concurrency,
-      rate,
-      isOver: (start) => this.#isOver(start),
+    const { surroundings: { suspects, timers = TIMERS }, patience = PATIENCE } = options;
+    this.#waiting = new Waiting({
+      definition: options.generation.definition,
+      timers,
+      suspects,
+      onDead: (row) => this.#finish(row),
       onRoom: () => this.#startNext(),
-      timers: this.#timers,
+      giveBack: (row) => void this.#return([row]),
+      setAside: (row) => this.#setAside(row),
     });
-    this.#batcher = this.#collect();
-    const { patience = PATIENCE } = options;
-    this.#settling = new Holding({ patience, onOverdue: (row) => this.#giveUp(row), timers: this.#timers });
+    this.#settling = new Holding({
+      patience,
+      onOverdue: (row) => this.#giveUp(row, `it was tried for ${patience / 60_000} minutes`),
+      timers,
+    });
   }
 
   /** Rows that are not done. */
@@ -93,14 +92,10 @@ export class Pipeline {
 
   /** Another version takes messages. What has not begun goes over to it, or back where that has another queue. */
   become(generation: Generation): void {
-    const { definition } = generation;
-    const stays = sameSource(this.#generation.definition, definition);
+    const stays = sameSource(this.#generation.definition, generation.definition);
     this.#generation = generation;
-    this.#admission.become(definition.concurrency, definition.rateLimit);
-    const waiting = stays ? this.#takeStarts() : this.#takeWaiting();
-    this.#batcher = this.#collect();
-    if (!stays) return void this.#return(waiting);
-    for (const row of waiting) this.#enqueue(row);
+    if (!stays) void this.#return(this.#waiting.clear());
+    this.#waiting.become(generation.definition);
     this.#startNext();
   }
 
@@ -112,7 +107,7 @@ export class Pipeline {
   /** Nothing starts any more, and what has not begun goes back. Resolves once it has. */
   close(): Promise<void> {
     this.#open = false;
-    return this.#return(this.#takeWaiting());
+    return this.#return(this.#waiting.clear());
   }
 
   /** From now on what fails was aborted: it goes back untouched. */
@@ -156,7 +151,7 @@ export class Pipeline {
       era: undefined,
       suspect: undefined,
       stray: false,
-      followers: [],
+      follower: undefined,
     };
     this.#rows.add(row);
     return row;
@@ -164,46 +159,24 @@ export class Pipeline {
 
   /** 2. Suspects have a desk of their own, and what still runs here waits for its own end. */
   #admit(row: Row): void {
-    for (const stray of this.#strays) {
-      if (!isSameMessage(stray, row)) continue;
-      stray.followers.push(row);
-      this.#held.set(row, () => {});
-      return;
-    }
-    if (!this.#isSuspect(row)) return this.#enqueue(row);
+    const stray = this.#strays.find(row);
+    if (!stray) return this.#admitAlone(row);
+    stray.follower = row;
+    this.#waiting.hold(row);
+  }
+
+  #admitAlone(row: Row): void {
+    if (!this.#isSuspect(row)) return this.#waiting.add(row);
     const failure = crashLoop(row.invocation);
     if (failure) return this.#conclude(row, { kind: "crashed", failure, final: true });
-    row.suspect = this.#suspect(row);
-    this.#options.surroundings.suspects.add(row.suspect);
-  }
-
-  #enqueue(row: Row): void {
-    const batch = this.#batcher.add(row);
-    if (batch) this.#admission.add(batch);
-  }
-
-  /** One by one, unless the function wants batches. */
-  #collect(): Batcher<Row> {
-    const { size, wait } = this.#generation.definition.batch ?? { size: 1, wait: 0 };
-    return new Batcher({ size, wait, onDue: (batch) => this.#startSoon(batch), timers: this.#timers });
-  }
-
-  #startSoon(start: readonly Row[]): void {
-    this.#admission.add(start);
-    this.#startNext();
+    this.#waiting.addSuspect(row);
   }
 
   #startNext(): void {
     if (!this.#open) return;
-    for (let starts = this.#admission.take(); starts.length > 0; starts = this.#admission.take()) {
+    for (let starts = this.#waiting.take(); starts.length > 0; starts = this.#waiting.take()) {
       for (const start of starts) this.#begin(start);
     }
-  }
-
-  /** What waited while its delivery went away takes no place. */
-  #isOver(start: readonly Row[]): boolean {
-    for (const row of start) if (row.stage === "waiting" && !row.delivery.live) this.#finish(row);
-    return start.every(({ stage }) => stage !== "waiting");
   }
 
   /** 3. Headers that cannot be read are an outcome, and take no others of their batch with them. */
@@ -221,9 +194,9 @@ export class Pipeline {
       if (failure) this.#conclude(row, { kind: "undecodable", failure });
       else start.push(row);
     }
-    if (start.length === 0) return this.#admission.leave();
+    if (start.length === 0) return this.#waiting.leave();
     generation.run(start.map(({ invocation }) => invocation), (outcomes) => {
-      this.#admission.leave();
+      this.#waiting.leave();
       start.forEach((row, index) => this.#conclude(row, outcomes[index]));
       this.#startNext();
     });
@@ -243,8 +216,7 @@ export class Pipeline {
     if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row);
     this.#settling.add(row);
     void this.#settle(row, outcome).catch((error) => {
-      this.#log.error(`a delivery could not be settled: ${describeError(error)}`);
-      this.#giveUp(row);
+      this.#giveUp(row, describeError(error));
       this.#finish(row);
     });
   }
@@ -255,10 +227,9 @@ export class Pipeline {
     if (!row.delivery.live) return this.#endLate(row, outcome);
     if (outcome.kind === "completed") return this.#ack(row);
     const conclusion = this.#conclusionOf(row, outcome);
-    if (outcome.kind === "abandoned" || this.#aborting) {
-      if (!this.#aborting) this.#options.onAbandoned(row.generation, String("reason" in outcome && outcome.reason));
-      return await this.#return([row]);
-    }
+    const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
+    if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
+    if (outcome.kind === "abandoned" || this.#aborting) return await this.#return([row]);
     this.counts[outcome.kind]++;
     this.#settlement.tell(row, outcome, conclusion);
     if (blamesDependency(outcome)) this.#record(row, true);
@@ -293,13 +264,7 @@ export class Pipeline {
     this.#settling.delete(row);
     row.stage = "waiting";
     row.invocation = { ...row.invocation, attempt };
-    this.#held.set(
-      row,
-      this.#timers.after(delay, () => {
-        this.#held.delete(row);
-        this.#startSoon([row]);
-      }),
-    );
+    this.#waiting.hold(row, delay);
   }
 
   #endLate(row: Row, outcome: Outcome): void {
@@ -328,25 +293,10 @@ export class Pipeline {
   }
 
   /** No row is held for ever: the broker would close the channel in the end, and take all the others back as well. */
-  #giveUp(row: Row): void {
-    this.#log.error("a message could not be settled for too long; it goes back to its queue", {
-      messageId: row.invocation.properties.messageId,
-    });
+  #giveUp(row: Row, why: string): void {
+    const { messageId } = row.invocation.properties;
+    this.#log.error(`a message could not be settled; it goes back to its queue: ${why}`, { messageId });
     row.delivery.requeue();
-  }
-
-  /** All rows that wait for a place. */
-  #takeStarts(): Row[] {
-    return [...this.#admission.clear().flat(), ...this.#batcher.clear()].filter(({ stage }) => stage === "waiting");
-  }
-
-  /** All rows that have not begun. */
-  #takeWaiting(): Row[] {
-    const held = [...this.#held.keys()];
-    for (const cancel of this.#held.values()) cancel();
-    this.#held.clear();
-    this.#options.surroundings.suspects.withdraw(this);
-    return [...this.#takeStarts(), ...held].filter(({ stage }) => stage === "waiting");
   }
 
   /** A message of an ordered function keeps its place: no copy of it can be made. */
@@ -354,21 +304,10 @@ export class Pipeline {
     return !generation.definition.order && isSuspect(invocation);
   }
 
-  /** Alone, and in no batch with others. */
-  #suspect(row: Row): Suspect {
-    const waits = () => row.stage === "waiting";
-    const suspect: Suspect = {
-      owner: this,
-      invocation: row.invocation,
-      start: () => waits() ? this.#startSoon([row]) : this.#options.surroundings.suspects.leave(suspect),
-      giveBack: () => waits() ? void this.#return([row]) : undefined,
-      setAside: async () => {
-        if (waits() && row.delivery.live && !await this.#settlement.setAside(row)) return false;
-        this.#finish(row);
-        return true;
-      },
-    };
-    return suspect;
+  async #setAside(row: Row): Promise<boolean> {
+    if (row.delivery.live && !await this.#settlement.setAside(row)) return false;
+    this.#finish(row);
+    return true;
   }
 
   #finish(row: Row): void {
@@ -376,20 +315,18 @@ export class Pipeline {
     row.stage = "done";
     this.#settling.delete(row);
     this.#strays.delete(row);
-    this.#held.get(row)?.();
-    this.#held.delete(row);
+    this.#waiting.release(row);
     if (row.suspect) this.#options.surroundings.suspects.leave(row.suspect);
-    this.#release(row.followers);
+    if (row.follower) this.#release(row.follower);
     if (this.#rows.size > 0) return;
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
   }
 
-  /** What waited for the end of the same message. */
-  #release(followers: Row[]): void {
-    const waiting = followers.splice(0).filter((row) => this.#held.delete(row));
-    if (waiting.length === 0) return;
-    for (const row of waiting) this.#admit(row);
+  /** It waited for the end of the same message. */
+  #release(follower: Row): void {
+    if (!this.#waiting.release(follower)) return;
+    this.#admitAlone(follower);
     this.#startNext();
   }
 }

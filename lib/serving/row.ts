@@ -26,16 +26,5 @@ export interface Row {
   /** Its delivery is gone while it runs. */
   stray: boolean;
   /** The same message, delivered again while this one still runs. It waits for the end of this one. */
-  readonly followers: Row[];
-}
-
-/** Whether the broker sent the message of a row, whose delivery is gone, again. A message has no name that is its own. */
-export function isSameMessage(stray: Row, { invocation: other }: Row): boolean {
-  const { invocation: one } = stray;
-  return other.redelivered && one.properties.messageId === other.properties.messageId &&
-    one.routingKey === other.routingKey && one.exchange === other.exchange && sameBytes(one.body, other.body);
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+  follower: Row | undefined;
 }

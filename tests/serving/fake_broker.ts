@@ -108,10 +108,12 @@ export class FakeBroker {
 
   #copy(queue: string, { invocation }: About, properties: Properties, delay: number): void {
     const body = new TextDecoder().decode(invocation.body);
-    this.#timers.after(delay, () => {
+    const arrive = () => {
       this.#queue(queue).push({ body, properties, redelivered: false, exchange: "warren.dispatch" });
       this.serve();
-    });
+    };
+    if (delay === 0) arrive();
+    else this.#timers.after(delay, arrive);
   }
 
   #queue(name: string): Ready[] {

@@ -74,6 +74,20 @@ Deno.test("however often it is lost, one message runs once at a time", async () 
   await one.close();
 });
 
+Deno.test("of messages that are all alike, as many run at a time as there are", async () => {
+  const one = await Served.start({ concurrency: 5, prefetch: 10 });
+  await one.publish("x", "x");
+  await lose(one);
+  assertEquals([one.runs.length, one.served.running], [2, 4]);
+  one.runs[1].end();
+  await settled();
+  assertEquals([one.runs.length, one.served.running], [3, 3]);
+  one.runs[0].end();
+  await settled();
+  assertEquals([one.runs.length, one.served.running], [4, 2]);
+  await one.close();
+});
+
 Deno.test("what waited for a place when its delivery went away takes none", async () => {
   const one = await Served.start({ concurrency: 1, prefetch: 20_000 });
   await one.publish("first", ...Array.from({ length: 15_000 }, (_, index) => `${index}`));
