@@ -30,7 +30,12 @@ export class PrivateNode implements PrivateBroker {
     this.#env = {
       RABBITMQ_NODENAME: `warren${port}@localhost`,
       RABBITMQ_NODE_PORT: String(port),
+      RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
       RABBITMQ_DIST_PORT: String(port + 1),
+      // Several nodes share two cores: schedulers that spin would take them from each other.
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none",
+      ERL_EPMD_ADDRESS: "127.0.0.1",
+      LANG: "C.UTF-8",
       RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
       RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "plugins"),
       RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
