@@ -45,6 +45,15 @@ export class PrivateNode implements PrivateBroker {
     };
   }
 
+  /** Its name among the nodes of a cluster. */
+  get name(): string {
+    return this.#env.RABBITMQ_NODENAME;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined;
+  }
+
   get closableUrl(): string {
     return this.url;
   }
@@ -101,15 +110,24 @@ export class PrivateNode implements PrivateBroker {
   }
 
   /** Runs `rabbitmqctl` on this node and gives its standard output. */
-  async ctl(...args: string[]): Promise<string> {
-    const command = new Deno.Command(join(SCRIPTS, "rabbitmqctl"), {
+  ctl(...args: string[]): Promise<string> {
+    return this.#tool("rabbitmqctl", args);
+  }
+
+  /** Runs `rabbitmq-queues` on this node and gives its standard output. */
+  queues(...args: string[]): Promise<string> {
+    return this.#tool("rabbitmq-queues", args);
+  }
+
+  async #tool(tool: "rabbitmqctl" | "rabbitmq-queues", args: readonly string[]): Promise<string> {
+    const command = new Deno.Command(join(SCRIPTS, tool), {
       args: ["-q", "-n", this.#env.RABBITMQ_NODENAME, ...args],
       env: this.#env,
       stdin: "null",
     });
     const { success, stdout, stderr } = await command.output();
     const decoder = new TextDecoder();
-    if (!success) throw new Error(`rabbitmqctl ${args.join(" ")}: ${decoder.decode(stderr).trim()}`);
+    if (!success) throw new Error(`${tool} ${args.join(" ")}: ${decoder.decode(stderr).trim()}`);
     return decoder.decode(stdout);
   }
 
@@ -126,13 +144,7 @@ export class PrivateNode implements PrivateBroker {
 
 /** Starts a node in a fresh folder; `config` is added to its rabbitmq.conf. */
 export async function startPrivateNode(config = ""): Promise<PrivateNode> {
-  const folder = await Deno.makeTempDir({ prefix: "warren-rabbitmq-" });
-  const node = new PrivateNode(folder);
-  await Deno.writeTextFile(
-    join(folder, "rabbitmq.conf"),
-    `listeners.tcp.default = ${new URL(node.url).port}\n${config}`,
-  );
-  await Deno.writeTextFile(join(folder, "plugins"), "[].\n");
+  const node = await makePrivateNode(config);
   try {
     await node.start();
     return node;
@@ -140,4 +152,17 @@ export async function startPrivateNode(config = ""): Promise<PrivateNode> {
     await node[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A node in a fresh folder, to be started. Nodes with the same `cookie` can make a cluster. */
+export async function makePrivateNode(config: string, cookie?: string): Promise<PrivateNode> {
+  const folder = await Deno.makeTempDir({ prefix: "warren-rabbitmq-" });
+  const node = new PrivateNode(folder);
+  await Deno.writeTextFile(
+    join(folder, "rabbitmq.conf"),
+    `listeners.tcp.default = 127.0.0.1:${new URL(node.url).port}\n${config}`,
+  );
+  await Deno.writeTextFile(join(folder, "plugins"), "[].\n");
+  if (cookie) await Deno.writeTextFile(join(folder, ".erlang.cookie"), cookie, { mode: 0o400 });
+  return node;
 }
