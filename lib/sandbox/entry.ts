@@ -8,10 +8,10 @@ export type Sources = ReadonlyMap<string, string>;
  * A main module of one line, as a `data:` URL: it imports the guest and the
  * function, and so has both in its static graph, whose files need no permission.
  */
-export function entryModule(file: string, socket: string, { name, envelope }: Facts): string {
+export function entryModule(file: string, socket: string, { name, envelope, body }: Facts): string {
   const guest = new URL("./guest.ts", import.meta.url).href;
   const source = `import { serve } from ${JSON.stringify(guest)}; ` +
-    `await serve(${JSON.stringify(socket)}, ${JSON.stringify({ name, envelope })}, ` +
+    `await serve(${JSON.stringify(socket)}, ${JSON.stringify({ name, envelope, body })}, ` +
     `() => import(${JSON.stringify(pathToFileURL(file).href)}));`;
   return `data:application/typescript,${encodeURIComponent(source)}`;
 }
