@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { resolve as resolvePath } from "node:path";
 import { beyondCeiling } from "../ceiling.ts";
 import { describeError } from "../errors.ts";
@@ -18,8 +19,8 @@ export type LoadedFunction =
     name: string;
     file: string;
     definition: FunctionDefinition;
-    /** The texts of its local modules as they were checked, by absolute path, its own first. */
-    sources: Map<string, string>;
+    /** Its local modules as they were checked, by absolute path, its own first: texts, and bytes where one is none. */
+    sources: Map<string, string | Uint8Array>;
   }
   | { name: string; file: string; error: string };
 
@@ -28,12 +29,12 @@ export interface LoadOptions extends GraphOptions {
   ceiling?: PermissionsConfig;
   /** Whether what is imported may be downloaded. @default true */
   download?: boolean;
-  /** How a file is read. @default `Deno.readTextFile` */
-  readText?: (file: string) => Promise<string>;
+  /** How a file is read. @default `Deno.readFile` */
+  readFile?: (file: string) => Promise<Uint8Array>;
 }
 
 /** Reads each file once a load, so that all functions see one state of it. */
-type ReadText = (file: string) => Promise<string>;
+type Read = (file: string) => Promise<string | Uint8Array>;
 
 interface LoadedFolder {
   functions: LoadedFunction[];
@@ -63,7 +64,7 @@ async function loadRound(
   options: LoadOptions,
 ): Promise<LoadedFolder & { places: Map<string, string | undefined> }> {
   const { functions: discovered, folders, places } = await discoverFunctions(dir);
-  const read = once(options.readText ?? ((file) => Deno.readTextFile(file)));
+  const read = once(async (file) => textOf(await (options.readFile ?? Deno.readFile)(file)));
   const named = discovered.filter(({ error }) => error === undefined).map(({ file }) => file);
   // Before `deno info` reads them: a later change then makes another load, and not a mixture.
   await Promise.all(named.map((file) => read(file).catch(() => {})));
@@ -92,13 +93,13 @@ async function stillThere(places: Map<string, string | undefined>): Promise<bool
 async function load(
   { name, file, error }: DiscoveredFunction,
   graph: ModuleGraph | undefined,
-  read: ReadText,
+  read: Read,
   { folder, ceiling }: { folder: string; ceiling: PermissionsConfig | undefined },
 ): Promise<LoadedFunction> {
   const shown = displayPath(file);
   if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
   try {
-    const { config, validates } = readSource(shown, await read(file));
+    const { config, validates } = readSource(shown, asText(await read(file)));
     if (graph.errors.length > 0) {
       return { name, file, error: [...graph.errors, ...await brokenLinks(graph)].join("\n") };
     }
@@ -106,7 +107,7 @@ async function load(
     if (outside.length > 0) return { name, file, error: outside.map((why) => `${shown}: ${why}`).join("\n") };
     const texts = await Promise.all(graph.files.map(read));
     const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
-    const version = await hash(texts);
+    const version = hash(texts);
     const definition = resolve(config, { name, file, version, validates });
     const beyond = ceiling ? beyondTheCeiling(definition, ceiling) : [];
     if (beyond.length > 0) return { name, file, error: beyond.map((why) => `${shown}: ${why}`).join("\n") };
@@ -162,14 +163,31 @@ function refuseSharedQueues(functions: LoadedFunction[]): void {
   }
 }
 
-/** 16 hex digits of SHA-256 over the texts, each with its length before it. */
-async function hash(texts: string[]): Promise<string> {
-  const bytes = new TextEncoder().encode(texts.map((text) => `${text.length}\n${text}`).join(""));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 16);
+/** 16 hex digits of SHA-256 over the modules, each with its length before it. */
+function hash(modules: (string | Uint8Array)[]): string {
+  const sum = createHash("sha256");
+  for (const module of modules) sum.update(`${module.length}\n`).update(module);
+  return sum.digest("hex").slice(0, 16);
 }
 
-function once(read: ReadText): ReadText {
-  const texts = new Map<string, Promise<string>>();
+const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A module as text, or as the bytes that it is: WebAssembly, for one. */
+function textOf(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return strictText.decode(bytes);
+  } catch {
+    return bytes;
+  }
+}
+
+/** As Deno reads a module with bytes in it that are no text. */
+function asText(source: string | Uint8Array): string {
+  return typeof source === "string" ? source : new TextDecoder().decode(source);
+}
+
+function once(read: Read): Read {
+  const texts = new Map<string, Promise<string | Uint8Array>>();
   return (file) => {
     const text = texts.get(file) ?? read(file);
     texts.set(file, text);

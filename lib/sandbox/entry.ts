@@ -1,8 +1,8 @@
 import { pathToFileURL } from "node:url";
 import type { Facts } from "./loaded.ts";
 
-/** The texts of a function's local modules as they were checked, by absolute path. */
-export type Sources = ReadonlyMap<string, string>;
+/** A function's local modules as they were checked, by absolute path: texts, and bytes where one is none. */
+export type Sources = ReadonlyMap<string, string | Uint8Array>;
 
 /**
  * A main module of one line, as a `data:` URL: it imports the guest and the
@@ -37,17 +37,33 @@ export async function checkedOut(
   { copy = false }: { copy?: boolean } = {},
 ): Promise<CheckedOut> {
   const paths = [...sources.keys()];
-  const texts = await Promise.all(paths.map((path) => Deno.readTextFile(path).catch(() => undefined)));
+  const files = await Promise.all(paths.map((path) => Deno.readFile(path).catch(() => undefined)));
   const links = await linksAmong(paths);
   // Deno's list of paths has no way to write a comma.
   const grantable = !links.some((path) => path.includes(","));
-  if (!copy && grantable && paths.every((path, index) => sources.get(path) === texts[index])) return { file, links };
-  for (const [path, text] of sources) {
+  if (!copy && grantable && [...sources.values()].every((source, index) => isSame(source, files[index]))) {
+    return { file, links };
+  }
+  for (const [path, source] of sources) {
     const copy = `${folder}${path}`;
     await Deno.mkdir(copy.slice(0, copy.lastIndexOf("/")), { recursive: true });
-    await Deno.writeTextFile(copy, text);
+    await Deno.writeFile(copy, bytesOf(source));
   }
   return { file: `${folder}${file}`, links: [] };
+}
+
+/** Whether two modules are the same to the byte. */
+export function isSame(one: string | Uint8Array, other: string | Uint8Array | undefined): boolean {
+  if (typeof one === typeof other) return one === other || typeof one !== "string" && equals(one, other as Uint8Array);
+  return other !== undefined && equals(bytesOf(one), bytesOf(other));
+}
+
+function equals(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}
+
+function bytesOf(source: string | Uint8Array): Uint8Array {
+  return typeof source === "string" ? new TextEncoder().encode(source) : source;
 }
 
 async function linksAmong(paths: string[]): Promise<string[]> {

@@ -15,14 +15,14 @@ Deno.test("a link that is swapped while the functions are read gives one version
   await Deno.symlink("releases/1", `${dir.path}/current`);
   let swapped = false;
   const { functions } = await loadFunctions(`${dir.path}/current/functions`, {
-    readText: async (file) => {
-      const text = await Deno.readTextFile(file);
+    readFile: async (file) => {
+      const read = await Deno.readFile(file);
       if (!swapped) {
         await Deno.symlink("releases/2", `${dir.path}/next`);
         await Deno.rename(`${dir.path}/next`, `${dir.path}/current`);
         swapped = true;
       }
-      return text;
+      return read;
     },
   });
   const [loaded] = functions;
