@@ -140,3 +140,21 @@ Deno.test("watchFunctions() looks now and then where a link leads that is in a f
   assertEquals((await after).done, false);
   stop.abort();
 });
+
+Deno.test("watchFunctions() goes on when the folder above is moved away and another takes its place", async () => {
+  await using dir = await folder({ "app/functions/a.ts": "1", "next/functions/a.ts": "2" });
+  const stop = new AbortController();
+  const options = { files: () => [], debounce: 30, signal: stop.signal };
+  const changes = await watchFunctions(`${dir.path}/app/functions`, options);
+  const steps = [
+    () => Deno.rename(`${dir.path}/app`, `${dir.path}/old`),
+    () => Deno.rename(`${dir.path}/next`, `${dir.path}/app`),
+    () => dir.write({ "app/functions/b.ts": "" }),
+  ];
+  for (const step of steps) {
+    const next = changes.next();
+    await step();
+    assertEquals((await next).done, false);
+  }
+  stop.abort();
+});
