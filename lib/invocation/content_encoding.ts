@@ -54,19 +54,28 @@ export function encodingsOf(
   { contentEncoding }: MessageProperties,
   headers: Readonly<Record<string, unknown>> | undefined,
 ): Encodings {
+  const named = contentEncoding === undefined ? NONE : read.get(contentEncoding) ?? readEncodings(contentEncoding);
   const header = headers?.[COMPRESSION];
-  if (contentEncoding === undefined && header === undefined) return NONE;
+  const celery = header === undefined ? undefined : celeryCompression(header);
+  return celery === undefined ? named : { ...named, compressions: [celery, ...named.compressions] };
+}
+
+/** Those that were read before: most senders have one. */
+const read = new Map<string, Encodings>();
+const MAX_READ = 100;
+
+function readEncodings(contentEncoding: string): Encodings {
   const compressions: string[] = [];
-  const celery = celeryCompression(header);
-  if (celery !== undefined) compressions.push(celery);
   let charset: string | undefined;
-  for (const name of namesIn(contentEncoding ?? "")) {
+  for (const name of namesIn(contentEncoding)) {
     if (IDENTITY.includes(name)) continue;
     if (COMPRESSIONS.has(name)) compressions.push(name);
     else if (isCharset(name)) charset ??= name;
     else throw unsupported(`content encoding "${name}"`);
   }
-  return { compressions, charset };
+  const encodings = { compressions, charset };
+  if (read.size < MAX_READ) read.set(contentEncoding, encodings);
+  return encodings;
 }
 
 /** Whether the header is Celery's: with another body it would not be true any more. */
