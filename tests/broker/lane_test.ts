@@ -11,7 +11,7 @@ const CEILING = 2 ** 41;
 /** A lane on databases in memory, and beside it a plain sorted list that it has to agree with. */
 class Bench implements Disposable {
   readonly #durable = memoryDatabase();
-  readonly #spilling = memoryDatabase();
+  readonly #spilling = memoryDatabase({ passing: true, flushBytes: 300 });
   readonly table = new MessageTable(this.#durable.database, 1);
   #spill: MessageTable | undefined;
   window: Window = { entries: 3, bytes: 60 };
@@ -27,6 +27,7 @@ class Bench implements Disposable {
         spill: () => this.#spill ??= new MessageTable(this.#spilling.database, 1),
         spilled: () => this.#spill,
         window: () => this.window,
+        paging: { page: { entries: 5, bytes: 120 }, low: 2 },
       },
       FLOOR,
       CEILING,

@@ -13,8 +13,20 @@ const COLUMNS =
   "header INTEGER NOT NULL, size INTEGER NOT NULL, segment INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB";
 /** Contents from this size on, in bytes, are in segments. */
 const SEGMENT_FROM = 512;
-/** No page that is read has more than this, in bytes, if it has more than one message. */
-const PAGE_BYTES = 1024 * 1024;
+
+/** The size of a page: it ends where either is reached, but has one message if there is one. */
+export interface PageSize {
+  entries: number;
+  /** Bytes of their contents. */
+  bytes: number;
+}
+
+/** Neighbouring entries of a table, in their order. */
+export interface Page {
+  entries: Entry[];
+  /** Every entry of the table up to this position is in the page, or was before it. */
+  reached: number;
+}
 
 interface Row extends Location {
   position: number;
@@ -83,25 +95,23 @@ export class MessageTable implements ChangingTable {
     this.#database.changed(this, 0);
   }
 
-  /**
-   * Up to `limit` entries with positions above `after` and below `before`, in their order; fewer where they are large,
-   * but one if there is one.
-   */
-  read(after: number, before: number, limit: number): Entry[] {
-    const { rows, more } = this.#exists ? this.#rows(after, before, limit) : { rows: [], more: false };
+  /** The first entries with positions above `after` and below `before`. */
+  read(after: number, before: number, size: PageSize): Page {
+    const { rows, more } = this.#exists ? this.#rows(after, before, size) : { rows: [], more: false };
     const entries = this.#entries(rows);
-    if (more) return entries;
+    if (more) return { entries, reached: rows[rows.length - 1].position };
     // What is not written yet comes after all that is, and is in memory anyway.
     for (const entry of this.#waiting.added) {
-      if (entries.length >= limit) break;
       const { position, stored } = entry;
-      if (stored === STORED.soon && position > after && position < before) entries.push(entry);
+      if (stored !== STORED.soon || position <= after || position >= before) continue;
+      if (entries.length >= size.entries) return { entries, reached: entries[entries.length - 1].position };
+      entries.push(entry);
     }
-    return entries;
+    return { entries, reached: before - 1 };
   }
 
   /** The rows of a page, and whether there are more. */
-  #rows(after: number, before: number, limit: number): { rows: Row[]; more: boolean } {
+  #rows(after: number, before: number, size: PageSize): { rows: Row[]; more: boolean } {
     const gone = new Set(this.#waiting.removed.map(({ position }) => position));
     const statement = this.#statement("SELECT * FROM %s WHERE position > ? AND position < ? ORDER BY position");
     const rows: Row[] = [];
@@ -110,7 +120,7 @@ export class MessageTable implements ChangingTable {
       const row = each as unknown as Row;
       if (gone.has(row.position)) continue;
       bytes += row.size;
-      if (rows.length === limit || (rows.length > 0 && bytes > PAGE_BYTES)) return { rows, more: true };
+      if (rows.length > 0 && (rows.length >= size.entries || bytes > size.bytes)) return { rows, more: true };
       rows.push(row);
     }
     return { rows, more: false };
