@@ -5,9 +5,8 @@ import { Returned } from "./returned.ts";
 
 /** How much of a lane is kept in memory; what comes after that waits on disk alone. */
 export interface Window {
-  /** Entries. */
   entries: number;
-  /** Bytes of their content. */
+  /** Bytes of memory, everything counted that belongs to a message. */
   bytes: number;
 }
 
@@ -45,7 +44,7 @@ export class Lane {
   readonly #ceiling: number;
   #next: number;
   readonly #head = new Deque<Entry>();
-  #headBytes = 0;
+  #headWeight = 0;
   readonly #returned = new Returned();
   /** Entries that are on disk only, all of them behind `#read`. */
   #tail = 0;
@@ -86,7 +85,7 @@ export class Lane {
 
   push(entry: Entry): void {
     const window = this.#tables.window();
-    const full = this.#head.length >= window.entries || this.#headBytes >= window.bytes;
+    const full = this.#head.length >= window.entries || this.#headWeight >= window.bytes;
     if (this.#tail === 0 && !full) {
       this.#append(entry);
       return;
@@ -111,7 +110,7 @@ export class Lane {
     const entry = this.peek();
     if (entry === undefined) return undefined;
     if (entry === this.#returned.peek()) return this.#returned.shift();
-    this.#headBytes -= entry.message?.content.length ?? 0;
+    this.#headWeight -= entry.message?.weight ?? 0;
     if (entry.position > this.#delivered) this.#delivered = entry.position;
     return this.#head.shift();
   }
@@ -120,11 +119,11 @@ export class Lane {
   clear(): void {
     this.#head.clear();
     this.#returned.clear();
-    this.#headBytes = this.#tail = 0;
+    this.#headWeight = this.#tail = 0;
   }
 
   #append(entry: Entry): void {
-    this.#headBytes += entry.message?.content.length ?? 0;
+    this.#headWeight += entry.message?.weight ?? 0;
     if (entry.position <= this.#redelivered) entry.redelivered = true;
     this.#head.push(entry);
   }

@@ -36,7 +36,7 @@ class Bench implements Disposable {
   readonly #host: Host;
   readonly #realNow = Date.now;
   #now = Date.now();
-  #window = { entries: 3, bytes: 100 };
+  #window = { entries: 3, bytes: 2_500 };
   #published = 0;
   #waiting: Waiting[] = [];
   /** What was delivered and not settled. */
@@ -46,10 +46,10 @@ class Bench implements Disposable {
     this.#random = random;
     Date.now = () => this.#now;
     const paging = {
-      page: { entries: random.between(1, 6), bytes: random.between(1, 400) },
+      page: { entries: random.between(1, 6), bytes: random.between(1, 6_000) },
       low: random.between(1, 4),
     };
-    this.#host = new Host({ window: () => this.#window, paging, flushBytes: random.between(1, 2_000) });
+    this.#host = new Host({ window: () => this.#window, paging, flushBytes: random.between(1, 30_000) });
     this.#host.queue("q", { "x-max-priority": 3 });
   }
 
@@ -107,7 +107,7 @@ class Bench implements Disposable {
   }
 
   resize(): void {
-    this.#window = { entries: this.#random.int(10), bytes: this.#random.int(600) };
+    this.#window = { entries: this.#random.int(10), bytes: this.#random.int(8_000) };
   }
 
   restart(): void {

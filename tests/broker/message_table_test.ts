@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Entry, STORED } from "../../lib/broker/entry.ts";
 import { MessageTable, runs } from "../../lib/broker/store/message_table.ts";
 import { Segments } from "../../lib/broker/store/segments.ts";
@@ -78,18 +78,37 @@ Deno.test("a page says how far it reaches, whichever limit ended it, written or 
     const { entries: found, reached } = table.read(after, 100, { entries, bytes });
     return [found.map(({ position }) => position), reached];
   };
+  const { weight } = makeEntry(1).message!;
   const check = (bytesCount: boolean) => {
-    assertEquals(page(0, 3, 10_000), [[1, 2, 3], 3]);
-    assertEquals(page(17, 3, 10_000), [[18, 19, 20], 99]);
-    assertEquals(page(18, 3, 10_000), [[19, 20], 99]);
-    assertEquals(page(20, 3, 10_000), [[], 99]);
-    if (bytesCount) assertEquals([page(0, 100, 40), page(0, 100, 1)], [[[1, 2], 2], [[1], 1]]);
+    assertEquals(page(0, 3, Infinity), [[1, 2, 3], 3]);
+    assertEquals(page(17, 3, Infinity), [[18, 19, 20], 99]);
+    assertEquals(page(18, 3, Infinity), [[19, 20], 99]);
+    assertEquals(page(20, 3, Infinity), [[], 99]);
+    if (bytesCount) assertEquals([page(0, 100, 2 * weight), page(0, 100, 1)], [[[1, 2], 2], [[1], 1]]);
   };
   for (let position = 1; position <= 20; position++) table.add(makeEntry(position));
   // In memory they cost nothing more, however large they are.
   check(false);
   memory.database.commit();
   check(true);
+});
+
+Deno.test("empty messages and removals are written as soon as they fill the memory, not only at a commit", () => {
+  using memory = memoryDatabase({ passing: true, flushBytes: 20_000 });
+  const table = new MessageTable(memory.database, 1);
+  const entries = Array.from({ length: 200 }, (_, index) => makeEntry(index + 1, ""));
+  const unwritten = () => entries.filter(({ stored }) => stored === STORED.soon).length;
+  for (const entry of entries) {
+    table.add(entry);
+    assert(unwritten() < 40, `${unwritten()} messages wait in memory`);
+  }
+  memory.database.flush();
+  const rows = () =>
+    (memory.sqlite.prepare("SELECT count(*) AS count FROM messages_1").get() as { count: number }).count;
+  for (const [index, entry] of entries.entries()) {
+    table.remove(entry);
+    assert(rows() - (entries.length - index) < 40, `${rows()} rows are there`);
+  }
 });
 
 Deno.test("what came back is counted in the row, whether it was written before or not", () => {

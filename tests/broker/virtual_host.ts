@@ -14,7 +14,11 @@ interface HostOptions {
   flushBytes: number | undefined;
 }
 
-const OPTIONS: HostOptions = { window: () => ({ entries: 100, bytes: 10_000 }), paging: PAGING, flushBytes: undefined };
+const OPTIONS: HostOptions = {
+  window: () => ({ entries: 100, bytes: 100_000 }),
+  paging: PAGING,
+  flushBytes: undefined,
+};
 
 /** A virtual host without connections, on a folder of its own. */
 export class Host implements Disposable {

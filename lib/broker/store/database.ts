@@ -48,6 +48,7 @@ export class Database {
     return this.#open || this.#changed.size > 0;
   }
 
+  /** A table has a change that waits, and keeps so many bytes of memory until it is written. */
   changed(table: ChangingTable, bytes: number): void {
     if (this.#changed.size === 0) this.#onChange();
     this.#changed.add(table);

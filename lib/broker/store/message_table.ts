@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import { Entry, STORED } from "../entry.ts";
-import { Address, Message } from "../message.ts";
+import { Address, Message, weightOf } from "../message.ts";
 import type { ChangingTable, Database } from "./database.ts";
 import type { Location, Segments } from "./segments.ts";
 
@@ -17,7 +17,7 @@ const SEGMENT_FROM = 512;
 /** The size of a page: it ends where either is reached, but has one message if there is one. */
 export interface PageSize {
   entries: number;
-  /** Bytes of their contents. */
+  /** Bytes of memory, everything counted that belongs to a message. */
   bytes: number;
 }
 
@@ -75,7 +75,7 @@ export class MessageTable implements ChangingTable {
   add(entry: Entry): void {
     entry.stored = STORED.soon;
     this.#waiting.added.push(entry);
-    this.#database.changed(this, entry.bodySize);
+    this.#database.changed(this, entry.message!.weight);
   }
 
   remove(entry: Entry): void {
@@ -84,7 +84,7 @@ export class MessageTable implements ChangingTable {
     else if (entry.stored !== STORED.no) {
       entry.stored = STORED.no;
       this.#waiting.removed.push(entry);
-      this.#database.changed(this, 0);
+      this.#database.changed(this, entry.message?.weight ?? weightOf(0, 0));
     }
   }
 
@@ -92,7 +92,7 @@ export class MessageTable implements ChangingTable {
   countReturn(entry: Entry): void {
     if (entry.stored < STORED.written) return;
     this.#waiting.returned.push(entry);
-    this.#database.changed(this, 0);
+    this.#database.changed(this, entry.message?.weight ?? weightOf(0, 0));
   }
 
   /** The first entries with positions above `after` and below `before`. */
@@ -119,7 +119,7 @@ export class MessageTable implements ChangingTable {
     for (const each of statement.iterate(after, before)) {
       const row = each as unknown as Row;
       if (gone.has(row.position)) continue;
-      bytes += row.size;
+      bytes += weightOf(row.size, row.address.length);
       if (rows.length > 0 && (rows.length >= size.entries || bytes > size.bytes)) return { rows, more: true };
       rows.push(row);
     }
