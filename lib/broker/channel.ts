@@ -42,6 +42,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   readonly peer: ChannelPeer;
   readonly output: Output;
   readonly publishing: Publishing;
+  /** By their tags, in the order of their turns. */
   readonly consumers = new Map<string, ChannelConsumer>();
   readonly unacked = new Unacked<ChannelConsumer>();
   /** For consumers to come; 0 is no limit. */
@@ -169,9 +170,15 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     this.send(METHOD.basicCancel, (writer) => void writer.raw(consumer.tagBytes).u8(1));
   }
 
-  /** Gives its consumers what waits for them. */
+  /** Gives its consumers what waits for them, each in its turn: where there is room for some only, the others are next. */
   wake(): void {
-    for (const queue of new Set([...this.consumers.values()].map(({ queue }) => queue))) queue.deliver();
+    let left = this.consumers.size;
+    for (const consumer of this.consumers.values()) {
+      if (left-- === 0 || !this.ready()) return;
+      consumer.queue.deliver();
+      // To the end of the line, unless it went meanwhile.
+      if (this.consumers.delete(consumer.tag)) this.consumers.set(consumer.tag, consumer);
+    }
   }
 
   /** The end: consumers go, and what was not settled comes back to its queues. */

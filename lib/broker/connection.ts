@@ -344,8 +344,14 @@ export class Connection implements ChannelPeer {
     writer.end();
   }
 
+  /** Its channels go on, each in its turn: where there is room for some only, the others are next. */
   #wake(): void {
-    for (const channel of this.#channels.values()) channel.wake();
+    let left = this.#channels.size;
+    for (const [number, channel] of this.#channels) {
+      if (left-- === 0 || this.output.full) return;
+      channel.wake();
+      if (this.#channels.delete(number)) this.#channels.set(number, channel);
+    }
   }
 
   /** Channels end, and with them what is this connection's own. */

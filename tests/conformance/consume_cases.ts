@@ -258,6 +258,28 @@ export const consumeCases: ConformanceCase[] = [
     },
   },
   {
+    name: "a global prefetch starves no queue of the channel, however much waits in the others",
+    async run(broker) {
+      const channel = await openChannel(broker);
+      const queues = [await exclusiveQueue(channel), await exclusiveQueue(channel), await exclusiveQueue(channel)];
+      await channel.call("confirm.select");
+      for (let count = 0; count < 100; count++) {
+        for (const queue of queues) await channel.publish({ routingKey: queue }, queue);
+      }
+      await channel.confirmed(300);
+      await channel.call("basic.qos", { prefetchCount: 1, global: true });
+      for (const queue of queues) await channel.consume(queue);
+      const taken = new Map(queues.map((queue) => [queue, 0]));
+      for (let count = 0; count < 99; count++) {
+        const { text, tag } = await channel.nextDelivery();
+        taken.set(text, taken.get(text)! + 1);
+        await channel.ack(tag);
+      }
+      // RabbitMQ draws lots.
+      for (const count of taken.values()) assert(count >= 10, `of each 99: ${[...taken.values()]}`);
+    },
+  },
+  {
     name: "a global prefetch that grows lets more through at once",
     async run(broker) {
       const channel = await openChannel(broker);
