@@ -1,5 +1,5 @@
 import type { ChannelConsumer, ConsumerChannel } from "./channel_consumer.ts";
-import { Confirms } from "./confirms.ts";
+import { Confirms, type Outcome } from "./confirms.ts";
 import { DIRECT_REPLY_TO, type ReplyConsumer } from "./direct_reply.ts";
 import type { Entry } from "./entry.ts";
 import type { Message } from "./message.ts";
@@ -136,8 +136,8 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   }
 
   publishNow({ message, mandatory }: Published): void {
-    const taken = this.#route(message, mandatory);
-    this.confirms?.add(taken);
+    const outcome = this.#route(message, mandatory);
+    this.confirms?.add(outcome);
   }
 
   selectConfirms(): void {
@@ -227,24 +227,32 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     }
   }
 
-  /** Whether every queue that it goes to took it. One that goes nowhere is taken too. */
-  #route(original: Message, mandatory: boolean): boolean {
+  /** One that goes nowhere is taken too. */
+  #route(original: Message, mandatory: boolean): Outcome {
     const { vhost } = this.peer;
     let message = original;
     if (this.replies && message.properties.replyTo === DIRECT_REPLY_TO) {
       message = message.edited({ replyTo: this.replies.name });
     }
     const queues = vhost.router.route(message);
-    if (queues.length === 0) {
-      const waiting = message.address.exchange === "" ? vhost.replies.find(message.address.routingKey) : undefined;
-      if (waiting) waiting.deliverReply(message);
-      else if (mandatory) this.#return(original);
-      return true;
-    }
+    if (queues.length === 0) return this.#unrouted(message, original, mandatory);
     message = withoutBlindCopies(message);
     let taken = true;
     for (const queue of queues) taken = queue.publish(message) && taken;
-    return taken;
+    if (!taken) return "refused";
+    return message.persistent ? "storing" : "taken";
+  }
+
+  /** A message that no queue gets: somebody may wait for it as a direct reply. */
+  #unrouted(message: Message, original: Message, mandatory: boolean): Outcome {
+    const { vhost } = this.peer;
+    const waiting = message.address.exchange === "" ? vhost.replies.find(message.address.routingKey) : undefined;
+    if (waiting) waiting.deliverReply(message);
+    else if (mandatory) {
+      this.#return(original);
+      return "returned";
+    }
+    return "taken";
   }
 
   #return(message: Message): void {

@@ -22,6 +22,8 @@ export class Output {
   #current = new Writer();
   #spare = new Writer();
   #scheduled = false;
+  /** What still writes something into the next write. */
+  #additions: (() => void)[] = [];
   #pumping: Promise<void> | undefined;
   #wasFull = false;
 
@@ -36,6 +38,12 @@ export class Output {
       queueMicrotask(() => this.#flush());
     }
     return this.#current;
+  }
+
+  /** Calls back right before what is written now is sent: what the callback writes leaves in the same write. */
+  beforeSend(callback: () => void): void {
+    this.#additions.push(callback);
+    void this.writer;
   }
 
   /** Whether the client reads more slowly than it is written to. */
@@ -61,13 +69,22 @@ export class Output {
   }
 
   #flush(): void {
+    this.#complete();
     this.#scheduled = false;
     if (this.#current.length > 0) this.#pumping ??= this.#pump();
+  }
+
+  #complete(): void {
+    const additions = this.#additions;
+    if (additions.length === 0) return;
+    this.#additions = [];
+    for (const add of additions) add();
   }
 
   async #pump(): Promise<void> {
     try {
       while (this.#current.length > 0) {
+        this.#complete();
         const writing = this.#current;
         this.#current = this.#spare;
         this.lastWrite = performance.now();

@@ -23,14 +23,14 @@ const OPTIONS: HostOptions = {
 /** A virtual host without connections, on a folder of its own. */
 export class Host implements Disposable {
   vhost: VirtualHost;
-  #store: Store;
+  store: Store;
   readonly #options: HostOptions;
   readonly #folder: string;
 
   constructor(options: Partial<HostOptions> = {}) {
     this.#options = { ...OPTIONS, ...options };
     this.#folder = Deno.makeTempDirSync({ prefix: "warren-host-" });
-    [this.#store, this.vhost] = this.#open();
+    [this.store, this.vhost] = this.#open();
   }
 
   #open(): [Store, VirtualHost] {
@@ -40,20 +40,20 @@ export class Host implements Disposable {
   }
 
   commit(): void {
-    this.#store.commitNow();
+    this.store.commitNow();
   }
 
   /** Ends, cleanly or, with everything on disk, by a crash, and starts again from what the disk has. */
   restart(clean: boolean): void {
     if (clean) {
       this.vhost.stop();
-      this.#store.close();
+      this.store.close();
     } else {
       for (const queue of this.vhost.queues()) queue.stop();
-      this.#store.commitNow();
-      this.#store.abandon();
+      this.store.commitNow();
+      this.store.abandon();
     }
-    [this.#store, this.vhost] = this.#open();
+    [this.store, this.vhost] = this.#open();
   }
 
   queue(name: string, args: FieldTable = {}): Queue {
@@ -91,7 +91,7 @@ export class Host implements Disposable {
 
   [Symbol.dispose](): void {
     this.vhost.stop();
-    this.#store.close();
+    this.store.close();
     Deno.removeSync(this.#folder, { recursive: true });
   }
 }
