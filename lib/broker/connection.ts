@@ -67,7 +67,6 @@ export class Connection implements ChannelPeer {
     this.output.onError = () => this.#end();
     this.output.onDrain = () => this.#wake();
     const { limits, users, version } = surroundings;
-    this.#frames = new FrameReader(transport, limits.frameMax);
     this.#handshake = new Handshake({
       limits,
       users,
@@ -75,6 +74,7 @@ export class Connection implements ChannelPeer {
       version,
       send: (write, method) => this.#send(method, write),
     });
+    this.#frames = new FrameReader(transport, this.#handshake.frameMax);
   }
 
   get vhost(): VirtualHost {
@@ -208,15 +208,11 @@ export class Connection implements ChannelPeer {
     if (this.#closing !== undefined) return;
     if (!this.#negotiated) {
       this.#negotiated = this.#handshake.take(method, args);
-      if (this.#negotiated) this.#opened(this.#negotiated);
+      this.#frames.frameMax = this.#handshake.frameMax;
+      if (this.#negotiated) this.#log.debug("connection open", { user: this.user });
     } else if (method === METHOD.connectionUpdateSecret) this.#send(METHOD.connectionUpdateSecretOk);
     else if (KNOWN.has(method)) throw AmqpError.hard("channelError", `unexpected ${nameOf(method)} on channel 0`);
     else throw unknown(method, 0);
-  }
-
-  #opened({ frameMax, user }: Negotiated): void {
-    this.#frames.frameMax = frameMax;
-    this.#log.debug("connection open", { user });
   }
 
   #channelFrame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {

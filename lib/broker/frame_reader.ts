@@ -13,7 +13,7 @@ const LARGEST_BUFFER = 256 * 1024;
 
 /** Cuts what a client sends into frames. */
 export class FrameReader {
-  /** No frame may be larger. */
+  /** No payload may be larger: as on RabbitMQ, the eight bytes around it are forgiven, since some clients forget them. */
   frameMax: number;
   readonly #transport: Transport;
   #buffer = new Uint8Array(FIRST_BUFFER);
@@ -61,7 +61,7 @@ export class FrameReader {
       while (this.#filled - at >= 7) {
         const channel = (buffer[at + 1] << 8) | buffer[at + 2];
         const size = ((buffer[at + 3] << 24) | (buffer[at + 4] << 16) | (buffer[at + 5] << 8) | buffer[at + 6]) >>> 0;
-        if (size + FRAME_OVERHEAD > this.frameMax) {
+        if (size > this.frameMax) {
           throw AmqpError.hard("frameError", `type ${buffer[at]}, channel ${channel}: frame too large: ${size} bytes`);
         }
         const next = at + size + FRAME_OVERHEAD;
