@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ALL_CAPABILITIES, type RawClient } from "../support/amqp/raw_client.ts";
 import { eventually } from "../support/eventually.ts";
+import { field } from "../support/amqp/raw_codec.ts";
 import type { ConformanceCase } from "./conformance_case.ts";
 import {
   assertNoDelivery,
@@ -368,9 +369,17 @@ export const consumeCases: ConformanceCase[] = [
     async run(broker) {
       const client = await broker.client();
       const queue = await exclusiveQueue(await client.channel());
-      for (const priority of ["high", 1.5, true]) {
+      for (const priority of ["high", 1.5, true, null, field("d", 1), field("T", 1n), { a: 1 }]) {
         const channel = await client.channel();
-        await channel.refused(406, "basic.consume", { queue, arguments: { "x-priority": priority } });
+        const { replyText } = await channel.refused(406, "basic.consume", {
+          queue,
+          arguments: { "x-priority": priority },
+        });
+        assert(replyText.startsWith(`PRECONDITION_FAILED - invalid arg 'x-priority' for queue '${queue}'`), replyText);
+      }
+      const channel = await client.channel();
+      for (const priority of [field("b", -1), field("s", 1), 2n ** 60n]) {
+        await channel.consume(queue, { arguments: { "x-priority": priority } });
       }
     },
   },
