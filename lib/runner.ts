@@ -89,6 +89,7 @@ export class Runner implements RunnerView {
     this.#replies = new Replies(this.#consuming);
     const topology = new Topology(log);
     const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
+    const reaper = new Reaper(log);
     this.#surroundings = {
       connection: this.#consuming,
       outputs: new Outputs({
@@ -103,8 +104,8 @@ export class Runner implements RunnerView {
       log,
       folder: "",
       configFile: DENO_CONFIG,
-      memoryWatch: new MemoryWatch(),
-      reaper: new Reaper(log),
+      memoryWatch: new MemoryWatch({ reaper, log }),
+      reaper,
       suspects: new Suspects(),
       once: {
         store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
@@ -122,6 +123,7 @@ export class Runner implements RunnerView {
   async start(): Promise<void> {
     this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
     this.#surroundings.folder = this.#folder;
+    void this.#surroundings.memoryWatch.start();
     await Promise.all([this.#connect(), this.#load()]);
     if (this.#options.watch) void this.#watch();
     const { host, port, portAsked, apiToken: token, maxBody } = this.#options;

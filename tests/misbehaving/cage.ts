@@ -51,7 +51,7 @@ export class Cage implements AsyncDisposable {
       ...shared,
       configFile: CONFIG_FILE,
       loadTimeout: options.loadTimeout ?? 30_000,
-      memoryWatch: new MemoryWatch(),
+      memoryWatch: new MemoryWatch({ reaper: this.#reaper, log }),
       reaper: this.#reaper,
     });
     this.#definition = definition;
