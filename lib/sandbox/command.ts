@@ -33,6 +33,8 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       "run",
       "--quiet",
       "--no-prompt",
+      // A lock file would be written where the function imports what is not in it, and the runner may not be able to.
+      "--no-lock",
       // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
       "--cached-only",
       `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,

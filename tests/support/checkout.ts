@@ -7,8 +7,8 @@ const FILES = ["main.ts", "deno.json", "deno.lock", "lib"];
 const NOBODY = 65_534;
 
 /**
- * A copy of the repository that its user can read and not write, with Deno's cache beside it, as where a service runs as
- * a user of its own. The user is without rights where the tests run as root, and else whoever runs them.
+ * A copy of the repository with Deno's cache beside it, as where a service runs as a user of its own, which cannot write
+ * the copy unless it is told otherwise. The user is without rights where the tests run as root, and else whoever runs them.
  */
 export class Checkout implements AsyncDisposable {
   readonly path: string;
@@ -21,7 +21,7 @@ export class Checkout implements AsyncDisposable {
     this.path = `${place}/warren`;
   }
 
-  static async make(): Promise<Checkout> {
+  static async make({ writable = false } = {}): Promise<Checkout> {
     const checkout = new Checkout(await Deno.realPath(await Deno.makeTempDir({ prefix: "warren-checkout-" })));
     const { path, cache, home } = checkout;
     for (const folder of [path, cache, home]) await Deno.mkdir(folder);
@@ -29,7 +29,7 @@ export class Checkout implements AsyncDisposable {
     const npm = `${await denoDir()}/npm`;
     await run("cp", "-R", npm, cache);
     await run("chmod", "-R", "a+rX", checkout.#place);
-    await run("chmod", "-R", "a-w", path);
+    await run("chmod", "-R", writable ? "a+w" : "a-w", path);
     await run("chmod", "-R", "a+w", cache, home);
     return checkout;
   }
