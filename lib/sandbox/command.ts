@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../invocation/definition.ts";
+import { isSecretVariable } from "../options.ts";
 
-/** What no function's process gets, whatever it asks for: the runner's own secrets. */
-const SECRETS = /^(AMQP_URL|API_TOKEN|BROKER_USERS|ONCE_STORE)(_FILE)?$/;
 /** What Deno itself needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
   "DENO_DIR",
@@ -42,6 +41,8 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
       ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
       ...permissionFlags(definition.permissions, options.socket),
+      // Else a package that merely looks at a variable would end.
+      ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
       options.entry,
     ],
     clearEnv: true,
@@ -68,10 +69,15 @@ export function permissionFlags(permissions: FunctionDefinition["permissions"], 
 }
 
 function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, string>): Record<string, string> {
-  const names = asked === true ? Object.keys(env) : asked || [];
+  const names = asked === true ? Object.keys(env) : (asked || []).flatMap((name) => matching(name, env));
   const given: Record<string, string> = { NO_COLOR: "1" };
   for (const name of [...DENO_NEEDS, ...names]) {
-    if (env[name] !== undefined && !SECRETS.test(name)) given[name] = env[name];
+    if (env[name] !== undefined && !isSecretVariable(name)) given[name] = env[name];
   }
   return given;
+}
+
+/** `SMTP_*` is every variable that begins so. */
+function matching(name: string, env: Record<string, string>): string[] {
+  return name.endsWith("*") ? Object.keys(env).filter((each) => each.startsWith(name.slice(0, -1))) : [name];
 }

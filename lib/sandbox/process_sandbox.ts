@@ -15,6 +15,7 @@ import { Pool } from "./pool.ts";
 import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
 import { type Timed, TimeLimits } from "./time_limits.ts";
+import { UngrantedVariables } from "./ungranted_variables.ts";
 
 export interface ProcessSandboxOptions {
   definition: FunctionDefinition;
@@ -71,6 +72,7 @@ export class ProcessSandbox implements Sandbox {
   readonly #suspects: Running[] = [];
   #trying = false;
   readonly #limits: TimeLimits;
+  readonly #ungranted: UngrantedVariables;
   #nextId = 1;
   #stopping = false;
   #closed = false;
@@ -88,6 +90,7 @@ export class ProcessSandbox implements Sandbox {
       onOverdue: (process, id) => this.#overdue(process, id),
       onOverrun: (process) => this.#overrunBy(process),
     });
+    this.#ungranted = new UngrantedVariables(options);
     this.#pool = new Pool({ instances, idle, log: options.log, start: () => this.#start() });
   }
 
@@ -338,6 +341,9 @@ export class ProcessSandbox implements Sandbox {
         return;
       case "validated":
         this.#validations.get(message[1])?.(message[2]);
+        return;
+      case "env":
+        if (process.budget.line()) this.#ungranted.looked(message[1]);
         return;
       case "once":
         return this.#once(process, message);
