@@ -44,6 +44,11 @@ interface Entry {
   error: string | undefined;
 }
 
+/**
+ * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
+ * within the 30 s that Kubernetes waits before it kills.
+ */
+const CLOSE_LIMIT = 4_000;
 /** Milliseconds that the start waits for the embedded broker, which may have much to read. */
 const BROKER_PATIENCE = 3_000;
 
@@ -159,8 +164,22 @@ export class Runner implements RunnerView {
     if (!drained) {
       const left = this.#served().reduce((sum, served) => sum + served.running, 0);
       this.#log.warn(`${left} invocations were not done within ${deadline / 1000} s; their messages go back`);
-      await Promise.all(this.#served().map((served) => served.abort()));
     }
+    const limit = new AbortController();
+    const closed = await Promise.race([
+      this.#close(drained).then(() => true),
+      delay(CLOSE_LIMIT, limit.signal).then(() => false),
+    ]);
+    limit.abort();
+    if (!closed) {
+      this.#log.warn(`not everything was closed within ${CLOSE_LIMIT / 1000} s; what was not settled comes again`);
+    }
+    this.#log.info("stopped");
+    this.#finish();
+  }
+
+  async #close(drained: boolean): Promise<void> {
+    if (!drained) await Promise.all(this.#served().map((served) => served.abort()));
     await Promise.all(this.#served().map((served) => served.close()));
     await this.#surroundings.reaper.close();
     await this.#surroundings.once.store.close().catch((error) => {
@@ -169,8 +188,6 @@ export class Runner implements RunnerView {
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
     await this.#host?.stop();
     if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
-    this.#log.info("stopped");
-    this.#finish();
   }
 
   ready(): Readiness {

@@ -23,10 +23,17 @@ export function entryModule(file: string, socket: string, definition: FunctionDe
  * The file to run for a version of a function: the function's own while it is
  * unchanged, else a copy of that version below `folder`. So a version that still
  * serves can be started again after its file was changed, broken or deleted.
+ *
+ * @param copy whether it is a copy in any case. @default false
  */
-export async function checkedOut(file: string, sources: Sources, folder: string): Promise<string> {
+export async function checkedOut(
+  file: string,
+  sources: Sources,
+  folder: string,
+  { copy = false }: { copy?: boolean } = {},
+): Promise<string> {
   const texts = await Promise.all([...sources.keys()].map((path) => Deno.readTextFile(path).catch(() => undefined)));
-  if ([...sources.values()].every((text, index) => text === texts[index])) return file;
+  if (!copy && [...sources.values()].every((text, index) => text === texts[index])) return file;
   for (const [path, text] of sources) {
     const copy = `${folder}${path}`;
     await Deno.mkdir(copy.slice(0, copy.lastIndexOf("/")), { recursive: true });
