@@ -48,7 +48,7 @@ interface Entry {
  * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
  * within the 30 s that Kubernetes waits before it kills.
  */
-const CLOSE_LIMIT = 4_000;
+export const CLOSE_LIMIT = 4_000;
 /** Milliseconds that the start waits for the embedded broker, which may have much to read. */
 const BROKER_PATIENCE = 3_000;
 
