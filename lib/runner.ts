@@ -46,6 +46,11 @@ interface Entry {
   error: string | undefined;
 }
 
+/**
+ * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
+ * within the 30 s that Kubernetes waits before it kills.
+ */
+export const CLOSE_LIMIT = 4_000;
 /** Milliseconds that the start waits for the embedded broker, which may have much to read. */
 const BROKER_PATIENCE = 3_000;
 
@@ -94,11 +99,12 @@ export class Runner implements RunnerView {
     const topology = new Topology(log);
     const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
     const { maxBody } = options;
+    const reaper = new Reaper(log);
     this.#sandboxes = {
       folder: "",
       configFile: DENO_CONFIG,
-      memoryWatch: new MemoryWatch(),
-      reaper: new Reaper(log),
+      memoryWatch: new MemoryWatch({ reaper, log }),
+      reaper,
       once: {
         store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
         keep: options.onceKeep,
@@ -129,9 +135,12 @@ export class Runner implements RunnerView {
   async #start(): Promise<void> {
     this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
     this.#sandboxes.folder = this.#folder;
+    // Watched before they are read, so that no change in between is missed.
+    const changes = this.#options.watch ? await this.#openWatch() : undefined;
+    void this.#sandboxes.memoryWatch.start();
     await Promise.all([this.#connect(), this.#load()]);
+    if (changes) void this.#follow(changes);
     if (this.#watching.signal.aborted) return;
-    if (this.#options.watch) void this.#watch();
     const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
     const app = createApp(this, { token, maxBody, host, log: this.#log, closing: this.#watching.signal });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
@@ -167,8 +176,22 @@ export class Runner implements RunnerView {
     if (!drained) {
       const left = this.#served().reduce((sum, served) => sum + served.running, 0);
       this.#log.warn(`${left} invocations were not done within ${deadline / 1000} s; their messages go back`);
-      await Promise.all(this.#served().map((served) => served.abort()));
     }
+    const limit = new AbortController();
+    const closed = await Promise.race([
+      this.#close(drained).then(() => true),
+      delay(CLOSE_LIMIT, limit.signal).then(() => false),
+    ]);
+    limit.abort();
+    if (!closed) {
+      this.#log.warn(`not everything was closed within ${CLOSE_LIMIT / 1000} s; what was not settled comes again`);
+    }
+    this.#log.info("stopped");
+    this.#finish();
+  }
+
+  async #close(drained: boolean): Promise<void> {
+    if (!drained) await Promise.all(this.#served().map((served) => served.abort()));
     await Promise.all(this.#served().map((served) => served.close()));
     await this.#sandboxes.reaper.close();
     await this.#sandboxes.once.store.close().catch((error) => {
@@ -177,8 +200,6 @@ export class Runner implements RunnerView {
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
     await this.#host?.stop();
     if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
-    this.#log.info("stopped");
-    this.#finish();
   }
 
   ready(): Readiness {
@@ -281,9 +302,16 @@ export class Runner implements RunnerView {
     }
   }
 
-  async #watch(): Promise<void> {
+  async #openWatch(): Promise<AsyncGenerator<void> | undefined> {
     const { signal } = this.#watching;
-    const changes = watchFunctions(this.#options.functionsDir, { files: () => [...this.#files], signal });
+    try {
+      return await watchFunctions(this.#options.functionsDir, { files: () => [...this.#files], signal });
+    } catch (error) {
+      this.#log.error(`changes of the functions are not seen: ${describeError(error)}`);
+    }
+  }
+
+  async #follow(changes: AsyncGenerator<void>): Promise<void> {
     try {
       for await (const _ of changes) {
         await this.#load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));

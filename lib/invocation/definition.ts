@@ -1,4 +1,5 @@
-import type { OutputConfig, PermissionsConfig } from "../mod.ts";
+import type { Permissions } from "../ceiling.ts";
+import type { OutputConfig } from "../mod.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Where a function runs: in a process of its own, or in the runner's. */
@@ -6,6 +7,9 @@ export type Isolation = "process" | "inline";
 
 /** What messages have to be. */
 export type Envelope = "cloudevents";
+
+/** How much of a message's body is undone before its handler gets it. */
+export type BodyForm = "decoded" | "raw";
 
 /** The attributes that all results have as events. */
 export type OutputEvent = NonNullable<OutputConfig["event"]>;
@@ -74,7 +78,9 @@ export interface FunctionDefinition {
   /** Milliseconds. */
   readonly timeout: number;
   readonly retry: RetryPolicy;
-  readonly permissions: PermissionsConfig;
+  readonly permissions: Permissions;
+  /** Whether an environment variable that is not granted is an error, instead of being absent. */
+  readonly strictEnv: boolean;
   readonly isolation: Isolation;
   /** Bytes of a process. */
   readonly memory: number;
@@ -90,6 +96,7 @@ export interface FunctionDefinition {
     | undefined;
   /** What its messages have to be; anything where it is undefined. */
   readonly envelope: Envelope | undefined;
+  readonly body: BodyForm;
   /** Where it may publish: all, or routes as in publish_rules.ts. */
   readonly publish: boolean | readonly string[];
   readonly enabled: boolean;

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../invocation/definition.ts";
+import { isSecretVariable } from "../options.ts";
 
-/** What no function's process gets, whatever it asks for: the runner's own secrets. */
-const SECRETS = /^(AMQP_URL|API_TOKEN|BROKER_USERS|ONCE_STORE)(_FILE)?$/;
 /** What Deno itself needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
   "DENO_DIR",
@@ -19,6 +18,8 @@ export interface SandboxCommandOptions {
   entry: string;
   /** The Unix socket that the process connects to. */
   socket: string;
+  /** Modules of the function that are links, which Deno imports only with the right to read them. @default none */
+  links?: readonly string[];
   /** The `deno.json` whose import map resolves `warren`. */
   configFile: string | undefined;
   /** @default the runner's own environment */
@@ -33,13 +34,17 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       "run",
       "--quiet",
       "--no-prompt",
+      // A lock file would be written where the function imports what is not in it, and the runner may not be able to.
+      "--no-lock",
       // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
       "--cached-only",
       `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
       // What Deno stores for a location, without any permission, would else be stored for all functions in one place.
       `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
       ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
-      ...permissionFlags(definition.permissions, options.socket),
+      ...permissionFlags(definition.permissions, options.socket, options.links),
+      // Else a package that merely looks at a variable would end.
+      ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
       options.entry,
     ],
     clearEnv: true,
@@ -50,9 +55,13 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
   });
 }
 
-/** Deno's flags for what the configuration names, and the socket to the runner. */
-export function permissionFlags(permissions: FunctionDefinition["permissions"], socket: string): string[] {
-  const needed: Record<string, string[]> = { net: [`unix:${socket}`], read: [socket], write: [socket] };
+/** Deno's flags for what the configuration names, the socket to the runner, and the function's modules that are links. */
+export function permissionFlags(
+  permissions: FunctionDefinition["permissions"],
+  socket: string,
+  links: readonly string[] = [],
+): string[] {
+  const needed: Record<string, string[]> = { net: [`unix:${socket}`], read: [socket, ...links], write: [socket] };
   const flags: string[] = [];
   for (const name of ["net", "env", "read", "write", "run", "sys", "ffi"] as const) {
     const asked = permissions[name];
@@ -66,10 +75,15 @@ export function permissionFlags(permissions: FunctionDefinition["permissions"], 
 }
 
 function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, string>): Record<string, string> {
-  const names = asked === true ? Object.keys(env) : asked || [];
+  const names = asked === true ? Object.keys(env) : (asked || []).flatMap((name) => matching(name, env));
   const given: Record<string, string> = { NO_COLOR: "1" };
   for (const name of [...DENO_NEEDS, ...names]) {
-    if (env[name] !== undefined && !SECRETS.test(name)) given[name] = env[name];
+    if (env[name] !== undefined && !isSecretVariable(name)) given[name] = env[name];
   }
   return given;
+}
+
+/** `SMTP_*` is every variable that begins so. */
+function matching(name: string, env: Record<string, string>): string[] {
+  return name.endsWith("*") ? Object.keys(env).filter((each) => each.startsWith(name.slice(0, -1))) : [name];
 }

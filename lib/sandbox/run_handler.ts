@@ -7,6 +7,7 @@ import type { Content, Invocation } from "../invocation/sandbox.ts";
 import { parseDuration } from "../duration.ts";
 import { explained } from "./denied.ts";
 import type { Loaded } from "./loaded.ts";
+import type { Grants } from "./permission_line.ts";
 import { validate } from "./validation.ts";
 
 /** How a handler ended, as far as its own process can tell. */
@@ -25,27 +26,41 @@ interface Decoded {
 }
 
 /** What a message is read by. */
-type Reading = Pick<Loaded, "input" | "envelope">;
+type Reading = Pick<Loaded, "input" | "envelope" | "body" | "grants">;
 
 /** Decodes the message, and checks its body. Synchronous where that is all there is to do. Never throws. */
 export function readMessage(invocation: Invocation, reading: Reading): Read | Promise<Read> {
   if (reading.envelope) return readSlowly(invocation, reading, readCloudEvent(invocation));
   try {
-    const body = decodeBody(invocation.body, invocation.properties);
+    const body = bodyOf(invocation, reading);
     if (body instanceof Promise) return readSlowly(invocation, reading, body.then((body) => ({ body })));
     if (!reading.input) return { message: toMessage(invocation, body) };
     return readSlowly(invocation, reading, Promise.resolve({ body }));
   } catch (error) {
-    return { result: { kind: "undecodable", failure: toFailure(error) } };
+    return { result: { kind: "undecodable", failure: unreadable(error) } };
   }
 }
 
-async function readSlowly(invocation: Invocation, { input }: Reading, decoding: Promise<Decoded>): Promise<Read> {
+function bodyOf({ body, properties, headers }: Content, reading: Reading): unknown | Promise<unknown> {
+  return reading.body === "raw" ? body : decodeBody(body, properties, { headers });
+}
+
+/** The stack of what reads a message is of no use to whoever sent it. */
+function unreadable(error: unknown): Failure {
+  const { type, message } = toFailure(error);
+  return { type, message };
+}
+
+async function readSlowly(
+  invocation: Invocation,
+  { input, grants }: Reading,
+  decoding: Promise<Decoded>,
+): Promise<Read> {
   let decoded: Decoded;
   try {
     decoded = await decoding;
   } catch (error) {
-    return { result: { kind: "undecodable", failure: toFailure(error) } };
+    return { result: { kind: "undecodable", failure: unreadable(error) } };
   }
   const { body, ...event } = decoded;
   if (!input) return { message: { ...toMessage(invocation, body), ...event } };
@@ -54,7 +69,7 @@ async function readSlowly(invocation: Invocation, { input }: Reading, decoding: 
     if (validated.failure) return { result: { kind: "invalid", failure: validated.failure } };
     return { message: { ...toMessage(invocation, validated.value), ...event } };
   } catch (error) {
-    return { result: thrown(error) };
+    return { result: thrown(error, grants) };
   }
 }
 
@@ -72,7 +87,7 @@ export async function runHandler(loaded: Loaded, invocation: Invocation, context
     const value = await called(loaded.handler as Handler, read.message, context);
     return invocation.wantsResult && value !== undefined ? { kind: "completed", result: encodeBody(value) } : COMPLETED;
   } catch (error) {
-    return thrown(error);
+    return thrown(error, loaded.grants);
   }
 }
 
@@ -111,9 +126,10 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof (value as { then?: unknown }).then === "function";
 }
 
-export function thrown(given: unknown): HandlerResult {
+/** @param grants explains what was denied; none where the function's config denies nothing */
+export function thrown(given: unknown, grants?: Grants): HandlerResult {
   try {
-    return judged(explained(given));
+    return judged(grants ? explained(given, grants) : given);
   } catch {
     // It throws when it is looked at.
     return { kind: "failed", failure: toFailure(given) };
@@ -162,9 +178,15 @@ function withoutOurFrames(failure: Failure): Failure {
 }
 
 /** What is wrong with a message before it is one; nothing where it is fine. */
-export async function check(content: Content, { input, envelope }: Reading): Promise<Failure | undefined> {
+export async function check(content: Content, reading: Reading): Promise<Failure | undefined> {
+  const { input, envelope } = reading;
+  let body: unknown;
   try {
-    const body = envelope ? (await readCloudEvent(content)).body : await decodeBody(content.body, content.properties);
+    body = envelope ? (await readCloudEvent(content)).body : await bodyOf(content, reading);
+  } catch (error) {
+    return unreadable(error);
+  }
+  try {
     return input ? (await validate(input, body)).failure : undefined;
   } catch (error) {
     return toFailure(error);

@@ -12,6 +12,7 @@ export class Generation {
   readonly #timers: Timers;
   #running = 0;
   #used = false;
+  #loaded = false;
   #retired = false;
   #closing: Promise<void> | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -25,6 +26,11 @@ export class Generation {
   /** It has run something, or was warmed: its module loads. */
   get used(): boolean {
     return this.#used;
+  }
+
+  /** Its module has been loaded once, without an error. */
+  get loaded(): boolean {
+    return this.#loaded;
   }
 
   /** Processes of its own that are there now. */
@@ -41,6 +47,7 @@ export class Generation {
   async warm(): Promise<void> {
     this.#used = true;
     await this.#sandbox.warm();
+    this.#loaded = true;
   }
 
   /** Tries from time to time, with growing pauses, until the module loads: false where the signal aborts first. */
@@ -67,6 +74,7 @@ export class Generation {
     this.#running++;
     const ended = (outcomes: readonly Outcome[]) => {
       this.#running--;
+      this.#loaded ||= outcomes.some(({ kind }) => kind !== "abandoned");
       if (this.#retired && this.#running === 0) void this.close();
       onEnd(outcomes);
     };

@@ -82,6 +82,11 @@ export class Pipeline {
     return this.#rows.size;
   }
 
+  /** The ids of their messages, as far as these have one. */
+  get messageIds(): string[] {
+    return [...this.#rows].map(({ invocation }) => invocation.properties.messageId).filter((id) => id !== undefined);
+  }
+
   /** 1. Takes a group of deliveries from the queue of that definition. */
   receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
     const rows = deliveries.map((delivery) => this.#row(delivery));

@@ -84,6 +84,16 @@ export class ServedFunction {
     return this.#pipeline.size;
   }
 
+  /** The ids of their messages, as far as these have one. */
+  get messageIds(): string[] {
+    return this.#pipeline.messageIds;
+  }
+
+  /** Whether its module has been loaded, which the first message does unless it is warm. */
+  get loaded(): boolean {
+    return this.#generation.loaded;
+  }
+
   /** Processes of its own that are there now. */
   get processes(): number {
     return [...this.#generations].reduce((sum, { processes }) => sum + processes, 0);

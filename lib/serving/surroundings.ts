@@ -10,6 +10,7 @@ import type { Sandbox } from "../invocation/sandbox.ts";
 import type { Schedule } from "../invocation/schedule.ts";
 import type { Logger } from "../log.ts";
 import type { OnceKeeping } from "../once_store.ts";
+import type { Sources } from "../sandbox/entry.ts";
 import { InlineSandbox } from "../sandbox/inline_sandbox.ts";
 import type { MemoryWatch } from "../sandbox/memory_watch.ts";
 import { ProcessSandbox } from "../sandbox/process_sandbox.ts";
@@ -17,10 +18,10 @@ import type { Reaper } from "../sandbox/reaper.ts";
 import type { Suspects } from "./suspects.ts";
 import type { Timers } from "./timers.ts";
 
-/** One version of a function: what it is configured as, and the texts of its modules. */
+/** One version of a function: what it is configured as, and its modules. */
 export interface Version {
   readonly definition: FunctionDefinition;
-  readonly sources: ReadonlyMap<string, string>;
+  readonly sources: Sources;
 }
 
 /** What a consumer needs to know of a function. */

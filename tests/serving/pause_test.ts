@@ -134,3 +134,15 @@ Deno.test("a resume that comes before the pause is done takes messages again, an
   assertEquals([one.ran, one.served.running, one.broker.consumers.size], [["v1: a", "v1: b"], 0, 1]);
   await one.close();
 });
+
+Deno.test("a function says which messages it has, and whether its module has been loaded", async () => {
+  const one = await Served.start();
+  assertEquals([one.served.loaded, one.served.messageIds], [false, []]);
+  one.broker.publish(QUEUE, ["a"], { messageId: "m" });
+  await one.publish("without");
+  assertEquals([one.served.running, one.served.messageIds], [2, ["m"]]);
+  one.run("a").end();
+  await settled();
+  assertEquals([one.served.loaded, one.served.messageIds], [true, []]);
+  await one.close();
+});
