@@ -7,7 +7,7 @@ import type { Publication } from "../invocation/publication.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { logFields } from "./log_fields.ts";
-import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
+import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, isSame, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
@@ -64,6 +64,8 @@ export class InlineSandbox implements Sandbox {
   readonly #options: InlineSandboxOptions;
   readonly #running = new Set<Running>();
   readonly #once: OnceCalls;
+  /** Nobody waits for them any more: they do not begin. */
+  readonly #cancelled = new WeakSet<Invocation>();
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
   #closed = false;
@@ -91,6 +93,7 @@ export class InlineSandbox implements Sandbox {
   async invoke(invocation: Invocation): Promise<Outcome> {
     const loaded = await this.#ready();
     if ("kind" in loaded) return loaded;
+    if (this.#cancelled.has(invocation)) return CANCELLED;
     return await new Promise((settle) => {
       const running = this.#begin([invocation], [settle]);
       void this.#run(loaded, invocation, running);
@@ -100,6 +103,7 @@ export class InlineSandbox implements Sandbox {
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
     const loaded = await this.#ready();
     if ("kind" in loaded) return batch.map(() => loaded);
+    if (batch.every((invocation) => this.#cancelled.has(invocation))) return batch.map(() => CANCELLED);
     const settled = batch.map(() => Promise.withResolvers<Outcome>());
     const running = this.#begin(batch, settled.map(({ resolve }) => resolve));
     const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
@@ -112,9 +116,9 @@ export class InlineSandbox implements Sandbox {
   }
 
   cancel(invocations: readonly Invocation[], reason: string): void {
-    const wanted = new Set(invocations);
-    for (const { id, invocations, context } of this.#running) {
-      if (!invocations.some((invocation) => wanted.has(invocation))) continue;
+    for (const invocation of invocations) this.#cancelled.add(invocation);
+    for (const { id, invocations: own, context } of this.#running) {
+      if (!own.some((invocation) => invocations.includes(invocation))) continue;
       this.#once.over(id);
       context.abort(new DOMException(reason, "AbortError"));
     }

@@ -40,14 +40,16 @@ for (const isolation of ["process", "inline"] as Isolation[]) {
   });
 }
 
-Deno.test("who is cancelled before its process is there never begins", async () => {
-  await using cage = await Cage.make(MODULE);
-  const invocation = invocationOf("x");
-  const ended = cage.sandbox.invoke(invocation);
-  cage.sandbox.cancel([invocation], "gone");
-  assertEquals(reasonOf(await ended), "it was cancelled before the handler began");
-  assertEquals(cage.said, []);
-});
+for (const isolation of ["process", "inline"] as Isolation[]) {
+  Deno.test(`${isolation}: who is cancelled while the module loads never begins`, async () => {
+    await using cage = await Cage.make(MODULE, { config: { isolation } });
+    const invocation = invocationOf("x");
+    const ended = cage.sandbox.invoke(invocation);
+    cage.sandbox.cancel([invocation], "gone");
+    assertEquals(reasonOf(await ended), "it was cancelled before the handler began");
+    assertEquals(cage.said, []);
+  });
+}
 
 Deno.test("who is cancelled in a process that ends does not run again", async () => {
   await using cage = await Cage.make(`
