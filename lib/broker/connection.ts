@@ -9,6 +9,7 @@ import { channelMethods } from "./methods/channel_methods.ts";
 import { exchangeMethods } from "./methods/exchange_methods.ts";
 import type { MethodTable } from "./methods/method_table.ts";
 import { queueMethods } from "./methods/queue_methods.ts";
+import { Nudge } from "./nudge.ts";
 import { Output } from "./output.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
 import { FRAME, METHOD, PROTOCOL_HEADER } from "./protocol/constants.ts";
@@ -54,6 +55,7 @@ export class Connection implements ChannelPeer {
   /** Channels that the broker closed, until the client says that it knows. */
   readonly #closingChannels = new Set<number>();
   readonly #share = new Share();
+  readonly #nudge: Nudge;
   readonly #log: Logger;
   readonly #started = performance.now();
   #negotiated: Negotiated | undefined;
@@ -65,6 +67,8 @@ export class Connection implements ChannelPeer {
   /** Present while it is not read, since it published when nobody may. */
   #blocked: PromiseWithResolvers<void> | undefined;
   #method = 0;
+  /** Whether the frames of this read published something. */
+  #published = false;
   #waking = false;
 
   constructor(transport: Transport, surroundings: ConnectionSurroundings, local: boolean) {
@@ -74,6 +78,7 @@ export class Connection implements ChannelPeer {
     this.output = new Output(transport);
     this.output.onError = () => this.#end();
     this.output.onDrain = () => this.wakeLater();
+    this.#nudge = new Nudge({ stalled: () => this.#stalled, nudge: () => this.#beat() });
     const { limits, users, version } = surroundings;
     this.#frames = new FrameReader(transport, limits.frameMax);
     this.#handshake = new Handshake({
@@ -208,10 +213,20 @@ export class Connection implements ChannelPeer {
 
   /** The frames that were read, as many as there is time for. */
   #handOver(): void {
+    this.#nudge.received();
+    this.#published = false;
     this.#frames.handOver((type, channel, bytes, start, end) => {
       if (!this.#ended) this.#frame(type, channel, bytes, start, end);
       return this.turns.goOn() && !this.#blocked && !this.output.full;
     });
+    if (this.#published && this.#negotiated!.heartbeat > 0 && this.output.idle) this.#nudge.unanswered();
+  }
+
+  /** Whether it has deliveries to settle and was sent nothing since it was read. */
+  get #stalled(): boolean {
+    if (this.#ended || this.#closing !== undefined || this.output.lastWrite > this.#lastRead) return false;
+    for (const { unacked } of this.#channels.values()) if (unacked.size > 0) return true;
+    return false;
   }
 
   #frame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
@@ -264,7 +279,10 @@ export class Connection implements ChannelPeer {
     if (type === FRAME.header) published = channel.publishing.header(bytes, start, end);
     else if (type === FRAME.body) published = channel.publishing.body(bytes, start, end);
     else throw AmqpError.hard("frameError", `unknown frame type ${type}`);
-    if (published) channel.publish(published);
+    if (published) {
+      this.#published = true;
+      channel.publish(published);
+    }
     // A message is taken as a whole; one that comes in many parts may never end.
     if (published || type === FRAME.body) this.#blockIfAlarmed();
   }
