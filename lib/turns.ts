@@ -1,7 +1,7 @@
 /** Milliseconds of work in one turn of the event loop, whoever it is for. Timers and sockets wait no longer. */
-const TURN = 10;
+const TURN = 20;
 /** Milliseconds for one client while others wait. */
-const SLICE = 3;
+const SLICE = 4;
 /** Milliseconds that the system takes for one read, roughly. */
 const READ = 0.02;
 /** The clock is read once in so many units of work. */
