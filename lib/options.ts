@@ -42,6 +42,8 @@ export interface Options {
   /** Somebody chose the port: it does not move. */
   portAsked: boolean;
   apiToken: string | undefined;
+  /** Whether a broken function makes the runner not ready. */
+  strictReady: boolean;
   /** Bytes. */
   maxBody: number;
   /** What no function's permissions may exceed; undefined is no bound. */
@@ -235,6 +237,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     text: "The bearer token for all of the HTTP API but the health routes.",
     read: token,
     secret: true,
+  },
+  {
+    key: "strictReady",
+    flag: "strict-ready",
+    env: "STRICT_READY",
+    default: "false",
+    text: "Whether /readyz is 503 while a function is broken. Otherwise the other functions keep the runner ready.",
+    read: boolean,
+    boolean: true,
   },
   {
     key: "maxBody",

@@ -3,6 +3,7 @@ import { PREFIX } from "../invocation/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
+import { whyIdle } from "./readiness.ts";
 import type { FunctionView, ReplyView, RunnerView } from "./runner_view.ts";
 
 /** The content encodings that handlers get inflated. */
@@ -46,7 +47,7 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
         );
       }
       await runner.publish(name, request);
-      return context.json({ messageId }, 202);
+      return context.json({ messageId, ...idleness(functionOf(runner, context)) }, 202);
     });
 }
 
@@ -56,6 +57,12 @@ export function functionOf(runner: RunnerView, context: Context): FunctionView {
   const found = runner.functions().find((view) => view.name === name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);
   return found;
+}
+
+/** The message is with the broker in any case; this says that it waits there, and why. */
+function idleness(view: FunctionView): { state?: string; detail?: string } {
+  const detail = whyIdle(view);
+  return detail === undefined ? {} : { state: view.state, detail };
 }
 
 /** Milliseconds from `Prefer: wait=10` (RFC 7240); undefined where nobody waits. */
@@ -71,7 +78,7 @@ function answered(context: Context, messageId: string, wait: number, reply: Repl
     throw new Problem(
       504,
       "Gateway Timeout",
-      `no answer within ${wait / 1000} s; message ${messageId} is still being worked on`,
+      `no answer within ${wait / 1000} s; message ${messageId} waits in its queue or is being handled`,
       headers,
     );
   }

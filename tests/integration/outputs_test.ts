@@ -135,7 +135,7 @@ brokerTest("HTTP waits for the answer where it is asked to: 200, 422, 500 or 504
   assertEquals([failed, how.error.type, how.error.message], [500, "TypeError", "broken"]);
   const [late, what] = await ask("slow", 1);
   assertEquals(late, 504);
-  assertStringIncludes(what.detail, "is still being worked on");
+  assertStringIncludes(what.detail, "waits in its queue or is being handled");
 });
 
 brokerTest("a trace goes on from HTTP through a function to what it publishes", async (url) => {
