@@ -8,7 +8,7 @@ import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
 import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
 import { foreignFiles } from "./own_code.ts";
 import { displayPath } from "./place.ts";
-import { fetchRemote } from "./remote.ts";
+import { fetchRemote, refuseUncached } from "./remote.ts";
 import { readSource } from "./source.ts";
 
 /** A function that can be bound, or why it cannot. */
@@ -50,6 +50,7 @@ export async function loadFunctions(
   await Promise.all(named.map((file) => read(file).catch(() => {})));
   const graphs = await readGraphs(named, options);
   if (options.download ?? true) await fetchRemote(graphs, options);
+  await refuseUncached(graphs, options);
   const code = { folder: resolvePath(dir), ceiling: options.ceiling };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);
