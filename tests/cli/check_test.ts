@@ -71,17 +71,17 @@ async function described(config: string, more = ""): Promise<string> {
 }
 
 Deno.test("check says what a retry is: a list with its own delays, or how they grow", async () => {
-  assertMatch(await described('{ retry: ["2s", "30s", "5m"] }'), /^  retry +4 attempts, after 2s, 30s, 5m$/m);
+  assertMatch(await described('{ retry: ["2s", "30s", "5m"] }'), /^ {2}retry +4 attempts, after 2s, 30s, 5m$/m);
   const grows = await described('{ retry: { attempts: 5, delay: "1s", maxDelay: "1h" } }');
-  assertMatch(grows, /^  retry +5 attempts, after 1s, times 2, at most 1h, give or take 10 %$/m);
-  assertMatch(await described("{ retry: { attempts: 1 } }"), /^  retry +none: 1 attempt$/m);
+  assertMatch(grows, /^ {2}retry +5 attempts, after 1s, times 2, at most 1h, give or take 10 %$/m);
+  assertMatch(await described("{ retry: { attempts: 1 } }"), /^ {2}retry +none: 1 attempt$/m);
 });
 
 Deno.test("check says when a schedule runs next", async () => {
   const text = await described('{ schedule: { cron: "30 4 * * *", timezone: "UTC", missed: "skip" } }');
   assertMatch(
     text,
-    /^  schedule +"30 4 \* \* \*" in UTC, missed times are skipped; next: (\d{4}-\d\d-\d\dT04:30:00Z(, |$)){3}/m,
+    /^ {2}schedule +"30 4 \* \* \*" in UTC, missed times are skipped; next: (\d{4}-\d\d-\d\dT04:30:00Z(, |$)){3}/m,
   );
 });
 
@@ -93,23 +93,23 @@ Deno.test("check says all that a function may do and what limits it", async () =
   }`);
   for (
     const part of [
-      /^  batch +20 messages, or what has come 2s after the first$/m,
-      /^  rate limit +100 starts in 1m$/m,
-      /^  kill switch +pauses if 50 % of at least 10 fail within 1m, and tries one message after 30s$/m,
-      /^  publish +orders$/m,
-      /^  permissions +(net=db:5432 env|env net=db:5432)$/m,
-      /^  processes +at most 1, 64 MB each, one from the start, until 5m without work$/m,
+      /^ {2}batch +20 messages, or what has come 2s after the first$/m,
+      /^ {2}rate limit +100 starts in 1m$/m,
+      /^ {2}kill switch +pauses if 50 % of at least 10 fail within 1m, and tries one message after 30s$/m,
+      /^ {2}publish +orders$/m,
+      /^ {2}permissions +(net=db:5432 env|env net=db:5432)$/m,
+      /^ {2}processes +at most 1, 64 MB each, one from the start, until 5m without work$/m,
     ]
   ) assertMatch(text, part);
   const plain = await described(
     '{ publish: false, order: { by: { header: "tenant" } } }',
     "export const input = {};\n",
   );
-  assertMatch(plain, /^  publish +nowhere$/m);
-  assertMatch(plain, /^  permissions +none$/m);
-  assertMatch(plain, /^  order +by header "tenant", in \d+ partitions$/m);
-  assertMatch(plain, /^  input +bodies have to fit the schema that it exports$/m);
-  assertMatch(await described("{}"), /^  publish +everywhere$/m);
+  assertMatch(plain, /^ {2}publish +nowhere$/m);
+  assertMatch(plain, /^ {2}permissions +none$/m);
+  assertMatch(plain, /^ {2}order +by header "tenant", in \d+ partitions$/m);
+  assertMatch(plain, /^ {2}input +bodies have to fit the schema that it exports$/m);
+  assertMatch(await described("{}"), /^ {2}publish +everywhere$/m);
 });
 
 Deno.test("check finds a package that is not in Deno's cache, as a user runs it", async () => {
