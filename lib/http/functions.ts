@@ -30,7 +30,8 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
     })
     .get("/functions/:name", (context) => context.json(functionOf(runner, context)))
     .post("/functions/:name", async (context) => {
-      const { name, envelope } = functionOf(runner, context);
+      const view = functionOf(runner, context);
+      const { name, envelope } = view;
       const contentType = mediaType(context);
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
@@ -47,7 +48,7 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
         );
       }
       await runner.publish(name, request);
-      return context.json({ messageId, ...idleness(functionOf(runner, context)) }, 202);
+      return context.json({ messageId, ...idleness(view) }, 202);
     });
 }
 

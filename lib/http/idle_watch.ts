@@ -17,6 +17,7 @@ export class IdleWatch {
   readonly #options: IdleWatchOptions;
   readonly #callers = new Map<string, Set<AbortController>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #looking = false;
 
   constructor(options: IdleWatchOptions) {
     this.#options = options;
@@ -54,16 +55,19 @@ export class IdleWatch {
   }
 
   #lookSoon(): void {
+    if (this.#looking || this.#callers.size === 0) return;
     this.#timer ??= setTimeout(() => void this.#look(), this.#options.interval ?? INTERVAL);
   }
 
   async #look(): Promise<void> {
+    this.#timer = undefined;
+    this.#looking = true;
     await Promise.all([...this.#callers].map(async ([name, callers]) => {
       const asked = [...callers];
       const why = await this.#options.why(name).catch(() => undefined);
       if (why !== undefined) asked.forEach((caller) => caller.abort(why));
     }));
-    this.#timer = undefined;
-    if (this.#callers.size > 0) this.#lookSoon();
+    this.#looking = false;
+    this.#lookSoon();
   }
 }

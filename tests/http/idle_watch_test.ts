@@ -26,6 +26,32 @@ Deno.test("a caller whose function becomes idle learns why, and callers of other
   assertEquals(watch.waiting, 0);
 });
 
+Deno.test("there is one look at a time for each function, whoever comes and goes meanwhile", async () => {
+  let looking = 0;
+  let most = 0;
+  let looks = 0;
+  const first = Promise.withResolvers<void>();
+  const watch = new IdleWatch({
+    interval: 1,
+    why: async () => {
+      most = Math.max(most, ++looking);
+      if (looks++ === 0) await first.promise;
+      looking--;
+      return looks > 5 ? "idle" : undefined;
+    },
+  });
+  const gone = new AbortController();
+  const left = watch.during("f", gone.signal, untilAborted);
+  while (looks === 0) await new Promise((turn) => setTimeout(turn, 0));
+  // The last one leaves, and others come, while the first look is under way.
+  gone.abort();
+  await left;
+  const later = [1, 2, 3].map(() => watch.during("f", never, untilAborted));
+  first.resolve();
+  for (const { idle } of await Promise.all(later)) assertEquals(idle, "idle");
+  assertEquals(most, 1);
+});
+
 Deno.test("a caller that goes away ends its own work alone, without a reason", async () => {
   const watch = new IdleWatch({ why: () => Promise.resolve(undefined) });
   const gone = new AbortController();
