@@ -4,7 +4,7 @@ import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest, embeddedTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
-import type { RunnerProcess } from "../support/runner_process.ts";
+import { type RunnerProcess, startRunner } from "../support/runner_process.ts";
 import { seen, startServing, status } from "../support/serving.ts";
 
 const THROWS = 'throw new Error("no licence");';
@@ -75,6 +75,18 @@ embeddedTest("a strict runner is not ready while a function is broken, and says 
   await functions.write({ "strict.ts": functionOn(queue) });
   await eventually(async () => await status(runner, "/readyz") === 200);
   await runner.waitForLog(({ message }) => message === "ready");
+});
+
+embeddedTest("a warm function whose module throws is named by readiness before any message comes", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const config = `export const config = { queue: "${broker.queue("warm")}", warm: true };`;
+  await using functions = await folder({ "warm.ts": `${config}\n${THROWS}\nexport default () => {};` });
+  await using runner = await startRunner({ amqpUrl: url, functionsDir: functions.path });
+  const check = await eventually(async () => {
+    const found = await checkOf(runner, "warm");
+    return found?.detail?.startsWith("broken") && found;
+  });
+  assertMatch(check.detail ?? "", /no licence/);
 });
 
 brokerTest("who waits for a paused function gets 503 at once, unless another runner serves it", async (url) => {
