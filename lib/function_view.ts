@@ -39,6 +39,7 @@ export function view(name: string, { loaded, served, error }: Entry): FunctionVi
   return {
     ...base,
     version,
+    loaded: served?.loaded ?? false,
     queue: queue.name,
     deadLetterQueue: deadLetterQueue(queue.name),
     bindings,

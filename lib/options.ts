@@ -42,7 +42,7 @@ export interface Options {
   /** Somebody chose the port: it does not move. */
   portAsked: boolean;
   apiToken: string | undefined;
-  /** Whether a broken function makes the runner not ready. */
+  /** Whether every module is loaded at the start, and one that does not load makes the runner not ready. */
   strictReady: boolean;
   /** Bytes. */
   maxBody: number;
@@ -243,7 +243,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "strict-ready",
     env: "STRICT_READY",
     default: "false",
-    text: "Whether /readyz is 503 while a function is broken. Otherwise the other functions keep the runner ready.",
+    text: "Whether every module is loaded at the start, and /readyz is 503 until then and while a function is broken.",
     read: boolean,
     boolean: true,
   },

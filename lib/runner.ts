@@ -363,7 +363,9 @@ export class Runner implements RunnerView {
         await served.replace(loaded);
         log.info("serving a new version");
       } else {
-        entry.served = new ServedFunction(loaded, this.#surroundings);
+        // What has to load before the runner is ready does not wait for a message.
+        const warm = definition.warm || this.#options.strictReady;
+        entry.served = new ServedFunction({ ...loaded, definition: { ...definition, warm } }, this.#surroundings);
         entry.served.start();
       }
       Object.assign(entry, { loaded, error: undefined });

@@ -93,6 +93,11 @@ export class ServedFunction {
     return this.#detail;
   }
 
+  /** Whether its module has been loaded, which the first message does unless it is warm. */
+  get loaded(): boolean {
+    return this.#generation.loaded;
+  }
+
   /** Invocations that run or wait for a free place. */
   get running(): number {
     return this.#open.size;

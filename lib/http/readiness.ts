@@ -6,7 +6,7 @@ export interface Condition {
   started: boolean;
   connections: readonly { name: string; ok: boolean; detail?: string }[];
   functions: readonly FunctionView[];
-  /** Whether a broken function makes the runner not ready. */
+  /** Whether a function that is broken, or whose module is not loaded yet, makes the runner not ready. */
   strict: boolean;
 }
 
@@ -17,8 +17,8 @@ const CHOSEN: readonly FunctionState[] = ["paused", "disabled"];
 
 /**
  * Says what "ready" means, for `/readyz` and for the log: the runner has started, both connections can be used, and every
- * function consumes its queue. A broken function counts only with `strict`. A paused function never counts. Both have a
- * check of their own in any case.
+ * function consumes its queue. With `strict` every module has to be loaded, too, and a broken function counts. A paused
+ * function never counts. Each function has a check of its own in any case.
  */
 export function readinessOf({ started, connections, functions, strict }: Condition): Readiness {
   const all: Readiness["checks"] = [
@@ -26,7 +26,7 @@ export function readinessOf({ started, connections, functions, strict }: Conditi
     ...connections,
     ...functions.map((view) => ({
       name: `function ${view.name}`,
-      ok: view.state === "serving" || view.state === "disabled",
+      ok: (view.state === "serving" && !(strict && view.loaded === false)) || view.state === "disabled",
       required: view.state === "broken" ? strict : !CHOSEN.includes(view.state),
       detail: detailOf(view),
     })),
@@ -39,12 +39,9 @@ export function readinessOf({ started, connections, functions, strict }: Conditi
 
 /** What is to be said about a function besides its name; undefined where it has proved that it works. */
 function detailOf(view: FunctionView): string | undefined {
-  const { state, error, processes, isolation, running, counts } = view;
-  if (state !== "serving") return stateOf(view);
-  if (error !== undefined) return `an older version serves: ${error}`;
-  const untried = isolation !== "inline" && !processes && running === 0 &&
-    Object.values(counts).every((count) => count === 0);
-  return untried ? "not loaded yet: its first message loads the module" : undefined;
+  if (view.state !== "serving") return stateOf(view);
+  if (view.error !== undefined) return `an older version serves: ${view.error}`;
+  return view.loaded === false ? "its module is not loaded yet: the first message does it" : undefined;
 }
 
 /** As in `function "pay" is paused: by hand`: why a function takes no messages here; undefined where it takes them. */

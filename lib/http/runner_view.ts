@@ -20,6 +20,8 @@ export interface FunctionView {
   /** Why it does not serve, or why its newest version does not. */
   error?: string;
   version?: string;
+  /** Whether this version's module has been loaded, which the first message does unless the function is warm. */
+  loaded?: boolean;
   queue?: string;
   deadLetterQueue?: string;
   bindings?: readonly BindingDefinition[];

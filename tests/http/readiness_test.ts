@@ -4,8 +4,7 @@ import type { FunctionState, FunctionView } from "../../lib/http/runner_view.ts"
 import { noOutcomes } from "../../lib/invocation/outcome.ts";
 
 function seen(state: FunctionState, more: Partial<FunctionView> = {}): FunctionView {
-  const counts = { ...noOutcomes(), completed: 1 };
-  return { name: "pay", file: "/functions/pay.ts", state, running: 0, counts, ...more };
+  return { name: "pay", file: "/functions/pay.ts", state, running: 0, counts: noOutcomes(), ...more };
 }
 
 function ready(functions: FunctionView[], more: Partial<Condition> = {}) {
@@ -52,9 +51,13 @@ Deno.test("a function whose newest version was refused serves, and says so", () 
 });
 
 Deno.test("a function whose module nobody has loaded yet is not said to work", () => {
-  const untried = seen("serving", { counts: noOutcomes(), processes: 0, isolation: "process" });
-  assertEquals(ready([untried]).checks.at(-1)?.detail, "not loaded yet: its first message loads the module");
-  assertEquals(ready([{ ...untried, processes: 1 }]).checks.at(-1)?.detail, undefined);
+  const detail = "its module is not loaded yet: the first message does it";
+  const functions = [seen("serving", { loaded: false })];
+  const { ready: lenient, checks } = ready(functions);
+  assertEquals([lenient, checks.at(-1)], [true, { name: "function pay", ok: true, detail }]);
+  const strict = ready(functions, { strict: true });
+  assertEquals([strict.ready, strict.checks.at(-1)], [false, { name: "function pay", ok: false, detail }]);
+  assertEquals(ready([seen("serving", { loaded: true })], { strict: true }).ready, true);
 });
 
 Deno.test("a function that takes messages, or will in a moment, is not idle; the others say why they are", () => {
