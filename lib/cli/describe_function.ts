@@ -36,11 +36,12 @@ function addressLines({ queue, bindings }: FunctionDefinition): string[] {
 }
 
 function messageLines(
-  { envelope, validates, schedule, order, output, publish }: FunctionDefinition,
+  { body, envelope, validates, schedule, order, output, publish }: FunctionDefinition,
   now: Date,
 ): string[] {
   return [
     ...(schedule ? [line("schedule", describeSchedule(schedule, now))] : []),
+    ...(body === "raw" ? [line("messages", "bytes as they come, not decoded")] : []),
     ...(envelope ? [line("messages", "CloudEvents, binary and structured")] : []),
     ...(validates ? [line("input", "bodies have to fit the schema that it exports")] : []),
     ...(order ? [line("order", describeOrder(order))] : []),
