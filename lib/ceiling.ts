@@ -1,6 +1,9 @@
 import { resolve, sep } from "node:path";
 import type { PermissionsConfig } from "./mod.ts";
 
+/** What a process may do: true for all of a permission, or a list. */
+export type Permissions = Omit<PermissionsConfig, "env"> & { env?: boolean | string[] };
+
 const NAMES = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 
 /**
@@ -9,8 +12,8 @@ const NAMES = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
  *
  * @throws {Error} for a name that is no permission
  */
-export function parseCeiling(text: string): PermissionsConfig {
-  const ceiling: PermissionsConfig = {};
+export function parseCeiling(text: string): Permissions {
+  const ceiling: Permissions = {};
   if (text.trim() === "none") return ceiling;
   for (const part of text.split(";").map((part) => part.trim()).filter((part) => part !== "")) {
     const [, name, list] = /^([^=]*?)\s*(?:=(.*))?$/s.exec(part)!;
@@ -25,7 +28,7 @@ export function parseCeiling(text: string): PermissionsConfig {
 }
 
 /** What of the permissions is beyond the ceiling, each in a line; nothing where all is below it. */
-export function beyondCeiling(asked: PermissionsConfig, ceiling: PermissionsConfig): string[] {
+export function beyondCeiling(asked: Permissions, ceiling: Permissions): string[] {
   return NAMES.flatMap((name) => {
     const [wanted, most] = [asked[name], ceiling[name]];
     if (!wanted || (Array.isArray(wanted) && wanted.length === 0) || most === true) return [];
@@ -41,6 +44,8 @@ function covers(name: string, most: string, item: string): boolean {
   if (most === item) return true;
   // A host without a port is the host with every port; a folder is everything below it.
   if (name === "net") return !most.includes(":") && item.startsWith(`${most}:`);
+  // `SMTP_*` is every variable that begins so.
+  if (name === "env") return most.endsWith("*") && item.startsWith(most.slice(0, -1));
   if (name !== "read" && name !== "write") return false;
   const [folder, path] = [resolve(most), resolve(item)];
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);

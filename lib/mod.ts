@@ -314,7 +314,11 @@ export interface OutputConfig {
 /** What a function's process may do, named as Deno's `--allow-…` flags. `true` allows all. */
 export interface PermissionsConfig {
   net?: boolean | string[];
-  env?: boolean | string[];
+  /**
+   * Variables by name, or by how they begin: `"SMTP_*"`. One that is not granted reads as absent, with a warning in the
+   * log; with `strict` it is an error.
+   */
+  env?: boolean | string[] | { allow?: boolean | string[]; strict?: boolean };
   read?: boolean | string[];
   write?: boolean | string[];
   run?: boolean | string[];

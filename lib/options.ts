@@ -1,8 +1,7 @@
 import { parseByteSize } from "./byte_size.ts";
-import { parseCeiling } from "./ceiling.ts";
+import { parseCeiling, type Permissions } from "./ceiling.ts";
 import { parseDuration } from "./duration.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
-import type { PermissionsConfig } from "./mod.ts";
 import { type OnceAddress, parseOnceAddress } from "./once_address.ts";
 
 /** What becomes of the place of a broker where there is no AMQP_URL. */
@@ -47,7 +46,7 @@ export interface Options {
   /** Bytes. */
   maxBody: number;
   /** What no function's permissions may exceed; undefined is no bound. */
-  permissionsCeiling: PermissionsConfig | undefined;
+  permissionsCeiling: Permissions | undefined;
   /** Whether what functions import may be downloaded. */
   download: boolean;
   /** Where it is kept which effects have run; undefined is SQLite in the data folder. */
@@ -73,7 +72,7 @@ export interface OptionSpec {
   text: string;
   /** Reads what was typed; throws what is wrong with it. */
   read(text: string): unknown;
-  /** Also read from the file that `<env>_FILE` names, and never shown. */
+  /** Also read from the file that `<env>_FILE` names, never shown, and in the environment of no function. */
   secret?: boolean;
   /** True as a bare flag, `--watch`, and false as `--no-watch`. */
   boolean?: boolean;
@@ -318,6 +317,13 @@ export const OPTIONS: readonly OptionSpec[] = [
     read: (text) => oneOf(LOG_FORMATS, text),
   },
 ];
+
+const SECRETS = new Set(OPTIONS.filter(({ secret }) => secret).flatMap(({ env }) => [env, `${env}_FILE`]));
+
+/** Whether an environment variable is one of the runner's own secrets, or names a file with one. */
+export function isSecretVariable(name: string): boolean {
+  return SECRETS.has(name);
+}
 
 /** Milliseconds; a Redis takes no number that is beyond all bounds. */
 const MAX_KEEP = 3_650 * 86_400_000;

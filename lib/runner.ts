@@ -31,6 +31,11 @@ import { within } from "./within.ts";
 
 /** Message ids in one line of the log. */
 const MAX_IDS = 20;
+/**
+ * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
+ * within the 30 s that Kubernetes waits before it kills.
+ */
+export const CLOSE_LIMIT = 4_000;
 /** Milliseconds that the start waits for the embedded broker, which may have much to read. */
 const BROKER_PATIENCE = 3_000;
 
@@ -77,6 +82,7 @@ export class Runner implements RunnerView {
     this.#replies = new Replies(this.#consuming);
     const topology = new Topology(log);
     const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
+    const reaper = new Reaper(log);
     this.#surroundings = {
       connection: this.#consuming,
       outputs: new Outputs({
@@ -91,8 +97,8 @@ export class Runner implements RunnerView {
       log,
       folder: "",
       configFile: DENO_CONFIG,
-      memoryWatch: new MemoryWatch(),
-      reaper: new Reaper(log),
+      memoryWatch: new MemoryWatch({ reaper, log }),
+      reaper,
       suspects: new Suspects(),
       once: {
         store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
@@ -112,6 +118,7 @@ export class Runner implements RunnerView {
     this.#surroundings.folder = this.#folder;
     // Watched before they are read, so that no change in between is missed.
     const changes = this.#options.watch ? await this.#openWatch() : undefined;
+    void this.#surroundings.memoryWatch.start();
     await Promise.all([this.#connect(), this.#load()]);
     if (changes) void this.#follow(changes);
     const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
@@ -146,8 +153,22 @@ export class Runner implements RunnerView {
     waiting.abort();
     if (!drained) {
       for (const served of this.#served()) this.#sayUnfinished(served, deadline);
-      await Promise.all(this.#served().map((served) => served.abort()));
     }
+    const limit = new AbortController();
+    const closed = await Promise.race([
+      this.#close(drained).then(() => true),
+      delay(CLOSE_LIMIT, limit.signal).then(() => false),
+    ]);
+    limit.abort();
+    if (!closed) {
+      this.#log.warn(`not everything was closed within ${CLOSE_LIMIT / 1000} s; what was not settled comes again`);
+    }
+    this.#log.info("stopped");
+    this.#finish();
+  }
+
+  async #close(drained: boolean): Promise<void> {
+    if (!drained) await Promise.all(this.#served().map((served) => served.abort()));
     await Promise.all(this.#served().map((served) => served.close()));
     await this.#surroundings.reaper.close();
     await this.#surroundings.once.store.close().catch((error) => {
@@ -156,8 +177,6 @@ export class Runner implements RunnerView {
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
     await this.#host?.stop();
     if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
-    this.#log.info("stopped");
-    this.#finish();
   }
 
   #sayUnfinished({ definition, running, messageIds }: ServedFunction, deadline: number): void {

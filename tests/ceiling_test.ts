@@ -1,6 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { beyondCeiling, parseCeiling } from "../lib/ceiling.ts";
-import type { PermissionsConfig } from "../lib/mod.ts";
+import { beyondCeiling, parseCeiling, type Permissions } from "../lib/ceiling.ts";
 
 Deno.test("a ceiling names permissions, each with what it may list", () => {
   assertEquals(parseCeiling("net=api.example.com:443,db:5432;env"), {
@@ -19,7 +18,7 @@ Deno.test("what is no permission is no ceiling", () => {
 });
 
 Deno.test("what is at or below the ceiling is allowed", () => {
-  const below: [asked: PermissionsConfig, ceiling: string][] = [
+  const below: [asked: Permissions, ceiling: string][] = [
     [{}, "none"],
     [{ net: false, env: [] }, "none"],
     [{ net: true }, "net"],
@@ -29,12 +28,13 @@ Deno.test("what is at or below the ceiling is allowed", () => {
     [{ read: ["./data/x/y", "./data/", "data"] }, "read=./data"],
     [{ write: ["/var/data/x"] }, "write=/"],
     [{ env: ["KEY"], run: ["git"] }, "env=KEY,OTHER;run=git"],
+    [{ env: ["SMTP_HOST", "SMTP_*", "SMTP_TLS_*"] }, "env=SMTP_*"],
   ];
   for (const [asked, ceiling] of below) assertEquals(beyondCeiling(asked, parseCeiling(ceiling)), []);
 });
 
 Deno.test("what is beyond the ceiling is named, with what is allowed", () => {
-  const beyond: [asked: PermissionsConfig, ceiling: string, says: string][] = [
+  const beyond: [asked: Permissions, ceiling: string, says: string][] = [
     [{ net: true }, "none", "permissions.net asks for everything, and the runner allows nothing"],
     [{ net: true }, "net=a", "permissions.net asks for everything, and the runner allows a"],
     [{ net: ["a"] }, "net=a:443", 'asks for "a"'],
@@ -44,6 +44,9 @@ Deno.test("what is beyond the ceiling is named, with what is allowed", () => {
     [{ read: ["./database"] }, "read=./data", 'asks for "./database"'],
     [{ read: ["/"] }, "read=./data", 'asks for "/"'],
     [{ env: ["AMQP"] }, "env=KEY", 'asks for "AMQP"'],
+    [{ env: ["KEY_*"] }, "env=KEY_A", 'asks for "KEY_*"'],
+    [{ env: ["SMTP"] }, "env=SMTP_*", 'asks for "SMTP"'],
+    [{ env: ["S*"] }, "env=SMTP_*", 'asks for "S*"'],
     [{ ffi: true }, "run", "permissions.ffi"],
   ];
   for (const [asked, ceiling, says] of beyond) {

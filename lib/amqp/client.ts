@@ -18,6 +18,8 @@ export interface ClientOptions {
   ca?: string;
   /** Milliseconds for the handshake. @default 10_000 */
   timeout?: number;
+  /** Aborts the handshake. */
+  signal?: AbortSignal;
 }
 
 /** What the broker says of itself. */
@@ -78,6 +80,9 @@ export async function connectClient(url: string, options: ClientOptions): Promis
   client.ondisconnect = (error) => markClosed(error?.message ?? "the connection was closed");
   const timeout = options.timeout ?? 10_000;
   const limit = setTimeout(() => destroy(`no answer within ${timeout / 1000} s`), timeout);
+  const { signal } = options;
+  const abort = () => destroy("the connection was closed");
+  signal?.addEventListener("abort", abort);
   try {
     await Promise.race([client.connect(), closed.then((reason) => Promise.reject(new Error(reason)))]);
   } catch (error) {
@@ -85,6 +90,7 @@ export async function connectClient(url: string, options: ClientOptions): Promis
     throw connectError(url, error);
   } finally {
     clearTimeout(limit);
+    signal?.removeEventListener("abort", abort);
   }
   coalesceWrites(client);
   const stopHeartbeat = superviseHeartbeat(client, () => lastRead, destroy);

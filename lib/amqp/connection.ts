@@ -16,6 +16,8 @@ export interface ConnectionOptions {
   vhost?: string;
   /** PEM of the authority that signed the broker's certificate. */
   ca?: string;
+  /** Milliseconds for a handshake. @default 10_000 */
+  timeout?: number;
   /** Awaited before each attempt; what it throws is that attempt's failure. */
   prepare?: () => Promise<void>;
 }
@@ -132,7 +134,7 @@ export class Connection {
 
   /** From the handshake to the loss of one connection. */
   async #serve(url: string): Promise<void> {
-    const open = await connectClient(url, { heartbeat: 20_000, ...this.#options });
+    const open = await connectClient(url, { heartbeat: 20_000, ...this.#options, signal: this.#stopped.signal });
     if (this.#stopped.signal.aborted) return await open.close();
     const { client, broker } = open;
     client.onblocked = (reason) => this.#log.warn(`the broker takes no publishes now: ${reason}`);

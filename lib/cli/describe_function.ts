@@ -63,7 +63,8 @@ function limitLines(definition: FunctionDefinition): string[] {
   ];
 }
 
-function processLines({ isolation, instances, memory, idle, warm, permissions }: FunctionDefinition): string[] {
+function processLines(definition: FunctionDefinition): string[] {
+  const { isolation, instances, memory, idle, warm, permissions, strictEnv } = definition;
   if (isolation === "inline") {
     return [line("isolation", "inline: in the runner's process, with all that the runner may do")];
   }
@@ -74,7 +75,10 @@ function processLines({ isolation, instances, memory, idle, warm, permissions }:
   const from = warm ? "one from the start" : "from the first message";
   return [
     line("processes", `at most ${instances}, ${size}, ${from}, until ${formatDuration(idle)} without work`),
-    line("permissions", granted.join(" ") || "none"),
+    line(
+      "permissions",
+      `${granted.join(" ") || "none"}${strictEnv ? ", and a look at another variable is an error" : ""}`,
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
-import type { OutputConfig, PermissionsConfig } from "../mod.ts";
+import type { Permissions } from "../ceiling.ts";
+import type { OutputConfig } from "../mod.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Where a function runs: in a process of its own, or in the runner's. */
@@ -77,7 +78,9 @@ export interface FunctionDefinition {
   /** Milliseconds. */
   readonly timeout: number;
   readonly retry: RetryPolicy;
-  readonly permissions: PermissionsConfig;
+  readonly permissions: Permissions;
+  /** Whether an environment variable that is not granted is an error, instead of being absent. */
+  readonly strictEnv: boolean;
   readonly isolation: Isolation;
   /** Bytes of a process. */
   readonly memory: number;

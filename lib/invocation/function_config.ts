@@ -152,9 +152,25 @@ const PERMISSION = leaf<boolean | string[] | undefined>({
     Array.isArray(value) && value.every((item) => typeof item === "string" && /^[^,\p{Cc}]+$/u.test(item)),
 });
 
+const ENV_KEYS = {
+  allow: leaf<boolean | string[] | undefined>({
+    text: "true for all, or a list of variables",
+    default: undefined,
+    expected: 'a boolean or a list of names of variables, with "*" only at the end of one, as in "SMTP_*"',
+    accept: (value) =>
+      typeof value === "boolean" ||
+      Array.isArray(value) && value.every((item) => typeof item === "string" && /^[^,=*\p{Cc}]+\*?$/u.test(item)),
+  }),
+  strict: flag("whether a variable that is not granted is an error, instead of being absent with a warning", false),
+};
+
 const PERMISSION_KEYS = {
   net: PERMISSION,
-  env: PERMISSION,
+  env: {
+    text: "true for all, a list of variables, or an object with the two under `allow`, and `strict`",
+    default: undefined,
+    read: readEnv,
+  } as ConfigKey<Values<typeof ENV_KEYS> | undefined>,
   read: PERMISSION,
   write: PERMISSION,
   run: PERMISSION,
@@ -254,7 +270,8 @@ export function resolveFunctionConfig(
   }
   const queueName = values.queue.name ?? where.name;
   if (!isQueueName(queueName)) problems.push(wrong("queue", queueName, QUEUE_KEYS.name.expected));
-  const asked = Object.entries(values.permissions).filter(([, value]) => value !== undefined);
+  const { env } = values.permissions;
+  const asked = Object.entries({ ...values.permissions, env: env?.allow }).filter(([, value]) => value !== undefined);
   if (values.isolation === "inline" && asked.length > 0) {
     problems.push('permissions mean nothing with isolation "inline": the function may do what the runner may');
   }
@@ -273,6 +290,7 @@ export function resolveFunctionConfig(
     queue: { ...values.queue, name: queueName },
     prefetch: values.prefetch || Math.min(65_535, concurrency * (values.batch?.size ?? 1)),
     permissions: Object.fromEntries(asked),
+    strictEnv: env?.strict ?? false,
   };
 }
 
@@ -288,6 +306,11 @@ function orderProblems({ batch, timeout, retry }: Pick<FunctionDefinition, "batc
     } minutes or more, and with order ` +
     `they must end within ${MAX_HOLD / 60_000}, since a message that waits for its retry holds back those of its key`,
   ];
+}
+
+function readEnv(value: unknown, key: string, problems: string[]): Values<typeof ENV_KEYS> {
+  if (isObject(value)) return readTable(value, ENV_KEYS, key, problems);
+  return { allow: ENV_KEYS.allow.read(value, key, problems), strict: false };
 }
 
 function readQueue(value: unknown, key: string, problems: string[]): Values<typeof QUEUE_KEYS> {

@@ -4,7 +4,7 @@ import { beyondCeiling } from "../ceiling.ts";
 import { describeError } from "../errors.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
 import { resolveFunctionConfig } from "../invocation/function_config.ts";
-import type { PermissionsConfig } from "../mod.ts";
+import type { Permissions } from "../ceiling.ts";
 import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
 import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
 import { brokenLink } from "./links.ts";
@@ -26,7 +26,7 @@ export type LoadedFunction =
 
 export interface LoadOptions extends GraphOptions {
   /** What no function's permissions may exceed. @default no bound */
-  ceiling?: PermissionsConfig;
+  ceiling?: Permissions;
   /** Whether what is imported may be downloaded. @default true */
   download?: boolean;
   /** How a file is read. @default `Deno.readFile` */
@@ -95,7 +95,7 @@ async function load(
   { name, file, error }: DiscoveredFunction,
   graph: ModuleGraph | undefined,
   read: Read,
-  { folder, ceiling }: { folder: string; ceiling: PermissionsConfig | undefined },
+  { folder, ceiling }: { folder: string; ceiling: Permissions | undefined },
 ): Promise<LoadedFunction> {
   const shown = displayPath(file);
   if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
@@ -127,7 +127,7 @@ async function brokenLinks({ missing, files }: ModuleGraph): Promise<string[]> {
   return (await Promise.all(lines)).flat();
 }
 
-function beyondTheCeiling({ permissions, isolation }: FunctionDefinition, ceiling: PermissionsConfig): string[] {
+function beyondTheCeiling({ permissions, isolation }: FunctionDefinition, ceiling: Permissions): string[] {
   if (isolation === "inline") return ['isolation is "inline", which no bound of PERMISSIONS_CEILING holds'];
   return beyondCeiling(permissions, ceiling);
 }

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../invocation/definition.ts";
+import { isSecretVariable } from "../options.ts";
 
-/** What no function's process gets, whatever it asks for: the runner's own secrets. */
-const SECRETS = /^(AMQP_URL|API_TOKEN|BROKER_USERS|ONCE_STORE)(_FILE)?$/;
 /** What Deno itself needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
   "DENO_DIR",
@@ -35,6 +34,8 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       "run",
       "--quiet",
       "--no-prompt",
+      // A lock file would be written where the function imports what is not in it, and the runner may not be able to.
+      "--no-lock",
       // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
       "--cached-only",
       `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
@@ -42,6 +43,8 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
       ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
       ...permissionFlags(definition.permissions, options.socket, options.links),
+      // Else a package that merely looks at a variable would end.
+      ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
       options.entry,
     ],
     clearEnv: true,
@@ -72,10 +75,15 @@ export function permissionFlags(
 }
 
 function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, string>): Record<string, string> {
-  const names = asked === true ? Object.keys(env) : asked || [];
+  const names = asked === true ? Object.keys(env) : (asked || []).flatMap((name) => matching(name, env));
   const given: Record<string, string> = { NO_COLOR: "1" };
   for (const name of [...DENO_NEEDS, ...names]) {
-    if (env[name] !== undefined && !SECRETS.test(name)) given[name] = env[name];
+    if (env[name] !== undefined && !isSecretVariable(name)) given[name] = env[name];
   }
   return given;
+}
+
+/** `SMTP_*` is every variable that begins so. */
+function matching(name: string, env: Record<string, string>): string[] {
+  return name.endsWith("*") ? Object.keys(env).filter((each) => each.startsWith(name.slice(0, -1))) : [name];
 }

@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Facts } from "./loaded.ts";
 
 /** A function's local modules as they were checked, by absolute path: texts, and bytes where one is none. */
@@ -8,10 +9,12 @@ export type Sources = ReadonlyMap<string, string | Uint8Array>;
  * A main module of one line, as a `data:` URL: it imports the guest and the
  * function, and so has both in its static graph, whose files need no permission.
  */
-export function entryModule(file: string, socket: string, { name, envelope, body }: Facts): string {
+export function entryModule(file: string, socket: string, definition: FunctionDefinition): string {
+  const { name, envelope, body, permissions, strictEnv } = definition;
+  const facts: Facts = { name, envelope, body, grants: { permissions, strictEnv } };
   const guest = new URL("./guest.ts", import.meta.url).href;
   const source = `import { serve } from ${JSON.stringify(guest)}; ` +
-    `await serve(${JSON.stringify(socket)}, ${JSON.stringify({ name, envelope, body })}, ` +
+    `await serve(${JSON.stringify(socket)}, ${JSON.stringify(facts)}, ` +
     `() => import(${JSON.stringify(pathToFileURL(file).href)}));`;
   return `data:application/typescript,${encodeURIComponent(source)}`;
 }

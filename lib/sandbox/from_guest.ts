@@ -8,6 +8,7 @@ const MAX_PARTS = 8;
 /** More than there can be in flight; an array can claim four thousand million. */
 const MAX_DONE = 1_000_000;
 const RESULTS: readonly unknown[] = ["failed", "rejected", "undecodable", "invalid"];
+const MAX_VARIABLES = 10_000;
 const MAX_ISSUES = 50;
 const MAX_ISSUE = 200;
 
@@ -69,10 +70,17 @@ export function checkedFromGuest(message: unknown): FromGuest {
     case "onceFailed":
       if (isNumber(rest[0]) && isNumber(rest[1])) return [op, rest[0], rest[1]];
       break;
+    case "env":
+      if (Array.isArray(rest[0]) && rest[0].length <= MAX_VARIABLES && rest[0].every(isVariable)) return [op, rest[0]];
+      break;
     case "validated":
       if (typeof rest[0] === "number") return [op, rest[0], rest[1] === undefined ? undefined : failureIn(rest[1])];
   }
   throw new TypeError("it is no message of the protocol");
+}
+
+function isVariable(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z_]\w{0,127}$/.test(value);
 }
 
 function isNumber(value: unknown): value is number {

@@ -2,6 +2,7 @@ import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
+import { watchEnv } from "./guest_env.ts";
 import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
@@ -73,10 +74,12 @@ export async function serve(path: string, facts: Facts, load: () => Promise<Reco
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
   }
   // The socket is read from the start: a module whose load never ends still sees the runner go.
+  const { grants } = facts;
+  if (grants) watchEnv((variable) => guest.looksAt(variable));
   load().then((module) => {
     guest.ready(module);
     tellUncaught(writer);
-  }).catch((error) => writer.send(["broken", toFailure(explained(error))]));
+  }).catch((error) => writer.send(["broken", toFailure(grants ? explained(error, grants) : error)]));
   await guest.listen(connection);
   Deno.exit(0);
 }
@@ -117,6 +120,8 @@ class Guest {
   readonly #once: GuestOnce;
   /** The ids of what completed since the last frame, or the last line of the log. */
   #done: number[] | undefined;
+  /** The variables that it looked at without a permission since the last frame. */
+  #looked: string[] | undefined;
   #loaded: Loaded;
 
   constructor(writer: FrameWriter<FromGuest>, facts: Facts) {
@@ -131,6 +136,16 @@ class Guest {
   ready(module: Record<string, unknown>): void {
     this.#loaded = toLoaded(module, this.#loaded);
     this.#writer.send(["ready"]);
+  }
+
+  /** All of one turn are told together. */
+  looksAt(variable: string): void {
+    if (this.#looked) return void this.#looked.push(variable);
+    const looked = this.#looked = [variable];
+    this.#writer.send(() => {
+      this.#looked = undefined;
+      return ["env", looked];
+    });
   }
 
   async listen(connection: Deno.Conn): Promise<void> {

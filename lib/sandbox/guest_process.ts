@@ -19,7 +19,7 @@ export interface GuestProcessEvents {
 }
 
 export interface GuestProcessOptions {
-  command: Deno.Command;
+  child: Deno.ChildProcess;
   listener: Deno.Listener;
   /** Bytes resident, at most. */
   memory: number;
@@ -84,7 +84,7 @@ export class GuestProcess implements Watched {
     });
     this.loaded.catch(() => {}); // read by whoever waits for it; nobody has to
     this.memory = options.memory;
-    this.#child = options.command.spawn();
+    this.#child = options.child;
     options.reaper?.watch(this.pid);
     options.memoryWatch?.add(this);
     void this.#child.status.then(() => {

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { describeError } from "../errors.ts";
+import { describeError, WarrenError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
@@ -12,6 +12,7 @@ import { checkedOut, isSame, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
+import { limited } from "./limited.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch } from "./run_batch.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
@@ -26,6 +27,9 @@ function firstOfTheirNames(file: string, sources: Sources): boolean {
   for (const [path, text] of helpers) imported.set(path, text);
   return true;
 }
+/** Versions that did not load: under the same names Deno would answer with the same error for ever. */
+const failed = new Set<string>();
+let copies = 0;
 
 export interface InlineSandboxOptions {
   definition: FunctionDefinition;
@@ -35,6 +39,8 @@ export interface InlineSandboxOptions {
   log: Logger;
   /** Milliseconds from the time limit until the invocation counts as over. @default 1000 */
   grace?: number;
+  /** Milliseconds for the module to load, and for the check of a message before it is one. @default 10_000 */
+  loadTimeout?: number;
   /** @default none: a handler that calls `once()` is told so */
   once?: OnceKeeping;
 }
@@ -75,7 +81,10 @@ export class InlineSandbox implements Sandbox {
   }
 
   async validate(content: Content): Promise<Failure | undefined> {
-    return await check(content, await this.#loaded());
+    const checking = this.#loaded().then((loaded) => check(content, loaded));
+    return await limited(this.#loadTimeout, checking, () => {
+      return new WarrenError("unavailable", "the function did not look at the message in time");
+    });
   }
 
   async invoke(invocation: Invocation): Promise<Outcome> {
@@ -133,13 +142,34 @@ export class InlineSandbox implements Sandbox {
     return this.#loading;
   }
 
-  /** Each version by a name of its own: a module that was imported once is never read again. */
+  get #loadTimeout(): number {
+    return this.#options.loadTimeout ?? 10_000;
+  }
+
+  /**
+   * Each version by a name of its own: a module that was imported once is never read again. A version that did not load
+   * is copied for the next try, so that its own modules have new names as well.
+   */
   async #load(): Promise<Loaded> {
     const { definition, sources, folder } = this.#options;
-    const { file, version } = definition;
-    const copy = !firstOfTheirNames(file, sources);
-    const { file: place } = await checkedOut(file, sources, `${folder}/${version}`, { copy });
-    return toLoaded(await import(`${pathToFileURL(place).href}?version=${version}`), definition);
+    const { name, file, version, envelope, body } = definition;
+    const id = `${file}?version=${version}`;
+    const again = failed.has(id);
+    const copy = again || !firstOfTheirNames(file, sources);
+    const { file: place } = await checkedOut(file, sources, `${folder}/${version}${again ? `.${++copies}` : ""}`, {
+      copy,
+    });
+    try {
+      const loading = import(`${pathToFileURL(place).href}?version=${version}`);
+      const seconds = this.#loadTimeout / 1000;
+      const module = await limited(this.#loadTimeout, loading, () => {
+        return new WarrenError("function", `the module did not finish loading within ${seconds} s`);
+      });
+      return toLoaded(module, { name, envelope, body });
+    } catch (error) {
+      failed.add(id);
+      throw error;
+    }
   }
 
   /** From here its time runs. */

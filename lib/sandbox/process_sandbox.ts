@@ -15,6 +15,8 @@ import { Pool } from "./pool.ts";
 import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
 import { type Timed, TimeLimits } from "./time_limits.ts";
+import { UngrantedVariables } from "./ungranted_variables.ts";
+import { Validations } from "./validations.ts";
 
 export interface ProcessSandboxOptions {
   definition: FunctionDefinition;
@@ -27,6 +29,8 @@ export interface ProcessSandboxOptions {
   grace?: number;
   /** Milliseconds for the module to load. @default 10_000 */
   loadTimeout?: number;
+  /** Milliseconds for the check of a message before it is one, the start of a process included. @default 10_000 */
+  validationLimit?: number;
   /** Shared by all sandboxes of a runner. @default nobody watches */
   memoryWatch?: MemoryWatch;
   reaper?: Reaper;
@@ -44,9 +48,6 @@ interface Running extends Timed {
   /** Gives its place in the process back. */
   leave: () => void;
 }
-
-/** Milliseconds that a function has to look at a message before it is one. */
-const VALIDATION_LIMIT = 10_000;
 
 /** Messages that wait for a process to read them. */
 const MAX_UNSENT = 100_000;
@@ -67,10 +68,11 @@ export class ProcessSandbox implements Sandbox {
   readonly #running = new Map<number, Running>();
   /** Processes that are killed for a handler that overran. */
   readonly #overrun = new WeakSet<GuestProcess>();
-  readonly #validations = new Map<number, (failure: Failure | undefined) => void>();
+  readonly #validations: Validations;
   readonly #suspects: Running[] = [];
   #trying = false;
   readonly #limits: TimeLimits;
+  readonly #ungranted: UngrantedVariables;
   #nextId = 1;
   #stopping = false;
   #closed = false;
@@ -80,6 +82,7 @@ export class ProcessSandbox implements Sandbox {
     this.#options = options;
     this.#definition = options.definition;
     this.#grace = options.grace ?? 1000;
+    this.#validations = new Validations({ limit: options.validationLimit, grace: this.#grace });
     const { instances, idle, timeout, concurrency } = this.#definition;
     this.#limits = new TimeLimits(this.#running, {
       timeout,
@@ -88,6 +91,7 @@ export class ProcessSandbox implements Sandbox {
       onOverdue: (process, id) => this.#overdue(process, id),
       onOverrun: (process) => this.#overrunBy(process),
     });
+    this.#ungranted = new UngrantedVariables(options);
     this.#pool = new Pool({ instances, idle, log: options.log, start: () => this.#start() });
   }
 
@@ -105,22 +109,11 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async validate(content: Content): Promise<Failure | undefined> {
+    if (this.#closed) throw new WarrenError("unavailable", "the sandbox is closed");
     const member = this.#pool.take();
-    const call = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<Failure | undefined>();
-    const limit = setTimeout(
-      () => reject(new WarrenError("unavailable", "the function did not look at the message in time")),
-      VALIDATION_LIMIT,
-    );
-    this.#validations.set(call, resolve);
     try {
-      const process = await member.started;
-      await process.loaded;
-      process.send(["validate", call, content]);
-      return await promise;
+      return await this.#validations.ask(member.started, content);
     } finally {
-      clearTimeout(limit);
-      this.#validations.delete(call);
       this.#pool.give(member);
     }
   }
@@ -176,6 +169,7 @@ export class ProcessSandbox implements Sandbox {
   async close(): Promise<void> {
     this.#closed = true;
     this.#limits.stop();
+    this.#validations.close();
     for (const id of [...this.#running.keys()]) this.#settle(id, STOPPED);
     await this.#pool.close();
     for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
@@ -218,7 +212,8 @@ export class ProcessSandbox implements Sandbox {
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
     const { memory } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;
-    const process = new GuestProcess({ command, listener, loadTimeout, memory, memoryWatch, reaper }, {
+    const child = spawned(command, listener);
+    const process = new GuestProcess({ child, listener, loadTimeout, memory, memoryWatch, reaper }, {
       onMessage: (message) => this.#receive(process, message),
       onOutput: (stream, line) => {
         this.#tellDropped(process);
@@ -243,6 +238,7 @@ export class ProcessSandbox implements Sandbox {
 
   #exited(process: GuestProcess, reason: string): void {
     this.#pool.remove(process);
+    this.#validations.ended(process, reason);
     const inside = [...this.#running.values()].filter((running) => running.process === process);
     for (const running of inside) {
       this.#leave(running);
@@ -343,7 +339,10 @@ export class ProcessSandbox implements Sandbox {
         return process.kill(`nothing caught an error that it threw: ${type}: ${text}`);
       }
       case "validated":
-        this.#validations.get(message[1])?.(message[2]);
+        this.#validations.answered(process, message[1], message[2]);
+        return;
+      case "env":
+        if (process.budget.line()) this.#ungranted.looked(message[1]);
         return;
       case "once":
         return this.#once(process, message);
@@ -417,6 +416,16 @@ export class ProcessSandbox implements Sandbox {
 }
 
 const COMPLETED: Outcome = { kind: "completed" };
+
+/** Nobody comes to the listener of a process that could not be started. */
+function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProcess {
+  try {
+    return command.spawn();
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+}
 
 /** What is no JSON, or more than our guest would send, is shown as the beginning of its text. */
 function readFields(text: string): Record<string, unknown> {

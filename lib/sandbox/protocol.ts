@@ -56,6 +56,8 @@ export type FromGuest =
   | [op: "onceDone", id: number, call: number, value: string | undefined]
   /** It threw. */
   | [op: "onceFailed", id: number, call: number]
+  /** It looked at environment variables that its config does not grant. */
+  | [op: "env", variables: readonly string[]]
   /** The fields are an object in JSON. */
   | [op: "log", id: number, level: string, message: string, fields: string | undefined];
 

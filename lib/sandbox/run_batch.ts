@@ -116,7 +116,7 @@ export async function runBatch(
     const handler = loaded.handler as BatchHandler;
     await handler(messages, context);
   } catch (error) {
-    whole = thrown(error);
+    whole = thrown(error, loaded.grants);
   }
   for (const message of messages) onSettled(message.settled(whole));
 }

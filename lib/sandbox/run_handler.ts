@@ -7,6 +7,7 @@ import type { Content, Invocation } from "../invocation/sandbox.ts";
 import { parseDuration } from "../duration.ts";
 import { explained } from "./denied.ts";
 import type { Loaded } from "./loaded.ts";
+import type { Grants } from "./permission_line.ts";
 import { validate } from "./validation.ts";
 
 /** How a handler ended, as far as its own process can tell. */
@@ -25,7 +26,7 @@ interface Decoded {
 }
 
 /** What a message is read by. */
-type Reading = Pick<Loaded, "input" | "envelope" | "body">;
+type Reading = Pick<Loaded, "input" | "envelope" | "body" | "grants">;
 
 /** Decodes the message, and checks its body. Synchronous where that is all there is to do. Never throws. */
 export function readMessage(invocation: Invocation, reading: Reading): Read | Promise<Read> {
@@ -50,7 +51,11 @@ function unreadable(error: unknown): Failure {
   return { type, message };
 }
 
-async function readSlowly(invocation: Invocation, { input }: Reading, decoding: Promise<Decoded>): Promise<Read> {
+async function readSlowly(
+  invocation: Invocation,
+  { input, grants }: Reading,
+  decoding: Promise<Decoded>,
+): Promise<Read> {
   let decoded: Decoded;
   try {
     decoded = await decoding;
@@ -64,7 +69,7 @@ async function readSlowly(invocation: Invocation, { input }: Reading, decoding: 
     if (validated.failure) return { result: { kind: "invalid", failure: validated.failure } };
     return { message: { ...toMessage(invocation, validated.value), ...event } };
   } catch (error) {
-    return { result: thrown(error) };
+    return { result: thrown(error, grants) };
   }
 }
 
@@ -82,7 +87,7 @@ export async function runHandler(loaded: Loaded, invocation: Invocation, context
     const value = await called(loaded.handler as Handler, read.message, context);
     return invocation.wantsResult && value !== undefined ? { kind: "completed", result: encodeBody(value) } : COMPLETED;
   } catch (error) {
-    return thrown(error);
+    return thrown(error, loaded.grants);
   }
 }
 
@@ -121,9 +126,10 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof (value as { then?: unknown }).then === "function";
 }
 
-export function thrown(given: unknown): HandlerResult {
+/** @param grants explains what was denied; none where the function's config denies nothing */
+export function thrown(given: unknown, grants?: Grants): HandlerResult {
   try {
-    return judged(explained(given));
+    return judged(grants ? explained(given, grants) : given);
   } catch {
     // It throws when it is looked at.
     return { kind: "failed", failure: toFailure(given) };

@@ -29,6 +29,19 @@ Deno.test("a connection that is still being prepared can be closed", async () =>
   await connection.close();
 });
 
+Deno.test("a connection is closed at once during a handshake that nobody answers, over TCP and over WebSocket", async () => {
+  for (const scheme of ["amqp", "ws"]) {
+    using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const urls = [`${scheme}://127.0.0.1:${silent.addr.port}`];
+    const connection = new Connection({ urls, name: "test", log, timeout: 3_600_000 });
+    connection.start();
+    using _peer = await silent.accept();
+    let closed = false;
+    void connection.close().then(() => closed = true);
+    await eventually(() => closed);
+  }
+});
+
 brokerTest("URLs that a function gives are asked for after prepare", async (url) => {
   const urls: string[] = [];
   const prepare = () => Promise.resolve(void urls.push(url));

@@ -75,7 +75,7 @@ Deno.test("RabbitMQ: a cluster that loses one node after the other loses no mess
 
 async function fill(cluster: Cluster): Promise<void> {
   await using client = await BrokerClient.connect(cluster.nodes[0].url);
-  for (const queue of ["work", "ordered", "tick", ...DONE]) await client.declare(queue, QUORUM);
+  for (const queue of ["work", "ordered", "tick", ...DONE]) await client.declare(queue, true, QUORUM);
   const bodies = Array.from({ length: UNORDERED }, (_, n) => String(n));
   for (let from = 0; from < UNORDERED; from += 5_000) await client.publish("work", bodies.slice(from, from + 5_000));
   const ordered = Array.from({ length: KEYS * EACH }, (_, at) => `${at % KEYS}/${Math.floor(at / KEYS)}`);

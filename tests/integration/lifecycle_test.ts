@@ -1,11 +1,15 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parseDuration } from "../../lib/duration.ts";
+import { OPTIONS } from "../../lib/options.ts";
+import { CLOSE_LIMIT } from "../../lib/runner.ts";
 import { type Folder, folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
+import { BrokerPlace } from "../support/hosted_broker.ts";
 import { Gate } from "../support/gate.ts";
 import { type LogLine, RunnerProcess, startRunner } from "../support/runner_process.ts";
-import { handledBy, isHandled, startServing, status } from "../support/serving.ts";
+import { handledBy, isHandled, post, startServing, status } from "../support/serving.ts";
 
 const begun = ({ message }: LogLine) => message === "begun";
 const draining = ({ message }: LogLine) => message.includes("draining for up to");
@@ -192,4 +196,35 @@ brokerTest("a runner that is killed loses nothing", async (url) => {
   await gate.open();
 
   assertEquals((await second.waitForLog(isHandled)).body, "x");
+});
+
+Deno.test("a stop ends within the 30 s of Kubernetes, also where a store never answers and a handler never ends", async () => {
+  await using place = await BrokerPlace.make();
+  await using functions = await folder({
+    "hanging.ts": `
+      export default async (_, context) => {
+        context.log.info("begun");
+        await context.once("key", () => 1);
+      };`,
+  });
+  await using stores = await folder({
+    "store.ts": `
+      const never = () => new Promise(() => {});
+      export default () => ({ claim: async () => ({ kind: "claimed" }), done: never, release: never, close: never });`,
+  });
+  const env = { ...place.env, BROKER: "embedded", DRAIN_TIMEOUT: "100ms", ONCE_STORE: `${stores.path}/store.ts` };
+  await using runner = await startServing({ functionsDir: functions.path, env });
+  assertEquals(await post(runner, "hanging", "x"), 202);
+  await runner.waitForLog(begun);
+  runner.kill("SIGTERM");
+  await runner.waitForLog(({ message }) =>
+    message === "not everything was closed within 4 s; what was not settled comes again"
+  );
+  await runner.waitForLog(({ message }) => message === "stopped");
+  assertEquals((await runner.status).code, 0);
+});
+
+Deno.test("the drain and what follows it leave a second of the 30 s of Kubernetes", () => {
+  const drain = parseDuration(OPTIONS.find(({ key }) => key === "drainTimeout")!.default);
+  assertEquals(drain + CLOSE_LIMIT, 29_000);
 });

@@ -30,6 +30,7 @@ Deno.test("a function without config has every default", () => {
     envelope: undefined,
     body: "decoded",
     permissions: {},
+    strictEnv: false,
     isolation: "process",
     memory: 512 * 1024 * 1024,
     instances: 1,
@@ -70,6 +71,18 @@ Deno.test("what config says takes the place of the defaults", () => {
   assertEquals(definition.enabled, false);
   assertEquals(resolve({ queue: "work", prefetch: 40 }).queue.name, "work");
   assertEquals(resolve({ prefetch: 40 }).prefetch, 40);
+});
+
+Deno.test("the environment is granted as a list, wholly, or with strict beside the list", () => {
+  const env = (value: unknown) => {
+    const { permissions, strictEnv } = resolve({ permissions: { env: value } });
+    return [permissions.env, strictEnv];
+  };
+  assertEquals(env(["SMTP_*", "KEY"]), [["SMTP_*", "KEY"], false]);
+  assertEquals(env(true), [true, false]);
+  assertEquals(env({ allow: ["KEY"] }), [["KEY"], false]);
+  assertEquals(env({ allow: ["KEY"], strict: true }), [["KEY"], true]);
+  assertEquals(env({ strict: true }), [undefined, true]);
 });
 
 Deno.test("an unknown key is named with the nearest known one, nested keys too", () => {
@@ -117,6 +130,16 @@ Deno.test("limits are kept, and say why", () => {
     problems({ bindings });
   }
   for (const net of ["a", [""], ["a,b"], [1], null]) problems({ permissions: { net } });
+  for (const env of ["*", "SMTP*HOST", "**", "", "A=B"]) {
+    assertStringIncludes(
+      problems({ permissions: { env: [env] } })[0],
+      'with "*" only at the end of one, as in "SMTP_*"',
+    );
+  }
+  assertEquals(problems({ permissions: { env: { alow: ["A"], strict: "yes" } } }), [
+    'unknown key "alow" in config.permissions.env, did you mean "allow"?',
+    'permissions.env.strict is "yes": expected true or false',
+  ]);
   for (const value of [null, [], {}]) problems({ queue: { arguments: { "x-a": value } } });
 });
 

@@ -24,6 +24,8 @@ export interface CageOptions {
   loadTimeout?: number;
   /** Milliseconds. @default 100 */
   grace?: number;
+  /** Milliseconds. @default 10_000 */
+  validationLimit?: number;
   /** For `once()`. @default none */
   store?: OnceStore;
 }
@@ -44,14 +46,15 @@ export class Cage implements AsyncDisposable {
     const definition = resolveFunctionConfig(options.config ?? {}, { name: "function", file, version: "1" });
     const log = new Logger({ level: "debug", write: (line) => this.lines.push(JSON.parse(line)) });
     this.#reaper = new Reaper(log);
-    const { grace = 100, store } = options;
+    const { grace = 100, store, validationLimit } = options;
     const once = store && { store, keep: 86_400_000 };
     const shared = { definition, sources: new Map([[file, module]]), folder, log, grace, once };
     this.sandbox = definition.isolation === "inline" ? new InlineSandbox(shared) : new ProcessSandbox({
       ...shared,
       configFile: CONFIG_FILE,
       loadTimeout: options.loadTimeout ?? 30_000,
-      memoryWatch: new MemoryWatch(),
+      validationLimit,
+      memoryWatch: new MemoryWatch({ reaper: this.#reaper, log }),
       reaper: this.#reaper,
     });
     this.#definition = definition;

@@ -1,13 +1,16 @@
 import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { explained } from "../../lib/sandbox/denied.ts";
+import type { Grants } from "../../lib/sandbox/permission_line.ts";
 import { Cage, failureOf } from "../misbehaving/cage.ts";
 
 function denied(message: string): Error {
   return Object.assign(new Error(message), { name: "NotCapable" });
 }
 
-function messageOf(error: unknown): string {
-  const same = explained(error);
+const NOTHING: Grants = { permissions: {}, strictEnv: false };
+
+function messageOf(error: unknown, grants = NOTHING): string {
+  const same = explained(error, grants);
   assert(same instanceof Error);
   return same.message;
 }
@@ -25,6 +28,39 @@ Deno.test("what was denied is said with the line of the config that would grant 
   for (const [said, line] of Object.entries(cases)) assertStringIncludes(messageOf(denied(said)), line);
 });
 
+Deno.test("the line to paste is all that the config grants, with the new name in its list", () => {
+  const net = denied('Requires net access to "b:2", run again with the --allow-net flag');
+  const env = denied('Requires env access to "KEY", run again with the --allow-env flag');
+  const cases: [error: Error, grants: Grants, line: string][] = [
+    [net, { permissions: { net: ["a:1"] }, strictEnv: false }, 'permissions: { net: ["a:1", "b:2"] }'],
+    [
+      net,
+      { permissions: { net: false, env: ["A"], read: true }, strictEnv: false },
+      'permissions: { net: ["b:2"], env: ["A"], read: true }',
+    ],
+    [
+      net,
+      { permissions: { env: ["A"] }, strictEnv: true },
+      'permissions: { env: { allow: ["A"], strict: true }, net: ["b:2"] }',
+    ],
+    [env, { permissions: {}, strictEnv: true }, 'permissions: { env: { allow: ["KEY"], strict: true } }'],
+    [
+      denied("Requires env access, run again with the --allow-env flag"),
+      { permissions: { env: ["A"] }, strictEnv: true },
+      "permissions: { env: { allow: true, strict: true } }",
+    ],
+    ...(["read", "write", "run", "sys", "ffi"] as const).map((kind): [Error, Grants, string] => [
+      denied(`Requires ${kind} access to "new", run again with the --allow-${kind} flag`),
+      { permissions: { [kind]: ["old", "older"] }, strictEnv: false },
+      `permissions: { ${kind}: ["old", "older", "new"] }`,
+    ]),
+  ];
+  for (const [error, grants, line] of cases) {
+    const message = messageOf(error, grants);
+    assertEquals(message.slice(message.indexOf("permissions:")), line);
+  }
+});
+
 Deno.test("an import that was denied is said as what it is", () => {
   const message = messageOf(
     denied('Requires import access to "example.com:443", run again with the --allow-import flag'),
@@ -35,10 +71,10 @@ Deno.test("an import that was denied is said as what it is", () => {
 Deno.test("the error keeps its name, its stack and itself as the cause, also where another one is around it", () => {
   const inner = denied('Requires net access to "a:1", run again with the --allow-net flag');
   const outer = new TypeError("fetch failed", { cause: new Error("between", { cause: inner }) });
-  const same = explained(outer) as Error;
+  const same = explained(outer, NOTHING) as Error;
   assertEquals([same.name, same.cause], ["NotCapable", outer]);
   assertStringIncludes(same.message, 'permissions: { net: ["a:1"] }');
-  const plain = explained(inner) as Error;
+  const plain = explained(inner, NOTHING) as Error;
   assertStringIncludes(plain.stack ?? "", "permissions:");
 });
 
@@ -58,7 +94,7 @@ Deno.test("every other error comes back as it is, also one that cannot be looked
     null,
     undefined,
   ];
-  for (const error of others) assertStrictEquals(explained(error), error);
+  for (const error of others) assertStrictEquals(explained(error, NOTHING), error);
 });
 
 Deno.test("what Deno itself says of each permission is understood", async () => {
@@ -76,17 +112,17 @@ Deno.test("what Deno itself says of each permission is understood", async () => 
   const lines: Record<string, string> = {
     net: 'net: ["127.0.0.1:1"]',
     fetch: 'net: ["127.0.0.1:4242"]',
-    env: 'env: ["KEY"]',
+    env: 'env: { allow: ["KEY"], strict: true }',
     read: 'read: ["/etc/hosts"]',
     write: 'write: ["/tmp/x"]',
     run: 'run: ["/bin/true"]',
     sys: 'sys: ["hostname"]',
     ffi: "ffi:",
   };
-  await using cage = await Cage.make(module);
+  await using cage = await Cage.make(module, { config: { permissions: { env: { strict: true } } } });
   for (const [what, line] of Object.entries(lines)) {
     const { type, message } = failureOf(await cage.run(what), "failed");
     assertStringIncludes(`${type}: ${message}`, `NotCapable: Requires ${what === "fetch" ? "net" : what} access`);
-    assertStringIncludes(message, `permissions: { ${line}`);
+    assertStringIncludes(message, line);
   }
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { WarrenError } from "../../lib/errors.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { Logger } from "../../lib/log.ts";
@@ -19,12 +20,18 @@ class Inline implements AsyncDisposable {
   }
 
   /** A sandbox for a version of the module; without `written`, that version is not the one on disk. */
-  async sandbox(module: string, { version = "1", timeout = 30_000, written = true } = {}): Promise<InlineSandbox> {
+  async sandbox(
+    module: string,
+    { version = "1", timeout = 30_000, written = true, helper = "", loadTimeout = 10_000 } = {},
+  ): Promise<InlineSandbox> {
     const file = `${this.#folder}/function.ts`;
     if (written) await Deno.writeTextFile(file, module);
+    const helpers: [string, string][] = helper ? [[`${this.#folder}/helper.ts`, helper]] : [];
+    for (const [path, text] of helpers) await Deno.writeTextFile(path, text);
     return new InlineSandbox({
       definition: resolveFunctionConfig({ isolation: "inline", timeout }, { name: "function", file, version }),
-      sources: new Map([[file, module]]),
+      sources: new Map([[file, module], ...helpers]),
+      loadTimeout,
       folder: `${this.#folder}/runner`,
       log: new Logger({ level: "debug", write: (line) => this.lines.push(JSON.parse(line)) }),
       grace: 50,
@@ -83,6 +90,36 @@ Deno.test("inline, the signal aborts at the time limit, and after the grace the 
   for (const body of ["fail", "never"]) {
     assertEquals(failureOf(await run(sandbox, body), "timedOut").message, "the handler did not settle within 50 ms");
   }
+});
+
+Deno.test("inline, a module that did not load is loaded at the next try, with all that it imports", async () => {
+  await using inline = await Inline.make();
+  const key = `warren${crypto.randomUUID()}`;
+  // As where a database is not there yet.
+  const comesUp = (tries: number) =>
+    `if ((globalThis["${key}"] = (globalThis["${key}"] ?? 0) + 1) < ${tries}) throw new Error("no database");`;
+  const helper = `${comesUp(3)} export const answer = 42;`;
+  const module = 'import { answer } from "./helper.ts"; export default (_, { log }) => log.info(String(answer));';
+  const sandbox = await inline.sandbox(module, { helper });
+  for (let tries = 1; tries < 3; tries++) assertStringIncludes(reasonOf(await run(sandbox)), "no database");
+  assertEquals((await run(sandbox)).kind, "completed");
+  assertEquals(inline.lines.map(({ message }) => message), ["42"]);
+  const again = await inline.sandbox(module, { helper });
+  assertEquals((await run(again)).kind, "completed");
+});
+
+Deno.test("inline, a module that never finishes loading is given up, and so is a check that never ends", async () => {
+  await using inline = await Inline.make();
+  const key = `warren${crypto.randomUUID()}`;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  Object.assign(globalThis, { [key]: promise });
+  const waiting = await inline.sandbox(`await globalThis["${key}"]; export default () => {};`, { loadTimeout: 50 });
+  assertStringIncludes(reasonOf(await run(waiting)), "did not finish loading within 0.05 s");
+  resolve();
+  const input = '{ "~standard": { version: 1, vendor: "test", validate: () => new Promise(() => {}) } }';
+  const module = `export const input = ${input}; export default () => {};`;
+  const unchecked = await inline.sandbox(module, { version: "2", loadTimeout: 500 });
+  await assertRejects(() => unchecked.validate(invocationOf(1)), WarrenError, "did not look at the message in time");
 });
 
 Deno.test("inline, a module that does not load abandons the message, and the next try reads it again", async () => {

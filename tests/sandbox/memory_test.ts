@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { MemoryWatch, residentMemory, type Watched } from "../../lib/sandbox/memory_watch.ts";
+import { Logger } from "../../lib/log.ts";
+import { MemoryWatch, type MemoryWatchOptions, type Watched } from "../../lib/sandbox/memory_watch.ts";
+import { Reaper } from "../../lib/sandbox/reaper.ts";
 import { alive, Cage, failureOf } from "../misbehaving/cage.ts";
 import { LINUX } from "../misbehaving/processes.ts";
 import { eventually } from "../support/eventually.ts";
@@ -78,28 +80,55 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "busy processes are watched, those without work too, and none after it is deleted",
-  ignore: !LINUX,
-  async fn() {
-    const watch = new MemoryWatch();
-    const [small, large, idle, gone] = [new Fake(1), new Fake(2 ** 50), new Fake(1), new Fake(1)];
-    idle.busy = false;
-    for (const fake of [small, large, idle, gone]) watch.add(fake);
-    watch.delete(gone);
-    await eventually(() => idle.exceeded > 0);
-    assert(small.exceeded > idle.exceeded);
-    assertEquals([large.exceeded, gone.exceeded], [0, 0]);
-    for (const fake of [small, large, idle]) watch.delete(fake);
-  },
+Deno.test("busy processes are watched, those without work too, and none after it is deleted", async () => {
+  const watch = new MemoryWatch({ reaper: telling(() => 2 ** 40), log: new Logger({ level: "silent" }), os: "linux" });
+  const [small, large, idle, gone] = [new Fake(1), new Fake(2 ** 50), new Fake(1), new Fake(1)];
+  idle.busy = false;
+  for (const fake of [small, large, idle, gone]) watch.add(fake);
+  watch.delete(gone);
+  await eventually(() => idle.exceeded > 0);
+  assert(small.exceeded > idle.exceeded);
+  assertEquals([large.exceeded, gone.exceeded], [0, 0]);
+  for (const fake of [small, large, idle]) watch.delete(fake);
 });
 
-Deno.test({
-  name: "the resident memory is that of the process, and unknown where there is none",
-  ignore: !LINUX,
-  fn() {
-    const bytes = residentMemory(Deno.pid) ?? 0;
-    assert(bytes > 10 * MB && bytes < 10_000 * MB, `${bytes}`);
-    assertEquals(residentMemory(2 ** 30), undefined);
-  },
+Deno.test("a process whose memory cannot be read is said once, and one that ended meanwhile is not", async () => {
+  const said: string[] = [];
+  const log = new Logger({ write: (line) => said.push(JSON.parse(line).message) });
+  let looks = 0;
+  const nobody = { start: () => Promise.resolve(true), residentMemory: () => Promise.resolve(new Map(void looks++)) };
+  const watch = new MemoryWatch({ reaper: nobody, log, os: "linux" });
+  const [hidden, ending] = [new Fake(1), new Fake(1)];
+  watch.add(hidden);
+  watch.add(ending);
+  await eventually(() => looks === 1);
+  watch.delete(ending);
+  await eventually(() => looks > 5);
+  assertEquals(said, [`the memory of process ${hidden.pid} cannot be read: nothing but its heap is bounded`]);
+  watch.delete(hidden);
 });
+
+Deno.test("a limit that cannot be watched is said at the start: another system, no shell, a shell without /proc", async () => {
+  const none = { start: () => Promise.resolve(false), residentMemory: () => Promise.resolve(undefined) };
+  const reaper = new Reaper(new Logger({ level: "silent" }), { shell: "/no/such/shell" });
+  const cases: [options: Partial<MemoryWatchOptions>, why: string][] = [
+    [{ os: "darwin", reaper: none }, "darwin does not tell it"],
+    [{ os: "linux", reaper: none }, "no shell can read it below /proc"],
+    [{ os: "linux", reaper }, "no shell can read it below /proc"],
+  ];
+  for (const [options, why] of cases) {
+    const lines: Record<string, unknown>[] = [];
+    const log = new Logger({ write: (line) => lines.push(JSON.parse(line)) });
+    await new MemoryWatch({ reaper: none, log, ...options }).start();
+    assertEquals(lines.map(({ level }) => level), ["warn"]);
+    assertStringIncludes(String(lines[0].message), `the memory of the functions' processes is not watched: ${why}`);
+  }
+});
+
+/** One that knows every process. */
+function telling(bytes: (pid: number) => number): MemoryWatchOptions["reaper"] {
+  return {
+    start: () => Promise.resolve(true),
+    residentMemory: (pids) => Promise.resolve(new Map(pids.map((pid) => [pid, bytes(pid)]))),
+  };
+}

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Logger } from "../../lib/log.ts";
 import { Reaper } from "../../lib/sandbox/reaper.ts";
 import { alive } from "../misbehaving/cage.ts";
@@ -82,6 +82,66 @@ Deno.test({
     assert(reaperPid() === undefined);
   },
 });
+
+Deno.test({
+  ...options,
+  name: "it tells the resident memory of processes in bytes, and nothing of one that is not there",
+  async fn() {
+    const reaper = new Reaper(new Logger({ level: "silent" }));
+    assertEquals(await reaper.start(), true);
+    const pages = Number(Deno.readTextFileSync(`/proc/${Deno.pid}/statm`).split(" ")[1]);
+    const found = await reaper.residentMemory([Deno.pid, 2 ** 30]);
+    assertEquals([...found!.keys()], [Deno.pid]);
+    const page = found!.get(Deno.pid)! / pages;
+    assert(page > 3_000 && page < 100_000, `${page} bytes a page`);
+    assertEquals(found!.get(Deno.pid)! % 4096, 0);
+    assertEquals(await reaper.residentMemory([]), new Map());
+    await reaper.close();
+    await eventually(() => reaperPid() === undefined);
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "a shell that does not answer is replaced, which is logged, and the next question is answered",
+  async fn() {
+    const lines: string[] = [];
+    const log = new Logger({ write: (line) => lines.push(JSON.parse(line).message) });
+    const reaper = new Reaper(log, { patience: 200 });
+    // The shell keeps no process alive, and so not this one while it starts again.
+    const busy = setInterval(() => {}, 1_000);
+    await reaper.start();
+    Deno.kill(await eventually(reaperPid), "SIGSTOP");
+    assertEquals(await reaper.residentMemory([Deno.pid]), undefined);
+    assertStringIncludes(lines[0], "the shell beside the functions' processes ended (SIGKILL); another one starts in ");
+    await eventually(async () => (await reaper.residentMemory([Deno.pid]))?.has(Deno.pid));
+    await reaper.close();
+    clearInterval(busy);
+  },
+});
+
+Deno.test({
+  ...options,
+  name: "a shell that ends at once is started again after growing pauses, and tells no memory",
+  async fn() {
+    await using place = await shellThatEnds();
+    const waits: number[] = [];
+    const log = new Logger({ write: (line) => waits.push(Number(/in (\d+) ms/.exec(line)![1])) });
+    const reaper = new Reaper(log, { shell: place.path });
+    reaper.watch(12_345_678);
+    assertEquals(await reaper.start(), false);
+    assertEquals(await reaper.residentMemory([Deno.pid]), undefined);
+    await eventually(() => waits.length === 4);
+    assert(waits[3] > waits[0] * 2, waits.join());
+    await reaper.close();
+  },
+});
+
+async function shellThatEnds(): Promise<AsyncDisposable & { path: string }> {
+  const folder = await Deno.makeTempDir({ prefix: "warren-shell-" });
+  await Deno.writeTextFile(`${folder}/shell`, "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+  return { path: `${folder}/shell`, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+}
 
 function ignoredSignals(pid: number): bigint {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);

@@ -1,4 +1,5 @@
 import { OPTIONS } from "../../lib/options.ts";
+import type { Checkout } from "./checkout.ts";
 import { imageArguments, taskArguments } from "./command_lines.ts";
 import { TextLineStream } from "./text_lines.ts";
 
@@ -15,6 +16,8 @@ export interface RunnerProcessOptions {
   args?: string[];
   /** Whose command line it is: that of the task in deno.json, or of the image's ENTRYPOINT. @default "task" */
   by?: "task" | "image";
+  /** Runs this copy of the repository as its user. @default the repository itself, by whoever runs the tests */
+  checkout?: Checkout;
   /** Beside what the runner needs; wins over it. @default {} */
   env?: Record<string, string>;
   /** Milliseconds until the HTTP API must be announced. @default 20_000 */
@@ -35,12 +38,16 @@ export class RunnerProcess implements AsyncDisposable {
   /** The HTTP API's URL without a slash at its end; empty until it was announced. */
   url = "";
 
-  constructor({ amqpUrl = "", functionsDir = "", args = ["start"], by = "task", env = {} }: RunnerProcessOptions) {
+  constructor(options: RunnerProcessOptions) {
+    const { amqpUrl = "", functionsDir = "", args = ["start"], by = "task", checkout, env = {} } = options;
+    const own = { AMQP_URL: amqpUrl, FUNCTIONS_DIR: functionsDir, LOG_FORMAT: "json", PORT: "0" };
+    const root = checkout?.path;
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: by === "image" ? imageArguments(args) : taskArguments(args),
-      cwd: ROOT,
+      args: by === "image" ? imageArguments(args, root) : taskArguments(args, root),
+      cwd: root ?? ROOT,
+      uid: checkout?.user,
       clearEnv: true,
-      env: { ...surroundings(), AMQP_URL: amqpUrl, FUNCTIONS_DIR: functionsDir, LOG_FORMAT: "json", PORT: "0", ...env },
+      env: { ...surroundings(), ...own, ...checkout?.env, ...env },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
