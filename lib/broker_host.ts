@@ -94,7 +94,10 @@ export class BrokerHost {
     if (this.#port === 0) return false;
     const found = await this.#probe();
     if (found.kind === "nothing") return false;
-    if (this.#process) return this.#tell(`embedded broker at ${this.#place}, data in ${this.#dataDir}`);
+    if (this.#process) {
+      const listens = `${urlHost(this.#options.host)}:${this.#port}`;
+      return this.#tell(`embedded broker at ${listens}, data in ${this.#dataDir}`);
+    }
     if (found.kind !== "broker") throw inTheWay(this.#place, found);
     const { product, version } = found.broker;
     const name = `${product} ${version}`.trim();

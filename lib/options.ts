@@ -41,6 +41,8 @@ export interface Options {
   /** Somebody chose the port: it does not move. */
   portAsked: boolean;
   apiToken: string | undefined;
+  /** Whether every module is loaded at the start, and one that does not load makes the runner not ready. */
+  strictReady: boolean;
   /** Bytes. */
   maxBody: number;
   /** What no function's permissions may exceed; undefined is no bound. */
@@ -234,6 +236,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     text: "The bearer token for all of the HTTP API but the health routes.",
     read: token,
     secret: true,
+  },
+  {
+    key: "strictReady",
+    flag: "strict-ready",
+    env: "STRICT_READY",
+    default: "false",
+    text: "Whether every module is loaded at the start, and /readyz is 503 until then and while a function is broken.",
+    read: boolean,
+    boolean: true,
   },
   {
     key: "maxBody",

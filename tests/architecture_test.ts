@@ -48,6 +48,7 @@ const ROOM_OF_FILE: Record<string, string> = {
   "admission": "runner",
   "batcher": "runner",
   "conclusion": "runner",
+  "function_view": "runner",
   "generation": "runner",
   "kill_switch": "runner",
   "rate_limit": "runner",

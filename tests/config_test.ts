@@ -37,6 +37,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     port: 8000,
     portAsked: false,
     apiToken: undefined,
+    strictReady: false,
     maxBody: 16 * 1024 * 1024,
     permissionsCeiling: undefined,
     download: true,

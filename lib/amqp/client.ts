@@ -60,7 +60,7 @@ export async function connectClient(url: string, options: ClientOptions): Promis
   const client = createClient(url, options);
   const internals = client as unknown as Internals;
   const destroy = (reason: string) => {
-    if (client instanceof AMQPClient) client.socket?.destroy(new Error(reason));
+    if (client instanceof AMQPClient) client.socket?.destroy(new WarrenError("unavailable", reason));
     else (client as unknown as { socket?: WebSocket }).socket?.close();
     markClosed(reason);
   };
