@@ -1,8 +1,9 @@
 import { Backoff, delay } from "../backoff.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { shownUrl } from "../secret_url.ts";
 import { unlessAborted } from "./unless_aborted.ts";
-import { type BrokerIdentity, type Client, connectClient, type OpenClient, safeUrl } from "./client.ts";
+import { type BrokerIdentity, type Client, connectClient, type OpenClient } from "./client.ts";
 
 export interface ConnectionOptions {
   /** Tried in turn, from the first again after the last. A function is asked at each attempt. */
@@ -59,7 +60,7 @@ export class Connection {
       connected: this.#open !== undefined,
       detail: this.#open?.client.blocked ?? this.#detail,
       blocked: this.#open?.client.blocked !== undefined,
-      url: this.#url && safeUrl(this.#url),
+      url: this.#url && shownUrl(this.#url),
       broker: this.#open?.broker,
     };
   }
@@ -142,7 +143,7 @@ export class Connection {
     };
     this.#open = open;
     this.#detail = undefined;
-    this.#log.debug(`connected to ${broker.product} ${broker.version}`, { url: safeUrl(url) });
+    this.#log.debug(`connected to ${broker.product} ${broker.version}`, { url: shownUrl(url) });
     this.#waiting.resolve(client);
     const reason = await open.closed;
     this.#open = undefined;
