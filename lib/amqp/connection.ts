@@ -21,8 +21,8 @@ export interface ConnectionOptions {
   prepare?: () => Promise<void>;
 }
 
-/** Milliseconds; one that is lost again and again sooner after the handshake must not be a hot loop. */
-const STEADY = 2_000;
+/** Milliseconds; one that is lost again and again sooner than that is connected again after growing pauses. */
+const STEADY = 10_000;
 
 /** How it stands with the broker. */
 export interface ConnectionState {
