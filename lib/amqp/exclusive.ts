@@ -40,7 +40,13 @@ export class ExclusiveQueue {
       await channel.basicQos(prefetch);
       const consumer = await channel.basicConsume(queue, { tag, noAck: false, exclusive: true }, (message) => {
         taken.acks.delivered(message.deliveryTag);
-        onMessage(message);
+        try {
+          onMessage(message);
+        } catch (error) {
+          // Nobody catches what the client's callback throws: it would end the process.
+          taken.#end(`a delivery could not be taken: ${describeError(error)}`);
+          void taken.close();
+        }
       });
       consumer.wait().then(() => taken.#end("the consumer ended"), (error) => taken.#end(describeError(error)));
       return taken;
