@@ -14,6 +14,8 @@ export interface Copy {
 export interface CopyLaneOptions {
   /** Resolves once the broker has confirmed the copy. */
   publish(copy: Copy): Promise<void>;
+  /** Whether the channel is gone: what is not confirmed comes again by itself. */
+  closed(): boolean;
   /** The copy is confirmed. */
   onDone(copy: Copy): void;
   /** It can never be copied as it is. */
@@ -78,9 +80,8 @@ export class CopyLane {
   /** Whether there is nothing to try again. */
   #handled(copy: Copy, error: unknown): boolean {
     const { onImpossible, onRefused, signal } = this.#options;
-    if (signal.aborted) return true;
+    if (signal.aborted || this.#options.closed()) return true;
     const failure = publishFailure(error);
-    // The channel gives everything back.
     if (failure === "closed") return true;
     if (failure === "impossible") {
       onImpossible(copy, error);

@@ -33,6 +33,7 @@ export class DeadLetterLane {
       publish: async ({ message, properties }) => {
         await channel.basicPublish("", queue, bodyOf(message), properties, true);
       },
+      closed: () => channel.closed,
       onDone: ({ message }) => {
         this.#simpler.delete(message);
         if (!this.#gone) acks.ack(message.deliveryTag);

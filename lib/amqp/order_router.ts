@@ -103,6 +103,7 @@ export class OrderRouter {
       publish: async ({ message, properties }) => {
         await channel.basicPublish("", queue, bodyOf(message), properties, true);
       },
+      closed: () => channel.closed,
       // A message that no queue took was returned before it was confirmed.
       onDone: ({ message }) => this.#gone.has(queue) || acks.ack(message.deliveryTag),
       onImpossible: ({ message }, error) => this.#dead!.bury(message, error),

@@ -13,6 +13,7 @@ class Lane implements Disposable {
   readonly impossible: string[] = [];
   readonly pauses: number[] = [];
   refusals = 0;
+  closed = false;
   readonly #end = new AbortController();
   readonly #lane: CopyLane;
 
@@ -28,6 +29,7 @@ class Lane implements Disposable {
         this.sent.push(nameOf(copy));
         return publish(nameOf(copy));
       },
+      closed: () => this.closed,
       onDone: (copy) => this.done.push(nameOf(copy)),
       onImpossible: (copy) => this.impossible.push(nameOf(copy)),
       onRefused: () => this.refusals++,
@@ -102,11 +104,15 @@ Deno.test("what can never be copied is said to be so once, and holds nothing bac
 });
 
 Deno.test("a channel that is closed is the end: what it has comes again by itself", async () => {
-  using lane = new Lane(() => Promise.reject(new Error("Channel is closed")));
-  lane.add("a1");
-  await Promise.resolve();
-  await new Promise((resolve) => setImmediate(resolve));
-  assertEquals([lane.sent, lane.done, lane.impossible, lane.pauses], [["a1"], [], [], []]);
+  for (const error of ["Channel is closed", "read ECONNRESET"]) {
+    using lane = new Lane(() => {
+      lane.closed = error.startsWith("read");
+      return Promise.reject(new Error(error));
+    });
+    lane.add("a1");
+    await new Promise((resolve) => setImmediate(resolve));
+    assertEquals([lane.sent, lane.done, lane.impossible, lane.pauses], [["a1"], [], [], []]);
+  }
 });
 
 Deno.test("a lane that has ended tries nothing again", async () => {
