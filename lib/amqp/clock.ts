@@ -34,6 +34,8 @@ export interface ClockOptions {
 export class Clock {
   readonly #options: ClockOptions;
   readonly #stopped = new AbortController();
+  /** What differs from what was asked for is told once, not at every reconnect. */
+  readonly #told = new Set<string>();
   #loop: Promise<void> | undefined;
 
   constructor(options: ClockOptions) {
@@ -67,7 +69,11 @@ export class Clock {
   /** The queue with the token. */
   async #declare(client: Client): Promise<void> {
     const { definition, log } = this.#options;
-    await using declaring = new Declaring(client, { warn: (message) => log.warn(message) });
+    const warn = (message: string) => {
+      if (!this.#told.has(message)) log.warn(message);
+      this.#told.add(message);
+    };
+    await using declaring = new Declaring(client, { warn });
     const name = scheduleQueue(definition.queue.name);
     const args = { "x-single-active-consumer": true };
     await declaring.queue({ name, durable: true, autoDelete: false, arguments: args });

@@ -51,7 +51,7 @@ export class ExclusiveQueue {
       consumer.wait().then(() => taken.#end("the consumer ended"), (error) => taken.#end(describeError(error)));
       return taken;
     } catch (error) {
-      if (replyCode(error) === 403 && /exclusive/i.test(describeError(error))) return undefined;
+      if (isTaken(error)) return undefined;
       throw error;
     }
   }
@@ -68,4 +68,9 @@ export class ExclusiveQueue {
     }
     this.#end("closed");
   }
+}
+
+/** Somebody else has it; a user that may not read it is another refusal, of a queue that may be named "exclusive". */
+function isTaken(error: unknown): boolean {
+  return replyCode(error) === 403 && /exclusive/i.test(describeError(error).replace(/'[^']*'/g, ""));
 }

@@ -115,6 +115,16 @@ export class OrderedConsumer implements Consuming {
     return unlessAborted(asked, this.#cancelled.signal, () => "cancelled");
   }
 
+  /** As `#unlessCancelled()`; what comes too late is given away. */
+  async #taken<T extends { close(): Promise<void> }>(taking: Promise<T | undefined>): Promise<T | undefined> {
+    try {
+      return await this.#unlessCancelled(taking);
+    } catch (error) {
+      taking.then((late) => late?.close()).catch(() => {});
+      throw error;
+    }
+  }
+
   async #takeRouter(client: Client): Promise<void> {
     const { definition, log, topology } = this.#options;
     if (this.#routing.failing) {
@@ -123,7 +133,7 @@ export class OrderedConsumer implements Consuming {
       await this.#unlessCancelled(topology.declareOrder(client, definition));
     }
     this.#routing.begin();
-    const router = await this.#unlessCancelled(OrderRouter.take(client, definition, log));
+    const router = await this.#taken(OrderRouter.take(client, definition, log));
     this.#router = router;
     void router?.ended.then(() => {
       this.#routing.end();
@@ -147,7 +157,7 @@ export class OrderedConsumer implements Consuming {
   async #take(client: Client, index: number): Promise<boolean> {
     const { definition, log, onDelivery } = this.#options;
     const pace = this.#paceOf(index);
-    const partition = await Partition.take(client, { definition, index, log, onDelivery });
+    const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery }));
     if (!partition) return false;
     pace.begin();
     this.#partitions.set(index, partition);

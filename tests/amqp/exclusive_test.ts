@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { connectClient } from "../../lib/amqp/client.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import { type Client, connectClient } from "../../lib/amqp/client.ts";
 import { ExclusiveQueue } from "../../lib/amqp/exclusive.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
@@ -32,3 +32,16 @@ brokerTest(
     await close();
   },
 );
+
+Deno.test("a queue that somebody else consumes is taken, and one that the user may not read is an error", async () => {
+  const take = (refusal: string) => {
+    const channel = {
+      basicQos: () => Promise.resolve(),
+      basicConsume: () => Promise.reject(new Error(`Channel 1 closed: ACCESS_REFUSED - ${refusal} (403)`)),
+    };
+    const client = { channel: () => Promise.resolve(channel) } as unknown as Client;
+    return ExclusiveQueue.take(client, { queue: "exclusive", prefetch: 1, tag: "test", onMessage: () => {} });
+  };
+  assertEquals(await take("queue 'work' in vhost '/' in exclusive use"), undefined);
+  await assertRejects(() => take("read access to queue 'exclusive' in vhost '/' refused for user 'bob'"), Error, "bob");
+});
