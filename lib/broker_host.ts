@@ -17,7 +17,7 @@ const PRODUCT = "Warren";
 /** Milliseconds that a broker which ends, or starts elsewhere, may be in the way before that is a failure. */
 const SETTLE = 2_000;
 /** Milliseconds that a broker must have lived for the next one to be started at once. */
-const STEADY = 2_000;
+const STEADY = 10_000;
 
 const MEND = "choose another port with --broker-port, or set AMQP_URL";
 

@@ -16,6 +16,7 @@ const LEAVES = [
   "once_address",
   "once_store",
   "options",
+  "secret_url",
   "utf8",
   "within",
 ];

@@ -29,12 +29,12 @@ async function tell(what: "pause" | "resume", { options, positional, print }: Co
   } catch (error) {
     throw new WarrenError(
       "unavailable",
-      `no runner answers at ${host}:${port} (${describeError(error)}); say where it is with --host and --port`,
+      `no runner answers at ${urlHost(host)}:${port} (${describeError(error)}); say where it is with --host and --port`,
       { cause: error },
     );
   }
   const answer = await response.json();
-  if (!response.ok) throw new WarrenError("refused", `the runner at ${host}:${port} says: ${answer.detail}`);
+  if (!response.ok) throw new WarrenError("refused", `the runner at ${urlHost(host)}:${port} says: ${answer.detail}`);
   print(`${name}: ${answer.state}`);
   return 0;
 }

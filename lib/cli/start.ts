@@ -1,4 +1,4 @@
-import { localBrokerUrl } from "../config.ts";
+import { localBrokerUrl, urlHost } from "../config.ts";
 import type { Options } from "../options.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { assertGuarded } from "../http/guard.ts";
@@ -52,7 +52,7 @@ function assertOneBroker(options: Options, log: Logger): void {
   }
   if (amqpUrl !== undefined || broker !== "none") return;
   localBrokerUrl(options);
-  const where = `${brokerHost}:${brokerPort}`;
+  const where = `${urlHost(brokerHost)}:${brokerPort}`;
   log.warn(
     `AMQP_URL is not set and --broker is none: a broker is expected at ${where}; if it is elsewhere, set AMQP_URL`,
   );

@@ -33,6 +33,21 @@ Deno.test("what was typed wrong is one line on standard error, without colours, 
   }
 });
 
+Deno.test("a URL that is wrong ends the start with 2, and no command shows its password", async () => {
+  const urls = ["amqp:guest:hunter2@host", "amqp://guest:hunter2%@host", "amqp://guest:12/hunter2@host"];
+  for (const url of urls) {
+    for (const command of ["start", "check"]) {
+      const { code, stdout, stderr } = await runMain([command], { AMQP_URL: url });
+      assertEquals([code, stdout], [2, ""]);
+      assertMatch(stderr, /^warren: AMQP_URL: the URL.* expected amqp:|percent-encode it as %25\n$/);
+      assert(!stderr.includes("hunter2"), stderr);
+    }
+    const typed = await runMain([url]);
+    assertEquals(typed.code, 2);
+    assert(!typed.stderr.includes("hunter2"), typed.stderr);
+  }
+});
+
 Deno.test("start beyond loopback without a token ends at once with the mend", async () => {
   const { code, stderr } = await runMain(["start"], { HOST: "0.0.0.0" });
   assertEquals(code, 2);
