@@ -16,6 +16,7 @@ const LEAVES = [
   "once_address",
   "once_store",
   "options",
+  "secret_url",
   "utf8",
   "within",
 ];
@@ -46,6 +47,7 @@ const LIBRARIES: Record<string, string> = {
 
 /** Single files of lib/ that belong to a room of another name. */
 const ROOM_OF_FILE: Record<string, string> = {
+  "function_view": "runner",
   "broker_host": "runner",
   "broker_process": "runner",
 };

@@ -351,6 +351,11 @@ export class ProcessSandbox implements Sandbox {
       }
       case "dropped":
         return this.#dropped(process, message[1]);
+      case "uncaught": {
+        const { type, message: text, stack } = message[1];
+        if (process.budget.line()) this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
+        return process.kill(`nothing caught an error that it threw: ${type}: ${text}`);
+      }
       case "validated":
         this.#validations.answered(process, message[1], message[2]);
         return;
