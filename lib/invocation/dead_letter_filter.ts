@@ -38,8 +38,17 @@ export function matches(filter: DeadLetterFilter, letter: DeadLetter, now = Date
   if (newerThan !== undefined && !(age <= newerThan)) return false;
   if (error !== undefined && !hasError(letter, error)) return false;
   return Object.entries(headers ?? {}).every(([name, value]) =>
-    Object.hasOwn(letter.headers, name) && String(letter.headers[name]) === value
+    Object.hasOwn(letter.headers, name) && textOf(letter.headers[name]) === value
   );
+}
+
+/** A table in a header may have a key that is in the way of `String()`: it has no text. */
+function textOf(value: unknown): string | undefined {
+  try {
+    return String(value);
+  } catch {
+    return undefined;
+  }
 }
 
 function hasError({ errorType = "", error = "" }: DeadLetter, part: string): boolean {
