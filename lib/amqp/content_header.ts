@@ -42,16 +42,40 @@ const HEAD: Record<PropertyType, number> = { text: 1, hidden: 1, table: 4, octet
 const UNKNOWN_FLAGS = 0x0003;
 const MORE_FLAGS = 0x0001;
 
+/** Bytes of many messages lie in one array, since one for each costs as much time as all the rest of reading. */
+const SHARED = 16 * 1024;
+/** Larger ones have an array of their own. */
+const LARGE = 1_024;
+let shared = new Uint8Array(0);
+let used = SHARED;
+
 /** The properties of one message, byte for byte. */
 export class Received {
-  /** From the flags on. */
+  /** From the flags on, between these two. */
   readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
   readonly #decoded: AMQPProperties;
   #parts: Parts | undefined;
 
-  constructor(bytes: Uint8Array, decoded: AMQPProperties) {
-    this.#bytes = bytes;
+  /** Copies what is between `start` and `end` of a buffer that is used again. */
+  constructor(bytes: Uint8Array, start: number, end: number, decoded: AMQPProperties) {
+    const size = Math.max(0, end - start);
     this.#decoded = decoded;
+    if (size > LARGE) {
+      this.#bytes = bytes.slice(start, end);
+      this.#start = 0;
+    } else {
+      if (used + size > SHARED) {
+        shared = new Uint8Array(SHARED);
+        used = 0;
+      }
+      this.#bytes = shared;
+      this.#start = used;
+      for (let at = 0; at < size; at++) shared[used + at] = bytes[start + at];
+      used += size;
+    }
+    this.#end = this.#start + size;
   }
 
   /** Bytes that belong to no property and to no header that a broker would take again; none where all is well. */
@@ -71,7 +95,7 @@ export class Received {
   }
 
   #split(): Parts {
-    return this.#parts ??= split(this.#bytes);
+    return this.#parts ??= split(this.#bytes.subarray(this.#start, this.#end));
   }
 }
 
@@ -136,7 +160,7 @@ export function readProperties(from: Bytes, start: number, end: number): AMQPPro
     }
   }
   problem ??= walk.problem;
-  new Known(properties, new Received(from.bytes.slice(start, end), properties));
+  new Known(properties, new Received(from.bytes, start, end, properties));
   if (problem !== undefined) set(properties, "headers", { ...properties.headers, [HEADERS.malformed]: problem });
   return properties;
 }

@@ -91,8 +91,9 @@ export class Replies {
 
   #received({ properties, body }: AMQPMessage): void {
     const { correlationId = "", contentType, headers = {} } = properties;
+    const outcome = headers[HEADERS.outcome];
     this.#waiting.get(correlationId)?.({
-      outcome: String(headers[HEADERS.outcome] ?? "completed"),
+      outcome: typeof outcome === "string" ? outcome : "completed",
       body: (body as Uint8Array | null) ?? new Uint8Array(0),
       contentType,
     });

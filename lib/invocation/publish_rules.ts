@@ -94,7 +94,7 @@ function isHeaders(headers: unknown): boolean {
   const isData = (value: unknown, depth: number): boolean => {
     if (depth > 16 || left < 0) return false;
     left -= 8;
-    if (typeof value === "string") return (left -= value.length) >= 0;
+    if (typeof value === "string") return value.length <= left && (left -= encoder.encode(value).length) >= 0;
     if (value instanceof Uint8Array) return (left -= value.length) >= 0;
     if (value === null || value === undefined) return true;
     if (value instanceof Date) return !Number.isNaN(value.getTime());

@@ -78,7 +78,8 @@ for (const order of ["", `order: { by: "routingKey" }, `]) {
         export default (message, context) => {
           context.log.info("handled", {
             attempt: message.attempt,
-            long: String(message.headers.long) + " " + typeof message.headers.long,
+            long: message.headers.long,
+            type: typeof message.headers.long,
             small: typeof message.headers.smallLong,
             timestamp: String(message.properties.timestamp),
           });
@@ -113,9 +114,9 @@ for (const order of ["", `order: { by: "routingKey" }, `]) {
         assertEquals(done, 1);
       }
       const runs = runner.log.filter(isHandled).map((
-        { attempt, long, small, timestamp },
-      ) => [attempt, long, small, timestamp]);
-      const run = (attempt: number) => [attempt, "9007199254740993 bigint", "number", "undefined"];
+        { attempt, ...seen },
+      ) => [attempt, seen.long, seen.type, seen.small, seen.timestamp]);
+      const run = (attempt: number) => [attempt, "9007199254740993", "bigint", "number", "undefined"];
       assertEquals(runs, [run(1), run(2), run(1), run(2)]);
       assertEquals(connectionLosses(runner), []);
     },
@@ -203,5 +204,32 @@ brokerTest("headers larger than the frame that was agreed on are read, and cut f
     "grown",
     500_000,
   ]]);
+  assertEquals(connectionLosses(runner), []);
+});
+
+brokerTest("an output whose headers are too large fails its invocation alone", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const queue = await broker.workQueue("output");
+  const target = broker.queue("target");
+  await broker.declare(target);
+  await using functions = await folder({
+    "output.ts": `
+      export const config = { queue: "${queue}", prefetch: 1, retry: { attempts: 2, delay: 20, jitter: 0 } };
+      export default async (message, context) => {
+        const value = message.body === "large" ? "\u20ac".repeat(50_000) : 2n ** 60n;
+        await context.publish(message.body, { routingKey: "${target}", headers: { value } });
+      };`,
+  });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+  await broker.publish(queue, ["large", "fine"]);
+
+  await using raw = await RawClient.connect(url);
+  const channel = await raw.channel();
+  const dead = await takeDead(channel, queue);
+  assertEquals([dead.text, dead.headers["warren-reason"], dead.headers["warren-attempts"]], ["large", "failed", 2]);
+  assertStringIncludes(String(dead.headers["warren-error"]), "may not publish with headers");
+  const published = await eventually(() => channel.get(target, true), { what: "what was published" });
+  assertEquals(rawParts(published.propertyBytes)["header value"], "l 1000000000000000");
+  assertEquals(await channel.get(target), undefined);
   assertEquals(connectionLosses(runner), []);
 });
