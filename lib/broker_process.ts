@@ -83,7 +83,7 @@ export class BrokerProcess {
    */
   static async start(asked: BrokerSettings, log: Logger, signal: AbortSignal): Promise<BrokerProcess> {
     const settings = { ...asked, dataDir: await makeFolder(asked.dataDir) };
-    const child = spawn(settings);
+    const child = start(settings);
     const kill = () => killQuietly(child.process);
     signal.addEventListener("abort", kill);
     try {
@@ -117,13 +117,19 @@ interface Child {
   ended: Promise<string>;
 }
 
-/** It may listen where it is told and write its data, and nothing else; it sees none of the environment's secrets. */
-function spawn({ host, port, wsPort, dataDir }: BrokerSettings): Child {
+/**
+ * Starts the broker's process. It may listen on its ports and write its data, and nothing else; it sees none of the
+ * environment's secrets.
+ */
+export function spawnBroker(
+  { host, port, wsPort, dataDir }: Pick<BrokerSettings, "host" | "port" | "wsPort" | "dataDir">,
+  stderr: "inherit" | "piped" = "inherit",
+): Deno.ChildProcess {
   const shown = urlHost(host);
   // To Deno it is a list, in which a path cannot have a comma.
   const only = dataDir.includes(",") ? "" : `=${dataDir}`;
   const env = Deno.env.toObject();
-  const process = new Deno.Command(Deno.execPath(), {
+  return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--quiet",
@@ -142,8 +148,12 @@ function spawn({ host, port, wsPort, dataDir }: BrokerSettings): Child {
     env: Object.fromEntries(DENO_NEEDS.flatMap((name) => env[name] === undefined ? [] : [[name, env[name]]])),
     stdin: "piped",
     stdout: "piped",
-    stderr: "inherit",
+    stderr,
   }).spawn();
+}
+
+function start(settings: BrokerSettings): Child {
+  const process = spawnBroker(settings);
   const ended = process.status.then(({ code, signal }) => signal ? `killed by ${signal}` : `exit code ${code}`);
   return { process, input: process.stdin.getWriter(), ended };
 }

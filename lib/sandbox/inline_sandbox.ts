@@ -8,13 +8,24 @@ import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { logFields } from "./log_fields.ts";
 import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
-import { checkedOut, type Sources } from "./entry.ts";
+import { checkedOut, isSame, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch } from "./run_batch.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
+
+/** The texts of what inline functions import, as they were when this process imported them first. */
+const imported = new Map<string, string | Uint8Array>();
+
+/** Whether no module that a function imports was imported before with another text, which Deno would give again. */
+function firstOfTheirNames(file: string, sources: Sources): boolean {
+  const helpers = [...sources].filter(([path]) => path !== file);
+  if (helpers.some(([path, text]) => !isSame(text, imported.get(path) ?? text))) return false;
+  for (const [path, text] of helpers) imported.set(path, text);
+  return true;
+}
 
 export interface InlineSandboxOptions {
   definition: FunctionDefinition;
@@ -126,8 +137,9 @@ export class InlineSandbox implements Sandbox {
   async #load(): Promise<Loaded> {
     const { definition, sources, folder } = this.#options;
     const { file, version } = definition;
-    const copy = await checkedOut(file, sources, `${folder}/${version}`);
-    return toLoaded(await import(`${pathToFileURL(copy).href}?version=${version}`), definition);
+    const copy = !firstOfTheirNames(file, sources);
+    const { file: place } = await checkedOut(file, sources, `${folder}/${version}`, { copy });
+    return toLoaded(await import(`${pathToFileURL(place).href}?version=${version}`), definition);
   }
 
   /** From here its time runs. */

@@ -3,7 +3,7 @@ import type { BatchHandler, Handler, StandardSchema } from "../mod.ts";
 import { asSchema } from "./validation.ts";
 
 /** What a sandbox has to know of a function before it is loaded. */
-export type Facts = Pick<FunctionDefinition, "name" | "envelope">;
+export type Facts = Pick<FunctionDefinition, "name" | "envelope" | "body">;
 
 /** A function, ready to run. */
 export interface Loaded extends Facts {
@@ -12,10 +12,10 @@ export interface Loaded extends Facts {
 }
 
 /** A function from its module. @throws {TypeError} where the exports are not those of one */
-export function toLoaded(module: Record<string, unknown>, { name, envelope }: Facts): Loaded {
+export function toLoaded(module: Record<string, unknown>, { name, envelope, body }: Facts): Loaded {
   const { default: handler, input } = module;
   if (typeof handler !== "function") {
     throw new TypeError(`the default export is ${typeof handler}, expected a function`);
   }
-  return { name, envelope, handler: handler as Handler, input: asSchema(input) };
+  return { name, envelope, body, handler: handler as Handler, input: asSchema(input) };
 }

@@ -1,10 +1,8 @@
-import { fileURLToPath } from "node:url";
 import type { BrokerOptions } from "../../lib/broker/broker.ts";
+import { spawnBroker } from "../../lib/broker_process.ts";
 import { residentMemory } from "../../lib/sandbox/memory_watch.ts";
 import { RawClient } from "../support/amqp/raw_client.ts";
 import type { ConnectOptions } from "../support/amqp/raw_client.ts";
-
-const ENTRY = fileURLToPath(new URL("../../lib/broker/hosted.ts", import.meta.url));
 
 export type ChildOptions = Partial<Omit<BrokerOptions, "log" | "dataDir">>;
 
@@ -79,13 +77,8 @@ export class BrokerChild implements AsyncDisposable {
 
   /** As `start()`, but gives what it said, or undefined where it was killed before that. */
   async startAnyhow(): Promise<ChildAnswer | undefined> {
-    this.#process = new Deno.Command(Deno.execPath(), {
-      // As the runner starts it.
-      args: ["run", "--quiet", "--no-config", "--no-lock", "--v8-flags=--max-semi-space-size=8", "-A", ENTRY],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+    const { host = "127.0.0.1", port = 0, wsPort = 0 } = this.#options;
+    this.#process = spawnBroker({ host, port, wsPort, dataDir: this.dataDir }, "piped");
     this.#logged = this.#readLog(this.#process.stderr);
     await this.#say(JSON.stringify({
       host: "127.0.0.1",

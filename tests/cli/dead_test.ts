@@ -1,3 +1,4 @@
+import { taskArguments } from "../support/command_lines.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { dead } from "../../lib/cli/dead.ts";
 import { WarrenError } from "../../lib/errors.ts";
@@ -147,9 +148,8 @@ brokerTest("dead purge takes away what matches, once it is told that it may", as
 brokerTest("SIGINT stops a redrive, which says what was done and loses nothing", async (url) => {
   await using graveyard = await Graveyard.open(url);
   await graveyard.buryNumbered(100);
-  const main = new URL("../../main.ts", import.meta.url).href;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--cached-only", main, "dead", "redrive", graveyard.queue, "--rate", "20"],
+    args: taskArguments(["dead", "redrive", graveyard.queue, "--rate", "20"]),
     env: { AMQP_URL: url },
     stdout: "piped",
     stderr: "piped",

@@ -1,6 +1,7 @@
 import type { Command } from "../../lib/cli/command.ts";
 import { parseArguments } from "../../lib/config.ts";
 import { Logger } from "../../lib/log.ts";
+import { taskArguments } from "../support/command_lines.ts";
 
 /** What a command did. */
 export interface CommandResult {
@@ -26,12 +27,11 @@ export async function runCommand(
   return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
 }
 
-/** Runs main.ts as a process of its own, with nothing in its environment but what is given. */
+/** Runs a command as `deno task` does, in a process of its own, with nothing in its environment but what is given. */
 export async function runMain(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
-  const main = new URL("../../main.ts", import.meta.url).href;
   const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--cached-only", "-A", main, ...args],
+    args: taskArguments(args),
     env: { PATH, HOME, ...(DENO_DIR ? { DENO_DIR } : {}), ...env },
     clearEnv: true,
     stdin: "null",

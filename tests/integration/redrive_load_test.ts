@@ -1,3 +1,4 @@
+import { taskArguments } from "../support/command_lines.ts";
 import { assert, assertEquals } from "@std/assert";
 import { runMain } from "../cli/run_command.ts";
 import { brokerTest } from "../support/brokers.ts";
@@ -25,9 +26,8 @@ brokerTest("a hundred thousand are redriven in well under a minute, in their ord
 brokerTest("a redrive that is killed in the middle loses nothing, and the next one does the rest", async (url) => {
   await using graveyard = await Graveyard.open(url);
   await buryMany(graveyard);
-  const main = new URL("../../main.ts", import.meta.url).href;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--cached-only", main, "dead", "redrive", graveyard.queue],
+    args: taskArguments(["dead", "redrive", graveyard.queue]),
     env: { AMQP_URL: url },
     stdin: "null",
     stdout: "null",

@@ -1,8 +1,6 @@
-import { fileURLToPath } from "node:url";
-import { DENO_NEEDS } from "../../lib/sandbox/command.ts";
+import { spawnBroker } from "../../lib/broker_process.ts";
 import { TextLineStream } from "./text_lines.ts";
 
-const ENTRY = fileURLToPath(new URL("../../lib/broker/hosted.ts", import.meta.url));
 const MEGABYTE = 1024 * 1024;
 
 export interface EmbeddedBrokerOptions {
@@ -71,7 +69,8 @@ export class EmbeddedBroker implements AsyncDisposable {
   /** Starts it, also after `stop()` or `kill()`: on the same ports, with the data it had. */
   async start(limits: Pick<EmbeddedBrokerOptions, "memoryLimit" | "diskFreeLimit"> = {}): Promise<void> {
     if (this.#child) throw new Error("the embedded broker runs already");
-    const child = spawn();
+    // As the runner starts it, with the same permissions.
+    const child = spawnBroker({ host: "127.0.0.1", port: this.#port, wsPort: this.#wsPort, dataDir: this.#folder });
     this.#child = child;
     await tell(child, JSON.stringify(this.#settings(limits)));
     const { ready, failed } = await answerOf(child);
@@ -134,18 +133,6 @@ export class EmbeddedBroker implements AsyncDisposable {
     await child.stdin.close().catch(() => {});
     this.#child = undefined;
   }
-}
-
-function spawn(): Deno.ChildProcess {
-  const env = Deno.env.toObject();
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-prompt", "--no-config", "--no-lock", ENTRY],
-    clearEnv: true,
-    env: Object.fromEntries(DENO_NEEDS.flatMap((name) => env[name] === undefined ? [] : [[name, env[name]]])),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
 }
 
 /** A process that is gone takes nothing; its status says so. */

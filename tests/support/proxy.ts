@@ -11,6 +11,8 @@ export type Rewrite = (bytes: Uint8Array) => Uint8Array;
 /** A TCP proxy on a free port of 127.0.0.1, to break a connection on purpose. */
 export class Proxy implements AsyncDisposable {
   mode: ProxyMode = "pass";
+  /** What each client sent first. */
+  readonly hellos: Uint8Array[] = [];
   readonly #target: Deno.ConnectOptions;
   readonly #rewrite: (() => Rewrite) | undefined;
   readonly #listener: Deno.TcpListener;
@@ -85,7 +87,16 @@ export class Proxy implements AsyncDisposable {
       return close(client);
     }
     this.#open.add(client).add(broker);
-    await Promise.all([this.#pump(client, broker), this.#pump(broker, client, this.#rewrite?.())]);
+    let first = true;
+    const noteFirst: Rewrite = (bytes) => {
+      if (first) this.hellos.push(bytes.slice());
+      first = false;
+      return bytes;
+    };
+    await Promise.all([
+      this.#pump(client, broker, noteFirst),
+      this.#pump(broker, client, this.#rewrite?.()),
+    ]);
   }
 
   async #pump(from: Deno.TcpConn, to: Deno.TcpConn, rewrite: Rewrite = (bytes) => bytes): Promise<void> {

@@ -1,4 +1,5 @@
 import { OPTIONS } from "../../lib/options.ts";
+import { imageArguments, taskArguments } from "./command_lines.ts";
 import { TextLineStream } from "./text_lines.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -12,13 +13,15 @@ export interface RunnerProcessOptions {
   functionsDir?: string;
   /** @default ["start"] */
   args?: string[];
+  /** Whose command line it is: that of the task in deno.json, or of the image's ENTRYPOINT. @default "task" */
+  by?: "task" | "image";
   /** Beside what the runner needs; wins over it. @default {} */
   env?: Record<string, string>;
   /** Milliseconds until the HTTP API must be announced. @default 20_000 */
   startTimeout?: number;
 }
 
-/** `main.ts start` in a process of its own, killed when disposed of. */
+/** A runner as users start it, in a process of its own; killed when disposed of. */
 export class RunnerProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #waiting = new Set<() => void>();
@@ -32,9 +35,9 @@ export class RunnerProcess implements AsyncDisposable {
   /** The HTTP API's URL without a slash at its end; empty until it was announced. */
   url = "";
 
-  constructor({ amqpUrl = "", functionsDir = "", args = ["start"], env = {} }: RunnerProcessOptions) {
+  constructor({ amqpUrl = "", functionsDir = "", args = ["start"], by = "task", env = {} }: RunnerProcessOptions) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", new URL("main.ts", ROOT).href, ...args],
+      args: by === "image" ? imageArguments(args) : taskArguments(args),
       cwd: ROOT,
       clearEnv: true,
       env: { ...surroundings(), AMQP_URL: amqpUrl, FUNCTIONS_DIR: functionsDir, LOG_FORMAT: "json", PORT: "0", ...env },
