@@ -30,7 +30,7 @@ function fuzzed(random: Random, properties: Uint8Array): Uint8Array {
   }
 }
 
-function flipped(random: Random, bytes: Uint8Array): Uint8Array {
+export function flipped(random: Random, bytes: Uint8Array): Uint8Array {
   // The flags and what follows them decide how all the rest is read.
   const most = random.pick([2, 8, bytes.length]);
   for (let flips = random.between(1, 4); flips > 0 && bytes.length > 0; flips--) {

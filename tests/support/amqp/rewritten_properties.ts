@@ -7,6 +7,11 @@ const BEFORE_FLAGS = 12;
 
 /** Changes the properties of each message that a broker sends on one connection. The frames stay whole. */
 export function rewrittenProperties(change: (properties: Uint8Array) => Uint8Array): (bytes: Uint8Array) => Uint8Array {
+  return rewrittenFrames((frame) => rewritten(frame, change));
+}
+
+/** Changes each frame that a broker sends on one connection. */
+export function rewrittenFrames(change: (frame: Uint8Array) => Uint8Array): (bytes: Uint8Array) => Uint8Array {
   let waiting = new Uint8Array(0);
   return (bytes) => {
     const all = joinBytes([waiting, bytes]);
@@ -15,7 +20,7 @@ export function rewrittenProperties(change: (properties: Uint8Array) => Uint8Arr
     let at = 0;
     while (all.length - at >= 8 && all.length - at >= view.getUint32(at + 3) + 8) {
       const end = at + view.getUint32(at + 3) + 8;
-      out.push(rewritten(all.subarray(at, end), change));
+      out.push(change(all.subarray(at, end)));
       at = end;
     }
     waiting = all.slice(at);
