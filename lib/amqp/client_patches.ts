@@ -40,9 +40,9 @@ export function patchClient(): void {
     return 9;
   };
 
-  // A reserved property, a header of an unknown type and headers nested without end were exceptions that ended the
-  // connection, integers of 64 bits were rounded, and byte arrays were views over the socket's buffer, with other messages
-  // in it. What is read has its frame to itself: whatever is in it, the next frame is read where it begins.
+  // A reserved property, a header of an unknown type and deeply nested headers threw and ended the connection, 64-bit
+  // integers were rounded, and byte arrays were views over the socket's buffer, with other messages in it. The length that
+  // is returned is that of the frame, so the next frame is read where it begins, whatever is in this one.
   view.getProperties = function (offset) {
     const frameEnd = offset - CONTENT_FLAGS + this.getUint32(offset - CONTENT_FLAGS - 4);
     return [readProperties({ view: this, bytes: bytesOf(this) }, offset, frameEnd), frameEnd - offset];
@@ -55,7 +55,7 @@ export function patchClient(): void {
     return [headers as Record<string, object>, length + 4];
   };
 
-  // Zeros and empty texts were left out, and what had come as something that this language has no value for was changed.
+  // Zeros and empty texts were left out, and values that JavaScript cannot represent were changed.
   view.setProperties = function (offset, properties) {
     return writeProperties(this, offset, properties);
   };

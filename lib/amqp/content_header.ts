@@ -5,12 +5,11 @@ import { type Bytes, dateOf, decodeTable, type SplitTable, splitTable } from "./
 import { HEADERS } from "./names.ts";
 
 /*
- * The properties of a message, headers among them, as they are in a content header.
+ * The properties of a message, including its headers, as they are in a content header.
  *
- * What is read is decoded for whoever looks at it, and kept beside that byte for byte. What is written then takes each
- * property and each header that is still the decoded one from those bytes. So a copy has them as they came: with the
- * types that they had, the texts that are no UTF-8, the properties that have no name here, and the values that
- * could not be decoded.
+ * Reading decodes them and keeps their bytes beside the decoded values. Writing a copy reuses the bytes of each property
+ * and header whose value is still the decoded one. So a copy keeps what decoding loses: the type of a number, texts that
+ * are not UTF-8, properties without a name here, and values that cannot be decoded.
  */
 
 /** In the order of their flags, from the highest bit down. */
@@ -42,7 +41,7 @@ const HEAD: Record<PropertyType, number> = { text: 1, hidden: 1, table: 4, octet
 const UNKNOWN_FLAGS = 0x0003;
 const MORE_FLAGS = 0x0001;
 
-/** Bytes of many messages lie in one array, since one for each costs as much time as all the rest of reading. */
+/** Many messages share one array of this size: allocating one for each takes as long as all other work of reading. */
 const SHARED = 16 * 1024;
 /** Larger ones have an array of their own. */
 const LARGE = 1_024;

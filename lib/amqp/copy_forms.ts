@@ -6,14 +6,14 @@ import { deadLetterProperties, type FailedDelivery, retryProperties } from "./he
 import { HEADER_PREFIX, HEADERS } from "./names.ts";
 
 /*
- * All headers of a message have to fit into one frame, whose size broker and client agree on; what a copy says of a
- * failure comes on top of what the message has already. So each copy has several forms, the whole one first, and each
- * with less than the one before.
+ * All headers of a message must fit into one frame, whose size broker and client agree on, and a copy has headers about
+ * the failure in addition to those of the message. So each copy has several forms: the whole one first, and each next one
+ * with fewer headers.
  */
 
 type Headers = NonNullable<AMQPProperties["headers"]>;
 
-/** What a copy can do without, the first to go first. Its message is whole without all of it. */
+/** Headers of Warren's that a copy can do without, in the order in which they are left out. */
 const SPARED = [[HEADERS.stack], [HEADERS.issues, HEADERS.error], [HEADERS.errorType, HEADERS.host]];
 /** Characters of an error that has to be short. */
 const SHORT_ERROR = 200;
@@ -47,7 +47,7 @@ export function retryForms(failed: FailedDelivery, attempt: number): Generator<A
   return wholeForms(retryProperties(failed, attempt));
 }
 
-/** Down to one that fits into the smallest frame that there is: the large headers of the message go, and then all. */
+/** The last form fits into the smallest frame that AMQP allows. The message's large headers are left out, then all. */
 export function* deadLetterForms(failed: FailedDelivery, reason: string): Generator<AMQPProperties> {
   let last: AMQPProperties = {};
   for (last of wholeForms(deadLetterProperties(failed, reason))) yield last;
@@ -58,7 +58,7 @@ export function* deadLetterForms(failed: FailedDelivery, reason: string): Genera
   yield withHeaders(last, withDropped(Object.fromEntries(least), headers));
 }
 
-/** Whether a copy failed since it does not fit, so that one with less of it may. */
+/** Whether a copy failed because it does not fit, so that a smaller form may succeed. */
 export function isTooLarge(error: unknown): boolean {
   if (!(error instanceof WarrenError)) return false;
   const code = replyCode(error);

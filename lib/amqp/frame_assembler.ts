@@ -2,7 +2,7 @@ import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 
 /** Type, channel and size. */
 const HEAD = 7;
-/** Bytes: brokers send headers beyond the agreed size in one frame, since headers cannot be split. Beyond this they are mad. */
+/** Bytes. Headers cannot be split, so a broker may exceed the agreed size; anything larger than this is an error. */
 const LARGEST = 16 * 1024 * 1024;
 /** Bytes that are kept for the next frame in pieces. */
 const KEPT = 256 * 1024;
