@@ -141,7 +141,7 @@ export const queueCases: ConformanceCase[] = [
       assertEquals(await drain(channel, queue), ["one"]);
       await channel.call("queue.unbind", { queue: broken, exchange: "amq.\ndirect", routingKey: queue });
       await channel.publishConfirmed({ exchange: "amq.direct", routingKey: queue, mandatory: true }, "two");
-      assertEquals((await channel.returns.next()).text, "two");
+      assertEquals((await channel.returns.next(5_000)).text, "two");
       await fill(channel, queue, "three");
       assertEquals((await channel.call("queue.delete", { queue: broken })).messageCount, 1);
     },
@@ -154,7 +154,7 @@ export const queueCases: ConformanceCase[] = [
       const queue = await ownQueue(broker, channel);
       const broken = `${queue}\n`;
       await channel.publishConfirmed({ routingKey: broken, mandatory: true }, "one");
-      assertEquals((await channel.returns.next()).text, "one");
+      assertEquals((await channel.returns.next(5_000)).text, "one");
       await (await client.channel()).refused(404, "basic.consume", { queue: broken });
       await (await client.channel()).refused(404, "basic.get", { queue: broken });
       await (await client.channel()).refused(404, "queue.purge", { queue: broken });
