@@ -70,6 +70,8 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   replies: { tag: string; name: string } | undefined;
   /** Deliveries to consumers that are not settled. */
   #inFlight = 0;
+  /** The number of commits when it settled something last: until the next one that waits for the disk. */
+  #settledAt = -1;
 
   constructor(number: number, peer: ChannelPeer) {
     this.number = number;
@@ -107,7 +109,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     }
     this.#writeDelivery(consumer.tagBytes, tag, entry.redelivered, counted(message, entry, queue));
     if (!noAck) return;
-    queue.ack(entry);
+    this.#settle(queue, entry, "ack");
     this.peer.released(1);
   }
 
@@ -123,7 +125,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
       writer.u64(tag).u8(entry.redelivered ? 1 : 0).raw(message.address.bytes).u32(queue.messageCount);
     });
     this.output.content(this.number, counted(message, entry, queue), this.peer.frameMax);
-    if (noAck) queue.ack(entry);
+    if (noAck) this.#settle(queue, entry, "ack");
   }
 
   /** Settles the delivery of a tag, or all up to it. @throws {AmqpError} 406 for an unknown tag */
@@ -141,11 +143,16 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
         consumer.inFlight--;
         this.#inFlight--;
       }
-      queue[settlement](entry);
+      this.#settle(queue, entry, settlement);
       queues.add(queue);
     }
     if (this.globalPrefetch !== 0) this.wake();
     for (const queue of queues) queue.deliver();
+  }
+
+  #settle(queue: Queue, entry: Entry, settlement: Settlement): void {
+    if (queue.id !== 0) this.#settledAt = this.peer.store.commits;
+    queue[settlement](entry);
   }
 
   /** A message that is complete: in a transaction it waits for the commit. */
@@ -157,7 +164,9 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
 
   publishNow({ message, mandatory }: Published): void {
     const outcome = this.#route(message, mandatory);
-    this.confirms?.add(outcome);
+    // A confirm says that what the channel settled before it lasts too.
+    const waits = outcome === "taken" && this.#settledAt === this.peer.store.commits;
+    this.confirms?.add(waits ? "storing" : outcome);
   }
 
   selectConfirms(): void {
