@@ -202,11 +202,10 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag);
   }
 
-  /** What was not settled comes back to its queues, as much as there is time for; whether that was all. */
+  /** A part of what was not settled comes back to its queues; whether that was the rest. */
   giveBack(): boolean {
-    do {
-      this.settleTaken(this.unacked.takeSome(GIVEN_BACK), "requeue");
-    } while (this.unacked.size > 0 && this.peer.turns.goOn(GIVEN_BACK));
+    this.settleTaken(this.unacked.takeSome(GIVEN_BACK), "requeue");
+    this.peer.turns.goOn(GIVEN_BACK);
     return this.unacked.size === 0;
   }
 

@@ -418,10 +418,15 @@ export class Connection implements ChannelPeer {
   /** A channel ends. */
   #release(channel: Channel): void {
     channel.quiet();
+    if (channel.giveBack()) return;
+    const later = () => setTimeout(() => void this.turns.run(this.#share, goOn), 0);
     const goOn = () => {
-      if (!channel.giveBack()) setTimeout(() => void this.turns.run(this.#share, goOn), 0);
+      do {
+        if (channel.giveBack()) return;
+      } while (this.turns.goOn());
+      later();
     };
-    goOn();
+    later();
   }
 
   #end(): void {

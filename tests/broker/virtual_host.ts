@@ -8,13 +8,13 @@ import { bodyOf } from "./messages.ts";
 /** A virtual host without connections, on a folder of its own. */
 export class Host implements Disposable {
   readonly vhost: VirtualHost;
-  readonly #store: Store;
+  readonly store: Store;
   readonly #folder: string;
 
   constructor() {
     this.#folder = Deno.makeTempDirSync({ prefix: "warren-host-" });
-    this.#store = new Store(this.#folder, new Logger({ level: "silent" }));
-    this.vhost = new VirtualHost(this.#store, () => ({ entries: 100, bytes: 10_000 }));
+    this.store = new Store(this.#folder, new Logger({ level: "silent" }));
+    this.vhost = new VirtualHost(this.store, () => ({ entries: 100, bytes: 10_000 }));
   }
 
   queue(name: string, args: FieldTable = {}): Queue {
@@ -52,7 +52,7 @@ export class Host implements Disposable {
 
   [Symbol.dispose](): void {
     this.vhost.stop();
-    this.#store.close();
+    this.store.close();
     Deno.removeSync(this.#folder, { recursive: true });
   }
 }
