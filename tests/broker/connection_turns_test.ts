@@ -17,7 +17,8 @@ class EagerTransport implements Transport {
   readonly #first: Uint8Array;
   readonly #then: Uint8Array;
   #left: number;
-  #closed = Promise.withResolvers<null>();
+  #closed = false;
+  #wake = Promise.withResolvers<void>();
 
   /** Reads the first bytes, and then the others so many times; after that there is nothing until it is closed. */
   constructor(first: Uint8Array, then: Uint8Array = new Uint8Array(0), times = 0) {
@@ -26,11 +27,22 @@ class EagerTransport implements Transport {
     this.#left = times;
   }
 
-  read(buffer: Uint8Array): Promise<number | null> {
-    if (this.reads > 0 && this.#left-- <= 0) return this.#closed.promise;
+  async read(buffer: Uint8Array): Promise<number | null> {
+    while (this.reads > 0 && this.#left <= 0) {
+      if (this.#closed) return null;
+      await this.#wake.promise;
+    }
+    if (this.reads > 0) this.#left--;
     const bytes = this.reads++ === 0 ? this.#first : this.#then;
     buffer.set(bytes);
-    return Promise.resolve(bytes.length);
+    return bytes.length;
+  }
+
+  /** The others are there so many times more. */
+  more(times: number): void {
+    this.#left = times;
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -41,7 +53,8 @@ class EagerTransport implements Transport {
   finish(): void {}
 
   close(): void {
-    this.#closed.resolve(null);
+    this.#closed = true;
+    this.#wake.resolve();
   }
 }
 
@@ -114,4 +127,29 @@ Deno.test("what a connection gives back at its end comes in parts, and all of it
   }
   assert(parts > 0);
   assertEquals(queue.messageCount, 5_500);
+});
+
+Deno.test("an ack of very many deliveries is done in parts, and before the next frame", async () => {
+  using host = new Host();
+  const queue = host.queue("q");
+  for (let count = 0; count < 50_500; count++) queue.publish(makeMessage("x"));
+  const consume = joined([OPENING, methodFrame(1, "basic.consume", { queue: "q" })]);
+  const acks = joined([
+    methodFrame(1, "basic.nack", { deliveryTag: 0, multiple: true, requeue: false }),
+    // Not known any more: all before it were settled when it is looked at.
+    methodFrame(1, "basic.ack", { deliveryTag: 50_500 }),
+  ]);
+  const transport = new EagerTransport(consume, acks, 0);
+  const connection = connect(transport, host, tickingTurns());
+  const served = connection.serve();
+  while (queue.messageCount > 0) await timer();
+  const before = transport.written;
+  transport.more(1);
+  let parts = 0;
+  for (; transport.written === before; parts++) await timer();
+  assert(parts > 0);
+  assertEquals(connection.vhost.queue("q")!.messageCount, 0);
+  transport.close();
+  await served;
+  assertEquals(queue.messageCount, 0);
 });
