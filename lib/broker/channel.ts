@@ -34,6 +34,8 @@ export interface ChannelPeer {
   readonly shortOfMemory: boolean;
   /** Counts messages that need no memory any more. */
   released(messages: number): void;
+  /** No frame is taken before the work is done, which is called until it says that it is. */
+  finishLater(work: () => boolean): void;
   /** Calls `wake()` of its channels in a moment. */
   wakeLater(): void;
 }
@@ -44,8 +46,8 @@ export type Settlement = "ack" | "reject" | "requeue";
 /** So many unsettled ones, and those on disk do not stay in memory too. */
 const MANY_UNACKED = 1000;
 
-/** So many deliveries come back to their queues at once; if there are more, others get their turn in between. */
-const GIVEN_BACK = 1000;
+/** So many deliveries are settled at once; if there are more, others get their turn in between. */
+const SETTLED = 1000;
 
 /** One channel of a connection: what it consumes, has not settled, publishes and confirms. */
 export class Channel implements ConsumerChannel, ReplyConsumer {
@@ -130,9 +132,19 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
 
   /** Settles the delivery of a tag, or all up to it. @throws {AmqpError} 406 for an unknown tag */
   settle(tag: number, multiple: boolean, settlement: Settlement): void {
-    const taken = this.unacked.take(tag, multiple);
-    if (this.transaction) this.transaction.settle(taken, settlement);
-    else this.settleTaken(taken, settlement);
+    if (this.transaction) return this.transaction.settle(this.unacked.take(tag, multiple), settlement);
+    const last = multiple && tag === 0 ? this.unacked.lastTag : tag;
+    const taken = this.unacked.take(tag, multiple, SETTLED);
+    this.settleTaken(taken, settlement);
+    if (taken.length === SETTLED) this.peer.finishLater(() => this.#settleMore(last, settlement));
+  }
+
+  /** Whether that was the rest. */
+  #settleMore(last: number, settlement: Settlement): boolean {
+    const taken = this.unacked.takeUpTo(last, SETTLED);
+    this.settleTaken(taken, settlement);
+    this.peer.turns.goOn(SETTLED);
+    return taken.length < SETTLED;
   }
 
   settleTaken(taken: readonly [number, Delivery<ChannelConsumer>][], settlement: Settlement): void {
@@ -218,11 +230,10 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag);
   }
 
-  /** What was not settled comes back to its queues, as much as there is time for; whether that was all. */
+  /** A part of what was not settled comes back to its queues; whether that was the rest. */
   giveBack(): boolean {
-    do {
-      this.settleTaken(this.unacked.takeSome(GIVEN_BACK), "requeue");
-    } while (this.unacked.size > 0 && this.peer.turns.goOn(GIVEN_BACK));
+    this.settleTaken(this.unacked.takeUpTo(Infinity, SETTLED), "requeue");
+    this.peer.turns.goOn(SETTLED);
     return this.unacked.size === 0;
   }
 
