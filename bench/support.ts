@@ -4,7 +4,7 @@ import { Connection } from "../lib/amqp/connection.ts";
 import { Publisher } from "../lib/amqp/publisher.ts";
 import type { OutcomeCounts } from "../lib/invocation/outcome.ts";
 import { Logger } from "../lib/log.ts";
-import { residentMemory } from "../lib/sandbox/memory_watch.ts";
+import { residentMemory } from "../tests/support/resident_memory.ts";
 import { eventually } from "../tests/support/eventually.ts";
 import { type RunnerProcess, startRunner } from "../tests/support/runner_process.ts";
 import { WARM_UP } from "./rivals/meter.ts";

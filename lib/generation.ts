@@ -5,15 +5,16 @@ import type { Failure, Outcome } from "./invocation/outcome.ts";
 import type { Content, Invocation, Sandbox } from "./invocation/sandbox.ts";
 import type { Logger } from "./log.ts";
 import type { OnceKeeping } from "./once_store.ts";
+import type { Sources } from "./sandbox/entry.ts";
 import { InlineSandbox } from "./sandbox/inline_sandbox.ts";
 import type { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { ProcessSandbox } from "./sandbox/process_sandbox.ts";
 import type { Reaper } from "./sandbox/reaper.ts";
 
-/** One version of a function: what it is configured as, and the texts of its modules. */
+/** One version of a function: what it is configured as, and its modules. */
 export interface Version {
   readonly definition: FunctionDefinition;
-  readonly sources: ReadonlyMap<string, string>;
+  readonly sources: Sources;
 }
 
 /** What the sandboxes of a runner share. */

@@ -44,9 +44,9 @@ export interface MessageProperties {
 export interface Message<Body = unknown> {
   /**
    * The body, decoded by its content type: JSON for `application/json` and
-   * `*+json`, a string for `text/*`, a string without a content type when the
-   * bytes are valid UTF-8, and a `Uint8Array` otherwise. `gzip` and `deflate`
-   * are inflated first.
+   * `*+json`, a string for `text/*`, XML and YAML, an object for a form, a string
+   * without a content type when the bytes are valid UTF-8, and a `Uint8Array`
+   * otherwise. `gzip`, `deflate`, `br` and `zstd` are inflated first.
    */
   readonly body: Body;
   /** The bytes as they were delivered, before inflating and decoding. */
@@ -372,6 +372,11 @@ export interface FunctionConfig {
    * attributes, and what is no event is a dead letter. @default messages are taken as they are
    */
   envelope?: "cloudevents";
+  /**
+   * `"raw"` gives the handler the bytes as they came, whatever content type and encoding the message says it has: for
+   * what Warren does not decode, and for integers beyond 2^53, which JSON rounds. @default "decoded"
+   */
+  body?: "decoded" | "raw";
   /** What its process may do. @default {} (nothing) */
   permissions?: PermissionsConfig;
   /**

@@ -128,9 +128,11 @@ export class Runner implements RunnerView {
   async start(): Promise<void> {
     this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
     this.#surroundings.folder = this.#folder;
+    // Watched before they are read, so that no change in between is missed.
+    const changes = this.#options.watch ? await this.#openWatch() : undefined;
     void this.#surroundings.memoryWatch.start();
     await Promise.all([this.#connect(), this.#load()]);
-    if (this.#options.watch) void this.#watch();
+    if (changes) void this.#follow(changes);
     const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
     const app = createApp(this, { token, maxBody, host, log: this.#log, closing: this.#watching.signal });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
@@ -287,9 +289,16 @@ export class Runner implements RunnerView {
     }
   }
 
-  async #watch(): Promise<void> {
+  async #openWatch(): Promise<AsyncGenerator<void> | undefined> {
     const { signal } = this.#watching;
-    const changes = watchFunctions(this.#options.functionsDir, { files: () => [...this.#files], signal });
+    try {
+      return await watchFunctions(this.#options.functionsDir, { files: () => [...this.#files], signal });
+    } catch (error) {
+      this.#log.error(`changes of the functions are not seen: ${describeError(error)}`);
+    }
+  }
+
+  async #follow(changes: AsyncGenerator<void>): Promise<void> {
     try {
       for await (const _ of changes) {
         await this.#load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));

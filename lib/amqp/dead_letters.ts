@@ -1,5 +1,6 @@
 import { WarrenError } from "../errors.ts";
 import { decodeBody } from "../invocation/codec.ts";
+import { isCompressionHeader } from "../invocation/content_encoding.ts";
 import type { DeadLetter } from "../invocation/dead_letter.ts";
 import type {
   DeadLetterBox,
@@ -140,12 +141,15 @@ async function edited(letter: DeadLetter, change: DeadLetterEdit): Promise<DeadL
     if (value === null) delete headers[name];
     else headers[name] = value;
   }
+  // It is of the body that was.
+  const stale = (name: string) => change.body !== undefined && isCompressionHeader(name, headers[name]);
+  for (const name of Object.keys(headers).filter(stale)) delete headers[name];
   const { contentEncoding, ...rest } = letter.properties;
   const properties: MessageProperties = { ...rest };
   // A new body is as it was typed, not compressed.
   if (change.body === undefined && contentEncoding !== undefined) properties.contentEncoding = contentEncoding;
   if (change.contentType !== undefined) properties.contentType = change.contentType;
   const body = change.body ?? letter.body;
-  if (change.body !== undefined || change.contentType !== undefined) await decodeBody(body, properties);
+  if (change.body !== undefined || change.contentType !== undefined) await decodeBody(body, properties, { headers });
   return { ...letter, headers, properties, body };
 }

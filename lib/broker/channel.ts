@@ -1,5 +1,5 @@
 import type { ChannelConsumer, ConsumerChannel } from "./channel_consumer.ts";
-import { Confirms } from "./confirms.ts";
+import { Confirms, type Outcome } from "./confirms.ts";
 import { DIRECT_REPLY_TO, type ReplyConsumer } from "./direct_reply.ts";
 import type { Entry } from "./entry.ts";
 import type { Message } from "./message.ts";
@@ -42,6 +42,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   readonly peer: ChannelPeer;
   readonly output: Output;
   readonly publishing: Publishing;
+  /** By their tags, in the order of their turns. */
   readonly consumers = new Map<string, ChannelConsumer>();
   readonly unacked = new Unacked<ChannelConsumer>();
   /** For consumers to come; 0 is no limit. */
@@ -135,8 +136,8 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   }
 
   publishNow({ message, mandatory }: Published): void {
-    const taken = this.#route(message, mandatory);
-    this.confirms?.add(taken);
+    const outcome = this.#route(message, mandatory);
+    this.confirms?.add(outcome);
   }
 
   selectConfirms(): void {
@@ -169,9 +170,15 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     this.send(METHOD.basicCancel, (writer) => void writer.raw(consumer.tagBytes).u8(1));
   }
 
-  /** Gives its consumers what waits for them. */
+  /** Gives its consumers what waits for them, each in its turn: where there is room for some only, the others are next. */
   wake(): void {
-    for (const queue of new Set([...this.consumers.values()].map(({ queue }) => queue))) queue.deliver();
+    let left = this.consumers.size;
+    for (const consumer of this.consumers.values()) {
+      if (left-- === 0 || !this.ready()) return;
+      consumer.queue.deliver();
+      // To the end of the line, unless it went meanwhile.
+      if (this.consumers.delete(consumer.tag)) this.consumers.set(consumer.tag, consumer);
+    }
   }
 
   /** The end: consumers go, and what was not settled comes back to its queues. */
@@ -220,24 +227,32 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     }
   }
 
-  /** Whether every queue that it goes to took it. One that goes nowhere is taken too. */
-  #route(original: Message, mandatory: boolean): boolean {
+  /** One that goes nowhere is taken too. */
+  #route(original: Message, mandatory: boolean): Outcome {
     const { vhost } = this.peer;
     let message = original;
     if (this.replies && message.properties.replyTo === DIRECT_REPLY_TO) {
       message = message.edited({ replyTo: this.replies.name });
     }
     const queues = vhost.router.route(message);
-    if (queues.length === 0) {
-      const waiting = message.address.exchange === "" ? vhost.replies.find(message.address.routingKey) : undefined;
-      if (waiting) waiting.deliverReply(message);
-      else if (mandatory) this.#return(original);
-      return true;
-    }
+    if (queues.length === 0) return this.#unrouted(message, original, mandatory);
     message = withoutBlindCopies(message);
     let taken = true;
     for (const queue of queues) taken = queue.publish(message) && taken;
-    return taken;
+    if (!taken) return "refused";
+    return message.persistent ? "storing" : "taken";
+  }
+
+  /** A message that no queue gets: somebody may wait for it as a direct reply. */
+  #unrouted(message: Message, original: Message, mandatory: boolean): Outcome {
+    const { vhost } = this.peer;
+    const waiting = message.address.exchange === "" ? vhost.replies.find(message.address.routingKey) : undefined;
+    if (waiting) waiting.deliverReply(message);
+    else if (mandatory) {
+      this.#return(original);
+      return "returned";
+    }
+    return "taken";
   }
 
   #return(message: Message): void {

@@ -67,7 +67,6 @@ export class Connection implements ChannelPeer {
     this.output.onError = () => this.#end();
     this.output.onDrain = () => this.#wake();
     const { limits, users, version } = surroundings;
-    this.#frames = new FrameReader(transport, limits.frameMax);
     this.#handshake = new Handshake({
       limits,
       users,
@@ -75,6 +74,7 @@ export class Connection implements ChannelPeer {
       version,
       send: (write, method) => this.#send(method, write),
     });
+    this.#frames = new FrameReader(transport, this.#handshake.frameMax);
   }
 
   get vhost(): VirtualHost {
@@ -208,15 +208,11 @@ export class Connection implements ChannelPeer {
     if (this.#closing !== undefined) return;
     if (!this.#negotiated) {
       this.#negotiated = this.#handshake.take(method, args);
-      if (this.#negotiated) this.#opened(this.#negotiated);
+      this.#frames.frameMax = this.#handshake.frameMax;
+      if (this.#negotiated) this.#log.debug("connection open", { user: this.user });
     } else if (method === METHOD.connectionUpdateSecret) this.#send(METHOD.connectionUpdateSecretOk);
     else if (KNOWN.has(method)) throw AmqpError.hard("channelError", `unexpected ${nameOf(method)} on channel 0`);
     else throw unknown(method, 0);
-  }
-
-  #opened({ frameMax, user }: Negotiated): void {
-    this.#frames.frameMax = frameMax;
-    this.#log.debug("connection open", { user });
   }
 
   #channelFrame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
@@ -344,8 +340,14 @@ export class Connection implements ChannelPeer {
     writer.end();
   }
 
+  /** Its channels go on, each in its turn: where there is room for some only, the others are next. */
   #wake(): void {
-    for (const channel of this.#channels.values()) channel.wake();
+    let left = this.#channels.size;
+    for (const [number, channel] of this.#channels) {
+      if (left-- === 0 || this.output.full) return;
+      channel.wake();
+      if (this.#channels.delete(number)) this.#channels.set(number, channel);
+    }
   }
 
   /** Channels end, and with them what is this connection's own. */

@@ -1,6 +1,13 @@
 import { joined } from "./protocol/joined.ts";
 import { Address, type Message } from "./message.ts";
-import { decodeTable, encodeField, type FieldTable, type FieldValue, splitTable } from "./protocol/table.ts";
+import {
+  decodeTable,
+  describeValue,
+  encodeField,
+  type FieldTable,
+  type FieldValue,
+  splitTable,
+} from "./protocol/table.ts";
 import type { DeathReason, Queue } from "./queue.ts";
 import { recipients, type Router } from "./router.ts";
 
@@ -84,22 +91,19 @@ function readDeaths(headers: FieldTable): FieldTable[] {
 function note(fields: Map<string, Uint8Array>, death: Death, keys: string[], deaths: readonly FieldTable[]): void {
   const { queue, message, reason } = death;
   const firsts = { reason, queue: queue.name, exchange: message.address.exchange };
-  for (const [what, value] of Object.entries(firsts)) {
-    const name = `x-first-death-${what}`;
-    if (!fields.has(name)) fields.set(name, encodeField(name, value));
+  if (!fields.has("x-death")) {
+    for (const [what, value] of Object.entries(firsts)) {
+      const name = `x-first-death-${what}`;
+      fields.set(name, encodeField(name, value));
+    }
   }
-  fields.set("x-death", encodeField("x-death", noted(death, keys, deaths)));
+  fields.set("x-death", encodeField("x-death", noted(death, keys, merged(deaths))));
 }
 
 /** The list of deaths with this one in front: another of its kind is the same one, counted. */
-function noted({ queue, message, reason }: Death, keys: string[], deaths: readonly FieldTable[]): FieldValue[] {
-  const index = deaths.findIndex((death) => death.queue === queue.name && death.reason === reason);
-  if (index >= 0) {
-    const again = Object.assign(Object.create(null), deaths[index], {
-      count: countOf(deaths[index]) + 1n,
-    });
-    return [withLong(again), ...deaths.filter((_, at) => at !== index).map(withLong)];
-  }
+function noted({ queue, message, reason }: Death, keys: string[], deaths: FieldTable[]): FieldValue[] {
+  const known = deaths.find((death) => death.queue === queue.name && death.reason === reason);
+  if (known) return [withCount(known, (countOf(known) ?? 0n) + 1n), ...deaths.filter((death) => death !== known)];
   const { address, properties } = message;
   const death: FieldTable = Object.assign(Object.create(null), {
     count: 1n,
@@ -110,15 +114,30 @@ function noted({ queue, message, reason }: Death, keys: string[], deaths: readon
     "routing-keys": keys,
   });
   if (properties.expiration !== undefined) death["original-expiration"] = properties.expiration;
-  return [death, ...deaths.map(withLong)];
+  return [death, ...deaths];
+}
+
+/**
+ * One death for each queue and reason: a client may send what brokers of old wrote, one entry for each time. The first
+ * one stays, and one that has no count is counted.
+ */
+function merged(deaths: readonly FieldTable[]): FieldTable[] {
+  const groups = Map.groupBy(
+    deaths,
+    ({ queue, reason }) => JSON.stringify([queue, reason].map((value) => describeValue(value ?? null))),
+  );
+  return [...groups.values()].map(([first, ...others]) => {
+    const count = countOf(first) ?? (deaths.length > 1 ? BigInt(others.length + 1) : undefined);
+    return count === undefined ? first : withCount(first, count);
+  });
 }
 
 /** Counts are 64-bit in these tables, whatever their value. */
-function withLong(death: FieldTable): FieldTable {
-  return Object.assign(Object.create(null), death, { count: countOf(death) });
+function withCount(death: FieldTable, count: bigint): FieldTable {
+  return Object.assign(Object.create(null), death, { count });
 }
 
 /** A client may send what it likes under this name too. */
-function countOf({ count }: FieldTable): bigint {
-  return typeof count === "bigint" || Number.isSafeInteger(count) ? BigInt(count as bigint | number) : 0n;
+function countOf({ count }: FieldTable): bigint | undefined {
+  return typeof count === "bigint" || Number.isSafeInteger(count) ? BigInt(count as bigint | number) : undefined;
 }

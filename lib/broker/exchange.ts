@@ -1,7 +1,10 @@
-import { assertSame } from "./equivalence.ts";
+import { type Argument, assertSame, assertSameArgument, readArguments } from "./equivalence.ts";
 import { type Destination, type Matcher, MATCHERS, type Route } from "./matchers.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
-import { decodeTable, describeValue, encodeTable, type FieldTable, type FieldValue } from "./protocol/table.ts";
+import { joined } from "./protocol/joined.ts";
+import { decodeTable, describeValue, splitTable, TYPE_NAMES } from "./protocol/table.ts";
+
+const ALTERNATE = "alternate-exchange";
 
 /** A way from an exchange to a queue or to another exchange. */
 export interface Binding extends Route {
@@ -31,6 +34,7 @@ export class Exchange implements Destination {
   /** Where messages go that no binding takes. */
   readonly alternate: string | undefined;
   readonly matcher: Matcher;
+  readonly #arguments: Map<string, Argument>;
   readonly #bindings = new Map<string, Binding>();
 
   /** @throws {AmqpError} 503 for an unknown type, 406 for a wrong argument */
@@ -45,14 +49,16 @@ export class Exchange implements Destination {
       throw AmqpError.hard("commandInvalid", `unknown exchange type '${this.type}'`);
     }
     this.matcher = MATCHERS[this.type]();
-    const alternate = decodeTable(options.arguments)["alternate-exchange"];
-    if (alternate !== undefined && typeof alternate !== "string") {
+    this.#arguments = readArguments(options.arguments);
+    const alternate = this.#arguments.get(ALTERNATE);
+    if (alternate && alternate.type !== "S") {
       throw new AmqpError(
         "preconditionFailed",
-        `invalid arg 'alternate-exchange' for exchange '${this.name}' in vhost '/': expected a longstr`,
+        `invalid type '${TYPE_NAMES[alternate.type] ?? alternate.type}' for arg '${ALTERNATE}' in exchange ` +
+          `'${this.name}' in vhost '/'`,
       );
     }
-    this.alternate = alternate;
+    this.alternate = alternate?.text;
   }
 
   get bindingCount(): number {
@@ -83,22 +89,13 @@ export class Exchange implements Destination {
   }
 
   /** @throws {AmqpError} 406 when it was declared in another way */
-  assertEquivalent(type: string, durable: boolean, autoDelete: boolean, internal: boolean, args: FieldTable): void {
+  assertEquivalent(type: string, durable: boolean, autoDelete: boolean, internal: boolean, args: Uint8Array): void {
     const what = `exchange '${this.name}'`;
     assertSame(what, "type", type, this.type);
     assertSame(what, "durable", durable, this.durable);
     assertSame(what, "auto_delete", autoDelete, this.autoDelete);
     assertSame(what, "internal", internal, this.internal);
-    const alternate = args["alternate-exchange"];
-    if (alternate === this.alternate) return;
-    const shown = (value?: FieldValue) =>
-      value === undefined ? "none" : `the value '${describeValue(value)}' of type 'longstr'`;
-    throw new AmqpError(
-      "preconditionFailed",
-      `inequivalent arg 'alternate-exchange' for exchange '${this.name}' in vhost '/': received ${
-        shown(alternate)
-      } but current is ${shown(this.alternate)}`,
-    );
+    assertSameArgument(what, ALTERNATE, readArguments(args).get(ALTERNATE), this.#arguments.get(ALTERNATE));
   }
 }
 
@@ -126,7 +123,7 @@ export function createBinding(source: Exchange, destination: Destination, key: s
       );
     }
   }
-  // In the order of their names: another order is the same table.
-  const sorted = encodeTable(Object.fromEntries(Object.entries(args).toSorted(([a], [b]) => a < b ? -1 : 1)));
-  return { source, destination, key, args, argumentBytes: sorted };
+  // In the order of their names: another order is the same table, and another type is another one.
+  const sorted = splitTable(bytes).sort((a, b) => a.name < b.name ? -1 : 1);
+  return { source, destination, key, args, argumentBytes: joined(sorted.map(({ bytes }) => bytes)) };
 }

@@ -8,15 +8,21 @@ import type { Transport } from "./transport.ts";
  */
 export type OnFrame = (type: number, channel: number, bytes: Uint8Array, start: number, end: number) => boolean;
 
-const FIRST_BUFFER = 16 * 1024;
-const LARGEST_BUFFER = 256 * 1024;
+/** Bytes that each connection has to itself. */
+const SMALL_BUFFER = 16 * 1024;
+/** Bytes for one that sends more than that at once, lent for as long as something of it is left. */
+const LARGE_BUFFER = 256 * 1024;
+/** Large buffers that are kept for the next one. */
+const KEPT = 8;
+const kept: Uint8Array<ArrayBuffer>[] = [];
 
 /** Cuts what a client sends into frames. */
 export class FrameReader {
-  /** No frame may be larger. */
+  /** No payload may be larger: as on RabbitMQ, the eight bytes around it are forgiven, since some clients forget them. */
   frameMax: number;
   readonly #transport: Transport;
-  #buffer = new Uint8Array(FIRST_BUFFER);
+  readonly #small = new Uint8Array(SMALL_BUFFER);
+  #buffer = this.#small;
   #filled = 0;
   /** Whether frames may be complete that were not handed over. */
   #left = false;
@@ -61,7 +67,7 @@ export class FrameReader {
       while (this.#filled - at >= 7) {
         const channel = (buffer[at + 1] << 8) | buffer[at + 2];
         const size = ((buffer[at + 3] << 24) | (buffer[at + 4] << 16) | (buffer[at + 5] << 8) | buffer[at + 6]) >>> 0;
-        if (size + FRAME_OVERHEAD > this.frameMax) {
+        if (size > this.frameMax) {
           throw AmqpError.hard("frameError", `type ${buffer[at]}, channel ${channel}: frame too large: ${size} bytes`);
         }
         const next = at + size + FRAME_OVERHEAD;
@@ -84,19 +90,28 @@ export class FrameReader {
   }
 
   async #fill(): Promise<boolean> {
-    if (this.#filled === this.#buffer.length) this.#grow();
+    if (this.#filled === 0) this.#shrink();
+    else if (this.#filled === this.#buffer.length) this.#grow();
     const count = await this.#transport.read(this.#buffer.subarray(this.#filled));
     if (count === null || count === 0) return false;
     this.#filled += count;
     // A client that fills it is a busy one.
-    if (this.#filled === this.#buffer.length && this.#buffer.length < LARGEST_BUFFER) this.#grow();
+    if (this.#filled === SMALL_BUFFER && this.#buffer === this.#small) this.#grow();
     return true;
   }
 
   #grow(): void {
-    const grown = new Uint8Array(this.#buffer.length * 2);
+    const size = Math.max(LARGE_BUFFER, this.#buffer.length * 2);
+    const grown = (size === LARGE_BUFFER ? kept.pop() : undefined) ?? new Uint8Array(size);
     grown.set(this.#buffer.subarray(0, this.#filled));
     this.#buffer = grown;
+  }
+
+  /** A client that is waited for, and of which nothing is left, may never send much again. */
+  #shrink(): void {
+    if (this.#buffer === this.#small) return;
+    if (this.#buffer.length === LARGE_BUFFER && kept.length < KEPT) kept.push(this.#buffer);
+    this.#buffer = this.#small;
   }
 
   #consume(count: number): void {

@@ -53,11 +53,17 @@ export class Handshake {
   readonly #options: HandshakeOptions;
   readonly #negotiated: Negotiated;
   #expected: number = METHOD.connectionStartOk;
+  #tuned = false;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
     const { frameMax, channelMax, heartbeat } = options.limits;
     this.#negotiated = { user: "", capabilities: Object.create(null), frameMax, channelMax, heartbeat };
+  }
+
+  /** Bytes that a frame may have now: until both sides agreed on more, what everybody must take. */
+  get frameMax(): number {
+    return this.#tuned ? this.#negotiated.frameMax : FRAME_MIN;
   }
 
   start(): void {
@@ -133,6 +139,7 @@ export class Handshake {
     this.#negotiated.channelMax = agree("channel_max", args.u16(), 1, channelMax);
     this.#negotiated.frameMax = agree("frame_max", args.u32(), FRAME_MIN, frameMax);
     this.#negotiated.heartbeat = args.u16();
+    this.#tuned = true;
     this.#expected = METHOD.connectionOpen;
   }
 

@@ -1,15 +1,24 @@
 import { Deque } from "./deque.ts";
 import { type Entry, STORED } from "./entry.ts";
-import type { MessageTable } from "./store/message_table.ts";
+import type { MessageTable, PageSize } from "./store/message_table.ts";
 import { Returned } from "./returned.ts";
 
 /** How much of a lane is kept in memory; what comes after that waits on disk alone. */
 export interface Window {
-  /** Entries. */
   entries: number;
-  /** Bytes of their content. */
+  /** Bytes of memory, everything counted that belongs to a message. */
   bytes: number;
 }
+
+/** How a lane reads what is on disk. */
+export interface Paging {
+  /** What is read from each table in one go. */
+  page: PageSize;
+  /** With fewer entries than this in memory, the next page is read. */
+  low: number;
+}
+
+export const PAGING: Paging = { page: { entries: 512, bytes: 1024 * 1024 }, low: 64 };
 
 /** Where a lane puts what it does not keep in memory. */
 export interface LaneTables {
@@ -21,12 +30,8 @@ export interface LaneTables {
   spilled(): MessageTable | undefined;
   /** The window at this moment: it shrinks when memory is short. */
   window(): Window;
+  readonly paging: Paging;
 }
-
-/** Entries read from disk in one go. */
-const PAGE = 512;
-/** Fewer than this in memory, and the next page is read. */
-const LOW = 64;
 
 /**
  * The entries of one priority in their order. The first ones are in memory; when there are too many, those
@@ -39,7 +44,7 @@ export class Lane {
   readonly #ceiling: number;
   #next: number;
   readonly #head = new Deque<Entry>();
-  #headBytes = 0;
+  #headWeight = 0;
   readonly #returned = new Returned();
   /** Entries that are on disk only, all of them behind `#read`. */
   #tail = 0;
@@ -80,7 +85,7 @@ export class Lane {
 
   push(entry: Entry): void {
     const window = this.#tables.window();
-    const full = this.#head.length >= window.entries || this.#headBytes >= window.bytes;
+    const full = this.#head.length >= window.entries || this.#headWeight >= window.bytes;
     if (this.#tail === 0 && !full) {
       this.#append(entry);
       return;
@@ -105,7 +110,7 @@ export class Lane {
     const entry = this.peek();
     if (entry === undefined) return undefined;
     if (entry === this.#returned.peek()) return this.#returned.shift();
-    this.#headBytes -= entry.message?.content.length ?? 0;
+    this.#headWeight -= entry.message?.weight ?? 0;
     if (entry.position > this.#delivered) this.#delivered = entry.position;
     return this.#head.shift();
   }
@@ -114,32 +119,33 @@ export class Lane {
   clear(): void {
     this.#head.clear();
     this.#returned.clear();
-    this.#headBytes = this.#tail = 0;
+    this.#headWeight = this.#tail = 0;
   }
 
   #append(entry: Entry): void {
-    this.#headBytes += entry.message?.content.length ?? 0;
+    this.#headWeight += entry.message?.weight ?? 0;
     if (entry.position <= this.#redelivered) entry.redelivered = true;
     this.#head.push(entry);
   }
 
   #first(): Entry | undefined {
-    if (this.#tail > 0 && this.#head.length < LOW) this.#readPage();
+    if (this.#tail > 0 && this.#head.length < this.#tables.paging.low) this.#readPage();
     return this.#head.peek();
   }
 
-  /** Reads the next page: what the two tables have, in the order of the positions. */
+  /** Reads the next page: what the two tables have, in the order of the positions, as far as both were read. */
   #readPage(): void {
-    const durable = this.#tables.durable?.read(this.#read, this.#ceiling, PAGE) ?? [];
-    const spilled = this.#tables.spilled()?.read(this.#read, this.#ceiling, PAGE) ?? [];
-    const merged = spilled.length === 0
-      ? durable
-      : [...durable, ...spilled].sort((a, b) => a.position - b.position).slice(0, PAGE);
-    for (const entry of merged) this.#append(entry);
+    const { durable, paging: { page } } = this.#tables;
+    const spill = this.#tables.spilled();
+    const lasting = durable?.read(this.#read, this.#ceiling, page) ?? { entries: [], reached: this.#ceiling - 1 };
+    const passing = spill?.read(this.#read, lasting.reached + 1, page) ?? { entries: [], reached: lasting.reached };
+    const { reached } = passing;
+    const merged = [...lasting.entries.filter(({ position }) => position <= reached), ...passing.entries];
     if (merged.length === 0) throw new Error(`${this.#tail} messages are not where they were stored`);
-    this.#read = merged[merged.length - 1].position;
+    if (passing.entries.length > 0) merged.sort((a, b) => a.position - b.position);
+    for (const entry of merged) this.#append(entry);
+    for (const entry of passing.entries) spill!.remove(entry);
+    this.#read = reached;
     this.#tail -= merged.length;
-    const inMemory = spilled.filter(({ position }) => position <= this.#read);
-    if (inMemory.length > 0) { for (const entry of inMemory) this.#tables.spill().remove(entry); }
   }
 }

@@ -160,12 +160,16 @@ function matchesHeaders(args: FieldTable, headers: FieldTable): boolean {
   return mode.startsWith("any") ? wanted.some(fits) : wanted.every(fits);
 }
 
+/** A text may be sent as bytes too, and a time is its seconds. */
+function comparable(value: FieldValue): FieldValue {
+  if (typeof value === "string") return encoder.encode(value);
+  return value instanceof Date ? Math.floor(value.getTime() / 1000) : value;
+}
+
 function sameValue(first: FieldValue, second: FieldValue): boolean {
-  // A text may be sent as bytes too.
-  const [a, b] = [first, second].map((value) => typeof value === "string" ? encoder.encode(value) : value);
+  const [a, b] = [first, second].map(comparable);
   if (a === b) return true;
   if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return false;
-  if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
   const [entries, others] = [Object.entries(a), Object.entries(b)];
   const inner = b as Record<string, FieldValue>;
   return entries.length === others.length && entries.every(([name, value]) => sameValue(value, inner[name] ?? null));

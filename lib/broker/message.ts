@@ -6,6 +6,16 @@ import { shortStringBytes } from "./protocol/writer.ts";
 import type { Location } from "./store/segments.ts";
 
 const LETTER_C = 67;
+/**
+ * Bytes of memory that a waiting message takes beside its content and its address: the objects of message, entry and
+ * properties, and the buffer's own. Measured: 600,000 empty messages took 450 MB.
+ */
+const OVERHEAD = 700;
+
+/** Bytes of memory that a waiting message takes, given the bytes of its content and of its encoded address. */
+export function weightOf(content: number, address: number): number {
+  return OVERHEAD + content + address;
+}
 
 /** Where a message was published to, as text and as the bytes that its deliveries carry. */
 export class Address {
@@ -57,6 +67,11 @@ export class Message {
   /** Bytes of the body, which is what length limits count. */
   get bodySize(): number {
     return this.content.length - this.headerLength;
+  }
+
+  /** Bytes of memory that it takes while it waits, which is what decides when it waits on disk. */
+  get weight(): number {
+    return weightOf(this.content.length, this.address.bytes.length);
   }
 
   headers(): FieldTable {

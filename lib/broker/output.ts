@@ -7,6 +7,9 @@ import type { Transport } from "./transport.ts";
 const FULL = 256 * 1024;
 /** A buffer that grew beyond this is not kept. */
 const KEPT = 1024 * 1024;
+/** Nor is one beyond this that was nearly empty so many times in a row: a client may get one large message and no other. */
+const SMALL = 64 * 1024;
+const QUIET = 8;
 
 /**
  * Frames on their way to one client: those of one turn of the event loop leave in one write. What is written
@@ -22,8 +25,11 @@ export class Output {
   #current = new Writer();
   #spare = new Writer();
   #scheduled = false;
+  /** What still writes something into the next write. */
+  #additions: (() => void)[] = [];
   #pumping: Promise<void> | undefined;
   #wasFull = false;
+  #quiet = 0;
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -36,6 +42,12 @@ export class Output {
       queueMicrotask(() => this.#flush());
     }
     return this.#current;
+  }
+
+  /** Calls back right before what is written now is sent: what the callback writes leaves in the same write. */
+  beforeSend(callback: () => void): void {
+    this.#additions.push(callback);
+    void this.writer;
   }
 
   /** Whether the client reads more slowly than it is written to. */
@@ -61,18 +73,33 @@ export class Output {
   }
 
   #flush(): void {
+    this.#complete();
     this.#scheduled = false;
     if (this.#current.length > 0) this.#pumping ??= this.#pump();
+  }
+
+  #keeps({ bytes, length }: Writer): boolean {
+    if (length > bytes.length / 4) this.#quiet = 0;
+    else this.#quiet++;
+    return bytes.length <= SMALL || (bytes.length <= KEPT && this.#quiet < QUIET);
+  }
+
+  #complete(): void {
+    const additions = this.#additions;
+    if (additions.length === 0) return;
+    this.#additions = [];
+    for (const add of additions) add();
   }
 
   async #pump(): Promise<void> {
     try {
       while (this.#current.length > 0) {
+        this.#complete();
         const writing = this.#current;
         this.#current = this.#spare;
         this.lastWrite = performance.now();
         await this.#transport.write(writing.bytes.subarray(0, writing.length));
-        this.#spare = writing.bytes.length > KEPT ? new Writer() : writing;
+        this.#spare = this.#keeps(writing) ? writing : new Writer();
         this.#spare.length = 0;
         if (this.#wasFull && !this.full) {
           this.#wasFull = false;

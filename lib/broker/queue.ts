@@ -1,7 +1,7 @@
 import { type Consumer, Consumers } from "./consumers.ts";
 import { Entry, STORED } from "./entry.ts";
 import type { Destination } from "./matchers.ts";
-import { Lane, type LaneTables, type Window } from "./lane.ts";
+import { Lane, type LaneTables, type Paging, type Window } from "./lane.ts";
 import type { Message } from "./message.ts";
 import type { QueueArguments } from "./queue_arguments.ts";
 import type { MessageTable } from "./store/message_table.ts";
@@ -16,6 +16,8 @@ export interface QueueSurroundings {
   spillTable(): MessageTable;
   /** How much a queue may keep in memory at this moment. */
   window(): Window;
+  /** How it reads what has no room there. */
+  readonly paging: Paging;
   /** Publishes a message again, from a queue that has a dead-letter exchange. */
   deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
   /** The queue has no more use: its last consumer went, or nobody used it for too long. */
@@ -83,6 +85,7 @@ export class Queue implements Destination {
       spill: () => this.#spill ??= surroundings.spillTable(),
       spilled: () => this.#spill,
       window: surroundings.window,
+      paging: surroundings.paging,
     };
     const count = (this.arguments.maxPriority ?? 0) + 1;
     this.#lanes = Array.from({ length: count }, (_, i) => new Lane(tables, i * LANE_SIZE, (i + 1) * LANE_SIZE));

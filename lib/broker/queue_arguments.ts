@@ -1,5 +1,6 @@
 import { AmqpError } from "./protocol/amqp_error.ts";
-import { decodeTable, describeValue, type FieldValue, splitTable, TYPE_NAMES } from "./protocol/table.ts";
+import { assertSameArgument, readArguments } from "./equivalence.ts";
+import { decodeTable, type FieldValue, INTEGER_TYPES, splitTable, TYPE_NAMES } from "./protocol/table.ts";
 
 export type QueueKind = "classic" | "quorum";
 export type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
@@ -37,7 +38,7 @@ const MAX_EXPIRY = 4_294_967_295;
 const unacceptable = (type: string) => `{unacceptable_type,${TYPE_NAMES[type] ?? type}}`;
 
 const integer: Check = (value, type) => {
-  if (typeof value !== "number" || !"bBsuIil".includes(type)) return unacceptable(type);
+  if (typeof value !== "number" || !INTEGER_TYPES.includes(type)) return unacceptable(type);
   return value < 0 ? `{value_negative,${value}}` : undefined;
 };
 const milliseconds: Check = (value, type) =>
@@ -113,34 +114,12 @@ export function readQueueArguments(queue: string, bytes: Uint8Array): QueueArgum
   };
 }
 
-/** Those that must be the same whenever a queue is declared again. */
-const COMPARED = Object.keys(KNOWN).filter((name) => name !== "x-queue-type" && name !== "x-queue-version");
+const COMPARED = Object.keys(KNOWN);
 
 /** @throws {AmqpError} 406 for the first argument that differs */
 export function assertSameArguments(queue: string, received: Uint8Array, current: Uint8Array): void {
-  const [wanted, existing] = [described(received), described(current)];
-  for (const name of ["x-queue-type", ...COMPARED]) {
-    const fallback = name === "x-queue-type" ? DEFAULT_KIND : NONE;
-    const [a, b] = [wanted.get(name) ?? fallback, existing.get(name) ?? fallback];
-    if (a.value === b.value) continue;
-    throw new AmqpError(
-      "preconditionFailed",
-      `inequivalent arg '${name}' for queue '${queue}' in vhost '/': received ${a.text} but current is ${b.text}`,
-    );
-  }
-}
-
-interface Described {
-  value: FieldValue | undefined;
-  text: string;
-}
-
-const NONE: Described = { value: undefined, text: "none" };
-const DEFAULT_KIND: Described = { value: "classic", text: "the value 'classic' of type 'longstr'" };
-
-function described(bytes: Uint8Array): Map<string, Described> {
-  const args = decodeTable(bytes);
-  const text = (name: string, type: string) =>
-    `the value '${describeValue(args[name])}' of type '${TYPE_NAMES[type] ?? type}'`;
-  return new Map(splitTable(bytes).map(({ name, type }) => [name, { value: args[name], text: text(name, type) }]));
+  const [wanted, existing] = [readArguments(received), readArguments(current)];
+  // To name the kind that is meant without a name is to say nothing.
+  for (const each of [wanted, existing]) if (each.get("x-queue-type")?.text === "classic") each.delete("x-queue-type");
+  for (const name of COMPARED) assertSameArgument(`queue '${queue}'`, name, wanted.get(name), existing.get(name));
 }

@@ -47,6 +47,8 @@ export class TcpTransport implements Transport {
 
 /** What a client may send before it is read. */
 const MAX_QUEUED = 8 * 1024 * 1024;
+/** Bytes of memory that each part of it takes besides: a client may send a byte at a time. */
+const PART_OVERHEAD = 200;
 /** What may wait to be sent before a write waits too. */
 const MAX_BUFFERED = 1024 * 1024;
 /** Milliseconds between two looks at what waits to be sent: a WebSocket does not say when it is sent. */
@@ -76,9 +78,11 @@ export class WebSocketTransport implements Transport {
     const first = this.#queued[0];
     const count = Math.min(first.length, buffer.length);
     buffer.set(first.subarray(0, count));
-    if (count === first.length) this.#queued.shift();
-    else this.#queued[0] = first.subarray(count);
     this.#queuedBytes -= count;
+    if (count === first.length) {
+      this.#queued.shift();
+      this.#queuedBytes -= PART_OVERHEAD;
+    } else this.#queued[0] = first.subarray(count);
     return count;
   }
 
@@ -108,7 +112,7 @@ export class WebSocketTransport implements Transport {
     if (!(data instanceof ArrayBuffer)) return this.close();
     if (data.byteLength === 0) return;
     this.#queued.push(new Uint8Array(data));
-    this.#queuedBytes += data.byteLength;
+    this.#queuedBytes += data.byteLength + PART_OVERHEAD;
     // A WebSocket cannot be told to wait: one that sends on while it is not read is cut off.
     if (this.#queuedBytes > MAX_QUEUED) this.close();
     this.#wake();

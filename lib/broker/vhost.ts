@@ -2,7 +2,7 @@ import { DeadLetters } from "./dead_letters.ts";
 import { DirectReplies } from "./direct_reply.ts";
 import { type Binding, createBinding, Exchange, type ExchangeOptions } from "./exchange.ts";
 import type { Destination } from "./matchers.ts";
-import type { Window } from "./lane.ts";
+import { PAGING, type Paging, type Window } from "./lane.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
 import { Queue, type QueueSurroundings } from "./queue.ts";
 import { readQueueArguments } from "./queue_arguments.ts";
@@ -46,11 +46,12 @@ export class VirtualHost implements Directory {
   readonly #surroundings: QueueSurroundings;
 
   /** `window` is asked how much a queue may keep in memory. */
-  constructor(store: Store, window: () => Window) {
+  constructor(store: Store, window: () => Window, paging: Paging = PAGING) {
     this.#store = store;
     const deadLetters = new DeadLetters(this.router);
     this.#surroundings = {
       window,
+      paging,
       spillTable: () => store.spillTable(),
       deadLetter: (queue, message, reason) => deadLetters.add(queue, message, reason),
       unused: (queue) => this.deleteQueue(queue),
@@ -68,6 +69,10 @@ export class VirtualHost implements Directory {
 
   queue(name: string): Queue | undefined {
     return this.#queues.get(name);
+  }
+
+  queues(): Iterable<Queue> {
+    return this.#queues.values();
   }
 
   addExchange(options: ExchangeOptions): Exchange {

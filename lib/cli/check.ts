@@ -60,7 +60,7 @@ function describeTopology(topology: readonly FoundQueue[]): string {
 function describe(definition: FunctionDefinition): string {
   const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled, instances, memory, permissions } =
     definition;
-  const { envelope, order, output } = definition;
+  const { body, envelope, order, output } = definition;
   const granted = Object.entries(permissions).map(([key, value]) => value === true ? key : `${key}=${value}`);
   const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
   const args = Object.entries(queue.arguments).map(([key, value]) => `${key}=${value}`);
@@ -69,6 +69,7 @@ function describe(definition: FunctionDefinition): string {
     `  queue         ${queue.name} (${[...kind, ...args].join(", ")})`,
     `  dead letters  ${deadLetterQueue(queue.name)}`,
     ...bindings.map(({ exchange, type, routingKey }) => `  binding       ${exchange} (${type}) "${routingKey}"`),
+    ...(body === "raw" ? ["  messages      bytes as they come, not decoded"] : []),
     ...(envelope ? ["  messages      CloudEvents, binary and structured"] : []),
     ...(output ? [`  output        ${describeOutput(output)}`] : []),
     ...(order ? [`  order         ${describeOrder(order)}`] : []),

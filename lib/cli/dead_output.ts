@@ -68,9 +68,9 @@ function fields(entries: [string, unknown][]): string[] {
   return entries.map(([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
 }
 
-async function bodyText({ body, properties }: DeadLetter): Promise<string> {
+async function bodyText({ body, properties, headers }: DeadLetter): Promise<string> {
   try {
-    const value = await decodeBody(body, properties);
+    const value = await decodeBody(body, properties, { headers });
     if (typeof value === "string") return value;
     return value instanceof Uint8Array ? bytesText(value) : JSON.stringify(value, null, 2);
   } catch (error) {

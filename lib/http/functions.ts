@@ -1,12 +1,11 @@
 import { type Context, Hono } from "hono";
+import { CONTENT_ENCODINGS } from "../invocation/content_encoding.ts";
 import { PREFIX } from "../invocation/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
 import type { FunctionView, ReplyView, RunnerView } from "./runner_view.ts";
 
-/** The content encodings that handlers get inflated. */
-const ENCODINGS = ["gzip", "deflate"];
 /** Seconds that a request may wait for its answer. */
 const MAX_WAIT = 3600;
 /** They become headers, which have to fit into one frame. */
@@ -102,19 +101,15 @@ function mediaType(context: Context): string | undefined {
 }
 
 function encoding(context: Context): string | undefined {
-  const given = context.req.header("content-encoding")?.trim().toLowerCase();
-  if (!given || given === "identity") return undefined;
-  if (!ENCODINGS.includes(given)) {
-    throw new Problem(
-      415,
-      "Unsupported Media Type",
-      `content encoding "${given}" is not one of ${ENCODINGS.join(", ")}`,
-      {
-        "accept-encoding": ENCODINGS.join(", "),
-      },
-    );
+  const given = context.req.header("content-encoding")?.toLowerCase().split(",").map((name) => name.trim()) ?? [];
+  const encodings = given.filter((name) => name !== "" && name !== "identity");
+  const unknown = encodings.find((name) => !CONTENT_ENCODINGS.includes(name));
+  if (unknown !== undefined) {
+    const known = CONTENT_ENCODINGS.join(", ");
+    const detail = `content encoding "${unknown}" is not one of ${known}`;
+    throw new Problem(415, "Unsupported Media Type", detail, { "accept-encoding": known });
   }
-  return given;
+  return encodings.join(", ") || undefined;
 }
 
 /** The trace that the request is part of, which the message carries on. */

@@ -1,7 +1,16 @@
 import { WarrenError } from "../errors.ts";
 import type { CloudEvent } from "../mod.ts";
 import { decodeBody, isJson, mediaType } from "./codec.ts";
-import { attributeProblems, canonical, missingAttributes, OLD_PREFIX, PREFIX } from "./event_attributes.ts";
+import {
+  attributeProblems,
+  canonical,
+  FOREIGN_PREFIXES,
+  missingAttributes,
+  OLD_PREFIX,
+  OPTIONAL,
+  PREFIX,
+  REQUIRED,
+} from "./event_attributes.ts";
 import type { Content } from "./sandbox.ts";
 
 /*
@@ -20,32 +29,74 @@ export interface ReadEvent {
   readonly body: unknown;
 }
 
+/** Types that some senders give to structured events, Dapr among them. */
+const GENERAL = ["", "text/plain", "application/json", "application/octet-stream"];
+
 /**
- * The event that a message is, in either mode: structured where the content type says so, else binary.
+ * The event that a message is, in either mode: structured where the content type says so, or where there are no
+ * attributes in the headers and the body is an event in JSON; else binary.
  *
  * @throws {WarrenError} `undecodable` for what is no event, with all that is wrong or missing; `tooLarge`
  */
 export async function readCloudEvent({ body, properties, headers }: Content): Promise<ReadEvent> {
   const type = mediaType(properties.contentType ?? "");
-  if (type === STRUCTURED) return readStructured(await decodeBody(body, properties));
+  if (type === STRUCTURED) return readStructured(await decodeBody(body, properties, { headers }));
   if (type.startsWith(FORMATS)) {
     throw noEvent(`its content type is "${type}": of the event formats only ${STRUCTURED} is read`);
   }
-  const event = toEvent(binaryAttributes(headers, properties.contentType));
+  const attributes = binaryAttributes(headers);
+  if (Object.keys(attributes).length === 0) return readStructured(await unnamedEvent({ body, properties, headers }));
+  // Knative has it among the headers alone.
+  const contentType = properties.contentType || textOf(headers["content-type"]);
+  if (contentType) attributes.datacontenttype = contentType;
+  const event = toEvent(attributes);
   // No bytes are no JSON, and the type of what is not there says nothing.
-  if (body.length === 0 && (type === "" || isJson(type))) return { event, body: undefined };
-  return { event, body: await decodeBody(body, properties) };
+  const dataType = mediaType(contentType ?? "");
+  if (body.length === 0 && (dataType === "" || isJson(dataType))) return { event, body: undefined };
+  return { event, body: await decodeBody(body, { ...properties, contentType }, { headers }) };
 }
 
-function binaryAttributes(headers: Readonly<Record<string, unknown>>, contentType: string | undefined) {
+function binaryAttributes(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const own = attributesWith([OLD_PREFIX, PREFIX], headers);
+  if (Object.keys(own).length > 0) return own;
+  const foreign = attributesWith(FOREIGN_PREFIXES, headers);
+  // Knative writes those that are not set as empty texts.
+  for (const name of OPTIONAL) if (foreign[name] === "") delete foreign[name];
+  return foreign;
+}
+
+function attributesWith(prefixes: string[], headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const attributes: Record<string, unknown> = {};
-  for (const prefix of [OLD_PREFIX, PREFIX]) {
+  for (const prefix of prefixes) {
     for (const [name, value] of Object.entries(headers)) {
       if (name.startsWith(prefix)) define(attributes, name.slice(prefix.length), canonical(value));
     }
   }
-  if (contentType) attributes.datacontenttype = contentType;
   return attributes;
+}
+
+/** The body as an event whose content type does not say that it is one. */
+async function unnamedEvent({ body, properties, headers }: Content): Promise<unknown> {
+  const { contentType = "" } = properties;
+  const none = (why: string) =>
+    noEvent(`${why}; its headers have no attributes, and its content type is ${JSON.stringify(contentType)}`);
+  const type = mediaType(contentType);
+  if (!GENERAL.includes(type)) throw none("its body is not looked at");
+  let value: unknown;
+  try {
+    const json = { ...properties, contentType: contentType.replace(/^[^;]*/, "application/json") };
+    value = await decodeBody(body, json, { headers });
+  } catch (error) {
+    if (error instanceof WarrenError && error.code === "tooLarge") throw error;
+    throw none("its body is no JSON");
+  }
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (isObject && Object.hasOwn(value as object, "specversion")) return value;
+  throw none(`${[...REQUIRED, "specversion"].join(", ")} are missing`);
+}
+
+function textOf(header: unknown): string | undefined {
+  return typeof header === "string" ? header : undefined;
 }
 
 async function readStructured(value: unknown): Promise<ReadEvent> {

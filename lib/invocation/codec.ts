@@ -1,7 +1,7 @@
-import { createGunzip, createInflate, createInflateRaw } from "node:zlib";
-import { joinBytes } from "../bytes.ts";
 import type { MessageProperties } from "../mod.ts";
 import { describeError, WarrenError } from "../errors.ts";
+import { decompress, encodingsOf } from "./content_encoding.ts";
+import { decodeForm } from "./form.ts";
 
 /** No body inflates past this many bytes unless the caller says otherwise. */
 export const MAX_INFLATED = 16 * 1024 * 1024;
@@ -10,12 +10,14 @@ const strictText = new TextDecoder("utf-8", { fatal: true });
 const utf8 = new TextEncoder();
 
 export interface DecodeOptions {
+  /** The message's headers, where Celery names its compression. @default none */
+  headers?: Readonly<Record<string, unknown>>;
   /** The bound on the inflated size, in bytes. @default 16 MiB */
   maxInflated?: number;
 }
 
 /**
- * The body of a message as a value: what its content type says, after inflating
+ * The body of a message as a value: what its content type says, after undoing
  * what its content encoding says. Synchronous unless it has to inflate.
  *
  * Without a content type it is text when the bytes are valid UTF-8, else bytes.
@@ -26,37 +28,55 @@ export interface DecodeOptions {
 export function decodeBody(
   raw: Uint8Array,
   properties: MessageProperties,
-  options: DecodeOptions = {},
+  { headers, maxInflated = MAX_INFLATED }: DecodeOptions = {},
 ): unknown | Promise<unknown> {
-  const encoding = properties.contentEncoding?.trim().toLowerCase();
-  // Some clients set a character set where HTTP has an encoding: Celery and kombu say "utf-8".
-  if (!encoding || encoding === "identity" || encoding === "utf-8" || encoding === "utf8") {
-    return decodeType(raw, properties.contentType);
-  }
-  return inflate(raw, encoding, options.maxInflated ?? MAX_INFLATED)
-    .then((bytes) => decodeType(bytes, properties.contentType));
+  const { compressions, charset } = encodingsOf(properties, headers);
+  if (compressions.length === 0) return decodeType(raw, properties.contentType, charset);
+  return decompress(raw, compressions, maxInflated)
+    .then((bytes) => decodeType(bytes, properties.contentType, charset));
 }
 
-function decodeType(bytes: Uint8Array, contentType: string | undefined): unknown {
+function decodeType(bytes: Uint8Array, contentType: string | undefined, charset: string | undefined): unknown {
   if (!contentType) {
     try {
-      return strictText.decode(bytes);
+      return charset ? new TextDecoder(charset, { fatal: true }).decode(bytes) : strictText.decode(bytes);
     } catch {
       return bytes;
     }
   }
   const type = mediaType(contentType);
   const json = isJson(type);
-  if (!json && !type.startsWith("text/")) return bytes;
-  const text = decodeText(bytes, contentType);
+  if (!json && !isText(type)) return bytes;
+  const text = decodeText(bytes, contentType, charset);
+  if (type === FORM) return decodeForm(text);
   if (!json) return text;
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new WarrenError("undecodable", `the body is not the JSON its content type says: ${describeError(cause)}`, {
-      cause,
-    });
+    // V8 quotes the text, with the line breaks in it.
+    const why = describeError(cause).replaceAll(/\s+/g, " ");
+    throw new WarrenError("undecodable", `the body is not the JSON its content type says: ${why}`, { cause });
   }
+}
+
+const FORM = "application/x-www-form-urlencoded";
+/** Media types other than `text/…` whose bodies are text. */
+const TEXTS = new Set([
+  FORM,
+  "application/xml",
+  "application/yaml",
+  "application/x-yaml",
+  "application/toml",
+  "application/x-ndjson",
+  "application/jsonl",
+  "application/json-seq",
+  "application/javascript",
+  "application/graphql",
+  "application/sql",
+]);
+
+function isText(type: string): boolean {
+  return type.startsWith("text/") || TEXTS.has(type) || type.endsWith("+xml") || type.endsWith("+yaml");
 }
 
 /** A content type without its parameters, in small letters. */
@@ -69,56 +89,24 @@ export function isJson(type: string): boolean {
   return type === "application/json" || type.endsWith("+json");
 }
 
-function decodeText(bytes: Uint8Array, contentType: string): string {
-  const charset = /;\s*charset="?([^";\s]+)/i.exec(contentType)?.[1] ?? "utf-8";
+function decodeText(bytes: Uint8Array, contentType: string, encoding: string | undefined): string {
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(contentType)?.[1] ?? encoding ?? "utf-8";
+  const decoder = charset.toLowerCase() === "utf-8" ? strictText : decoderFor(charset, contentType);
   try {
-    return charset.toLowerCase() === "utf-8"
-      ? strictText.decode(bytes)
-      : new TextDecoder(charset, { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch (cause) {
-    throw new WarrenError(
-      "undecodable",
-      `the body is not valid ${charset}, which its content type "${contentType}" says`,
-      {
-        cause,
-      },
-    );
+    throw new WarrenError("undecodable", `the body is not valid ${charset}: its content type is "${contentType}"`, {
+      cause,
+    });
   }
 }
 
-function inflate(raw: Uint8Array, encoding: string, limit: number): Promise<Uint8Array> {
-  const create = encoding === "gzip" || encoding === "x-gzip"
-    ? createGunzip
-    // "deflate" is zlib by RFC 9110, and raw deflate from some senders; the first byte tells.
-    : encoding === "deflate"
-    ? (raw[0] & 0x0f) === 8 ? createInflate : createInflateRaw
-    : undefined;
-  if (!create) {
-    return Promise.reject(
-      new WarrenError("undecodable", `content encoding "${encoding}" is not supported: gzip, deflate or identity is`),
-    );
+function decoderFor(charset: string, contentType: string): TextDecoder {
+  try {
+    return new TextDecoder(charset, { fatal: true });
+  } catch (cause) {
+    throw new WarrenError("undecodable", `unknown charset ${charset} in the content type "${contentType}"`, { cause });
   }
-  return new Promise((resolve, reject) => {
-    const stream = create();
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    stream.on("data", (chunk: Uint8Array) => {
-      size += chunk.length;
-      if (size > limit) {
-        stream.destroy();
-        return reject(new WarrenError("tooLarge", `the body inflates to more than ${limit} bytes`));
-      }
-      chunks.push(chunk);
-    });
-    stream.on("end", () => resolve(joinBytes(chunks, size)));
-    stream.on("error", (cause: Error) =>
-      reject(
-        new WarrenError("undecodable", `the body is not the ${encoding} its content encoding says: ${cause.message}`, {
-          cause,
-        }),
-      ));
-    stream.end(raw);
-  });
 }
 
 /** A value as bytes and the content type that says how to read them. */

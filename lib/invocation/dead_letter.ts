@@ -47,7 +47,7 @@ export async function detailOf(letter: DeadLetter) {
   const base64 = letter.body.toBase64();
   const rest = { ...summaryOf(letter), stack: letter.stack, headers: plain(headers), properties: plain(properties) };
   try {
-    const body = await decodeBody(letter.body, properties);
+    const body = await decodeBody(letter.body, properties, { headers });
     return body instanceof Uint8Array ? { ...rest, bodyBase64: base64 } : { ...rest, body };
   } catch (error) {
     return { ...rest, bodyBase64: base64, bodyError: describeError(error) };

@@ -8,6 +8,9 @@ export type Isolation = "process" | "inline";
 /** What messages have to be. */
 export type Envelope = "cloudevents";
 
+/** How much of a message's body is undone before its handler gets it. */
+export type BodyForm = "decoded" | "raw";
+
 /** The attributes that all results have as events. */
 export type OutputEvent = NonNullable<OutputConfig["event"]>;
 
@@ -93,6 +96,7 @@ export interface FunctionDefinition {
     | undefined;
   /** What its messages have to be; anything where it is undefined. */
   readonly envelope: Envelope | undefined;
+  readonly body: BodyForm;
   /** Where it may publish: all, or routes as in publish_rules.ts. */
   readonly publish: boolean | readonly string[];
   readonly enabled: boolean;

@@ -2,14 +2,17 @@
 export const PREFIX = "cloudEvents_";
 /** As old as the binding. */
 export const OLD_PREFIX = "cloudEvents:";
+/** Of the bindings for HTTP and Kafka, which others, Knative among them, use for AMQP as well: read where neither is. */
+export const FOREIGN_PREFIXES = ["ce-", "ce_"];
 
 /** What an attribute of a CloudEvent can be here; binary values and timestamps are texts. */
 export type AttributeValue = string | number | boolean;
 
 const NAME = /^[a-z0-9]+$/;
-const REQUIRED = ["id", "source", "type"];
+export const REQUIRED = ["id", "source", "type"];
+export const OPTIONAL = ["subject", "dataschema", "time", "datacontenttype"];
 /** No text either, or nothing at all. */
-const TEXTS = [...REQUIRED, "subject", "dataschema", "time", "datacontenttype"];
+const TEXTS = [...REQUIRED, ...OPTIONAL];
 const SPECVERSION = "1.0";
 /** The specification recommends 20; a header's name has room for this. */
 const MAX_NAME = 200;

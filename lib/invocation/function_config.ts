@@ -21,6 +21,7 @@ import {
 import { longestHold, MAX_HOLD } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
+  type BodyForm,
   deadLetterQueue,
   type Envelope,
   type FunctionDefinition,
@@ -222,6 +223,12 @@ export const CONFIG_KEYS = {
     expected: '"cloudevents"',
     accept: (value) => value === "cloudevents",
   }),
+  body: leaf<BodyForm>({
+    text: "whether the body is decoded by its content type and its encodings, or is the bytes as they came",
+    default: "decoded",
+    expected: '"decoded" or "raw"',
+    accept: (value) => value === "decoded" || value === "raw",
+  }),
   permissions: object("what the function's process may do; by default nothing", PERMISSION_KEYS),
   isolation: leaf<Isolation>({
     text: "where the function runs: in a process of its own, or in the runner's, with all that the runner may do",
@@ -270,6 +277,9 @@ export function resolveFunctionConfig(
   }
   if (values.envelope && values.schedule) {
     problems.push(`envelope is "${values.envelope}": a scheduled run is a message that is no event`);
+  }
+  if (values.envelope && values.body === "raw") {
+    problems.push(`body is "raw": with envelope "${values.envelope}" it is the data of an event`);
   }
   if (values.order) problems.push(...orderProblems(values));
   if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));

@@ -1,5 +1,8 @@
-import { join, relative, resolve, sep } from "node:path";
+import { extname, join, relative, resolve, sep } from "node:path";
 import { describeError, WarrenError } from "../errors.ts";
+import { brokenLink } from "./links.ts";
+import { below, projectsOf } from "./own_code.ts";
+import { displayPath } from "./place.ts";
 
 /** A module in the functions folder; with `error` it has no name of its own, or cannot be read. */
 export interface DiscoveredFunction {
@@ -13,38 +16,52 @@ export interface DiscoveredFunction {
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs"];
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,200}$/i;
 
+/** What a functions folder holds. */
+export interface Discovered {
+  /** Sorted by name. */
+  functions: DiscoveredFunction[];
+  /** The folders that were looked through, as absolute paths. */
+  folders: string[];
+  /** Where each module was, without links. A deployment that swaps a link changes it. */
+  places: Map<string, string>;
+}
+
 /**
- * The functions in a folder, sorted by name. Files and folders that start with `_`
- * or `.`, `node_modules`, tests, type declarations, and links out of the folder are not.
+ * The functions in a folder and the folders below it. Files and folders that start with `_` or `.`, `node_modules`,
+ * tests and type declarations are not. A function has its name from the path as it is written, links included.
  *
  * @throws {WarrenError} `config` when there is no such folder
  */
-export async function discoverFunctions(dir: string): Promise<DiscoveredFunction[]> {
+export async function discoverFunctions(dir: string): Promise<Discovered> {
   const root = resolve(dir);
-  const real = await Deno.realPath(root).catch((cause) => {
-    throw new WarrenError("config", `the functions folder "${dir}" cannot be read: ${describeError(cause)}`, { cause });
+  const real = await Deno.realPath(root).catch(async (cause) => {
+    const why = await brokenLink(root) ?? describeError(cause);
+    throw new WarrenError("config", `the functions folder "${dir}" cannot be read: ${why}`, { cause });
   });
   if (!(await Deno.stat(real)).isDirectory) {
     throw new WarrenError("config", `the functions folder "${dir}" is not a folder`);
   }
-  const found: DiscoveredFunction[] = [];
-  await walk(root, real, { root, real, parents: [], found });
-  found.sort(byName);
-  return distinct(found, root);
+  const found: Discovered = { functions: [], folders: [], places: new Map([[root, real]]) };
+  await walk(root, real, { root, real, projects: projectsOf(root), parents: [], found });
+  const functions = distinct(found.functions.sort(byName), root);
+  return { ...found, functions };
 }
 
 interface Walk {
   root: string;
   /** The root without symbolic links in its path. */
   real: string;
+  /** Links may lead to what is in these folders. */
+  projects: string[];
   /** The real paths of the folders above: a link back to one of them ends there. */
   parents: string[];
-  found: DiscoveredFunction[];
+  found: Discovered;
 }
 
 async function walk(folder: string, real: string, options: Walk): Promise<void> {
   const { root, found } = options;
   const inside = { ...options, parents: [...options.parents, real] };
+  found.folders.push(folder);
   try {
     for await (const { name } of Deno.readDir(folder)) {
       if (/^[_.]/.test(name) || name === "node_modules") continue;
@@ -53,16 +70,41 @@ async function walk(folder: string, real: string, options: Walk): Promise<void> 
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return; // removed meanwhile
     const name = nameOf(relative(root, folder)) || ".";
-    found.push({ name, file: folder, error: `the folder cannot be read: ${describeError(error)}` });
+    found.functions.push({ name, file: folder, error: `the folder cannot be read: ${describeError(error)}` });
   }
 }
 
 async function visit(path: string, options: Walk): Promise<void> {
-  const real = await Deno.realPath(path).catch(() => undefined); // a link to nowhere, or removed meanwhile
-  if (real === undefined || !`${real}${sep}`.startsWith(withSeparator(options.real))) return;
+  const real = await Deno.realPath(path).catch(() => undefined);
+  if (real === undefined) return await visitBroken(path, options);
   const info = await Deno.stat(real).catch(() => undefined);
-  if (info?.isDirectory && !options.parents.includes(real)) await walk(path, real, options);
-  if (info?.isFile && isModule(path)) options.found.push(named(path, options.root));
+  if (info?.isDirectory) {
+    if (options.parents.includes(real)) return; // its functions are found already, under their shorter names
+    const error = foreignLink(real, options);
+    if (error === undefined) await walk(path, real, options);
+    else options.found.functions.push({ ...named(path, options.root), error });
+  }
+  if (info?.isFile && isModule(path)) {
+    const error = foreignLink(real, options);
+    options.found.places.set(path, real);
+    options.found.functions.push(error ? { ...named(path, options.root), error } : named(path, options.root));
+  }
+}
+
+/** A link to nowhere is an error where it was a function or, without an extension, may have been a folder of them. */
+async function visitBroken(path: string, { root, found }: Walk): Promise<void> {
+  if (!isModule(path) && extname(path) !== "") return;
+  const error = await brokenLink(path);
+  // Else it was removed meanwhile.
+  if (error !== undefined) found.functions.push({ ...named(path, root), error });
+}
+
+function foreignLink(real: string, { real: root, projects }: Walk): string | undefined {
+  if (below(real, root)) return undefined;
+  if (below(root, real)) return `it is a link to "${real}", which the functions folder is in`;
+  if (projects.some((project) => below(real, project))) return undefined;
+  return `it is a link to "${real}", which is outside of ${displayPath(projects[0])}: ` +
+    "what is there would need no permission";
 }
 
 function isModule(path: string): boolean {
@@ -72,7 +114,7 @@ function isModule(path: string): boolean {
 
 function named(file: string, root: string): DiscoveredFunction {
   const path = relative(root, file);
-  const name = nameOf(path.slice(0, -extension(path).length));
+  const name = nameOf(path.slice(0, path.length - extension(path).length));
   if (NAME.test(name)) return { name, file };
   const error = `"${name}" cannot be a function's name: expected a path of letters, digits, "_", "." and "-", ` +
     "starting with a letter or a digit, of at most 201 characters";
@@ -91,13 +133,16 @@ function distinct(found: DiscoveredFunction[], root: string): DiscoveredFunction
     const other = relative(root, first.file);
     let name = nameOf(relative(root, item.file));
     while (taken.has(name)) name += "_";
-    taken.set(name, { name, file: item.file, error: `function "${item.name}" is in "${other}" already: rename one` });
+    const error = item.error ?? `function "${item.name}" is in "${other}" already: rename one`;
+    taken.set(name, { name, file: item.file, error });
   }
   return [...taken.values()].sort(byName);
 }
 
 function byName(a: DiscoveredFunction, b: DiscoveredFunction): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  // A file that is broken anyway takes no name from one that is not.
+  if ((a.error === undefined) !== (b.error === undefined)) return a.error === undefined ? -1 : 1;
   const [left, right] = [a, b].map(({ file }) => EXTENSIONS.indexOf(extension(file)));
   return left - right || (a.file < b.file ? -1 : 1);
 }
@@ -108,8 +153,4 @@ function nameOf(path: string): string {
 
 function extension(path: string): string {
   return EXTENSIONS.find((end) => path.endsWith(end)) ?? "";
-}
-
-function withSeparator(path: string): string {
-  return path.endsWith(sep) ? path : path + sep;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { resolve as resolvePath } from "node:path";
 import { beyondCeiling } from "../ceiling.ts";
 import { describeError } from "../errors.ts";
@@ -6,6 +7,7 @@ import { resolveFunctionConfig } from "../invocation/function_config.ts";
 import type { Permissions } from "../ceiling.ts";
 import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
 import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
+import { brokenLink } from "./links.ts";
 import { foreignFiles } from "./own_code.ts";
 import { displayPath } from "./place.ts";
 import { fetchRemote } from "./remote.ts";
@@ -17,8 +19,8 @@ export type LoadedFunction =
     name: string;
     file: string;
     definition: FunctionDefinition;
-    /** The texts of its local modules as they were checked, by absolute path, its own first. */
-    sources: Map<string, string>;
+    /** Its local modules as they were checked, by absolute path, its own first: texts, and bytes where one is none. */
+    sources: Map<string, string | Uint8Array>;
   }
   | { name: string; file: string; error: string };
 
@@ -27,53 +29,85 @@ export interface LoadOptions extends GraphOptions {
   ceiling?: Permissions;
   /** Whether what is imported may be downloaded. @default true */
   download?: boolean;
+  /** How a file is read. @default `Deno.readFile` */
+  readFile?: (file: string) => Promise<Uint8Array>;
 }
 
 /** Reads each file once a load, so that all functions see one state of it. */
-type ReadText = (file: string) => Promise<string>;
+type Read = (file: string) => Promise<string | Uint8Array>;
+
+interface LoadedFolder {
+  functions: LoadedFunction[];
+  /** Every local file, and every folder in this one, that they depend on, missing ones included. */
+  files: string[];
+}
+
+/** A deployment that swaps a link while the files are read makes them be read again, at most so often in all. */
+const MAX_ROUNDS = 5;
 
 /**
  * Reads every function of a folder without running any: its name, its `config`,
  * and the local modules that it imports. One that is broken has its error.
  *
- * @returns the functions by name, and every local file that they depend on, missing ones included
  * @throws {WarrenError} `config` when there is no such folder
  */
-export async function loadFunctions(
+export async function loadFunctions(dir: string, options: LoadOptions = {}): Promise<LoadedFolder> {
+  for (let round = 1;; round++) {
+    const { places, ...loaded } = await loadRound(dir, options);
+    if (round === MAX_ROUNDS || options.signal?.aborted || await stillThere(places)) return loaded;
+  }
+}
+
+/** One reading, which may be a mixture of two versions: `places` says where each file was, without links. */
+async function loadRound(
   dir: string,
-  options: LoadOptions = {},
-): Promise<{ functions: LoadedFunction[]; files: string[] }> {
-  const discovered = await discoverFunctions(dir);
-  const read = once((file) => Deno.readTextFile(file));
+  options: LoadOptions,
+): Promise<LoadedFolder & { places: Map<string, string | undefined> }> {
+  const { functions: discovered, folders, places } = await discoverFunctions(dir);
+  const read = once(async (file) => textOf(await (options.readFile ?? Deno.readFile)(file)));
   const named = discovered.filter(({ error }) => error === undefined).map(({ file }) => file);
   // Before `deno info` reads them: a later change then makes another load, and not a mixture.
   await Promise.all(named.map((file) => read(file).catch(() => {})));
   const graphs = await readGraphs(named, options);
+  const files = new Set(discovered.map(({ file }) => file));
+  for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
+  const seen = await placesOf([...files].filter((file) => !places.has(file)));
   if (options.download ?? true) await fetchRemote(graphs, options);
   const code = { folder: resolvePath(dir), ceiling: options.ceiling };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);
-  const files = new Set(discovered.map(({ file }) => file));
-  for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
-  return { functions, files: [...files] };
+  return { functions, files: [...folders.slice(1), ...files], places: new Map([...places, ...seen]) };
+}
+
+/** Where each file is, without links; undefined for one that is not there. */
+async function placesOf(files: string[]): Promise<Map<string, string | undefined>> {
+  const places = files.map(async (file) => [file, await Deno.realPath(file).catch(() => undefined)] as const);
+  return new Map(await Promise.all(places));
+}
+
+async function stillThere(places: Map<string, string | undefined>): Promise<boolean> {
+  const now = await placesOf([...places.keys()]);
+  return [...places].every(([file, place]) => now.get(file) === place);
 }
 
 async function load(
   { name, file, error }: DiscoveredFunction,
   graph: ModuleGraph | undefined,
-  read: ReadText,
+  read: Read,
   { folder, ceiling }: { folder: string; ceiling: Permissions | undefined },
 ): Promise<LoadedFunction> {
   const shown = displayPath(file);
   if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
   try {
-    const { config, validates } = readSource(shown, await read(file));
-    if (graph.errors.length > 0) return { name, file, error: graph.errors.join("\n") };
+    const { config, validates } = readSource(shown, asText(await read(file)));
+    if (graph.errors.length > 0) {
+      return { name, file, error: [...graph.errors, ...await brokenLinks(graph)].join("\n") };
+    }
     const outside = foreignFiles(graph.files, folder);
     if (outside.length > 0) return { name, file, error: outside.map((why) => `${shown}: ${why}`).join("\n") };
     const texts = await Promise.all(graph.files.map(read));
     const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
-    const version = await hash(texts);
+    const version = hash(texts);
     const definition = resolve(config, { name, file, version, validates });
     const beyond = ceiling ? beyondTheCeiling(definition, ceiling) : [];
     if (beyond.length > 0) return { name, file, error: beyond.map((why) => `${shown}: ${why}`).join("\n") };
@@ -81,6 +115,15 @@ async function load(
   } catch (error) {
     return { name, file, error: describeError(error) };
   }
+}
+
+/** Which of the modules that cannot be loaded are links to nowhere. */
+async function brokenLinks({ missing, files }: ModuleGraph): Promise<string[]> {
+  const lines = [...missing, ...files].map(async (path) => {
+    const why = await brokenLink(path);
+    return why === undefined ? [] : [`${displayPath(path)}: ${why}`];
+  });
+  return (await Promise.all(lines)).flat();
 }
 
 function beyondTheCeiling({ permissions, isolation }: FunctionDefinition, ceiling: Permissions): string[] {
@@ -120,14 +163,31 @@ function refuseSharedQueues(functions: LoadedFunction[]): void {
   }
 }
 
-/** 16 hex digits of SHA-256 over the texts, each with its length before it. */
-async function hash(texts: string[]): Promise<string> {
-  const bytes = new TextEncoder().encode(texts.map((text) => `${text.length}\n${text}`).join(""));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 16);
+/** 16 hex digits of SHA-256 over the modules, each with its length before it. */
+function hash(modules: (string | Uint8Array)[]): string {
+  const sum = createHash("sha256");
+  for (const module of modules) sum.update(`${module.length}\n`).update(module);
+  return sum.digest("hex").slice(0, 16);
 }
 
-function once(read: ReadText): ReadText {
-  const texts = new Map<string, Promise<string>>();
+const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A module as text, or as the bytes that it is: WebAssembly, for one. */
+function textOf(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return strictText.decode(bytes);
+  } catch {
+    return bytes;
+  }
+}
+
+/** As Deno reads a module with bytes in it that are no text. */
+function asText(source: string | Uint8Array): string {
+  return typeof source === "string" ? source : new TextDecoder().decode(source);
+}
+
+function once(read: Read): Read {
+  const texts = new Map<string, Promise<string | Uint8Array>>();
   return (file) => {
     const text = texts.get(file) ?? read(file);
     texts.set(file, text);

@@ -1,4 +1,4 @@
-import { dirname, extname, sep } from "node:path";
+import { dirname, extname, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { displayPath } from "./place.ts";
 
@@ -9,24 +9,29 @@ const CODE = /^\.[cm]?[jt]sx?$|^\.wasm$/;
 /**
  * What is wrong with the local files that a function imports: imports in its source need no permission, so a file
  * that is not its own code would be read past them. Its code is what is beside the functions folder and below; other
- * files, JSON or text, count where they are in the functions folder.
+ * files, JSON or text, count where they are in the functions folder. A link counts as the file it leads to.
  */
 export function foreignFiles(files: readonly string[], functionsDir: string): string[] {
   const real = realPath(functionsDir);
-  const project = dirname(real);
+  const projects = projectsOf(functionsDir);
   return files.flatMap((file) => {
     const path = realPath(file);
     if (below(path, WARREN) || below(path, real)) return [];
     const code = CODE.test(extname(path));
-    if (code && below(path, project)) return [];
-    const where = code ? displayPath(project) : displayPath(real);
+    if (code && projects.some((project) => below(path, project))) return [];
+    const where = code ? displayPath(projects[0]) : displayPath(real);
     return [
       `imports ${displayPath(path)}, which is outside of ${where}: what it imports there would need no permission`,
     ];
   });
 }
 
-function below(path: string, folder: string): boolean {
+/** The folders that the functions folder is in, without links: as its path is written, and where it really is. */
+export function projectsOf(functionsDir: string): string[] {
+  return [...new Set([realPath(dirname(resolve(functionsDir))), dirname(realPath(functionsDir))])];
+}
+
+export function below(path: string, folder: string): boolean {
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 

@@ -1,11 +1,18 @@
-import { dirname, resolve, sep } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { describeError, WarrenError } from "../errors.ts";
+import { wayTo } from "./links.ts";
 
 export interface WatchOptions {
-  /** The local files that the functions depend on now; those outside the folder are watched too. */
+  /** The local files and folders that the functions depend on now, missing ones included. */
   files: () => string[];
   /** How long nothing may happen before a burst of changes is over. Milliseconds. @default 80 */
   debounce?: number;
+  /** How often it looks where links lead that the system does not let it watch. Milliseconds. @default 1000 */
+  poll?: number;
+  /** @default `Deno.watchFs` */
+  watchFs?: typeof Deno.watchFs;
+  /** Whether what is in a folder may be read. @default it is tried */
+  readable?: (folder: string) => boolean;
   signal: AbortSignal;
 }
 
@@ -15,24 +22,44 @@ const MAX_BURST = 10;
 const LEFTOVER = /(~|\.sw[a-z]|\.tmp)$/;
 
 /**
- * Yields once after each burst of changes in the folder, or to the files outside
- * it that functions import, until the signal aborts. Changes that come while the
- * consumer is busy are one more yield. The folder may go and come back.
+ * Opens the watches, and gives what yields once after each burst of changes in the folder, to the files that functions
+ * import, or to a link on the way to any of them, until the signal aborts. Changes that come before the first yield, or
+ * while the consumer is busy, are one more yield. The folder may go and come back.
  *
  * @throws {WarrenError} `config` when the system has no watches left
  */
-export async function* watchFunctions(dir: string, options: WatchOptions): AsyncGenerator<void> {
-  const { files, debounce = 80, signal } = options;
+export async function watchFunctions(dir: string, options: WatchOptions): Promise<AsyncGenerator<void>> {
+  const { files, debounce = 80, signal, poll = 1_000, watchFs = Deno.watchFs, readable = isReadable } = options;
   const bursts = new Bursts(debounce, signal);
-  const watch = new Watch(resolve(dir), () => bursts.add());
+  const watch = new Watch(resolve(dir), () => bursts.add(), { poll, watchFs, readable });
+  const end = () => {
+    watch.close();
+    bursts.close();
+  };
+  signal.addEventListener("abort", end, { once: true });
   try {
-    await watch.aim(files());
-    while (await bursts.next()) {
+    if (!signal.aborted) await watch.aim(files());
+    if (signal.aborted) end();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return changes(watch, bursts, { files, signal });
+}
+
+async function* changes(
+  watch: Watch,
+  bursts: Bursts,
+  { files, signal }: Pick<WatchOptions, "files" | "signal">,
+): AsyncGenerator<void> {
+  try {
+    while (!signal.aborted) {
+      // What changed in a folder before it was watched, or was still on its way from the old watches, has no event.
+      if (await watch.aim(files())) bursts.add();
+      if (!await bursts.next()) return;
       // Watched again before the yield: what changes from here on is another burst.
       await watch.aim(files());
       yield;
-      // What changed in a folder before it was watched, or was still on its way from the old watches, has no event.
-      if (await watch.aim(files())) bursts.add();
     }
   } finally {
     watch.close();
@@ -81,93 +108,148 @@ class Bursts {
   readonly #abort = () => this.#wake?.();
 }
 
-/** The system's watches on the folder, on what is above it, and on the folders of files outside. */
+type System = Required<Pick<WatchOptions, "watchFs" | "poll" | "readable">>;
+
+/** What is of interest in a folder: all that is in it, or these names. */
+type Interest = "all" | Set<string>;
+
+/**
+ * The system's watches on the folders that decide what the functions are: those that hold modules, and those that hold
+ * a link on the way to one. A watch stays with the folder that it was opened on, so a link that is swapped, or a folder
+ * that comes back, needs other watches.
+ */
 class Watch {
   readonly #root: string;
   readonly #changed: () => void;
+  readonly #options: System;
   #watchers: Deno.FsWatcher[] = [];
-  #files = new Set<string>();
+  #interests = new Map<string, Interest>();
   #key = "";
-  /** A watched folder came or went: a watch stays with what it was opened on, not with the path. */
   #stale = true;
+  #closed = false;
+  #polling: ReturnType<typeof setInterval> | undefined;
 
-  constructor(root: string, changed: () => void) {
+  constructor(root: string, changed: () => void, options: System) {
     this.#root = root;
     this.#changed = changed;
+    this.#options = options;
   }
 
   /** Watches what is there now; resolves to false where that is the same as before. */
   async aim(files: string[]): Promise<boolean> {
-    const outside = files.filter((file) => !isBelow(file, this.#root));
-    const here = await nearestFolder(this.#root) === this.#root;
-    const above = await Promise.all([this.#root, ...outside].map((path) => nearestFolder(dirname(path))));
-    const folders = [...new Set(above)].sort();
-    const key = JSON.stringify([here, folders]);
-    this.#files = new Set(outside);
-    if (key === this.#key && !this.#stale) return false;
+    const interests = await interestsOf([this.#root, ...files]);
+    const folders = [...interests.keys()].sort();
+    const key = JSON.stringify(folders);
+    this.#interests = interests;
+    if (this.#closed || key === this.#key && !this.#stale) return false;
     this.#key = key;
     this.#stale = false;
     const old = this.#watchers;
     this.#watchers = [];
-    if (here) this.#open([this.#root], true);
-    this.#open(folders, false);
+    this.#open(folders);
     old.forEach(close);
     return true;
   }
 
   close(): void {
+    this.#closed = true;
+    clearInterval(this.#polling);
     this.#watchers.forEach(close);
   }
 
-  #open(paths: string[], recursive: boolean): void {
+  #open(folders: string[]): void {
+    const { watchFs, readable } = this.#options;
+    clearInterval(this.#polling);
     try {
-      const watcher = Deno.watchFs(paths, { recursive });
+      const watcher = watchFs(folders, { recursive: false });
       this.#watchers.push(watcher);
       void this.#listen(watcher);
     } catch (cause) {
       if (cause instanceof Deno.errors.NotFound) {
         // Gone since it was looked for: look again.
-        this.#stale = true;
-        this.#changed();
-        return;
+        return this.#again();
       }
-      throw new WarrenError("config", `cannot watch ${paths.join(", ")}: ${describeError(cause)}`, { cause });
+      const hidden = cause instanceof Deno.errors.PermissionDenied ? folders.filter((folder) => !readable(folder)) : [];
+      if (hidden.length === 0) {
+        throw new WarrenError("config", `cannot watch ${folders.join(", ")}: ${describeError(cause)}`, { cause });
+      }
+      const seen = folders.filter((folder) => !hidden.includes(folder));
+      if (seen.length > 0) this.#open(seen);
+      this.#pollFor(hidden);
     }
+  }
+
+  /** Links in folders that may be passed through but not read cannot be watched: looks where they lead, now and then. */
+  #pollFor(hidden: string[]): void {
+    const names = hidden.flatMap((folder) => {
+      const interest = this.#interests.get(folder);
+      return interest instanceof Set ? [...interest].map((name) => join(folder, name)) : [];
+    });
+    const look = () => JSON.stringify(names.map(placeOf));
+    const before = look();
+    clearInterval(this.#polling);
+    this.#polling = setInterval(() => {
+      if (look() !== before) this.#again();
+    }, this.#options.poll);
+  }
+
+  /** Opens all watches again at the end of the burst. */
+  #again(): void {
+    this.#stale = true;
+    this.#changed();
   }
 
   async #listen(watcher: Deno.FsWatcher): Promise<void> {
     try {
-      for await (const { kind, paths } of watcher) {
+      for await (const { kind, paths, flag } of watcher) {
+        // Too much happened at once: what it was is lost.
+        if (flag === "rescan") this.#again();
         if (kind === "access" || !paths.some((path) => this.#concerns(path))) continue;
-        if (kind !== "modify" && paths.some((path) => this.#isAbove(path))) this.#stale = true;
+        if (kind !== "modify") this.#stale = true;
         this.#changed();
       }
     } catch {
       // The system ended this watch, as when its disk is taken away: open another.
-      if (!this.#watchers.includes(watcher)) return;
-      this.#stale = true;
-      this.#changed();
+      if (this.#watchers.includes(watcher)) this.#again();
     }
   }
 
   #concerns(path: string): boolean {
-    if (this.#files.has(path) || this.#isAbove(path)) return true;
-    return isBelow(path, this.#root) && !LEFTOVER.test(path);
-  }
-
-  /** Whether the path is the folder, or a folder on the way to something that is watched. */
-  #isAbove(path: string): boolean {
-    return path === this.#root || isBelow(this.#root, path) || [...this.#files].some((file) => isBelow(file, path));
+    if (this.#interests.has(path)) return true;
+    const interest = this.#interests.get(dirname(path));
+    return interest instanceof Set ? interest.has(basename(path)) : interest === "all" && !LEFTOVER.test(path);
   }
 }
 
-async function nearestFolder(path: string): Promise<string> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  return info?.isDirectory || dirname(path) === path ? path : await nearestFolder(dirname(path));
+/** The folders on the way to these files and folders, and what matters in each. */
+async function interestsOf(paths: string[]): Promise<Map<string, Interest>> {
+  const interests = new Map<string, Interest>();
+  for (const { steps, folder } of await Promise.all([...new Set(paths)].map(wayTo))) {
+    if (folder !== undefined) interests.set(folder, "all");
+    for (const [at, name] of steps) {
+      const interest = interests.get(at) ?? new Set<string>();
+      interests.set(at, interest === "all" ? interest : interest.add(name));
+    }
+  }
+  return interests;
 }
 
-function isBelow(path: string, folder: string): boolean {
-  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+function isReadable(folder: string): boolean {
+  try {
+    for (const _ of Deno.readDirSync(folder)) break;
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.PermissionDenied);
+  }
+}
+
+/** Where a path leads, as far as it can be told. */
+function placeOf(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    return describeError(error);
+  }
 }
 
 function close(watcher: Deno.FsWatcher): void {

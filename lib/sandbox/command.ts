@@ -18,6 +18,8 @@ export interface SandboxCommandOptions {
   entry: string;
   /** The Unix socket that the process connects to. */
   socket: string;
+  /** Modules of the function that are links, which Deno imports only with the right to read them. @default none */
+  links?: readonly string[];
   /** The `deno.json` whose import map resolves `warren`. */
   configFile: string | undefined;
   /** @default the runner's own environment */
@@ -40,7 +42,7 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       // What Deno stores for a location, without any permission, would else be stored for all functions in one place.
       `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
       ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
-      ...permissionFlags(definition.permissions, options.socket),
+      ...permissionFlags(definition.permissions, options.socket, options.links),
       // Else a package that merely looks at a variable would end.
       ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
       options.entry,
@@ -53,9 +55,13 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
   });
 }
 
-/** Deno's flags for what the configuration names, and the socket to the runner. */
-export function permissionFlags(permissions: FunctionDefinition["permissions"], socket: string): string[] {
-  const needed: Record<string, string[]> = { net: [`unix:${socket}`], read: [socket], write: [socket] };
+/** Deno's flags for what the configuration names, the socket to the runner, and the function's modules that are links. */
+export function permissionFlags(
+  permissions: FunctionDefinition["permissions"],
+  socket: string,
+  links: readonly string[] = [],
+): string[] {
+  const needed: Record<string, string[]> = { net: [`unix:${socket}`], read: [socket, ...links], write: [socket] };
   const flags: string[] = [];
   for (const name of ["net", "env", "read", "write", "run", "sys", "ffi"] as const) {
     const asked = permissions[name];

@@ -8,7 +8,7 @@ import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { logFields } from "./log_fields.ts";
 import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
-import { checkedOut, type Sources } from "./entry.ts";
+import { checkedOut, isSame, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
@@ -17,6 +17,16 @@ import { type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch } from "./run_batch.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
 
+/** The texts of what inline functions import, as they were when this process imported them first. */
+const imported = new Map<string, string | Uint8Array>();
+
+/** Whether no module that a function imports was imported before with another text, which Deno would give again. */
+function firstOfTheirNames(file: string, sources: Sources): boolean {
+  const helpers = [...sources].filter(([path]) => path !== file);
+  if (helpers.some(([path, text]) => !isSame(text, imported.get(path) ?? text))) return false;
+  for (const [path, text] of helpers) imported.set(path, text);
+  return true;
+}
 /** Versions that did not load: under the same names Deno would answer with the same error for ever. */
 const failed = new Set<string>();
 let copies = 0;
@@ -142,18 +152,20 @@ export class InlineSandbox implements Sandbox {
    */
   async #load(): Promise<Loaded> {
     const { definition, sources, folder } = this.#options;
-    const { name, file, version } = definition;
+    const { name, file, version, envelope, body } = definition;
     const id = `${file}?version=${version}`;
-    const copy = failed.has(id);
-    const place = await checkedOut(file, sources, `${folder}/${version}${copy ? `.${++copies}` : ""}`, { copy });
+    const again = failed.has(id);
+    const copy = again || !firstOfTheirNames(file, sources);
+    const { file: place } = await checkedOut(file, sources, `${folder}/${version}${again ? `.${++copies}` : ""}`, {
+      copy,
+    });
     try {
       const loading = import(`${pathToFileURL(place).href}?version=${version}`);
       const seconds = this.#loadTimeout / 1000;
       const module = await limited(this.#loadTimeout, loading, () => {
         return new WarrenError("function", `the module did not finish loading within ${seconds} s`);
       });
-      const { envelope } = definition;
-      return toLoaded(module, { name, envelope });
+      return toLoaded(module, { name, envelope, body });
     } catch (error) {
       failed.add(id);
       throw error;

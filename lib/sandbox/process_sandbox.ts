@@ -204,10 +204,11 @@ export class ProcessSandbox implements Sandbox {
   async #start(): Promise<GuestProcess> {
     const { definition, sources, folder, configFile, memoryWatch, reaper } = this.#options;
     const socket = `${folder}/${++sequence}.sock`;
-    const file = await checkedOut(definition.file, sources, `${folder}/${definition.version}`);
+    const { file, links } = await checkedOut(definition.file, sources, `${folder}/${definition.version}`);
     if (this.#closed) throw new Error("the sandbox is closed");
     const listener = Deno.listen({ transport: "unix", path: socket });
-    const command = sandboxCommand(definition, { entry: entryModule(file, socket, definition), socket, configFile });
+    const entry = entryModule(file, socket, definition);
+    const command = sandboxCommand(definition, { entry, socket, links, configFile });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
     const { memory } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;

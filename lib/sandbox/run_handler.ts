@@ -26,19 +26,29 @@ interface Decoded {
 }
 
 /** What a message is read by. */
-type Reading = Pick<Loaded, "input" | "envelope" | "grants">;
+type Reading = Pick<Loaded, "input" | "envelope" | "body" | "grants">;
 
 /** Decodes the message, and checks its body. Synchronous where that is all there is to do. Never throws. */
 export function readMessage(invocation: Invocation, reading: Reading): Read | Promise<Read> {
   if (reading.envelope) return readSlowly(invocation, reading, readCloudEvent(invocation));
   try {
-    const body = decodeBody(invocation.body, invocation.properties);
+    const body = bodyOf(invocation, reading);
     if (body instanceof Promise) return readSlowly(invocation, reading, body.then((body) => ({ body })));
     if (!reading.input) return { message: toMessage(invocation, body) };
     return readSlowly(invocation, reading, Promise.resolve({ body }));
   } catch (error) {
-    return { result: { kind: "undecodable", failure: toFailure(error) } };
+    return { result: { kind: "undecodable", failure: unreadable(error) } };
   }
+}
+
+function bodyOf({ body, properties, headers }: Content, reading: Reading): unknown | Promise<unknown> {
+  return reading.body === "raw" ? body : decodeBody(body, properties, { headers });
+}
+
+/** The stack of what reads a message is of no use to whoever sent it. */
+function unreadable(error: unknown): Failure {
+  const { type, message } = toFailure(error);
+  return { type, message };
 }
 
 async function readSlowly(
@@ -50,7 +60,7 @@ async function readSlowly(
   try {
     decoded = await decoding;
   } catch (error) {
-    return { result: { kind: "undecodable", failure: toFailure(error) } };
+    return { result: { kind: "undecodable", failure: unreadable(error) } };
   }
   const { body, ...event } = decoded;
   if (!input) return { message: { ...toMessage(invocation, body), ...event } };
@@ -168,9 +178,15 @@ function withoutOurFrames(failure: Failure): Failure {
 }
 
 /** What is wrong with a message before it is one; nothing where it is fine. */
-export async function check(content: Content, { input, envelope }: Reading): Promise<Failure | undefined> {
+export async function check(content: Content, reading: Reading): Promise<Failure | undefined> {
+  const { input, envelope } = reading;
+  let body: unknown;
   try {
-    const body = envelope ? (await readCloudEvent(content)).body : await decodeBody(content.body, content.properties);
+    body = envelope ? (await readCloudEvent(content)).body : await bodyOf(content, reading);
+  } catch (error) {
+    return unreadable(error);
+  }
+  try {
     return input ? (await validate(input, body)).failure : undefined;
   } catch (error) {
     return toFailure(error);

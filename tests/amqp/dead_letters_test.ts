@@ -280,6 +280,19 @@ brokerTest("edit publishes the changed message and takes the old one away", asyn
   assertEquals(await graveyard.drainBodies(graveyard.letters.queue), numbers(3));
 });
 
+brokerTest("edit takes away the compression of the old body that Celery names in a header", async (url) => {
+  await using graveyard = await Graveyard.open(url);
+  const headers = { compression: "application/x-gzip", other: "stays" };
+  const properties = { messageId: "m-1", contentType: "application/json", contentEncoding: "utf-8", headers };
+  await graveyard.bury(["{"], { reason: "undecodable" }, properties);
+
+  await graveyard.letters.edit("m-1", { body: new TextEncoder().encode("[1]") });
+
+  const [mended] = await graveyard.drain(graveyard.queue);
+  const own = mended.properties.headers as Record<string, unknown>;
+  assertEquals([mended.bodyString(), own.compression, own.other], ["[1]", undefined, "stays"]);
+});
+
 brokerTest("edit refuses a body that is not what its content type says, and what is Warren's own", async (url) => {
   await using graveyard = await Graveyard.open(url);
   await graveyard.bury(["{}"], {}, { messageId: "m-1", contentType: "application/json" });

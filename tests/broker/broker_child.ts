@@ -1,6 +1,6 @@
 import type { BrokerOptions } from "../../lib/broker/broker.ts";
 import { spawnBroker } from "../../lib/broker_process.ts";
-import { residentMemory } from "../../lib/sandbox/memory_watch.ts";
+import { residentMemory } from "../support/resident_memory.ts";
 import { RawClient } from "../support/amqp/raw_client.ts";
 import type { ConnectOptions } from "../support/amqp/raw_client.ts";
 

@@ -80,12 +80,37 @@ Deno.test("an end in the middle of a frame is an end", async () => {
 });
 
 Deno.test("a frame too large is refused before it is there, and one without its end mark when it is", async () => {
-  const large = encodeFrame(3, 1, new Uint8Array(4089)).subarray(0, 7);
+  const large = encodeFrame(3, 1, new Uint8Array(4097)).subarray(0, 7);
   const error = await assertRejects(() => readAll(new FrameReader(new Parts(large), 4096)), AmqpError);
   assertEquals(error.code, 501);
-  assertEquals((await readAll(new FrameReader(new Parts(encodeFrame(3, 1, new Uint8Array(4088))), 4096))).length, 1);
+  assertEquals((await readAll(new FrameReader(new Parts(encodeFrame(3, 1, new Uint8Array(4096))), 4096))).length, 1);
   const unmarked = encodeFrame(3, 1, new Uint8Array(4), 0);
   await assertRejects(() => readAll(new FrameReader(new Parts(unmarked), 4096)), AmqpError, "does not end");
+});
+
+Deno.test("after a large frame a client that is waited for has a small buffer again", async () => {
+  const asked: number[] = [];
+  const bytes = joined([
+    encodeFrame(3, 1, new Uint8Array(100_000)),
+    encodeFrame(3, 1, new Uint8Array(10)),
+    encodeFrame(3, 1, new Uint8Array(100_000)),
+    encodeFrame(3, 1, new Uint8Array(10)),
+  ]);
+  const sizes = [100_008, 18, 100_008, 18];
+  const parts = new Parts(bytes);
+  const read = parts.read.bind(parts);
+  let left = sizes.shift()!;
+  parts.read = async (buffer) => {
+    asked.push(buffer.buffer.byteLength);
+    const count = await read(buffer.subarray(0, left)) ?? 0;
+    left -= count;
+    if (left === 0) left = sizes.shift() ?? 0;
+    return count;
+  };
+  const seen = await readAll(new FrameReader(parts, 131_072));
+  assertEquals(seen.map(({ payload }) => payload.length), [100_000, 10, 100_000, 10]);
+  const [small, large] = [16 * 1024, 256 * 1024];
+  assertEquals(asked, [small, large, small, small, large, small, small]);
 });
 
 Deno.test("what is dropped is not handed over", async () => {

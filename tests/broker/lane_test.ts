@@ -11,10 +11,10 @@ const CEILING = 2 ** 41;
 /** A lane on databases in memory, and beside it a plain sorted list that it has to agree with. */
 class Bench implements Disposable {
   readonly #durable = memoryDatabase();
-  readonly #spilling = memoryDatabase();
+  readonly #spilling = memoryDatabase({ passing: true, flushBytes: 5_000 });
   readonly table = new MessageTable(this.#durable.database, 1);
   #spill: MessageTable | undefined;
-  window: Window = { entries: 3, bytes: 60 };
+  window: Window = { entries: 3, bytes: 2_500 };
   lane: Lane = this.#makeLane();
   /** What waits, by its positions. */
   plain: { position: number; body: string }[] = [];
@@ -27,6 +27,7 @@ class Bench implements Disposable {
         spill: () => this.#spill ??= new MessageTable(this.#spilling.database, 1),
         spilled: () => this.#spill,
         window: () => this.window,
+        paging: { page: { entries: 5, bytes: 3_000 }, low: 2 },
       },
       FLOOR,
       CEILING,
@@ -113,7 +114,7 @@ for (const seed of [1, 2, 3, 4, 5]) {
         if (entry.stored > 0) persistent--;
         bench.ack(entry);
       } else if (kind < 0.985) bench.commit();
-      else bench.window = { entries: random.int(20), bytes: random.int(400) };
+      else bench.window = { entries: random.int(20), bytes: random.int(16_000) };
       assertEquals(bench.lane.length, bench.plain.length);
     }
     assertEquals(bench.rows, persistent);

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Entry, STORED } from "../../lib/broker/entry.ts";
 import { MessageTable, runs } from "../../lib/broker/store/message_table.ts";
 import { Segments } from "../../lib/broker/store/segments.ts";
@@ -6,6 +6,11 @@ import { bodyOf, limitPages, makeEntry, makeMessage, memoryDatabase } from "./me
 import { Random } from "./random.ts";
 
 const ALL = Number.MAX_SAFE_INTEGER;
+
+/** The entries of one page. */
+function entriesOf(table: MessageTable, after: number, before: number, entries: number): Entry[] {
+  return table.read(after, before, { entries, bytes: 1024 * 1024 }).entries;
+}
 
 Deno.test("numbers become runs of neighbours, sorted or not", () => {
   const random = new Random(3);
@@ -42,7 +47,7 @@ Deno.test("an entry is stored for good with the commit, and comes back as it was
   assertEquals(entry.stored, STORED.written);
   memory.database.commit();
   assertEquals(entry.stored, STORED.yes);
-  const [read] = new MessageTable(memory.database, 7).read(0, ALL, 10);
+  const [read] = entriesOf(new MessageTable(memory.database, 7), 0, ALL, 10);
   assertEquals([read.position, read.bodySize, read.expiresAt, read.stored], [9, 4, 1234, STORED.yes]);
   assertEquals(read.message!.content, message.content);
   assertEquals([read.message!.address.exchange, read.message!.address.routingKey], ["é", "k"]);
@@ -57,13 +62,53 @@ Deno.test("reading respects its bounds and its limit", () => {
   for (let position = 1; position <= 20; position++) table.add(makeEntry(position));
   memory.database.commit();
   const positions = (after: number, before: number, limit: number) =>
-    table.read(after, before, limit).map(({ position }) => position);
+    entriesOf(table, after, before, limit).map(({ position }) => position);
   assertEquals(positions(5, 9, 100), [6, 7, 8]);
   assertEquals(positions(0, 100, 3), [1, 2, 3]);
   assertEquals(positions(20, 100, 3), []);
   assertEquals(table.measure(10, 100), { count: 10, last: 20 });
   assertEquals(table.measure(20, 100), { count: 0, last: 0 });
   assertEquals(table.bodyBytes(), 9 + 2 * 11);
+});
+
+Deno.test("a page says how far it reaches, whichever limit ended it, written or not", () => {
+  using memory = memoryDatabase();
+  const table = new MessageTable(memory.database, 1);
+  const page = (after: number, entries: number, bytes: number) => {
+    const { entries: found, reached } = table.read(after, 100, { entries, bytes });
+    return [found.map(({ position }) => position), reached];
+  };
+  const { weight } = makeEntry(1).message!;
+  const check = (bytesCount: boolean) => {
+    assertEquals(page(0, 3, Infinity), [[1, 2, 3], 3]);
+    assertEquals(page(17, 3, Infinity), [[18, 19, 20], 99]);
+    assertEquals(page(18, 3, Infinity), [[19, 20], 99]);
+    assertEquals(page(20, 3, Infinity), [[], 99]);
+    if (bytesCount) assertEquals([page(0, 100, 2 * weight), page(0, 100, 1)], [[[1, 2], 2], [[1], 1]]);
+  };
+  for (let position = 1; position <= 20; position++) table.add(makeEntry(position));
+  // In memory they cost nothing more, however large they are.
+  check(false);
+  memory.database.commit();
+  check(true);
+});
+
+Deno.test("empty messages and removals are written as soon as they fill the memory, not only at a commit", () => {
+  using memory = memoryDatabase({ passing: true, flushBytes: 20_000 });
+  const table = new MessageTable(memory.database, 1);
+  const entries = Array.from({ length: 200 }, (_, index) => makeEntry(index + 1, ""));
+  const unwritten = () => entries.filter(({ stored }) => stored === STORED.soon).length;
+  for (const entry of entries) {
+    table.add(entry);
+    assert(unwritten() < 40, `${unwritten()} messages wait in memory`);
+  }
+  memory.database.flush();
+  const rows = () =>
+    (memory.sqlite.prepare("SELECT count(*) AS count FROM messages_1").get() as { count: number }).count;
+  for (const [index, entry] of entries.entries()) {
+    table.remove(entry);
+    assert(rows() - (entries.length - index) < 40, `${rows()} rows are there`);
+  }
 });
 
 Deno.test("what came back is counted in the row, whether it was written before or not", () => {
@@ -78,7 +123,7 @@ Deno.test("what came back is counted in the row, whether it was written before o
     table.countReturn(entry);
   }
   memory.database.commit();
-  assertEquals(table.read(0, ALL, 10).map(({ returns }) => returns), [3, 3]);
+  assertEquals(entriesOf(table, 0, ALL, 10).map(({ returns }) => returns), [3, 3]);
 });
 
 /** A table with what a broker does to it, and a plain list of what it has to hold. */
@@ -122,7 +167,7 @@ for (const seed of [1, 2, 3]) {
       }
     }
     database.commit();
-    const rows = new MessageTable(database, 1).read(0, ALL, ALL);
+    const rows = entriesOf(new MessageTable(database, 1), 0, ALL, ALL);
     const wanted = [...there.values()].map(({ position, returns }) => [position, returns]);
     assertEquals(rows.map(({ position, returns }) => [position, returns]), wanted);
     assertEquals([...there.values()].every(({ stored }) => stored === STORED.yes), true);
@@ -179,7 +224,7 @@ Deno.test("large contents are in segments, small ones in their rows, and both co
     }
     const read: string[] = [];
     for (let after = 0; read.length < bodies.length;) {
-      const page = table.read(after, ALL, 50);
+      const page = entriesOf(table, after, ALL, 50);
       read.push(...page.map(({ message }) => bodyOf(message!)));
       after = page[page.length - 1].position;
     }
@@ -190,8 +235,8 @@ Deno.test("large contents are in segments, small ones in their rows, and both co
 Deno.test("a page of large contents is short, but never empty", () => {
   withSegments((table) => {
     for (let position = 1; position <= 10; position++) table.add(makeEntry(position, "x".repeat(800_000)));
-    assertEquals(table.read(0, ALL, 100).length, 1);
-    assertEquals(table.read(9, ALL, 100).length, 1);
+    assertEquals(entriesOf(table, 0, ALL, 100).length, 1);
+    assertEquals(entriesOf(table, 9, ALL, 100).length, 1);
   });
 });
 
@@ -229,7 +274,7 @@ for (const seed of [1, 2, 3]) {
         if (random.chance(0.1)) failingCommit();
         // As a queue does it that has no room in memory: from here on it knows only what it read.
         if (random.chance(0.02)) {
-          const read = table.read(0, ALL, ALL);
+          const read = entriesOf(table, 0, ALL, ALL);
           check(read);
           const after = read[read.length - 1]?.position ?? 0;
           const rest = [...there.values()].filter(({ position }) => position > after);
@@ -249,9 +294,9 @@ for (const seed of [1, 2, 3]) {
       commit();
       const positions: number[] = [];
       for (
-        let page = table.read(0, ALL, 50);
+        let page = entriesOf(table, 0, ALL, 50);
         page.length > 0;
-        page = table.read(positions[positions.length - 1], ALL, 50)
+        page = entriesOf(table, positions[positions.length - 1], ALL, 50)
       ) {
         check(page);
         positions.push(...page.map(({ position }) => position));

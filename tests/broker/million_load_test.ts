@@ -75,3 +75,17 @@ for (const [kind, deliveryMode] of [["persistent", 2], ["transient", 1]] as cons
     assert(broker.rss < MOST);
   });
 }
+
+Deno.test("600,000 empty transient messages wait on disk, and not in memory", async () => {
+  await using broker = await BrokerChild.start({ memoryLimit: 512 * MEGABYTE });
+  await using client = await broker.connect();
+  const channel = await client.channel();
+  await channel.call("queue.declare", { queue: "q", durable: true });
+  using publisher = await DeafClient.open(broker.url);
+  const batch = joined(Array.from({ length: BATCH }, () => publishFrames({ routingKey: "q" }, new Uint8Array(0))));
+  for (let sent = 0; sent < 600_000; sent += BATCH) assertEquals(await publisher.flood(batch, 1, 20_000), 1);
+  const count = async () => (await channel.call("queue.declare", { queue: "q", passive: true }, 60_000)).messageCount;
+  await eventually(async () => await count() === 600_000, { timeout: 60_000, what: "the messages to wait" });
+  assert(broker.rss < MOST, `the broker has ${Math.round(broker.rss / MEGABYTE)} MB`);
+  assertEquals(broker.log, []);
+});

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Output } from "../../lib/broker/output.ts";
 import type { Transport } from "../../lib/broker/transport.ts";
 import { encodeFrame } from "../support/amqp/wire.ts";
@@ -10,6 +10,8 @@ class SlowTransport implements Transport {
   readonly remote = "test";
   readonly written: Uint8Array[] = [];
   gate: PromiseWithResolvers<void> | undefined;
+  /** Bytes of the buffer that was written from last. */
+  bufferSize = 0;
 
   read(): Promise<null> {
     return Promise.resolve(null);
@@ -17,6 +19,7 @@ class SlowTransport implements Transport {
 
   async write(bytes: Uint8Array): Promise<void> {
     this.written.push(bytes.slice());
+    this.bufferSize = bytes.buffer.byteLength;
     await this.gate?.promise;
   }
 
@@ -57,6 +60,21 @@ Deno.test("what is written meanwhile leaves after what is under way, whole", asy
   await promise;
   await output.drained();
   assertEquals(joined(transport.written), joined(wanted));
+});
+
+Deno.test("a large buffer goes when only little was written for a while, and stays while much is", async () => {
+  const transport = new SlowTransport();
+  const output = new Output(transport);
+  const sizes: number[] = [];
+  const write = async (size: number) => {
+    output.writer.raw(new Uint8Array(size));
+    await output.drained();
+    sizes.push(transport.bufferSize);
+  };
+  for (let times = 0; times < 20; times++) await write(200_000);
+  assert(sizes.every((size) => size >= 200_000));
+  for (let times = 0; times < 20; times++) await write(8);
+  assert(sizes.slice(-5).every((size) => size <= 64 * 1024), `${sizes}`);
 });
 
 Deno.test("a client that does not read is full, until it has read", async () => {

@@ -68,9 +68,12 @@ Deno.test("the same arguments in another order or width are the same", () => {
 
 Deno.test("arguments that differ are refused, with both values, whatever they are", () => {
   const values: [FieldInput | undefined, string][] = [
-    [6, "received the value '6' of type 'signedint' but current is the value '5'"],
-    [undefined, "received none but current is the value '5'"],
-    [{ a: [1n, null] }, "of type 'table' but current is the value '5'"],
+    [6, "received '6' but current is '5'"],
+    [field("d", 5), "received '5.0' but current is '5'"],
+    ["5", "received '5' but current is '5'"],
+    [null, "received none but current is '5'"],
+    [undefined, "received none but current is the value '5' of type 'signedint'"],
+    [{ a: [1n, null] }, "but current is '5'"],
   ];
   for (const [value, why] of values) {
     const error = assertThrows(

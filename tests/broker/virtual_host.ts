@@ -1,3 +1,4 @@
+import { PAGING, type Paging, type Window } from "../../lib/broker/lane.ts";
 import { Logger } from "../../lib/log.ts";
 import { encodeTable, type FieldTable } from "../../lib/broker/protocol/table.ts";
 import type { Queue } from "../../lib/broker/queue.ts";
@@ -5,16 +6,54 @@ import { Store } from "../../lib/broker/store/store.ts";
 import { VirtualHost } from "../../lib/broker/vhost.ts";
 import { bodyOf } from "./messages.ts";
 
+interface HostOptions {
+  /** How much a queue keeps in memory at this moment. */
+  window(): Window;
+  paging: Paging;
+  /** Bytes that wait in memory before they are written. */
+  flushBytes: number | undefined;
+}
+
+const OPTIONS: HostOptions = {
+  window: () => ({ entries: 100, bytes: 100_000 }),
+  paging: PAGING,
+  flushBytes: undefined,
+};
+
 /** A virtual host without connections, on a folder of its own. */
 export class Host implements Disposable {
-  readonly vhost: VirtualHost;
-  readonly #store: Store;
+  vhost: VirtualHost;
+  store: Store;
+  readonly #options: HostOptions;
   readonly #folder: string;
 
-  constructor() {
+  constructor(options: Partial<HostOptions> = {}) {
+    this.#options = { ...OPTIONS, ...options };
     this.#folder = Deno.makeTempDirSync({ prefix: "warren-host-" });
-    this.#store = new Store(this.#folder, new Logger({ level: "silent" }));
-    this.vhost = new VirtualHost(this.#store, () => ({ entries: 100, bytes: 10_000 }));
+    [this.store, this.vhost] = this.#open();
+  }
+
+  #open(): [Store, VirtualHost] {
+    const { window, paging, flushBytes } = this.#options;
+    const store = new Store(this.#folder, new Logger({ level: "silent" }), { flushBytes });
+    return [store, new VirtualHost(store, window, paging)];
+  }
+
+  commit(): void {
+    this.store.commitNow();
+  }
+
+  /** Ends, cleanly or, with everything on disk, by a crash, and starts again from what the disk has. */
+  restart(clean: boolean): void {
+    if (clean) {
+      this.vhost.stop();
+      this.store.close();
+    } else {
+      for (const queue of this.vhost.queues()) queue.stop();
+      this.store.commitNow();
+      this.store.abandon();
+    }
+    [this.store, this.vhost] = this.#open();
   }
 
   queue(name: string, args: FieldTable = {}): Queue {
@@ -52,7 +91,7 @@ export class Host implements Disposable {
 
   [Symbol.dispose](): void {
     this.vhost.stop();
-    this.#store.close();
+    this.store.close();
     Deno.removeSync(this.#folder, { recursive: true });
   }
 }

@@ -37,6 +37,13 @@ Deno.test("check says where CloudEvents come in and go out", async () => {
   assertEquals([envelope, output.event], ["cloudevents", { type: "t.sold" }]);
 });
 
+Deno.test("check says that a function gets bytes", async () => {
+  const raw = `export const config = { body: "raw" };\nexport default () => {};\n`;
+  await using functions = await folder({ "raw.ts": raw });
+  const { stdout } = await runCommand(check, ["--functions-dir", functions.path]);
+  assertStringIncludes(stdout, "messages      bytes as they come, not decoded");
+});
+
 Deno.test("check ends with 1 and the reason on standard error when a function is broken", async () => {
   await using functions = await folder({ "fine.ts": FINE, "broken.ts": BROKEN });
   const { code, stdout, stderr } = await runCommand(check, ["--functions-dir", functions.path]);

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ALL_CAPABILITIES, type RawClient } from "../support/amqp/raw_client.ts";
 import { eventually } from "../support/eventually.ts";
+import { field } from "../support/amqp/raw_codec.ts";
 import type { ConformanceCase } from "./conformance_case.ts";
 import {
   assertNoDelivery,
@@ -258,6 +259,28 @@ export const consumeCases: ConformanceCase[] = [
     },
   },
   {
+    name: "a global prefetch starves no queue of the channel, however much waits in the others",
+    async run(broker) {
+      const channel = await openChannel(broker);
+      const queues = [await exclusiveQueue(channel), await exclusiveQueue(channel), await exclusiveQueue(channel)];
+      await channel.call("confirm.select");
+      for (let count = 0; count < 100; count++) {
+        for (const queue of queues) await channel.publish({ routingKey: queue }, queue);
+      }
+      await channel.confirmed(300);
+      await channel.call("basic.qos", { prefetchCount: 1, global: true });
+      for (const queue of queues) await channel.consume(queue);
+      const taken = new Map(queues.map((queue) => [queue, 0]));
+      for (let count = 0; count < 99; count++) {
+        const { text, tag } = await channel.nextDelivery();
+        taken.set(text, taken.get(text)! + 1);
+        await channel.ack(tag);
+      }
+      // RabbitMQ draws lots.
+      for (const count of taken.values()) assert(count >= 10, `of each 99: ${[...taken.values()]}`);
+    },
+  },
+  {
     name: "a global prefetch that grows lets more through at once",
     async run(broker) {
       const channel = await openChannel(broker);
@@ -346,9 +369,17 @@ export const consumeCases: ConformanceCase[] = [
     async run(broker) {
       const client = await broker.client();
       const queue = await exclusiveQueue(await client.channel());
-      for (const priority of ["high", 1.5, true]) {
+      for (const priority of ["high", 1.5, true, null, field("d", 1), field("T", 1n), { a: 1 }]) {
         const channel = await client.channel();
-        await channel.refused(406, "basic.consume", { queue, arguments: { "x-priority": priority } });
+        const { replyText } = await channel.refused(406, "basic.consume", {
+          queue,
+          arguments: { "x-priority": priority },
+        });
+        assert(replyText.startsWith(`PRECONDITION_FAILED - invalid arg 'x-priority' for queue '${queue}'`), replyText);
+      }
+      const channel = await client.channel();
+      for (const priority of [field("b", -1), field("s", 1), 2n ** 60n]) {
+        await channel.consume(queue, { arguments: { "x-priority": priority } });
       }
     },
   },

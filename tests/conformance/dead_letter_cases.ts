@@ -193,6 +193,47 @@ export const deadLetterCases: ConformanceCase[] = [
     },
   },
   {
+    name: "entries of deaths that a client repeats are merged: the first one stays, counted where it has no count",
+    async run(broker) {
+      const { channel, queue, dead } = await pair(broker);
+      const other = (reason: string, more: TableInput = {}): TableInput => ({ queue: "other", reason, ...more });
+      const own = (more: TableInput): TableInput => ({ queue, reason: "rejected", ...more });
+      const lists: [given: TableInput[], wanted: PlainTable[]][] = [
+        [[other("rejected", { count: 2n }), other("rejected", { count: 5n })], [{ reason: "rejected", count: 2 }]],
+        [[other("rejected", { n: 1 }), other("rejected", { n: 2 })], [{ reason: "rejected", count: 2, n: 1 }]],
+        [
+          [other("rejected"), other("expired"), other("rejected"), other("rejected")],
+          [{ reason: "expired", count: 1 }, { reason: "rejected", count: 3 }],
+        ],
+        [[own({ n: 1 }), other("maxlen"), own({ n: 2 })], [{ reason: "maxlen", count: 1 }]],
+      ];
+      const firsts = [1, 1, 1, 3];
+      for (const [index, [given, wanted]] of lists.entries()) {
+        await channel.publishConfirmed({ routingKey: queue }, "one", { headers: { "x-death": given } });
+        await rejectNext(channel, queue);
+        const [first, ...others] = deaths(await waitFor(channel, dead));
+        assertEquals([first.queue, first.reason, first.count], [queue, "rejected", firsts[index]]);
+        // Those before are in another order each time on RabbitMQ.
+        others.sort((a, b) => String(a.reason) < String(b.reason) ? -1 : 1);
+        assertEquals(others, wanted.map((death) => ({ queue: "other", ...death })));
+      }
+    },
+  },
+  {
+    name: "where a message died first is noted with its first death alone",
+    async run(broker) {
+      const { channel, queue, dead } = await pair(broker);
+      const first = async (headers: TableInput) => {
+        await channel.publishConfirmed({ routingKey: queue }, "one", { headers });
+        await rejectNext(channel, queue);
+        return (await waitFor(channel, dead)).headers["x-first-death-queue"];
+      };
+      assertEquals(await first({ "x-first-death-queue": "mine" }), queue);
+      assertEquals(await first({ "x-death": [] }), undefined);
+      assertEquals(await first({ "x-death": [], "x-first-death-queue": "mine" }), "mine");
+    },
+  },
+  {
     name: "without a dead letter routing key the message keeps its own, and CC too",
     async run(broker) {
       const channel = await openChannel(broker);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { TableInput } from "../support/amqp/raw_codec.ts";
+import { field, type TableInput } from "../support/amqp/raw_codec.ts";
 import type { ConformanceCase } from "./conformance_case.ts";
 import { declareExchange, drain, exclusiveQueue, openChannel } from "./helpers.ts";
 
@@ -291,9 +291,54 @@ export const exchangeCases: ConformanceCase[] = [
   {
     name: "an alternate exchange whose name is not a text is refused with 406",
     async run(broker) {
+      const client = await broker.client();
+      for (const alternate of [5, null, field("x", Uint8Array.of(97))]) {
+        const channel = await client.channel();
+        const args: TableInput = { "alternate-exchange": alternate };
+        await channel.refused(406, "exchange.declare", { exchange: broker.name("e"), type: "direct", arguments: args });
+      }
+    },
+  },
+  {
+    name: "another alternate exchange than declared is refused with 406, and none is another one",
+    async run(broker) {
+      const client = await broker.client();
+      const declared = { type: "direct", arguments: { "alternate-exchange": "amq.fanout" } };
+      const exchange = await declareExchange(broker, await client.channel(), "direct", declared);
+      for (const args of [{}, { "alternate-exchange": "amq.topic" }, { "alternate-exchange": null }]) {
+        const channel = await client.channel();
+        await channel.refused(406, "exchange.declare", { exchange, type: "direct", arguments: args });
+      }
+      await (await client.channel()).call("exchange.declare", { exchange, ...declared });
+    },
+  },
+  {
+    name: "CR and LF are no part of the name of an exchange that is declared, bound or deleted",
+    async run(broker) {
+      const client = await broker.client();
+      const channel = await client.channel();
+      const [exchange, queue] = [broker.name("e"), await exclusiveQueue(channel)];
+      const broken = `${exchange.slice(0, 3)}\r\n${exchange.slice(3)}`;
+      await channel.call("exchange.declare", { exchange: broken, type: "fanout" });
+      for (const name of [broken, exchange]) await channel.call("exchange.declare", { exchange: name, passive: true });
+      await channel.call("queue.bind", { queue, exchange: broken });
+      await channel.call("exchange.bind", { destination: broken, source: "amq.\ndirect", routingKey: exchange });
+      await channel.publish({ exchange: "amq.direct", routingKey: exchange }, "one");
+      await channel.publish({ exchange }, "two");
+      assertEquals(await drain(channel, queue), ["one", "two"]);
+      await channel.call("exchange.unbind", { destination: broken, source: "amq.\ndirect", routingKey: exchange });
+      await (await client.channel()).refused(403, "exchange.declare", { exchange: "\n", type: "direct" });
+      await (await client.channel()).refused(403, "exchange.delete", { exchange: "am\nq.direct" });
+      await channel.call("exchange.delete", { exchange: broken });
+      await channel.refused(404, "exchange.declare", { exchange, passive: true });
+    },
+  },
+  {
+    name: "CR and LF are part of the name of an exchange that is published to",
+    async run(broker) {
       const channel = await openChannel(broker);
-      const args: TableInput = { "alternate-exchange": 5 };
-      await channel.refused(406, "exchange.declare", { exchange: broker.name("e"), type: "direct", arguments: args });
+      await channel.publish({ exchange: "amq.\ndirect" }, "one");
+      await channel.expectClose(404, "basic.publish");
     },
   },
 ];

@@ -39,6 +39,15 @@ const wrongTune = (what: string, answer: (offered: Tune) => Partial<Tune>): Wron
   },
 ];
 
+const wrongFrame = (payload: number): WrongTurn => [
+  `a payload of ${payload} bytes`,
+  async (wire) => {
+    await wire.write(PROTOCOL_HEADER);
+    await wire.readMethod("connection.start");
+    await wire.write(login(payload));
+  },
+];
+
 const WRONG_LOGINS: WrongTurn[] = [
   wrongLogin("a wrong password", "PLAIN", MECHANISMS.PLAIN("guest", "wrong")),
   wrongLogin("a user that does not exist", "PLAIN", MECHANISMS.PLAIN("nobody", "wrong")),
@@ -63,6 +72,18 @@ const WRONG_TURNS: WrongTurn[] = [
     await wire.writeMethod(1, "channel.open", {});
   }],
 ];
+
+/** A login whose frame has a payload of this size. */
+function login(payload: number): Uint8Array {
+  const padded = (pad: string) =>
+    encodeMethod("connection.startOk", {
+      mechanism: "PLAIN",
+      response: MECHANISMS.PLAIN("guest", "guest"),
+      locale: "en_US",
+      clientProperties: { pad },
+    });
+  return encodeFrame(FRAME_METHOD, 0, padded("x".repeat(payload - padded("").length)));
+}
 
 /** Takes each of the turns on a connection of its own, all at once: RabbitMQ takes seconds before it hangs up. */
 async function together(turns: WrongTurn[], url: string, check: (wire: Wire, what: string) => Promise<void>) {
@@ -190,6 +211,19 @@ export const handshakeCases: ConformanceCase[] = [
         await wire.writeMethod(0, "connection.closeOk", {});
         await wire.readEnd();
       });
+    },
+  },
+  {
+    name: "until frames are agreed on, a payload of more than 4096 bytes ends the TCP connection",
+    async run({ url }) {
+      await together([4097, 131_000].map((size) => wrongFrame(size)), url, async (wire, what) => {
+        assertEquals(await wire.readFrame(15_000), undefined, what);
+      });
+      await using wire = await Wire.open(url);
+      await wire.write(PROTOCOL_HEADER);
+      await wire.readMethod("connection.start");
+      await wire.write(login(4096));
+      await wire.readMethod("connection.tune");
     },
   },
   {

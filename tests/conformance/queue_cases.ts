@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
+import { field } from "../support/amqp/raw_codec.ts";
 import type { Broker, ConformanceCase } from "./conformance_case.ts";
 import { counts, drain, exclusiveQueue, fill, openChannel, ownQueue, sharedQueue } from "./helpers.ts";
 
@@ -83,6 +84,101 @@ export const queueCases: ConformanceCase[] = [
       const channel = await openChannel(broker);
       const queue = await ownQueue(broker, channel, { "x-max-length": 5 });
       await channel.call("queue.declare", { queue, exclusive: true, arguments: { "x-max-length": 5n } });
+    },
+  },
+  {
+    name: "an argument of another type is another one, even where its value is as large",
+    async run(broker) {
+      const client = await broker.client();
+      const ten = { "x-message-ttl": 10, "x-max-length": 10, "x-dead-letter-exchange": "amq.direct" };
+      const queue = await ownQueue(broker, await client.channel(), ten);
+      const others = [
+        { "x-message-ttl": field("d", 10) },
+        { "x-message-ttl": field("f", 10) },
+        { "x-message-ttl": "10" },
+        { "x-message-ttl": null },
+        { "x-max-length": field("d", 10) },
+        { "x-dead-letter-exchange": null },
+        { "x-dead-letter-routing-key": null },
+      ];
+      for (const other of others) {
+        const channel = await client.channel();
+        const args = { ...ten, ...other };
+        const { replyText } = await channel.refused(406, "queue.declare", { queue, exclusive: true, arguments: args });
+        assert(replyText.startsWith("PRECONDITION_FAILED - inequivalent arg '"), replyText);
+      }
+      const channel = await client.channel();
+      for (const type of ["b", "B", "s", "u", "I", "i"] as const) {
+        const args = { ...ten, "x-message-ttl": field(type, 10) };
+        await channel.call("queue.declare", { queue, exclusive: true, arguments: args });
+      }
+    },
+  },
+  {
+    name: "the version of a queue is compared too",
+    async run(broker) {
+      const client = await broker.client();
+      const queue = await ownQueue(broker, await client.channel(), { "x-queue-version": 1 });
+      for (const args of [{}, { "x-queue-version": 2 }]) {
+        const channel = await client.channel();
+        await channel.refused(406, "queue.declare", { queue, exclusive: true, arguments: args });
+      }
+    },
+  },
+  {
+    name: "CR and LF are no part of the name of a queue that is declared, bound or deleted",
+    async run(broker) {
+      const client = await broker.client();
+      const channel = await client.channel();
+      const queue = broker.name("queue");
+      const broken = `\r\n${queue.slice(0, 3)}\n${queue.slice(3)}\r`;
+      assertEquals((await channel.call("queue.declare", { queue: broken, exclusive: true })).queue, queue);
+      for (const name of [broken, queue]) {
+        assertEquals((await channel.call("queue.declare", { queue: name, passive: true })).queue, queue);
+      }
+      await channel.call("queue.bind", { queue: broken, exchange: "amq.\ndirect", routingKey: queue });
+      await channel.publish({ exchange: "amq.direct", routingKey: queue }, "one");
+      assertEquals(await drain(channel, queue), ["one"]);
+      await channel.call("queue.unbind", { queue: broken, exchange: "amq.\ndirect", routingKey: queue });
+      await channel.publishConfirmed({ exchange: "amq.direct", routingKey: queue, mandatory: true }, "two");
+      assertEquals((await channel.returns.next(5_000)).text, "two");
+      await fill(channel, queue, "three");
+      assertEquals((await channel.call("queue.delete", { queue: broken })).messageCount, 1);
+    },
+  },
+  {
+    name: "CR and LF are part of a name that is published to, consumed, got from or purged",
+    async run(broker) {
+      const client = await broker.client();
+      const channel = await client.channel();
+      const queue = await ownQueue(broker, channel);
+      const broken = `${queue}\n`;
+      await channel.publishConfirmed({ routingKey: broken, mandatory: true }, "one");
+      assertEquals((await channel.returns.next(5_000)).text, "one");
+      await (await client.channel()).refused(404, "basic.consume", { queue: broken });
+      await (await client.channel()).refused(404, "basic.get", { queue: broken });
+      await (await client.channel()).refused(404, "queue.purge", { queue: broken });
+    },
+  },
+  {
+    name: "a name of line breaks alone gets one from the broker, and is no name of the last queue",
+    async run(broker) {
+      const client = await broker.client();
+      const channel = await client.channel();
+      const { queue } = await channel.call("queue.declare", { queue: "\n", exclusive: true });
+      assertMatch(queue, /^amq\.gen-.{10,}$/);
+      assertEquals((await channel.call("queue.delete", { queue: "\n" })).messageCount, 0);
+      await channel.call("queue.declare", { queue, passive: true });
+      await channel.refused(404, "queue.bind", { queue: "\n", exchange: "amq.direct" });
+      await (await client.channel()).refused(403, "queue.declare", { queue: "am\nq.conformance", exclusive: true });
+    },
+  },
+  {
+    name: "a passive declaration without a name is refused with 404, whatever was declared before",
+    async run(broker) {
+      const channel = await openChannel(broker);
+      await exclusiveQueue(channel);
+      await channel.refused(404, "queue.declare", { passive: true });
     },
   },
   {

@@ -104,6 +104,23 @@ export const routingCases: ConformanceCase[] = [
     },
   },
   {
+    name: "bindings whose arguments differ by their types alone are two",
+    async run(broker) {
+      const channel = await openChannel(broker);
+      const exchange = await declareExchange(broker, channel, "fanout");
+      const queue = await exclusiveQueue(channel);
+      const bind = { queue, exchange };
+      await channel.call("queue.bind", { ...bind, arguments: { n: 1, m: "a" } });
+      for (const other of [1n, field("s", 1), field("d", 1), "1"]) {
+        await channel.call("queue.unbind", { ...bind, arguments: { n: other, m: "a" } });
+      }
+      await channel.publish({ exchange }, "one");
+      await channel.call("queue.unbind", { ...bind, arguments: { m: "a", n: 1 } });
+      await channel.publish({ exchange }, "two");
+      assertEquals(await drain(channel, queue), ["one"]);
+    },
+  },
+  {
     name: "to unbind what is not bound, or absent, is no error",
     async run(broker) {
       const channel = await openChannel(broker);
@@ -248,6 +265,7 @@ export const routingCases: ConformanceCase[] = [
     [{ a: 1 }, { a: "x" }, { a: null }],
     [{}, { b: 1 }],
   ),
+  headers("a time in a header is its seconds", { a: 5 }, [{ a: field("T", 5n) }], [{ a: field("T", 6n) }]),
   headers("a text in a header may be bytes too", { a: "1" }, [{ a: "1" }, { a: field("x", Uint8Array.of(49)) }], [{
     a: 1,
   }, { a: true }]),

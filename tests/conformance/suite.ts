@@ -15,7 +15,7 @@ import { quorumCases } from "./quorum_cases.ts";
 import { replyToCases } from "./reply_to_cases.ts";
 import { routingCases } from "./routing_cases.ts";
 
-export { type Broker, type ConformanceCase, runCase } from "./conformance_case.ts";
+export { type Broker, type ConformanceCase, runCase, runDifferent } from "./conformance_case.ts";
 
 /** What a broker has to do to be one of Warren's. */
 export const conformance: ConformanceCase[] = [

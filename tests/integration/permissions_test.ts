@@ -24,9 +24,10 @@ class Audit implements AsyncDisposable {
   private constructor(file: string) {
     this.file = file;
     // Open for reading and writing: it does not end with the first process that writes.
-    this.#cat = new Deno.Command("/bin/sh", { args: ["-c", 'exec cat <>"$0"', file], stdout: "piped" }).spawn();
+    const cat = new Deno.Command("/bin/sh", { args: ["-c", 'exec cat <>"$0"', file], stdout: "piped" }).spawn();
+    this.#cat = cat;
     this.#read = (async () => {
-      for await (const chunk of this.#cat.stdout.pipeThrough(new TextDecoderStream())) this.#text += chunk;
+      for await (const chunk of cat.stdout.pipeThrough(new TextDecoderStream())) this.#text += chunk;
     })();
   }
 

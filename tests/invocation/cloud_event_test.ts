@@ -115,7 +115,8 @@ Deno.test("a structured event that is compressed is inflated first", async () =>
 Deno.test("what is no event is told with all that is missing and wrong", async () => {
   assertEquals(
     await refusal(binary({}, "{}", "application/json")),
-    "the message is no CloudEvent: id, source, type, specversion are missing",
+    "the message is no CloudEvent: id, source, type, specversion are missing; its headers have no attributes, " +
+      'and its content type is "application/json"',
   );
   const { type: _, ...typeless } = REQUIRED;
   assertStringIncludes(await refusal(structured(typeless)), "type is missing");
@@ -163,4 +164,43 @@ Deno.test("what the official SDK for JavaScript writes is read", async () => {
   // Without data it says a content type all the same.
   const empty = await binary(prefixed(REQUIRED, "cloudEvents:"), "", "application/json; charset=utf-8");
   assertEquals(empty.body, undefined);
+});
+
+Deno.test("a structured event whose content type does not say so is read, as Dapr sends it", async () => {
+  const dapr = {
+    ...REQUIRED,
+    datacontenttype: "application/json",
+    pubsubname: "orders",
+    topic: "created",
+    traceid: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    tracestate: "",
+  };
+  for (const contentType of ["text/plain", "application/json", "text/plain; charset=utf-8", undefined]) {
+    const { body, event } = await structured({ ...dapr, data: { order: 1 } }, { contentType });
+    assertEquals([body, event as Record<string, unknown>], [{ order: 1 }, dapr]);
+  }
+});
+
+Deno.test("a binary event under the prefixes of HTTP and Kafka is read, as Knative sends it", async () => {
+  const time = "2018-04-05 17:31:00 +0000 UTC";
+  for (const prefix of ["ce-", "ce_"]) {
+    const attributes = prefixed({ ...REQUIRED, time, subject: "", dataschema: "", tenant: "a" }, prefix);
+    const headers = { ...attributes, "content-type": "application/json" };
+    const datacontenttype = "application/json";
+    for (const contentType of [undefined, datacontenttype]) {
+      const { body, event } = await binary(headers, '{"a":1}', contentType);
+      const expected = { ...REQUIRED, time, tenant: "a", datacontenttype };
+      assertEquals([body, event as Record<string, unknown>], [{ a: 1 }, expected]);
+    }
+  }
+  const both = { ...prefixed(REQUIRED), "ce-x-forwarded": "not an attribute" };
+  assertEquals((await binary(both)).event.id, "1234");
+});
+
+Deno.test("a message that is no event in any way is told with the content type that came", async () => {
+  const said = async (body: string, contentType: string | undefined) => await refusal(binary({}, body, contentType));
+  assertStringIncludes(await said("hello", "text/plain"), "its body is no JSON; its headers have no attributes");
+  assertStringIncludes(await said("hello", "text/plain"), 'and its content type is "text/plain"');
+  assertStringIncludes(await said("<a/>", "application/xml"), 'and its content type is "application/xml"');
+  assertStringIncludes(await said("[]", undefined), 'and its content type is ""');
 });

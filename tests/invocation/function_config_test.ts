@@ -28,6 +28,7 @@ Deno.test("a function without config has every default", () => {
     schedule: undefined,
     output: undefined,
     envelope: undefined,
+    body: "decoded",
     permissions: {},
     strictEnv: false,
     isolation: "process",
@@ -164,6 +165,9 @@ Deno.test("messages and results can be CloudEvents, with attributes that are che
   const event = { type: "com.example.sold", mode: "structured", tenant: "a" };
   const { envelope, output } = resolve({ envelope: "cloudevents", output: { routingKey: "next", event } });
   assertEquals([envelope, output], ["cloudevents", { exchange: "", routingKey: "next", event } as typeof output]);
+  assertEquals(resolve({ body: "raw" }).body, "raw");
+  assertEquals(problems({ body: "json" }), ['body is "json": expected "decoded" or "raw"']);
+  assertStringIncludes(problems({ envelope: "cloudevents", body: "raw" })[0], "it is the data of an event");
   assertEquals(problems({ envelope: "soap" }), ['envelope is "soap": expected "cloudevents"']);
   assertEquals(problems({ output: { routingKey: "q", event: { source: "not a uri" } } }), [
     'output.event: source is "not a uri": expected a URI reference, as "/orders" or "urn:example:orders"',

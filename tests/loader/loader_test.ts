@@ -62,6 +62,21 @@ Deno.test("the version changes with a module that a function imports, and only t
   assertEquals(after[1], before[1]);
 });
 
+Deno.test("the version changes with each byte of a module that is no text", async () => {
+  await using dir = await folder({ "a.ts": `import "./_add.wasm";\n${HANDLER}` });
+  const versions: string[] = [];
+  for (const byte of [0x80, 0x81, 0x80]) {
+    // Nothing but a section named "x" with this byte.
+    const module = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, 3, 1, 0x78, byte]);
+    await Deno.writeFile(`${dir.path}/_add.wasm`, module);
+    const [loaded] = (await loadFunctions(dir.path)).functions;
+    assert("sources" in loaded, "error" in loaded ? loaded.error : "");
+    assertEquals(loaded.sources.get(`${dir.path}/_add.wasm`), module);
+    versions.push(loaded.definition.version);
+  }
+  assertEquals([versions[0] === versions[1], versions[0] === versions[2]], [false, true]);
+});
+
 Deno.test("a broken function is broken alone, with the place of what is wrong", async () => {
   await using dir = await folder({
     "good.ts": HANDLER,

@@ -30,7 +30,12 @@ export class PrivateNode implements PrivateBroker {
     this.#env = {
       RABBITMQ_NODENAME: `warren${port}@localhost`,
       RABBITMQ_NODE_PORT: String(port),
+      RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
       RABBITMQ_DIST_PORT: String(port + 1),
+      // Several nodes share two cores: schedulers that spin would take them from each other.
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none",
+      ERL_EPMD_ADDRESS: "127.0.0.1",
+      LANG: "C.UTF-8",
       RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
       RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "plugins"),
       RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
@@ -38,6 +43,15 @@ export class PrivateNode implements PrivateBroker {
       RABBITMQ_PID_FILE: join(folder, "pid"),
       HOME: folder,
     };
+  }
+
+  /** Its name among the nodes of a cluster. */
+  get name(): string {
+    return this.#env.RABBITMQ_NODENAME;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined;
   }
 
   get closableUrl(): string {
@@ -96,15 +110,24 @@ export class PrivateNode implements PrivateBroker {
   }
 
   /** Runs `rabbitmqctl` on this node and gives its standard output. */
-  async ctl(...args: string[]): Promise<string> {
-    const command = new Deno.Command(join(SCRIPTS, "rabbitmqctl"), {
+  ctl(...args: string[]): Promise<string> {
+    return this.#tool("rabbitmqctl", args);
+  }
+
+  /** Runs `rabbitmq-queues` on this node and gives its standard output. */
+  queues(...args: string[]): Promise<string> {
+    return this.#tool("rabbitmq-queues", args);
+  }
+
+  async #tool(tool: "rabbitmqctl" | "rabbitmq-queues", args: readonly string[]): Promise<string> {
+    const command = new Deno.Command(join(SCRIPTS, tool), {
       args: ["-q", "-n", this.#env.RABBITMQ_NODENAME, ...args],
       env: this.#env,
       stdin: "null",
     });
     const { success, stdout, stderr } = await command.output();
     const decoder = new TextDecoder();
-    if (!success) throw new Error(`rabbitmqctl ${args.join(" ")}: ${decoder.decode(stderr).trim()}`);
+    if (!success) throw new Error(`${tool} ${args.join(" ")}: ${decoder.decode(stderr).trim()}`);
     return decoder.decode(stdout);
   }
 
@@ -121,13 +144,7 @@ export class PrivateNode implements PrivateBroker {
 
 /** Starts a node in a fresh folder; `config` is added to its rabbitmq.conf. */
 export async function startPrivateNode(config = ""): Promise<PrivateNode> {
-  const folder = await Deno.makeTempDir({ prefix: "warren-rabbitmq-" });
-  const node = new PrivateNode(folder);
-  await Deno.writeTextFile(
-    join(folder, "rabbitmq.conf"),
-    `listeners.tcp.default = ${new URL(node.url).port}\n${config}`,
-  );
-  await Deno.writeTextFile(join(folder, "plugins"), "[].\n");
+  const node = await makePrivateNode(config);
   try {
     await node.start();
     return node;
@@ -135,4 +152,17 @@ export async function startPrivateNode(config = ""): Promise<PrivateNode> {
     await node[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A node in a fresh folder, to be started. Nodes with the same `cookie` can make a cluster. */
+export async function makePrivateNode(config: string, cookie?: string): Promise<PrivateNode> {
+  const folder = await Deno.makeTempDir({ prefix: "warren-rabbitmq-" });
+  const node = new PrivateNode(folder);
+  await Deno.writeTextFile(
+    join(folder, "rabbitmq.conf"),
+    `listeners.tcp.default = 127.0.0.1:${new URL(node.url).port}\n${config}`,
+  );
+  await Deno.writeTextFile(join(folder, "plugins"), "[].\n");
+  if (cookie) await Deno.writeTextFile(join(folder, ".erlang.cookie"), cookie, { mode: 0o400 });
+  return node;
 }

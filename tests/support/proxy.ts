@@ -8,6 +8,8 @@ export type ProxyMode = "pass" | "blackhole" | "refuse";
 /** A TCP proxy on a free port of 127.0.0.1, to break a connection on purpose. */
 export class Proxy implements AsyncDisposable {
   mode: ProxyMode = "pass";
+  /** What each client sent first. */
+  readonly hellos: Uint8Array[] = [];
   readonly #target: Deno.ConnectOptions;
   readonly #listener: Deno.TcpListener;
   readonly #open = new Set<Deno.TcpConn>();
@@ -79,13 +81,18 @@ export class Proxy implements AsyncDisposable {
       return close(client);
     }
     this.#open.add(client).add(broker);
-    await Promise.all([this.#pump(client, broker), this.#pump(broker, client)]);
+    await Promise.all([
+      this.#pump(client, broker, (first) => this.hellos.push(first)),
+      this.#pump(broker, client),
+    ]);
   }
 
-  async #pump(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+  async #pump(from: Deno.TcpConn, to: Deno.TcpConn, onFirst?: (first: Uint8Array) => void): Promise<void> {
     const buffer = new Uint8Array(65_536);
     try {
       for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
+        onFirst?.(buffer.slice(0, count));
+        onFirst = undefined;
         if (this.mode === "blackhole") continue;
         for (let done = 0; done < count;) done += await to.write(buffer.subarray(done, count));
       }

@@ -7,14 +7,17 @@ const FRAME_END = 1;
  */
 export class WebSocketRelay implements AsyncDisposable {
   readonly #target: { hostname: string; port: number };
+  readonly #scheme: string;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #open = new Map<WebSocket, Deno.TcpConn>();
 
-  constructor(amqpUrl: string) {
+  /** With `tls`, in PEM form, it speaks `wss:` as `localhost`. */
+  constructor(amqpUrl: string, tls?: { cert: string; key: string }) {
     const { hostname, port } = new URL(amqpUrl);
     this.#target = { hostname, port: Number(port || 5672) };
+    this.#scheme = tls ? "wss://localhost" : "ws://127.0.0.1";
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      { hostname: "127.0.0.1", port: 0, onListen: () => {}, ...tls },
       (request) => this.#upgrade(request),
     );
   }
@@ -22,7 +25,7 @@ export class WebSocketRelay implements AsyncDisposable {
   /** The same URL, user and password included, through the relay. The path of a WebSocket URL is no vhost. */
   urlFor(amqpUrl: string): string {
     const { username, password } = new URL(amqpUrl);
-    const url = new URL(`ws://127.0.0.1:${this.#server.addr.port}/`);
+    const url = new URL(`${this.#scheme}:${this.#server.addr.port}/`);
     url.username = username;
     url.password = password;
     return url.href;

@@ -4,7 +4,8 @@ import { DIRECT_REPLY_TO } from "../direct_reply.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
 import type { Reader } from "../protocol/reader.ts";
-import { describeValue, type FieldTable } from "../protocol/table.ts";
+import { decodeTable, INTEGER_TYPES, splitTable, TYPE_NAMES } from "../protocol/table.ts";
+import type { Queue } from "../queue.ts";
 import { findQueue, type MethodTable } from "./method_table.ts";
 
 /** All but `basic.publish`, whose content follows it: see publishing.ts. */
@@ -49,7 +50,7 @@ function consume(channel: Channel, args: Reader): void {
   const queueName = args.shortString();
   const tag = args.shortString() || `amq.ctag-${crypto.randomUUID()}`;
   const flags = args.u8();
-  const priority = readPriority(args.table());
+  const argumentBytes = args.tableBytes();
   const [, noAck, exclusive, noWait] = [1, 2, 4, 8].map((bit) => (flags & bit) !== 0);
   if (channel.consumers.has(tag) || channel.replies?.tag === tag) {
     throw AmqpError.hard("notAllowed", `attempt to reuse consumer tag '${tag}'`);
@@ -59,6 +60,7 @@ function consume(channel: Channel, args: Reader): void {
   };
   if (queueName === DIRECT_REPLY_TO) return consumeReplies(channel, tag, noAck, answer);
   const queue = findQueue(channel, queueName);
+  const priority = readPriority(queue, argumentBytes);
   const { consumers } = queue;
   if (exclusive && queue.arguments.singleActiveConsumer) {
     throw new AmqpError(
@@ -79,12 +81,14 @@ function consume(channel: Channel, args: Reader): void {
   queue.deliver();
 }
 
-function readPriority(args: FieldTable): number {
-  const priority = args["x-priority"] ?? 0;
-  if (typeof priority === "number" && Number.isInteger(priority)) return priority;
+function readPriority(queue: Queue, argumentBytes: Uint8Array): number {
+  const type = splitTable(argumentBytes).find(({ name }) => name === "x-priority")?.type;
+  if (type === undefined) return 0;
+  if (INTEGER_TYPES.includes(type)) return Number(decodeTable(argumentBytes)["x-priority"]);
   throw new AmqpError(
     "preconditionFailed",
-    `invalid arg 'x-priority' for a consumer: expected an integer, found '${describeValue(priority)}'`,
+    `invalid arg 'x-priority' for queue '${queue.name}' in vhost '/': ` +
+      `"expected integer, got ${TYPE_NAMES[type] ?? type}"`,
   );
 }
 

@@ -2,8 +2,7 @@ import type { Channel } from "../channel.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
 import type { Reader } from "../protocol/reader.ts";
-import { decodeTable } from "../protocol/table.ts";
-import { assertFreeName, assertNotDefault, findExchange, type MethodTable } from "./method_table.ts";
+import { assertFreeName, assertNotDefault, findExchange, type MethodTable, withoutLineBreaks } from "./method_table.ts";
 
 export const exchangeMethods: MethodTable = {
   [METHOD.exchangeDeclare]: declare,
@@ -18,7 +17,7 @@ export const exchangeMethods: MethodTable = {
 
 function declare(channel: Channel, args: Reader): void {
   args.u16();
-  const name = args.shortString();
+  const name = withoutLineBreaks(args.shortString());
   const type = args.shortString();
   const flags = args.u8();
   const argumentBytes = args.tableBytes();
@@ -28,7 +27,7 @@ function declare(channel: Channel, args: Reader): void {
   if (passive) findExchange(channel, name);
   else {
     const existing = vhost.exchange(name);
-    if (existing) existing.assertEquivalent(type, durable, autoDelete, internal, decodeTable(argumentBytes));
+    if (existing) existing.assertEquivalent(type, durable, autoDelete, internal, argumentBytes);
     else {
       assertFreeName("exchange", name);
       vhost.addExchange({ name, type, durable, autoDelete, internal, arguments: argumentBytes });
@@ -40,7 +39,7 @@ function declare(channel: Channel, args: Reader): void {
 
 function remove(channel: Channel, args: Reader): void {
   args.u16();
-  const name = args.shortString();
+  const name = withoutLineBreaks(args.shortString());
   const flags = args.u8();
   assertNotDefault(name);
   const { vhost } = channel.peer;
@@ -60,8 +59,8 @@ function remove(channel: Channel, args: Reader): void {
 
 function bindOrUnbind(channel: Channel, args: Reader, what: "bind" | "unbind", ok: number): void {
   args.u16();
-  const destination = args.shortString();
-  const source = args.shortString();
+  const destination = withoutLineBreaks(args.shortString());
+  const source = withoutLineBreaks(args.shortString());
   const key = args.shortString();
   const noWait = args.u8();
   const argumentBytes = args.tableBytes();

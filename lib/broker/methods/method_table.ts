@@ -25,10 +25,23 @@ export function findExchange(channel: Channel, name: string): Exchange {
 export function findQueue(channel: Channel, name: string): Queue {
   const meant = name || channel.lastQueue;
   if (meant === "") throw new AmqpError("notFound", "no previously declared queue");
-  const queue = channel.peer.vhost.queue(meant);
-  if (!queue) throw new AmqpError("notFound", `no queue '${meant}' in vhost '/'`);
-  if (queue.owner !== undefined && queue.owner !== channel.peer) throw locked(meant);
+  return queueNamed(channel, meant);
+}
+
+/** @throws {AmqpError} 404, or 405 where it is another connection's own */
+export function queueNamed(channel: Channel, name: string): Queue {
+  const queue = channel.peer.vhost.queue(name);
+  if (!queue) throw new AmqpError("notFound", `no queue '${name}' in vhost '/'`);
+  if (queue.owner !== undefined && queue.owner !== channel.peer) throw locked(name);
   return queue;
+}
+
+/**
+ * The name that is meant by methods that declare, delete or bind: as on RabbitMQ, CR and LF are no part of it. Methods
+ * that publish, consume, get or purge take a name as it is.
+ */
+export function withoutLineBreaks(name: string): string {
+  return /[\r\n]/.test(name) ? name.replaceAll(/[\r\n]/g, "") : name;
 }
 
 export function locked(queue: string): AmqpError {

@@ -6,7 +6,16 @@ import { METHOD } from "../protocol/constants.ts";
 import type { Reader } from "../protocol/reader.ts";
 import type { Queue } from "../queue.ts";
 import { assertSameArguments } from "../queue_arguments.ts";
-import { assertFreeName, assertNotDefault, findExchange, findQueue, locked, type MethodTable } from "./method_table.ts";
+import {
+  assertFreeName,
+  assertNotDefault,
+  findExchange,
+  findQueue,
+  locked,
+  type MethodTable,
+  queueNamed,
+  withoutLineBreaks,
+} from "./method_table.ts";
 
 export const queueMethods: MethodTable = {
   [METHOD.queueDeclare]: declare,
@@ -26,14 +35,16 @@ interface Declaration {
 
 function declare(channel: Channel, args: Reader): void {
   args.u16();
-  const name = args.shortString();
+  const given = args.shortString();
   const flags = args.u8();
   const argumentBytes = args.tableBytes();
   const [passive, durable, exclusive, autoDelete, noWait] = [1, 2, 4, 8, 16].map((bit) => (flags & bit) !== 0);
   // A consumer of direct replies is no queue, but one may ask whether it is there.
-  if (name.startsWith(DIRECT_REPLY_TO)) return answerReplyQueue(channel, name, noWait);
+  if (given.startsWith(DIRECT_REPLY_TO)) return answerReplyQueue(channel, given, noWait);
+  const name = withoutLineBreaks(given);
+  // As on RabbitMQ, an empty name is no name of the last queue here.
   const queue = passive
-    ? findQueue(channel, name)
+    ? queueNamed(channel, name)
     : declared(channel, { name, durable, exclusive, autoDelete, argumentBytes });
   channel.peer.vhost.makeLasting();
   queue.used();
@@ -87,12 +98,12 @@ function generatedName(): string {
 function bind(channel: Channel, args: Reader): void {
   args.u16();
   const queueName = args.shortString();
-  const exchange = args.shortString();
+  const exchange = withoutLineBreaks(args.shortString());
   let key = args.shortString();
   const noWait = args.u8();
   const argumentBytes = args.tableBytes();
   assertNotDefault(exchange);
-  const queue = findQueue(channel, queueName);
+  const queue = queueMeant(channel, queueName);
   // Without a queue's name, an empty key stands for the queue that was declared last, as its name did.
   if (queueName === "" && key === "") key = queue.name;
   channel.peer.vhost.bind(findExchange(channel, exchange), queue, key, argumentBytes);
@@ -100,18 +111,23 @@ function bind(channel: Channel, args: Reader): void {
   if (!noWait) channel.send(METHOD.queueBindOk);
 }
 
+/** The queue of the name, less its line breaks; an empty one is the queue that was declared last. */
+function queueMeant(channel: Channel, name: string): Queue {
+  return name === "" ? findQueue(channel, "") : queueNamed(channel, withoutLineBreaks(name));
+}
+
 function unbind(channel: Channel, args: Reader): void {
   args.u16();
   const queueName = args.shortString();
-  const exchange = args.shortString();
+  const exchange = withoutLineBreaks(args.shortString());
   let key = args.shortString();
   const argumentBytes = args.tableBytes();
   assertNotDefault(exchange);
   const { vhost } = channel.peer;
   const source = vhost.exchange(exchange);
   // What is not there is not bound either.
-  if (source && (queueName === "" || vhost.queue(queueName))) {
-    const queue = findQueue(channel, queueName);
+  if (source && (queueName === "" || vhost.queue(withoutLineBreaks(queueName)))) {
+    const queue = queueMeant(channel, queueName);
     if (queueName === "" && key === "") key = queue.name;
     vhost.unbind(source, queue, key, argumentBytes);
   }
@@ -136,8 +152,8 @@ function remove(channel: Channel, args: Reader): void {
     vhost.makeLasting();
     if (!(flags & 4)) channel.send(METHOD.queueDeleteOk, (writer) => void writer.u32(count));
   };
-  if (name !== "" && !vhost.queue(name)) return answer(0);
-  const queue = findQueue(channel, name);
+  if (name !== "" && !vhost.queue(withoutLineBreaks(name))) return answer(0);
+  const queue = queueMeant(channel, name);
   if (flags & 1 && queue.consumers.count > 0) {
     throw new AmqpError("preconditionFailed", `queue '${queue.name}' in vhost '/' in use`);
   }

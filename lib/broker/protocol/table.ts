@@ -75,6 +75,9 @@ export const TYPE_NAMES: Record<string, string> = {
   x: "binary",
 };
 
+/** The types of whole numbers. */
+export const INTEGER_TYPES = "bBsuIilL";
+
 type ReadField = (reader: TableReader, depth: number) => FieldValue;
 
 const FIELDS: Record<string, ReadField> = {

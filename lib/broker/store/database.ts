@@ -1,8 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
-/** Bytes that wait before they are written without waiting for a commit: they are in memory until then. */
-const FLUSH_BYTES = 4 * 1024 * 1024;
-
 export interface DatabaseOptions {
   /** Called when something waits for a commit. @default nothing */
   onChange?: () => void;
@@ -10,6 +7,8 @@ export interface DatabaseOptions {
   beforeCommit?: () => void;
   /** Whether each flush is a commit: nothing of it needs to last, and nothing need wait. @default false */
   passing?: boolean;
+  /** Bytes that wait before they are written without waiting for a commit: they are in memory until then. @default 4 MB */
+  flushBytes?: number;
 }
 
 /** A table whose changes wait for a transaction. */
@@ -32,14 +31,16 @@ export class Database {
   readonly #onChange: () => void;
   readonly #beforeCommit: () => void;
   readonly #passing: boolean;
+  readonly #flushBytes: number;
   #waitingBytes = 0;
   #open = false;
 
-  constructor(sqlite: DatabaseSync, { onChange, beforeCommit, passing }: DatabaseOptions = {}) {
+  constructor(sqlite: DatabaseSync, { onChange, beforeCommit, passing, flushBytes }: DatabaseOptions = {}) {
     this.#sqlite = sqlite;
     this.#onChange = onChange ?? (() => {});
     this.#beforeCommit = beforeCommit ?? (() => {});
     this.#passing = passing ?? false;
+    this.#flushBytes = flushBytes ?? 4 * 1024 * 1024;
   }
 
   /** Whether a commit has anything to do. */
@@ -47,11 +48,12 @@ export class Database {
     return this.#open || this.#changed.size > 0;
   }
 
+  /** A table has a change that waits, and keeps so many bytes of memory until it is written. */
   changed(table: ChangingTable, bytes: number): void {
     if (this.#changed.size === 0) this.#onChange();
     this.#changed.add(table);
     this.#waitingBytes += bytes;
-    if (this.#waitingBytes <= FLUSH_BYTES) return;
+    if (this.#waitingBytes <= this.#flushBytes) return;
     try {
       this.flush();
     } catch {

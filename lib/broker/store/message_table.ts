@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import { Entry, STORED } from "../entry.ts";
-import { Address, Message } from "../message.ts";
+import { Address, Message, weightOf } from "../message.ts";
 import type { ChangingTable, Database } from "./database.ts";
 import type { Location, Segments } from "./segments.ts";
 
@@ -13,8 +13,20 @@ const COLUMNS =
   "header INTEGER NOT NULL, size INTEGER NOT NULL, segment INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB";
 /** Contents from this size on, in bytes, are in segments. */
 const SEGMENT_FROM = 512;
-/** No page that is read has more than this, in bytes, if it has more than one message. */
-const PAGE_BYTES = 1024 * 1024;
+
+/** The size of a page: it ends where either is reached, but has one message if there is one. */
+export interface PageSize {
+  entries: number;
+  /** Bytes of memory, everything counted that belongs to a message. */
+  bytes: number;
+}
+
+/** Neighbouring entries of a table, in their order. */
+export interface Page {
+  entries: Entry[];
+  /** Every entry of the table up to this position is in the page, or was before it. */
+  reached: number;
+}
 
 interface Row extends Location {
   position: number;
@@ -63,7 +75,7 @@ export class MessageTable implements ChangingTable {
   add(entry: Entry): void {
     entry.stored = STORED.soon;
     this.#waiting.added.push(entry);
-    this.#database.changed(this, entry.bodySize);
+    this.#database.changed(this, entry.message!.weight);
   }
 
   remove(entry: Entry): void {
@@ -72,7 +84,7 @@ export class MessageTable implements ChangingTable {
     else if (entry.stored !== STORED.no) {
       entry.stored = STORED.no;
       this.#waiting.removed.push(entry);
-      this.#database.changed(this, 0);
+      this.#database.changed(this, entry.message?.weight ?? weightOf(0, 0));
     }
   }
 
@@ -80,28 +92,26 @@ export class MessageTable implements ChangingTable {
   countReturn(entry: Entry): void {
     if (entry.stored < STORED.written) return;
     this.#waiting.returned.push(entry);
-    this.#database.changed(this, 0);
+    this.#database.changed(this, entry.message?.weight ?? weightOf(0, 0));
   }
 
-  /**
-   * Up to `limit` entries with positions above `after` and below `before`, in their order; fewer where they are large,
-   * but one if there is one.
-   */
-  read(after: number, before: number, limit: number): Entry[] {
-    const { rows, more } = this.#exists ? this.#rows(after, before, limit) : { rows: [], more: false };
+  /** The first entries with positions above `after` and below `before`. */
+  read(after: number, before: number, size: PageSize): Page {
+    const { rows, more } = this.#exists ? this.#rows(after, before, size) : { rows: [], more: false };
     const entries = this.#entries(rows);
-    if (more) return entries;
+    if (more) return { entries, reached: rows[rows.length - 1].position };
     // What is not written yet comes after all that is, and is in memory anyway.
     for (const entry of this.#waiting.added) {
-      if (entries.length >= limit) break;
       const { position, stored } = entry;
-      if (stored === STORED.soon && position > after && position < before) entries.push(entry);
+      if (stored !== STORED.soon || position <= after || position >= before) continue;
+      if (entries.length >= size.entries) return { entries, reached: entries[entries.length - 1].position };
+      entries.push(entry);
     }
-    return entries;
+    return { entries, reached: before - 1 };
   }
 
   /** The rows of a page, and whether there are more. */
-  #rows(after: number, before: number, limit: number): { rows: Row[]; more: boolean } {
+  #rows(after: number, before: number, size: PageSize): { rows: Row[]; more: boolean } {
     const gone = new Set(this.#waiting.removed.map(({ position }) => position));
     const statement = this.#statement("SELECT * FROM %s WHERE position > ? AND position < ? ORDER BY position");
     const rows: Row[] = [];
@@ -109,8 +119,8 @@ export class MessageTable implements ChangingTable {
     for (const each of statement.iterate(after, before)) {
       const row = each as unknown as Row;
       if (gone.has(row.position)) continue;
-      bytes += row.size;
-      if (rows.length === limit || (rows.length > 0 && bytes > PAGE_BYTES)) return { rows, more: true };
+      bytes += weightOf(row.size, row.address.length);
+      if (rows.length > 0 && (rows.length >= size.entries || bytes > size.bytes)) return { rows, more: true };
       rows.push(row);
     }
     return { rows, more: false };

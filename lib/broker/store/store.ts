@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describeError } from "../../errors.ts";
 import type { Logger } from "../../log.ts";
-import { Database } from "./database.ts";
+import { Database, type DatabaseOptions } from "./database.ts";
 import { Definitions } from "./definitions.ts";
 import { removeIfThere } from "./files.ts";
 import { MessageTable } from "./message_table.ts";
@@ -37,7 +37,7 @@ export class Store {
   onProblem: (problem: string | undefined) => void = () => {};
 
   /** @throws {WarrenError} `storage` */
-  constructor(folder: string, log: Logger) {
+  constructor(folder: string, log: Logger, { flushBytes }: Pick<DatabaseOptions, "flushBytes"> = {}) {
     this.folder = resolve(folder);
     this.#log = log;
     const sqlite = openDatabase(folder);
@@ -45,8 +45,9 @@ export class Store {
     this.#durable = new Database(sqlite, {
       onChange: () => this.#commitLater(),
       beforeCommit: () => this.#segments.sync(),
+      flushBytes,
     });
-    this.#spill = new Database(openSpill(join(folder, "spill.db")), { passing: true });
+    this.#spill = new Database(openSpill(join(folder, "spill.db")), { passing: true, flushBytes });
     this.definitions = new Definitions(this.#durable);
     this.wasClean = this.definitions.clean;
     this.definitions.clean = false;
