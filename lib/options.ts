@@ -1,6 +1,7 @@
 import { parseByteSize } from "./byte_size.ts";
 import { parseCeiling, type Permissions } from "./ceiling.ts";
 import { parseDuration } from "./duration.ts";
+import { describeError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import { type OnceAddress, parseOnceAddress } from "./once_address.ts";
 
@@ -344,8 +345,8 @@ function token(text: string): string {
 function readFile(path: string): string {
   try {
     return Deno.readTextFileSync(path);
-  } catch {
-    throw new Error(`"${path}" cannot be read`);
+  } catch (cause) {
+    throw new Error(`"${path}" cannot be read: ${describeError(cause)}`, { cause });
   }
 }
 
