@@ -10,6 +10,7 @@ import { start } from "./lib/cli/start.ts";
 import { parseArguments, VERSION } from "./lib/config.ts";
 import { describeError, WarrenError } from "./lib/errors.ts";
 import { Logger } from "./lib/log.ts";
+import { withoutLogins } from "./lib/secret_url.ts";
 
 const COMMANDS: Record<string, Command> = { start, broker, publish, dead, new: create, check, pause, resume };
 COMMANDS.help = helpCommand(COMMANDS);
@@ -40,6 +41,6 @@ async function main(args: readonly string[]): Promise<number> {
 try {
   Deno.exit(await main(Deno.args));
 } catch (error) {
-  console.error(`warren: ${describeError(error)}`);
+  console.error(`warren: ${withoutLogins(describeError(error))}`);
   Deno.exit(error instanceof WarrenError && error.code === "config" ? 2 : 1);
 }

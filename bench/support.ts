@@ -55,12 +55,13 @@ export class BenchQueue implements AsyncDisposable {
   }
 }
 
-/** Deletes queues of functions, with their dead letters. */
+/** Deletes queues of functions, with their dead letters and the count of their runners. */
 export async function deleteQueues(names: readonly string[], url = AMQP_URL): Promise<void> {
   const connection = new Connection({ urls: [url], name: "bench", log: new Logger({ level: "silent" }) });
   connection.start();
   const channel = await (await connection.opened(AbortSignal.timeout(5000))).channel();
-  for (const name of names.flatMap((queue) => [queue, `${queue}.dead`])) await channel.queueDelete(name);
+  const all = names.flatMap((queue) => [queue, `${queue}.dead`, `warren.members.${queue}`]);
+  for (const name of all) await channel.queueDelete(name);
   await connection.close();
 }
 

@@ -17,7 +17,7 @@ const PRODUCT = "Warren";
 /** Milliseconds that a broker which ends, or starts elsewhere, may be in the way before that is a failure. */
 const SETTLE = 2_000;
 /** Milliseconds that a broker must have lived for the next one to be started at once. */
-const STEADY = 2_000;
+const STEADY = 10_000;
 
 const MEND = "choose another port with --broker-port, or set AMQP_URL";
 
@@ -94,7 +94,10 @@ export class BrokerHost {
     if (this.#port === 0) return false;
     const found = await this.#probe();
     if (found.kind === "nothing") return false;
-    if (this.#process) return this.#tell(`embedded broker at ${this.#place}, data in ${this.#dataDir}`);
+    if (this.#process) {
+      const listens = `${urlHost(this.#options.host)}:${this.#port}`;
+      return this.#tell(`embedded broker at ${listens}, data in ${this.#dataDir}`);
+    }
     if (found.kind !== "broker") throw inTheWay(this.#place, found);
     const { product, version } = found.broker;
     const name = `${product} ${version}`.trim();

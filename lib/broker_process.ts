@@ -191,7 +191,7 @@ async function makeFolder(path: string): Promise<string> {
 
 function startError({ failed }: Answer, { host, port, dataDir }: BrokerSettings): Error {
   const { code, message } = failed ?? { code: "unavailable" as const, message: "no reason given" };
-  if (code === "portTaken") return new Deno.errors.AddrInUse(`${host}:${port} is taken`);
+  if (code === "portTaken") return new Deno.errors.AddrInUse(`${urlHost(host)}:${port} is taken`);
   return new WarrenError(code, `the embedded broker cannot start with its data in ${dataDir}: ${message}`);
 }
 

@@ -18,3 +18,12 @@ export function parseDuration(value: unknown): number {
     `${Deno.inspect(value)} is not a duration: expected milliseconds or a number with ms, s, m, h or d, as in "30s"`,
   );
 }
+
+/** A duration for people, in the largest unit in which it has at most two decimals: `"30s"`, `"1.5m"`, `"1234ms"`. */
+export function formatDuration(ms: number): string {
+  for (const [unit, size] of Object.entries(UNITS).reverse()) {
+    const count = ms / size;
+    if (count >= 1 && Number.isInteger(Math.round(count * 1e6) / 1e4)) return `${count}${unit}`;
+  }
+  return `${ms}ms`;
+}

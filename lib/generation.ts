@@ -34,6 +34,7 @@ export class Generation {
   readonly #sandbox: Sandbox;
   #running = 0;
   #used = false;
+  #loaded = false;
   readonly #idle = new Set<() => void>();
   readonly #replaced = new AbortController();
 
@@ -51,6 +52,11 @@ export class Generation {
     return this.#used;
   }
 
+  /** Its module has been loaded once, without an error. */
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
   /** Processes of its own that are there now. */
   get processes(): number {
     return this.#sandbox.processes;
@@ -60,6 +66,7 @@ export class Generation {
   async warm(): Promise<void> {
     this.#used = true;
     await this.#sandbox.warm();
+    this.#loaded = true;
   }
 
   /** Tries from time to time, until the module loads after all: false where it was stopped or replaced before. */
@@ -89,6 +96,7 @@ export class Generation {
     const outcomes = this.definition.batch
       ? await this.#sandbox.invokeBatch(invocations)
       : [await this.#sandbox.invoke(invocations[0])];
+    this.#loaded ||= outcomes.some(({ kind }) => kind !== "abandoned");
     if (--this.#running === 0) {
       for (const resolve of this.#idle) resolve();
       this.#idle.clear();

@@ -1,3 +1,5 @@
+import { readSecretUrl } from "./secret_url.ts";
+
 /** Which store `Context.once()` uses. */
 export type OnceAddress =
   | { readonly kind: "sqlite"; readonly path: string }
@@ -9,6 +11,8 @@ export type OnceAddress =
 const EXPECTED =
   "expected sqlite:PATH, redis://HOST:PORT, rediss://HOST:PORT, or the path of a module, as in ./store.ts";
 
+const REDIS_URL = { schemes: ["redis:", "rediss:"], example: "redis://user:password@host:6379/0" };
+
 /**
  * Reads which store is asked for: `sqlite:PATH`, `redis://…`, `rediss://…`, or a module's path.
  *
@@ -18,10 +22,9 @@ export function parseOnceAddress(text: string): OnceAddress {
   const sqlite = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(text);
   if (sqlite) return { kind: "sqlite", path: sqlite[1] };
   if (/^rediss?:\/\//.test(text)) {
-    if (!URL.canParse(text) || new URL(text).hostname === "") {
-      throw new Error("the Redis URL cannot be read; expected redis://user:password@host:6379/0");
-    }
-    const database = new URL(text).pathname.slice(1);
+    const { hostname, pathname } = readSecretUrl(text, "the Redis URL", REDIS_URL);
+    if (hostname === "") throw new Error(`the Redis URL names no host; expected ${REDIS_URL.example}`);
+    const database = pathname.slice(1);
     if (!/^\d*$/.test(database)) {
       throw new Error("the Redis URL's path is no database's number; expected one as in redis://host/0");
     }

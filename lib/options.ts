@@ -1,9 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import { parseByteSize } from "./byte_size.ts";
 import { parseCeiling, type Permissions } from "./ceiling.ts";
 import { parseDuration } from "./duration.ts";
 import { describeError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import { type OnceAddress, parseOnceAddress } from "./once_address.ts";
+import { readHost, readSecretUrl } from "./secret_url.ts";
 
 /** What becomes of the place of a broker where there is no AMQP_URL. */
 export const BROKER_MODES = ["auto", "embedded", "none"] as const;
@@ -42,6 +44,8 @@ export interface Options {
   /** Somebody chose the port: it does not move. */
   portAsked: boolean;
   apiToken: string | undefined;
+  /** Whether every module is loaded at the start, and one that does not load makes the runner not ready. */
+  strictReady: boolean;
   /** Bytes. */
   maxBody: number;
   /** What no function's permissions may exceed; undefined is no bound. */
@@ -107,7 +111,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "BROKER_HOST",
     default: "127.0.0.1",
     text: "Where the embedded broker listens. Anywhere but on loopback it needs BROKER_USERS.",
-    read: (text) => text,
+    read: readHost,
   },
   {
     key: "brokerPort",
@@ -175,7 +179,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "AMQP_CA",
     default: undefined,
     text: "A PEM file with the authority that signed the broker's certificate.",
-    read: readFile,
+    read: certificates,
   },
   {
     key: "heartbeat",
@@ -216,7 +220,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "HOST",
     default: "127.0.0.1",
     text: "Where the HTTP API listens. Anywhere but on loopback it needs API_TOKEN.",
-    read: (text) => text,
+    read: readHost,
   },
   {
     key: "port",
@@ -235,6 +239,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     text: "The bearer token for all of the HTTP API but the health routes.",
     read: token,
     secret: true,
+  },
+  {
+    key: "strictReady",
+    flag: "strict-ready",
+    env: "STRICT_READY",
+    default: "false",
+    text: "Whether every module is loaded at the start, and /readyz is 503 until then and while a function is broken.",
+    read: boolean,
+    boolean: true,
   },
   {
     key: "maxBody",
@@ -317,21 +330,14 @@ export function isSecretVariable(name: string): boolean {
 
 /** Milliseconds; a Redis takes no number that is beyond all bounds. */
 const MAX_KEEP = 3_650 * 86_400_000;
-const SCHEMES = ["amqp:", "amqps:", "ws:", "wss:"];
+const BROKER_URL = { schemes: ["amqp:", "amqps:", "ws:", "wss:"], example: "amqp://user:password@host:5672/vhost" };
 
 /** The password is in here: what is wrong with a URL is said without quoting it. */
 function brokerUrls(text: string): string[] {
   const urls = text.split(",").map((url) => url.trim()).filter((url) => url !== "");
-  if (urls.length === 0) throw new Error("expected a URL, as in amqp://user:password@host:5672/vhost");
+  if (urls.length === 0) throw new Error(`expected a URL, as in ${BROKER_URL.example}`);
   for (const [index, url] of urls.entries()) {
-    const which = urls.length > 1 ? `URL ${index + 1}` : "the URL";
-    if (!URL.canParse(url)) throw new Error(`${which} cannot be read; expected amqp://user:password@host:5672/vhost`);
-    const { protocol } = new URL(url);
-    if (!SCHEMES.includes(protocol)) {
-      // Without "//" what is before the colon is no scheme: a user's name, or half a password.
-      const found = url.startsWith(`${protocol}//`) ? `, found ${protocol}` : "";
-      throw new Error(`${which} must start with one of ${SCHEMES.join(", ")}${found}`);
-    }
+    readSecretUrl(url, urls.length > 1 ? `URL ${index + 1}` : "the URL", BROKER_URL);
   }
   return urls;
 }
@@ -342,12 +348,26 @@ function token(text: string): string {
   throw new Error("expected visible ASCII characters without spaces");
 }
 
-function readFile(path: string): string {
+/** The text of a file with certificates, every one of which can be read. */
+function certificates(path: string): string {
+  let text: string;
   try {
-    return Deno.readTextFileSync(path);
+    text = Deno.readTextFileSync(path);
   } catch (cause) {
     throw new Error(`"${path}" cannot be read: ${describeError(cause)}`, { cause });
   }
+  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (found.length === 0) {
+    throw new Error(`"${path}" holds no certificate; expected PEM, which begins with -----BEGIN CERTIFICATE-----`);
+  }
+  for (const [index, certificate] of found.entries()) {
+    try {
+      new X509Certificate(certificate);
+    } catch {
+      throw new Error(`certificate ${index + 1} of ${found.length} in "${path}" cannot be read`);
+    }
+  }
+  return text;
 }
 
 /** Passwords are in here: what is wrong is said without quoting it. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Connection } from "./amqp/connection.ts";
+import { consumerCount } from "./amqp/consumer_count.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
 import { Publisher } from "./amqp/publisher.ts";
@@ -11,20 +12,13 @@ import { type BrokerHost, brokerHostFor } from "./broker_host.ts";
 import { DENO_CONFIG, localBrokerUrl, localName } from "./config.ts";
 import type { Options } from "./options.ts";
 import { describeError, WarrenError } from "./errors.ts";
+import { type Entry, standing, view } from "./function_view.ts";
 import { createApp } from "./http/app.ts";
+import { IdleWatch } from "./http/idle_watch.ts";
+import { readinessOf, whyIdle } from "./http/readiness.ts";
 import { InvalidBody } from "./http/runner_view.ts";
-import type {
-  FunctionState,
-  FunctionView,
-  Patience,
-  PublishRequest,
-  Readiness,
-  ReplyView,
-  RunnerView,
-} from "./http/runner_view.ts";
+import type { FunctionView, Patience, PublishRequest, Readiness, ReplyView, RunnerView } from "./http/runner_view.ts";
 import { listen, type Listening } from "./http/server.ts";
-import { deadLetterQueue } from "./invocation/definition.ts";
-import { noOutcomes } from "./invocation/outcome.ts";
 import { type LoadedFunction, loadFunctions } from "./loader/loader.ts";
 import { watchFunctions } from "./loader/watch.ts";
 import type { Logger } from "./log.ts";
@@ -35,15 +29,8 @@ import { ServedFunction, type Surroundings } from "./served_function.ts";
 import { Suspects } from "./suspects.ts";
 import { within } from "./within.ts";
 
-/** What the runner knows of one file in the functions folder. */
-interface Entry {
-  loaded: LoadedFunction;
-  /** Absent while it cannot be served: disabled, or broken since it first appeared. */
-  served: ServedFunction | undefined;
-  /** Why its newest version is not the one that serves. */
-  error: string | undefined;
-}
-
+/** Message ids in one line of the log. */
+const MAX_IDS = 20;
 /**
  * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
  * within the 30 s that Kubernetes waits before it kills.
@@ -70,6 +57,7 @@ export class Runner implements RunnerView {
   readonly #entries = new Map<string, Entry>();
   readonly #watching = new AbortController();
   readonly #surroundings: Surroundings;
+  readonly #idleWatch = new IdleWatch({ why: (name) => this.#whyNobodyAnswers(name) });
   #files: readonly string[] = [];
   #listening: Listening | undefined;
   #started = false;
@@ -164,8 +152,7 @@ export class Runner implements RunnerView {
     ]);
     waiting.abort();
     if (!drained) {
-      const left = this.#served().reduce((sum, served) => sum + served.running, 0);
-      this.#log.warn(`${left} invocations were not done within ${deadline / 1000} s; their messages go back`);
+      for (const served of this.#served()) this.#sayUnfinished(served, deadline);
     }
     const limit = new AbortController();
     const closed = await Promise.race([
@@ -201,18 +188,25 @@ export class Runner implements RunnerView {
     });
   }
 
+  #sayUnfinished({ definition, running, messageIds }: ServedFunction, deadline: number): void {
+    if (running === 0) return;
+    const [what, whose] = running === 1
+      ? ["invocation was", "its message goes"]
+      : ["invocations were", "their messages go"];
+    const more = messageIds.length - MAX_IDS;
+    this.#log.warn(`${running} ${what} not done within ${deadline / 1000} s; ${whose} back to the queue`, {
+      function: definition.name,
+      messageIds: more > 0 ? [...messageIds.slice(0, MAX_IDS), `and ${more} more`] : messageIds,
+    });
+  }
+
   ready(): Readiness {
-    const checks = [
-      { name: "runner", ok: this.#started, detail: this.#started ? undefined : "starting or stopping" },
+    const connections = [
       connectionCheck("broker: consuming", this.#consuming),
       connectionCheck("broker: publishing", this.#publishing),
     ];
-    for (const [name, { served }] of this.#entries) {
-      // One broken function does not take the others out of service, and a pause is somebody's wish.
-      if (!served || served.state === "broken" || served.state === "paused") continue;
-      checks.push({ name: `function ${name}`, ok: served.state === "serving", detail: served.detail });
-    }
-    return { ready: checks.every(({ ok }) => ok), checks };
+    const { strictReady: strict } = this.#options;
+    return readinessOf({ started: this.#started, connections, functions: this.functions(), strict });
   }
 
   functions(): FunctionView[] {
@@ -242,7 +236,38 @@ export class Runner implements RunnerView {
   }
 
   async request(name: string, request: PublishRequest, { wait, gone }: Patience): Promise<ReplyView | undefined> {
-    return await this.#replies.request({ wait, gone }, (route) => this.#publish(name, request, route));
+    const why = await this.#whyNobodyTakes(name);
+    if (why !== undefined) throw new WarrenError("unavailable", `${why}; nothing was published`);
+    const { value, idle } = await this.#idleWatch.during(name, gone, (gone) => {
+      return this.#replies.request({ wait, gone }, (route) => this.#publish(name, request, route));
+    });
+    if (value !== undefined || idle === undefined) return value;
+    throw new WarrenError("unavailable", `${idle}; message ${request.messageId} stays in its queue`);
+  }
+
+  /**
+   * Why a message that is published now is not taken, here or in another runner; undefined where it is, or where that is
+   * not known for lack of a connection.
+   */
+  async #whyNobodyTakes(name: string): Promise<string | undefined> {
+    const entry = this.#entries.get(name);
+    const why = entry && whyIdle(view(name, entry));
+    if (why === undefined || !this.#consuming.state.connected) return undefined;
+    const queue = entry?.served?.definition.queue.name;
+    const others = queue === undefined ? 0 : await this.#consumers(queue).catch(() => 0);
+    return others > 0 ? undefined : why;
+  }
+
+  /** The same for a message that was published before: what is running may still be the answer. */
+  async #whyNobodyAnswers(name: string): Promise<string | undefined> {
+    const served = this.#entries.get(name)?.served;
+    // A consumer that lost its channel has another one in a moment.
+    if (served && (served.running > 0 || served.state === "unavailable")) return undefined;
+    return await this.#whyNobodyTakes(name);
+  }
+
+  async #consumers(queue: string): Promise<number> {
+    return await within(5_000, async (signal) => consumerCount(await this.#consuming.opened(signal), queue));
   }
 
   async #publish(
@@ -250,8 +275,14 @@ export class Runner implements RunnerView {
     request: PublishRequest,
     reply: ReplyRoute | undefined,
   ): Promise<void> {
-    const served = this.#entries.get(name)?.served;
-    if (!served) throw new WarrenError("unavailable", `function "${name}" is not bound to a queue`);
+    const entry = this.#entries.get(name);
+    const served = entry?.served;
+    if (!served) {
+      throw new WarrenError(
+        "unavailable",
+        `${entry ? whyIdle(view(name, entry)) : `function "${name}" is gone`}; it is not bound to a queue`,
+      );
+    }
     const { body, headers = {}, ...given } = request;
     // A function that cannot look at it now does so when its message comes.
     const { validates, envelope } = served.definition;
@@ -348,8 +379,7 @@ export class Runner implements RunnerView {
     const log = this.#log.child({ function: name });
     if ("error" in loaded) {
       if (loaded.error === entry.error) return;
-      const still = entry.served ? "; the version before it keeps serving" : "; it is not bound";
-      log.error(`${loaded.error}${still}`);
+      log.error(`${loaded.error}; ${standing(entry)}`);
       Object.assign(entry, { error: loaded.error });
       return;
     }
@@ -370,13 +400,15 @@ export class Runner implements RunnerView {
         await served.replace(loaded);
         log.info("serving a new version");
       } else {
-        entry.served = new ServedFunction(loaded, this.#surroundings);
+        // What has to load before the runner is ready does not wait for a message.
+        const warm = definition.warm || this.#options.strictReady;
+        entry.served = new ServedFunction({ ...loaded, definition: { ...definition, warm } }, this.#surroundings);
         entry.served.start();
       }
       Object.assign(entry, { loaded, error: undefined });
     } catch (error) {
       entry.error = describeError(error);
-      log.error(`the new version does not load: ${entry.error}; the version before it keeps serving`);
+      log.error(`the new version does not load: ${entry.error}; ${standing(entry)}`);
     }
   }
 
@@ -403,31 +435,4 @@ export class Runner implements RunnerView {
 
 function connectionCheck(name: string, { state }: Connection): { name: string; ok: boolean; detail?: string } {
   return { name, ok: state.connected && !state.blocked, detail: state.detail };
-}
-
-function view(name: string, { loaded, served, error }: Entry): FunctionView {
-  const counts = served?.counts ?? noOutcomes();
-  const running = served?.running ?? 0;
-  const definition = served?.definition ?? ("definition" in loaded ? loaded.definition : undefined);
-  const state: FunctionState = served?.state ?? (error === undefined ? "disabled" : "broken");
-  const base = { name, file: loaded.file, state, error: error ?? served?.detail, running, counts };
-  if (!definition) return base;
-  const { version, queue, bindings, concurrency, prefetch, timeout, retry, isolation, memory, instances } = definition;
-  return {
-    ...base,
-    version,
-    queue: queue.name,
-    deadLetterQueue: deadLetterQueue(queue.name),
-    bindings,
-    envelope: definition.envelope,
-    order: definition.order,
-    concurrency,
-    prefetch,
-    timeout,
-    retry,
-    isolation,
-    memory,
-    instances,
-    processes: served?.processes ?? 0,
-  };
 }

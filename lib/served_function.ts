@@ -60,7 +60,8 @@ export class ServedFunction {
   #clock: Clock | undefined;
   #state: ServedState = "starting";
   #detail: string | undefined;
-  #open = 0;
+  /** What came and is not settled, with its message's id. */
+  readonly #open = new Map<Delivery, string | undefined>();
   #aborting = false;
   #mending: Promise<void> | undefined;
   /** What was replaced and is still in use: consumers with deliveries out, generations that run something. */
@@ -92,9 +93,19 @@ export class ServedFunction {
     return this.#detail;
   }
 
+  /** Whether its module has been loaded, which the first message does unless it is warm. */
+  get loaded(): boolean {
+    return this.#generation.loaded;
+  }
+
   /** Invocations that run or wait for a free place. */
   get running(): number {
-    return this.#open;
+    return this.#open.size;
+  }
+
+  /** The ids of their messages, as far as these have one. */
+  get messageIds(): string[] {
+    return [...this.#open.values()].filter((id) => id !== undefined);
   }
 
   /** What is wrong with what would be its next message. */
@@ -220,7 +231,7 @@ export class ServedFunction {
 
   /** Resolves once nothing runs. */
   async #idle(): Promise<void> {
-    if (this.#open > 0) await new Promise<void>((resolve) => this.#drained.add(resolve));
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#drained.add(resolve));
   }
 
   /** Runs by the schedule of this version, if it has one, and no more by another's. */
@@ -285,8 +296,8 @@ export class ServedFunction {
   }
 
   #receive(delivery: Delivery): void {
-    this.#open++;
     const invocation = toInvocation(delivery.message, this.definition);
+    this.#open.set(delivery, invocation.properties.messageId);
     const received: Received = { delivery, invocation };
     if (!this.#suspects(invocation)) return this.#batcher.add(received);
     const failure = crashLoop(invocation);
@@ -439,9 +450,10 @@ export class ServedFunction {
     this.#retiring.add(retired);
   }
 
-  #finish({ suspect }: Received): void {
+  #finish({ delivery, suspect }: Received): void {
     if (suspect) this.#surroundings.suspects.leave(suspect);
-    if (--this.#open > 0) return;
+    this.#open.delete(delivery);
+    if (this.#open.size > 0) return;
     for (const resolve of this.#drained) resolve();
     this.#drained.clear();
   }

@@ -16,6 +16,7 @@ const LEAVES = [
   "once_address",
   "once_store",
   "options",
+  "secret_url",
   "utf8",
   "within",
 ];
@@ -48,6 +49,7 @@ const ROOM_OF_FILE: Record<string, string> = {
   "admission": "runner",
   "batcher": "runner",
   "conclusion": "runner",
+  "function_view": "runner",
   "generation": "runner",
   "kill_switch": "runner",
   "rate_limit": "runner",

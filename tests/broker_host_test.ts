@@ -61,6 +61,16 @@ Deno.test("where nothing listens the embedded broker is started, and ends with i
   assertEquals([await kindAt(place.port), await place.processes()], ["nothing", []]);
 });
 
+Deno.test("a broker that others reach is said to listen where it does, not where this machine looks for it", async () => {
+  await using place = await BrokerPlace.make();
+  await using hosting = new Hosting({ ...place, host: "0.0.0.0", users: { warren: "s3cret" } });
+
+  await hosting.host.ensure();
+
+  assertEquals(hosting.lines, [`embedded broker at 0.0.0.0:${place.port}, data in ${place.dataDir}`]);
+  assertEquals(hosting.host.address, { hostname: "127.0.0.1", port: place.port });
+});
+
 Deno.test("calls at the same time start one broker", async () => {
   await using place = await BrokerPlace.make();
   await using hosting = new Hosting(place);

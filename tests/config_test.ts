@@ -6,6 +6,19 @@ import { WarrenError } from "../lib/errors.ts";
 const JSON_FLAG: CommandFlag = { flag: "json", text: "" };
 const HEADER_FLAG: CommandFlag = { flag: "header", value: "KEY=VALUE", text: "", repeated: true };
 
+/** Self-signed; its key is nowhere. */
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBcDCCARWgAwIBAgIUbp0Ldk6KqVd0r7J3BgmDzcBqsJMwCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBdDAgFw0yNjExMjcwMDQ5NDVaGA8yMTI2MTEwMzAwNDk0NVow
+DDEKMAgGA1UEAwwBdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIpXzK6Uzaz5
+mMMg181Mtvl812nE+lXghm/YetCk4cyvQFI5ocI51UHk9LDQ9swOYiSBNESU165d
+iOZNRHGa1nWjUzBRMB0GA1UdDgQWBBTk5qaNi6CWgum4E9LeKbe1Q8ClCDAfBgNV
+HSMEGDAWgBTk5qaNi6CWgum4E9LeKbe1Q8ClCDAPBgNVHRMBAf8EBTADAQH/MAoG
+CCqGSM49BAMCA0kAMEYCIQCxOsFmpqwW+myN2QQHokQAGzUQYZDcrKhjvTsL5z+e
+GQIhAPttu2avaCX8o/fwOsbbO20Z6F4UvoJmM3Qr4be9FblV
+-----END CERTIFICATE-----
+`;
+
 /** The message of the error that the arguments or the environment give. */
 function wrong(args: string[], env: Record<string, string> = {}, flags: CommandFlag[] = []): string {
   const error = assertThrows(() => parseArguments(args, env, flags), WarrenError);
@@ -37,6 +50,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     port: 8000,
     portAsked: false,
     apiToken: undefined,
+    strictReady: false,
     maxBody: 16 * 1024 * 1024,
     permissionsCeiling: undefined,
     download: true,
@@ -165,6 +179,42 @@ Deno.test("no error shows a password", () => {
   );
   assertStringIncludes(wrong([], { AMQP_URL: "amqp://host,ftp://host" }), "URL 2");
   assertEquals(wrong([], { API_TOKEN: "hunter 2" }), "API_TOKEN: expected visible ASCII characters without spaces");
+});
+
+Deno.test("a bare percent sign is an error at the start, which names the part that it is in", () => {
+  const bare = 'has a bare "%"; percent-encode it as %25';
+  assertEquals(wrong([], { AMQP_URL: "amqp://guest:hunter2%@host" }), `AMQP_URL: the URL: the password ${bare}`);
+  assertEquals(wrong([], { AMQP_URL: "amqp://a,amqp://b/c%" }), `AMQP_URL: URL 2: the path ${bare}`);
+  assertEquals(wrong([], { ONCE_STORE: "redis://u:p%@h" }), `ONCE_STORE: the Redis URL: the password ${bare}`);
+});
+
+Deno.test("AMQP_CA is a file with certificates, all of which can be read", async () => {
+  const file = await Deno.makeTempFile();
+  const refusal = async (text: string) => {
+    await Deno.writeTextFile(file, text);
+    return wrong([], { AMQP_CA: file });
+  };
+  try {
+    for (const text of ["", "no certificate", "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"]) {
+      assertStringIncludes(await refusal(text), `AMQP_CA: "${file}" holds no certificate; expected PEM`);
+    }
+    const broken = CERTIFICATE.replace("MIIB", "AAAA");
+    assertStringIncludes(await refusal(CERTIFICATE + broken), `certificate 2 of 2 in "${file}" cannot be read`);
+    await Deno.writeTextFile(file, `# a comment\n${CERTIFICATE}${CERTIFICATE}`);
+    assertStringIncludes(parseArguments([], { AMQP_CA: file }).options.ca ?? "", "BEGIN CERTIFICATE");
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("HOST and BROKER_HOST take IPv6 with and without brackets, and quote no URL", () => {
+  const { options } = parseArguments(["--host", "[::1]"], { BROKER_HOST: "::1" });
+  assertEquals([options.host, options.brokerHost], ["::1", "::1"]);
+  for (const env of ["HOST", "BROKER_HOST"]) {
+    const message = wrong([], { [env]: "amqp://u:hunter2@host" });
+    assertStringIncludes(message, `${env}: expected a host's name or address alone`);
+    assert(!message.includes("hunter2"));
+  }
 });
 
 Deno.test("a secret can come from a file, without the line end", async () => {

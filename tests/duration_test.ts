@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseDuration } from "../lib/duration.ts";
+import { formatDuration, parseDuration } from "../lib/duration.ts";
 import { WarrenError } from "../lib/errors.ts";
 
 Deno.test("parseDuration() reads milliseconds and each unit, decimals too", () => {
@@ -16,4 +16,19 @@ Deno.test("parseDuration() refuses what is not a duration, and quotes it", () =>
     assertEquals((error as WarrenError).code, "config");
   }
   assertThrows(() => parseDuration("soon"), WarrenError, '"soon" is not');
+});
+
+Deno.test("formatDuration() writes what parseDuration() reads, in the largest unit that needs few digits", () => {
+  const cases: [number, string][] = [
+    [0, "0ms"],
+    [250, "250ms"],
+    [1_234, "1234ms"],
+    [1_500, "1.5s"],
+    [30_000, "30s"],
+    [61_000, "61s"],
+    [90_000, "1.5m"],
+    [7_200_000, "2h"],
+    [30 * 86_400_000, "30d"],
+  ];
+  for (const [ms, text] of cases) assertEquals([formatDuration(ms), parseDuration(text)], [text, ms]);
 });

@@ -1,6 +1,7 @@
 import { AMQPClient, type AMQPError, AMQPWebSocketClient } from "@cloudamqp/amqp-client";
 import type { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { describeError, WarrenError } from "../errors.ts";
+import { shownUrl, withoutLogins } from "../secret_url.ts";
 import { patchClient } from "./client_patches.ts";
 import { coalesceWrites } from "./coalesce_writes.ts";
 
@@ -57,10 +58,15 @@ export async function connectClient(url: string, options: ClientOptions): Promis
   patchClient();
   const { promise: closed, resolve: markClosed } = Promise.withResolvers<string>();
   const broker: BrokerIdentity = { product: "unknown broker", version: "" };
-  const client = createClient(url, options);
+  let client: Client;
+  try {
+    client = createClient(url, options);
+  } catch (error) {
+    throw connectError(url, error);
+  }
   const internals = client as unknown as Internals;
   const destroy = (reason: string) => {
-    if (client instanceof AMQPClient) client.socket?.destroy(new Error(reason));
+    if (client instanceof AMQPClient) client.socket?.destroy(new WarrenError("unavailable", reason));
     else (client as unknown as { socket?: WebSocket }).socket?.close();
     markClosed(reason);
   };
@@ -120,7 +126,10 @@ function createClient(url: string, options: ClientOptions): Client {
   if (!target.searchParams.has("heartbeat")) target.searchParams.set("heartbeat", String(seconds));
   if (!target.searchParams.has("name")) target.searchParams.set("name", options.name);
   target.searchParams.set("frameMax", String(FRAME_MAX));
-  return new AMQPClient(target.href, options.ca ? { ca: options.ca } : undefined);
+  const client = new AMQPClient(target.href, options.ca ? { ca: options.ca } : undefined);
+  // The brackets belong to the URL: to the socket they are part of a name, which is not found.
+  (client as { host: string }).host = client.host.replace(/^\[(.*)\]$/, "$1");
+  return client;
 }
 
 /** `connection.start` carries product and version, which the client skips. */
@@ -160,17 +169,10 @@ async function closeClient(client: Client, destroy: (reason: string) => void): P
   destroy("closed by the runner");
 }
 
-/** The URL as it may be shown: without its password. */
-export function safeUrl(url: string): string {
-  const shown = new URL(url);
-  if (shown.password) shown.password = "…";
-  return decodeURIComponent(shown.href);
-}
-
 function connectError(url: string, error: unknown): WarrenError {
-  const text = error instanceof Event ? "the WebSocket could not be opened" : describeError(error);
+  const where = shownUrl(url);
+  const text = error instanceof Event ? "the WebSocket could not be opened" : withoutLogins(describeError(error));
   const code = replyCode(error);
-  const where = safeUrl(url);
   if (code === 403) {
     return new WarrenError(
       "refused",

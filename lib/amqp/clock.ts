@@ -4,12 +4,18 @@ import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { dueAfter, type Schedule } from "../invocation/schedule.ts";
 import type { Logger } from "../log.ts";
+import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { Declaring } from "./declaring.ts";
 import { HEADERS, scheduleQueue } from "./names.ts";
+import { rightsOf } from "./rights.ts";
+import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 import { whileConnected } from "./while_connected.ts";
 
 /** The token is put back this often, in milliseconds: brokers end channels with deliveries that are unacked for long. */
 const REFRESH = 10 * 60_000;
+/** Milliseconds by which the clocks of runners may differ: what is ahead by no more than that is waited for. */
+const SKEW = 5_000;
 
 export interface ClockOptions {
   connection: Connection;
@@ -28,6 +34,8 @@ export interface ClockOptions {
 export class Clock {
   readonly #options: ClockOptions;
   readonly #stopped = new AbortController();
+  /** What differs from what was asked for is told once, not at every reconnect. */
+  readonly #told = new Set<string>();
   #loop: Promise<void> | undefined;
 
   constructor(options: ClockOptions) {
@@ -51,17 +59,37 @@ export class Clock {
     };
     return whileConnected(
       { connection, signal: this.#stopped.signal, initial: 200, onInterrupted },
-      async (client) => await this.#keep(await client.channel()),
+      async (client) => {
+        await this.#declare(client);
+        await this.#keep(await unlessAborted(client.channel(), this.#stopped.signal, () => "stopped"));
+      },
     );
+  }
+
+  /** The queue with the token. */
+  async #declare(client: Client): Promise<void> {
+    const { definition, log } = this.#options;
+    const warn = (message: string) => {
+      if (!this.#told.has(message)) log.warn(message);
+      this.#told.add(message);
+    };
+    await using declaring = new Declaring(client, { warn });
+    const name = scheduleQueue(definition.queue.name);
+    const args = { "x-single-active-consumer": true };
+    await declaring.queue({ name, durable: true, autoDelete: false, arguments: args });
+    declaring.assertComplete(rightsOf(definition));
   }
 
   /** Until it is stopped; rejects when the channel is lost. */
   async #keep(channel: AMQPChannel): Promise<void> {
     const holder = new Holder(this.#options, channel, this.#stopped.signal);
     channel.onerror = () => {};
+    const { signal } = this.#stopped;
+    // A broker that does not answer, as on a blocked connection, keeps nobody from stopping.
+    const unlessStopped = (step: Promise<void>) => unlessAborted(step, signal, () => "stopped");
     try {
-      await holder.open();
-      while (!this.#stopped.signal.aborted) await holder.turn();
+      await unlessStopped(holder.open());
+      while (!signal.aborted) await unlessStopped(holder.turn());
     } finally {
       if (!channel.closed && !channel.connection.closed) {
         await Promise.race([channel.close().catch(() => {}), delay(2000)]);
@@ -80,6 +108,8 @@ class Holder {
   readonly #now: () => Date;
   readonly #tokens: AMQPMessage[] = [];
   #lost: string | undefined;
+  /** A token that is held has no time, or a wrong one, and is to be replaced at once. */
+  #corrected = false;
   #wake = () => {};
 
   constructor({ definition, log, now }: ClockOptions, channel: AMQPChannel, signal: AbortSignal) {
@@ -93,9 +123,7 @@ class Holder {
 
   async open(): Promise<void> {
     const channel = this.#channel;
-    const { messageCount, consumerCount } = await channel.queueDeclare(this.#queue, { durable: true }, {
-      "x-single-active-consumer": true,
-    });
+    const { messageCount, consumerCount } = await channel.queueDeclare(this.#queue, { passive: true });
     await channel.txSelect();
     // Two that begin at once may both do this: whoever gets two tokens makes one of them.
     if (messageCount === 0 && consumerCount === 0) {
@@ -114,13 +142,13 @@ class Holder {
   /** Waits for the token, or, with it, for the next time. */
   async turn(): Promise<void> {
     if (this.#lost !== undefined) throw new Error(this.#lost);
-    const [token, ...others] = this.#tokens.toSorted((a, b) => lastOf(b).getTime() - lastOf(a).getTime());
-    if (!token) return await this.#sleep(REFRESH);
-    const last = lastOf(token);
     const now = this.#now();
+    const ran = this.#tokens.map((token) => this.#lastRun(token, now)).sort((a, b) => b.getTime() - a.getTime());
+    const [last, ...others] = ran;
+    if (!last) return await this.#sleep(REFRESH);
     const due = dueAfter(this.#definition.schedule, last, now);
     const wait = due ? due.getTime() - now.getTime() : Infinity;
-    if (wait > 0 && others.length === 0) {
+    if (wait > 0 && others.length === 0 && !this.#corrected) {
       const held = this.#tokens.length;
       await this.#sleep(Math.min(wait, REFRESH));
       // Another token came, the end, or the time: look again, unless the token was held for long.
@@ -131,7 +159,23 @@ class Holder {
     await this.#publishToken(runs ? due : last);
     for (const each of this.#tokens.splice(0)) await each.ack();
     await this.#channel.txCommit();
+    this.#corrected = false;
     if (runs) this.#log.debug(`scheduled run of ${due.toISOString()}`);
+  }
+
+  /**
+   * When it ran last. A time ahead of now is from a clock that was ahead, and counts as now: else nothing would run until
+   * then. So does a token that cannot be read.
+   */
+  #lastRun(token: AMQPMessage, now: Date): Date {
+    const last = timeIn(token);
+    if (last && last.getTime() - now.getTime() <= SKEW) return last;
+    const found = last
+      ? `is said to be at ${last.toISOString()}, ahead of this machine's clock (${now.toISOString()}): a clock is wrong`
+      : `is not known: what is in "${this.#queue}" cannot be read`;
+    this.#corrected = true;
+    this.#log.warn(`the schedule's last run ${found}; the schedule goes on from now`);
+    return now;
   }
 
   async #publishRun(due: Date): Promise<void> {
@@ -161,19 +205,20 @@ class Holder {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     const timer = setTimeout(resolve, ms);
-    this.#signal.addEventListener("abort", () => resolve(), { once: true });
-    if (this.#signal.aborted) resolve();
-    return promise.finally(() => clearTimeout(timer));
+    const forget = whenAborted(this.#signal, resolve);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      forget();
+    });
   }
 }
 
-/** A token that cannot be read says that it ran just now. */
-function lastOf(token: AMQPMessage): Date {
+/** The time in a token; undefined in somebody else's message. */
+function timeIn(token: AMQPMessage): Date | undefined {
   try {
     const last = new Date(JSON.parse(token.bodyString() ?? "").last);
-    if (!Number.isNaN(last.getTime())) return last;
+    return Number.isNaN(last.getTime()) ? undefined : last;
   } catch {
-    // Somebody else's message.
+    return undefined;
   }
-  return new Date();
 }

@@ -1,8 +1,9 @@
 import { Backoff, delay } from "../backoff.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { shownUrl } from "../secret_url.ts";
 import { unlessAborted } from "./unless_aborted.ts";
-import { type BrokerIdentity, type Client, connectClient, type OpenClient, safeUrl } from "./client.ts";
+import { type BrokerIdentity, type Client, connectClient, type OpenClient } from "./client.ts";
 
 export interface ConnectionOptions {
   /** Tried in turn, from the first again after the last. A function is asked at each attempt. */
@@ -22,8 +23,8 @@ export interface ConnectionOptions {
   prepare?: () => Promise<void>;
 }
 
-/** Milliseconds; one that is lost again and again sooner after the handshake must not be a hot loop. */
-const STEADY = 2_000;
+/** Milliseconds; one that is lost again and again sooner than that is connected again after growing pauses. */
+const STEADY = 10_000;
 
 /** How it stands with the broker. */
 export interface ConnectionState {
@@ -61,7 +62,7 @@ export class Connection {
       connected: this.#open !== undefined,
       detail: this.#open?.client.blocked ?? this.#detail,
       blocked: this.#open?.client.blocked !== undefined,
-      url: this.#url && safeUrl(this.#url),
+      url: this.#url && shownUrl(this.#url),
       broker: this.#open?.broker,
     };
   }
@@ -144,7 +145,7 @@ export class Connection {
     };
     this.#open = open;
     this.#detail = undefined;
-    this.#log.debug(`connected to ${broker.product} ${broker.version}`, { url: safeUrl(url) });
+    this.#log.debug(`connected to ${broker.product} ${broker.version}`, { url: shownUrl(url) });
     this.#waiting.resolve(client);
     const reason = await open.closed;
     this.#open = undefined;

@@ -40,12 +40,18 @@ export class ExclusiveQueue {
       await channel.basicQos(prefetch);
       const consumer = await channel.basicConsume(queue, { tag, noAck: false, exclusive: true }, (message) => {
         taken.acks.delivered(message.deliveryTag);
-        onMessage(message);
+        try {
+          onMessage(message);
+        } catch (error) {
+          // Nobody catches what the client's callback throws: it would end the process.
+          taken.#end(`a delivery could not be taken: ${describeError(error)}`);
+          void taken.close();
+        }
       });
       consumer.wait().then(() => taken.#end("the consumer ended"), (error) => taken.#end(describeError(error)));
       return taken;
     } catch (error) {
-      if (replyCode(error) === 403 && /exclusive/i.test(describeError(error))) return undefined;
+      if (isTaken(error)) return undefined;
       throw error;
     }
   }
@@ -62,4 +68,9 @@ export class ExclusiveQueue {
     }
     this.#end("closed");
   }
+}
+
+/** Somebody else has it; a user that may not read it is another refusal, of a queue that may be named "exclusive". */
+function isTaken(error: unknown): boolean {
+  return replyCode(error) === 403 && /exclusive/i.test(describeError(error).replace(/'[^']*'/g, ""));
 }

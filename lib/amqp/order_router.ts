@@ -1,41 +1,49 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import { delay } from "../backoff.ts";
-import { describeError } from "../errors.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import { orderKey, partitionOf } from "../invocation/order.ts";
 import type { Logger } from "../log.ts";
 import type { Client } from "./client.ts";
+import { CopyLane, describeRefusal } from "./copy_lane.ts";
+import { bodyOf, DeadLetterLane } from "./dead_letter_lane.ts";
 import { ExclusiveQueue } from "./exclusive.ts";
 import { partitionProperties, toInvocation } from "./headers.ts";
 import { consumerTag, partitionQueue } from "./names.ts";
 
 /** Messages on their way into partitions. */
 const PREFETCH = 200;
+/** Milliseconds for what is on its way when it closes. */
+const GRACE = 3_000;
+
+type OrderedDefinition = FunctionDefinition & { readonly order: Order };
 
 /**
  * Moves the messages of an ordered function's queue into its partitions, in their order: one runner at a time does. What
  * comes and what leaves are on one channel, so that nothing of a router that lost its place is still on its way. Each is
  * acked after its copy was confirmed; a router that dies in between leaves a copy too many, and loses nothing.
+ *
+ * A partition that is full holds back its own messages; what cannot be copied at all is a dead letter. A partition that
+ * is gone ends the router.
  */
 export class OrderRouter {
-  readonly #definition: FunctionDefinition & { readonly order: Order };
+  readonly #definition: OrderedDefinition;
   readonly #log: Logger;
+  /** By the queue that they lead to. */
+  readonly #lanes = new Map<string, CopyLane>();
+  readonly #closing = new AbortController();
   #queue: ExclusiveQueue | undefined;
-  readonly #underway = new Set<Promise<void>>();
-  #failed = false;
-  #closing = false;
+  #dead: DeadLetterLane | undefined;
+  #failure: string | undefined;
+  /** Queues that were gone when something came for them. */
+  readonly #gone = new Set<string>();
 
-  private constructor(definition: FunctionDefinition & { readonly order: Order }, log: Logger) {
+  private constructor(definition: OrderedDefinition, log: Logger) {
     this.#definition = definition;
     this.#log = log;
   }
 
   /** Undefined where another runner routes. */
-  static async take(
-    client: Client,
-    definition: FunctionDefinition & { readonly order: Order },
-    log: Logger,
-  ): Promise<OrderRouter | undefined> {
+  static async take(client: Client, definition: OrderedDefinition, log: Logger): Promise<OrderRouter | undefined> {
     const router = new OrderRouter(definition, log);
     const early: AMQPMessage[] = [];
     const queue = await ExclusiveQueue.take(client, {
@@ -43,59 +51,76 @@ export class OrderRouter {
       prefetch: PREFETCH,
       tag: consumerTag(definition),
       confirms: true,
-      onMessage: (message) => router.#queue ? router.#begin(message) : early.push(message),
+      onMessage: (message) => router.#queue ? router.#route(message) : early.push(message),
     });
     if (!queue) return undefined;
-    queue.channel.onReturn = ({ routingKey, replyText }) => router.#fail(`queue "${routingKey}": ${replyText}`);
+    const { signal } = router.#closing;
+    router.#dead = new DeadLetterLane({ from: queue, definition, log, signal });
+    queue.channel.onReturn = ({ routingKey, replyText = "" }) => router.#fail(routingKey, replyText);
     router.#queue = queue;
-    for (const message of early) router.#begin(message);
+    for (const message of early) router.#route(message);
     return router;
   }
 
+  /** Resolves, with the reason, once it routes no more. */
   get ended(): Promise<string> {
     return this.#queue!.ended;
   }
 
   get open(): boolean {
-    return !this.#failed && this.#queue!.open;
+    return this.#failure === undefined && this.#queue!.open;
   }
 
   /** Routes nothing more, and closes once what is on its way has arrived, or after 3 s. */
   async close(): Promise<void> {
-    this.#closing = true;
     const limit = new AbortController();
-    const arrived = Promise.allSettled(this.#underway);
-    await Promise.race([arrived, this.#queue!.ended, delay(3000, limit.signal)]).finally(() => limit.abort());
+    const arrived = Promise.all([...this.#lanes.values(), this.#dead!].map((lane) => lane.settled()));
+    this.#closing.abort();
+    await Promise.race([arrived, this.#queue!.ended, delay(GRACE, limit.signal)]).finally(() => limit.abort());
     await this.#queue!.close();
   }
 
-  #begin(message: AMQPMessage): void {
+  #route(message: AMQPMessage): void {
     // What is not routed goes back to its place when the channel closes.
-    if (this.#closing || !this.open) return;
-    const routed = this.#route(message).finally(() => this.#underway.delete(routed));
-    this.#underway.add(routed);
-  }
-
-  async #route(message: AMQPMessage): Promise<void> {
+    if (this.#closing.signal.aborted || !this.open) return;
     const { order, queue: { name } } = this.#definition;
-    const invocation = toInvocation(message, this.#definition);
-    const partition = partitionOf(orderKey(invocation, order), order.partitions);
-    const properties = partitionProperties(message, invocation, partition);
-    const { channel, acks } = this.#queue!;
     try {
-      await channel.basicPublish("", partitionQueue(name, partition), invocation.body, properties, true);
-      // A message that no queue took was returned before it was confirmed.
-      if (this.open) acks.ack(message.deliveryTag);
+      const invocation = toInvocation(message, this.#definition);
+      const key = orderKey(invocation, order);
+      const partition = partitionOf(key, order.partitions);
+      const properties = partitionProperties(message, invocation, partition);
+      this.#lane(partitionQueue(name, partition)).add({ message, key, properties });
     } catch (error) {
-      this.#fail(describeError(error));
+      this.#dead!.bury(message, error);
     }
   }
 
-  /** Everything that is not acked goes back to its place, and is routed again. */
-  #fail(why: string): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    if (this.#queue!.open) this.#log.warn(`messages could not be put into their partitions: ${why}; trying again`);
-    void this.#queue!.close();
+  #lane(queue: string): CopyLane {
+    const known = this.#lanes.get(queue);
+    if (known) return known;
+    const { channel, acks } = this.#queue!;
+    const lane = new CopyLane({
+      publish: async ({ message, properties }) => {
+        await channel.basicPublish("", queue, bodyOf(message), properties, true);
+      },
+      closed: () => channel.closed,
+      // A message that no queue took was returned before it was confirmed.
+      onDone: ({ message }) => this.#gone.has(queue) || acks.ack(message.deliveryTag),
+      onImpossible: ({ message }, error) => this.#dead!.bury(message, error),
+      onRefused: (error) => this.#log.warn(describeRefusal(queue, error)),
+      signal: this.#closing.signal,
+    });
+    this.#lanes.set(queue, lane);
+    return lane;
+  }
+
+  /** A queue is gone. What other queues have is acked; the rest goes back to its place, and is routed again. */
+  #fail(queue: string, why: string): void {
+    this.#gone.add(queue);
+    if (queue === this.#dead!.queue) this.#dead!.returned();
+    if (this.#failure !== undefined || this.#closing.signal.aborted) return;
+    this.#failure = why;
+    this.#log.warn(`queue "${queue}" took no message: ${why}; it is declared again`);
+    void this.close();
   }
 }

@@ -4,7 +4,9 @@ import type { Client } from "./client.ts";
 import { type ConsumerOptions, type Consuming, keepConsuming } from "./consumer.ts";
 import { membersQueue, partitionQueue } from "./names.ts";
 import { OrderRouter } from "./order_router.ts";
+import { Pace } from "./pace.ts";
 import { Partition } from "./partition.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** Milliseconds after which runners look again who is there, and what nobody has. */
 const INTERVAL = 1_000;
@@ -31,6 +33,9 @@ export class OrderedConsumer implements Consuming {
   readonly #options: OrderedConsumerOptions;
   readonly #cancelled = new AbortController();
   readonly #partitions = new Map<number, Partition>();
+  /** When the queue, and each partition, may be taken again: what is lost again and again is left to rest. */
+  readonly #routing = new Pace();
+  readonly #paces = new Map<number, Pace>();
   #router: OrderRouter | undefined;
   #loop: Promise<void> | undefined;
   #wake = () => {};
@@ -63,38 +68,77 @@ export class OrderedConsumer implements Consuming {
 
   /** Takes part until it is cancelled. */
   async #share(client: Client): Promise<void> {
+    const { onState } = this.#options;
+    const { signal } = this.#cancelled;
+    try {
+      await this.#takePart(client);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await this.#router?.close();
+      this.#router = undefined;
+      for (const partition of this.#partitions.values()) partition.leave();
+    }
+    onState?.(false, undefined);
+  }
+
+  async #takePart(client: Client): Promise<void> {
     const { topology, definition, onState } = this.#options;
     const { signal } = this.#cancelled;
-    await topology.declare(client, definition);
-    const partitions = await topology.declareOrder(client, definition);
-    const channel = await client.channel();
+    await this.#unlessCancelled(topology.declare(client, definition));
+    const partitions = await this.#unlessCancelled(topology.declareOrder(client, definition));
+    const channel = await this.#unlessCancelled(client.channel());
     channel.onerror = () => {};
     const members = membersQueue(definition.queue.name);
+    // Asked first, since a refused consumer is an error in the broker's log.
+    const consumers = async (queue: string) =>
+      (await this.#unlessCancelled(channel.queueDeclare(queue, { passive: true }))).consumerCount;
     try {
-      await channel.basicConsume(members, { noAck: true }, () => {});
+      await this.#unlessCancelled(channel.basicConsume(members, { noAck: true }, () => {}));
       onState?.(true, undefined);
-      // Asked first, since a refused consumer is an error in the broker's log.
-      const consumers = async (queue: string) => (await channel.queueDeclare(queue, { passive: true })).consumerCount;
       while (!signal.aborted) {
-        if (!this.#router?.open && await consumers(definition.queue.name) === 0) await this.#takeRouter(client);
+        if (!this.#router?.open && this.#routing.due && await consumers(definition.queue.name) === 0) {
+          await this.#takeRouter(client);
+        }
         const share = Math.ceil(partitions / Math.max(1, await consumers(members)));
         const free = async (index: number) => await consumers(partitionQueue(definition.queue.name, index)) === 0;
         await this.#balance(client, { partitions, share, free });
         await this.#pause();
       }
-      onState?.(false, undefined);
     } finally {
-      await this.#router?.close();
-      this.#router = undefined;
-      for (const partition of this.#partitions.values()) partition.leave();
       if (!channel.closed && !client.closed) await Promise.race([channel.close().catch(() => {}), delay(3000)]);
     }
   }
 
+  /** A broker that does not answer keeps nobody from draining. */
+  #unlessCancelled<T>(asked: Promise<T>): Promise<T> {
+    return unlessAborted(asked, this.#cancelled.signal, () => "cancelled");
+  }
+
+  /** As `#unlessCancelled()`; what comes too late is given away. */
+  async #taken<T extends { close(): Promise<void> }>(taking: Promise<T | undefined>): Promise<T | undefined> {
+    try {
+      return await this.#unlessCancelled(taking);
+    } catch (error) {
+      taking.then((late) => late?.close()).catch(() => {});
+      throw error;
+    }
+  }
+
   async #takeRouter(client: Client): Promise<void> {
-    const { definition, log } = this.#options;
-    this.#router = await OrderRouter.take(client, definition, log);
-    void this.#router?.ended.then(() => this.#wake());
+    const { definition, log, topology } = this.#options;
+    if (this.#routing.failing) {
+      // The last one may have ended because a queue is gone.
+      await this.#unlessCancelled(topology.declare(client, definition));
+      await this.#unlessCancelled(topology.declareOrder(client, definition));
+    }
+    this.#routing.begin();
+    const router = await this.#taken(OrderRouter.take(client, definition, log));
+    this.#router = router;
+    void router?.ended.then(() => {
+      this.#routing.end();
+      this.#wake();
+    });
   }
 
   /** Gives away what is more than its share, or takes what nobody has. */
@@ -105,21 +149,31 @@ export class OrderedConsumer implements Consuming {
     const first = Math.floor(Math.random() * partitions);
     for (let step = 0; step < partitions && missing > 0 && !this.#cancelled.signal.aborted; step++) {
       const index = (first + step) % partitions;
-      if (!this.#partitions.has(index) && await free(index) && await this.#take(client, index)) missing--;
+      if (this.#partitions.has(index) || !this.#paceOf(index).due) continue;
+      if (await free(index) && await this.#take(client, index)) missing--;
     }
   }
 
   async #take(client: Client, index: number): Promise<boolean> {
-    const { definition, onDelivery } = this.#options;
-    const partition = await Partition.take(client, { definition, index, onDelivery });
+    const { definition, log, onDelivery } = this.#options;
+    const pace = this.#paceOf(index);
+    const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery }));
     if (!partition) return false;
+    pace.begin();
     this.#partitions.set(index, partition);
     void partition.ended.then(() => {
+      if (!partition.left) pace.end();
       if (this.#partitions.get(index) === partition) this.#partitions.delete(index);
       this.#wake();
     });
     if (this.#cancelled.signal.aborted) partition.leave();
     return true;
+  }
+
+  #paceOf(index: number): Pace {
+    const pace = this.#paces.get(index) ?? new Pace();
+    this.#paces.set(index, pace);
+    return pace;
   }
 
   /** Until it is time to look again, or something ended. */

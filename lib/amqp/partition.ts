@@ -1,8 +1,10 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import { orderKey, partitionPrefetch } from "../invocation/order.ts";
+import type { Logger } from "../log.ts";
 import type { Client } from "./client.ts";
 import type { Delivery } from "./consumer.ts";
+import { DeadLetterLane } from "./dead_letter_lane.ts";
 import { ExclusiveQueue } from "./exclusive.ts";
 import { toInvocation } from "./headers.ts";
 import { consumerTag, partitionQueue } from "./names.ts";
@@ -10,6 +12,7 @@ import { consumerTag, partitionQueue } from "./names.ts";
 export interface PartitionOptions {
   definition: FunctionDefinition & { readonly order: Order };
   index: number;
+  log: Logger;
   onDelivery: (delivery: Delivery) => void;
 }
 
@@ -22,8 +25,11 @@ export class Partition {
   readonly #options: PartitionOptions;
   /** What waits behind the message of its key that is out. */
   readonly #lanes = new Map<string, AMQPMessage[]>();
+  readonly #ending = new AbortController();
   #queue: ExclusiveQueue | undefined;
+  #dead: DeadLetterLane | undefined;
   #leaving = false;
+  #left = false;
 
   private constructor(options: PartitionOptions) {
     this.#options = options;
@@ -32,16 +38,23 @@ export class Partition {
 
   /** Undefined where another runner has it. */
   static async take(client: Client, options: PartitionOptions): Promise<Partition | undefined> {
-    const { definition, index } = options;
+    const { definition, index, log } = options;
     const partition = new Partition(options);
     const early: AMQPMessage[] = [];
     const queue = await ExclusiveQueue.take(client, {
       queue: partitionQueue(definition.queue.name, index),
       prefetch: partitionPrefetch(definition),
       tag: consumerTag(definition),
+      confirms: true,
       onMessage: (message) => partition.#queue ? partition.#receive(message) : early.push(message),
     });
     if (!queue) return undefined;
+    const { signal } = partition.#ending;
+    const dead = partition.#dead = new DeadLetterLane({ from: queue, definition, log, signal });
+    queue.channel.onReturn = () => {
+      dead.returned();
+      void partition.close();
+    };
     partition.#queue = queue;
     for (const message of early) partition.#receive(message);
     return partition;
@@ -65,27 +78,43 @@ export class Partition {
     return this.#queue!.ended;
   }
 
+  /** Whether it was given away on purpose. */
+  get left(): boolean {
+    return this.#left;
+  }
+
   /** Begins nothing more, and gives the partition away once what is out is settled. */
   leave(): void {
-    this.#leaving = true;
+    this.#leaving = this.#left = true;
     if (this.#lanes.size === 0) void this.close();
   }
 
   /** Gives it away now; whatever is out comes again, to whoever has it then. */
   async close(): Promise<void> {
     this.#leaving = true;
+    this.#ending.abort();
     await this.#queue!.close();
   }
 
   #receive(message: AMQPMessage): void {
-    const { definition } = this.#options;
-    const key = orderKey(toInvocation(message, definition), definition.order);
+    const key = this.#keyOf(message);
+    if (key === undefined) return;
     const lane = this.#lanes.get(key);
     if (lane) return void lane.push(message);
     // Goes back to its place when the channel closes.
     if (this.#leaving) return;
     this.#lanes.set(key, []);
     this.#options.onDelivery(new PartitionDelivery(message, this, key));
+  }
+
+  /** Undefined for a message that has none: it came here by another key, and is a dead letter now. */
+  #keyOf(message: AMQPMessage): string | undefined {
+    const { definition } = this.#options;
+    try {
+      return orderKey(toInvocation(message, definition), definition.order);
+    } catch (error) {
+      this.#dead!.bury(message, error);
+    }
   }
 
   /** The message of this key is done. */

@@ -2,7 +2,7 @@ import type { AMQPChannel, AMQPProperties } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../errors.ts";
 import { type Client, replyCode } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import { unlessAborted } from "./unless_aborted.ts";
+import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 
 /** A message on its way to the broker. */
 export interface OutgoingMessage {
@@ -26,6 +26,13 @@ export const WINDOW = 256;
 /** Bytes of their bodies; one body is let through whatever its size. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
+export interface PublisherOptions {
+  /** Publishes that wait for their confirm on one channel. @default 256 */
+  window?: number;
+}
+
+const LATE_CHANNEL = "the broker did not open a channel to publish on in time";
+
 /** One confirm channel and what is on its way on it. */
 interface ConfirmChannel {
   readonly channel: AMQPChannel;
@@ -41,12 +48,14 @@ interface Outgoing {
 
 /** Publishes with confirms, mandatory: a resolved `publish()` means that a queue has the message. */
 export class Publisher {
-  readonly #connection: Connection;
+  readonly #connection: Pick<Connection, "opened" | "unblocked">;
+  readonly #window: number;
   readonly #channels = new Map<string, { client: Client; opening: Promise<ConfirmChannel> }>();
   readonly #queues = new Map<string, (() => void)[]>();
 
-  constructor(connection: Connection) {
+  constructor(connection: Pick<Connection, "opened" | "unblocked">, options: PublisherOptions = {}) {
     this.#connection = connection;
+    this.#window = options.window ?? WINDOW;
   }
 
   /**
@@ -55,32 +64,49 @@ export class Publisher {
    * have arrived), or the signal aborted
    */
   async publish(message: OutgoingMessage, options: PublishOptions = {}): Promise<void> {
-    const { signal, channel: name = "default", mandatory = true } = options;
-    await this.#connection.opened(signal);
-    await this.#connection.unblocked(signal);
-    const confirm = await this.#channel(name, signal);
-    while (isFull(confirm)) await this.#room(name);
-    const outgoing: Outgoing = { message, returned: undefined };
-    confirm.outgoing.add(outgoing);
-    confirm.bytes += message.body.length;
-    // Many small ones may fit where one large one was.
-    if (!isFull(confirm)) this.#next(name);
+    const { confirm, outgoing, sent } = await this.#begin(message, options);
     try {
-      await unlessAborted(
-        this.#send(confirm, message, mandatory),
-        signal,
-        () => "the broker did not confirm the message in time",
-      );
+      await unlessAborted(sent, options.signal, () => "the broker did not confirm the message in time");
     } catch (error) {
       throw publishError(message, error, confirm.channel.closed);
-    } finally {
-      confirm.outgoing.delete(outgoing);
-      confirm.bytes -= message.body.length;
-      this.#next(name);
     }
     if (outgoing.returned) {
       throw new WarrenError("unroutable", `no queue takes messages for ${target(message)}: ${outgoing.returned}`);
     }
+  }
+
+  /** Waits for room on a channel and sends there, in one turn: nothing is sent for a caller that has given up. */
+  async #begin(message: OutgoingMessage, { signal, mandatory = true, channel: name = "default" }: PublishOptions) {
+    try {
+      for (;;) {
+        await this.#connection.opened(signal);
+        await this.#connection.unblocked(signal);
+        const confirm = await this.#channel(name, signal);
+        if (signal?.aborted) throw new WarrenError("unavailable", "the message was not sent in time: it had to wait");
+        if (!this.#isFull(confirm)) return this.#add(name, confirm, message, mandatory);
+        await this.#room(name, signal);
+      }
+    } catch (error) {
+      // It may have been woken in place of another.
+      this.#next(name);
+      throw error;
+    }
+  }
+
+  #add(name: string, confirm: ConfirmChannel, message: OutgoingMessage, mandatory: boolean) {
+    const outgoing: Outgoing = { message, returned: undefined };
+    confirm.outgoing.add(outgoing);
+    confirm.bytes += message.body.length;
+    // Many small ones may fit where one large one was.
+    if (!this.#isFull(confirm)) this.#next(name);
+    // It has its place until the broker has settled it, also when the caller has given up: it is on its way.
+    const sent = this.#send(confirm, message, mandatory).finally(() => {
+      confirm.outgoing.delete(outgoing);
+      confirm.bytes -= message.body.length;
+      this.#next(name);
+    });
+    sent.catch(() => {});
+    return { confirm, outgoing, sent };
   }
 
   async #send({ channel }: ConfirmChannel, message: OutgoingMessage, mandatory: boolean): Promise<void> {
@@ -88,22 +114,33 @@ export class Publisher {
     await channel.basicPublish(exchange, routingKey, body, properties, mandatory);
   }
 
+  #isFull({ outgoing, bytes }: ConfirmChannel): boolean {
+    return outgoing.size >= this.#window || bytes >= WINDOW_BYTES;
+  }
+
   /** Lets the next one that waits for room look again. */
   #next(name: string): void {
     this.#queues.get(name)?.shift()?.();
   }
 
-  #room(name: string): Promise<void> {
+  /** Until there may be room, or the signal aborts. */
+  async #room(name: string, signal: AbortSignal | undefined): Promise<void> {
     const waiting = this.#queues.get(name) ?? [];
     this.#queues.set(name, waiting);
-    return new Promise((resolve) => waiting.push(resolve));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiting.push(resolve);
+    const forget = signal && whenAborted(signal, resolve);
+    await promise;
+    forget?.();
+    const at = waiting.indexOf(resolve);
+    if (at >= 0) waiting.splice(at, 1);
   }
 
   async #channel(name: string, signal: AbortSignal | undefined): Promise<ConfirmChannel> {
     const client = await this.#connection.opened(signal);
     const known = this.#channels.get(name);
     if (known?.client === client) {
-      const confirm = await known.opening;
+      const confirm = await unlessAborted(known.opening, signal, () => LATE_CHANNEL);
       if (!confirm.channel.closed) return confirm;
       if (this.#channels.get(name) === known) this.#channels.delete(name);
       return await this.#channel(name, signal);
@@ -113,7 +150,7 @@ export class Publisher {
     entry.opening.catch(() => {
       if (this.#channels.get(name) === entry) this.#channels.delete(name);
     });
-    return await entry.opening;
+    return await unlessAborted(entry.opening, signal, () => LATE_CHANNEL);
   }
 
   async #open(client: Client): Promise<ConfirmChannel> {
@@ -138,22 +175,27 @@ export class Publisher {
   }
 }
 
-function isFull({ outgoing, bytes }: ConfirmChannel): boolean {
-  return outgoing.size >= WINDOW || bytes >= WINDOW_BYTES;
-}
-
 function target({ exchange, routingKey }: OutgoingMessage): string {
   return exchange ? `exchange "${exchange}" with routing key "${routingKey}"` : `queue "${routingKey}"`;
 }
 
 /** What the client says of a broker that takes nothing now, while the channel is well. */
-const FOR_NOW = /rejected|blocked|closed/i;
+const FOR_NOW = /rejected|blocked/i;
+
+/**
+ * Why a publish failed: its channel is `closed`, the broker takes it not `now`, or it is `impossible`: it cannot be
+ * encoded, and would fail again.
+ */
+export function publishFailure(error: unknown): "closed" | "now" | "impossible" {
+  const text = describeError(error);
+  if (FOR_NOW.test(text)) return "now";
+  return replyCode(error) !== undefined || /closed|disconnect/i.test(text) ? "closed" : "impossible";
+}
 
 function publishError(message: OutgoingMessage, error: unknown, closed: boolean): WarrenError {
   if (error instanceof WarrenError) return error;
   const code = replyCode(error);
-  // A message that cannot be encoded fails while its channel lives, and would fail again.
-  const impossible = !closed && code === undefined && !FOR_NOW.test(describeError(error));
+  const impossible = !closed && publishFailure(error) === "impossible";
   const refused = impossible || (code !== undefined && [403, 404, 406, 311].includes(code));
   const text = `cannot publish to ${target(message)}: ${describeError(error)}`;
   return new WarrenError(refused || error instanceof RangeError ? "refused" : "unavailable", text.slice(0, 1_000));

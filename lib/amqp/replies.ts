@@ -1,4 +1,5 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
+import { headerText } from "../invocation/header_text.ts";
 import { within } from "../within.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
@@ -92,7 +93,7 @@ export class Replies {
   #received({ properties, body }: AMQPMessage): void {
     const { correlationId = "", contentType, headers = {} } = properties;
     this.#waiting.get(correlationId)?.({
-      outcome: String(headers[HEADERS.outcome] ?? "completed"),
+      outcome: headerText(headers[HEADERS.outcome] ?? "completed") ?? "completed",
       body: (body as Uint8Array | null) ?? new Uint8Array(0),
       contentType,
     });

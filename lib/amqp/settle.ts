@@ -23,6 +23,8 @@ export interface SettlerOptions {
   publisher: Pick<Publisher, "publish">;
   topology: Pick<Topology, "declare" | "declareRung" | "forgetRungs">;
   log: Logger;
+  /** Waits between two tries, in milliseconds. @default a timer */
+  pause?: (ms: number) => Promise<void>;
 }
 
 /** A disposition that leaves a copy of the message behind. */
@@ -35,9 +37,11 @@ type Copying = Disposition & { kind: "retry" | "deadLetter" };
  */
 export class Settler {
   readonly #options: SettlerOptions;
+  readonly #pause: (ms: number) => Promise<void>;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
+    this.#pause = options.pause ?? delay;
   }
 
   /**
@@ -99,7 +103,7 @@ export class Settler {
           failed = { ...failed, failure: { ...failed.failure, stack: undefined } };
         }
         if (connection.state.connected) await this.#declareAgain(failed);
-        await delay(backoff.next());
+        await this.#pause(backoff.next());
       }
     }
   }

@@ -1,26 +1,29 @@
-import type { AMQPChannel } from "@cloudamqp/amqp-client";
 import {
   deadLetterQueue,
   type FunctionDefinition,
   type Order,
   type QueueDefinition,
 } from "../invocation/definition.ts";
-import { describeError, WarrenError } from "../errors.ts";
+import { WarrenError } from "../errors.ts";
+import { rungsOf } from "../invocation/retry_policy.ts";
 import type { Logger } from "../log.ts";
 import { type Client, replyCode } from "./client.ts";
+import { Declaring } from "./declaring.ts";
 import { DISPATCH_EXCHANGE, membersQueue, ORPHANS, partitionQueue, retryQueue } from "./names.ts";
+import { rightsOf, rightsOfRung } from "./rights.ts";
 
-/** Exists already, with other arguments. */
-const PRECONDITION_FAILED = 406;
-/** How a broker refuses a kind of queue that it does not have any more. */
-const REFUSED_KIND = [540, 541];
+export interface TopologyOptions {
+  /** Milliseconds for each answer of the broker. @default 30_000 */
+  patience?: number;
+}
 
 /**
- * Declares what functions need. What exists with other arguments is used as it
- * is, with a warning that says what differs; nothing is ever deleted.
+ * Declares what functions need. What exists with other arguments is used as it is, with a warning that says what differs;
+ * what the user may not declare is used where it exists; nothing is ever deleted.
  */
 export class Topology {
   readonly #log: Logger;
+  readonly #options: TopologyOptions;
   /** Rungs that are there, for each connection. */
   readonly #rungs = new WeakMap<Client, Map<number, Promise<void>>>();
   /** Queues that the broker refuses to have as not durable. */
@@ -28,27 +31,26 @@ export class Topology {
   /** Each difference is told once, not at every reconnect. */
   readonly #told = new Set<string>();
 
-  constructor(log: Logger) {
+  constructor(log: Logger, options: TopologyOptions = {}) {
     this.#log = log;
+    this.#options = options;
   }
 
   /** The function's queue, its dead letters, its bindings and the way back of its retries. */
   async declare(client: Client, definition: FunctionDefinition): Promise<void> {
-    const { queue, bindings } = definition;
-    await using steps = new Steps(client);
-    await this.#declareDispatch(steps);
-    await this.#declareQueue(steps, {
-      name: deadLetterQueue(queue.name),
-      durable: true,
-      autoDelete: false,
-      arguments: {},
-    });
-    await this.#declareQueue(steps, queue);
-    await steps.run((channel) => channel.queueBind(queue.name, DISPATCH_EXCHANGE, queue.name));
+    const { queue, bindings, order, retry } = definition;
+    await using declaring = this.#declaring(client);
+    await declareDispatch(declaring);
+    await declaring.queue(plain(deadLetterQueue(queue.name)));
+    await declaring.queue(queue);
+    await declaring.bind(queue.name, DISPATCH_EXCHANGE, queue.name);
     for (const { exchange, type, routingKey, arguments: args } of bindings) {
-      await this.#declareExchange(steps, exchange, type, {});
-      await steps.run((channel) => channel.queueBind(queue.name, exchange, routingKey, { ...args }));
+      await declaring.exchange(exchange, type);
+      await declaring.bind(queue.name, exchange, routingKey, { ...args });
     }
+    // Such a user cannot declare them either when they are first needed: what is missing is said now.
+    if (declaring.restricted && !order) { for (const ms of rungsOf(retry)) await declareRung(declaring, ms); }
+    declaring.assertComplete(rightsOf(definition));
   }
 
   /**
@@ -57,25 +59,22 @@ export class Topology {
    */
   async declareOrder(
     client: Client,
-    { queue, order }: FunctionDefinition & { readonly order: Order },
+    definition: FunctionDefinition & { readonly order: Order },
   ): Promise<number> {
-    await using steps = new Steps(client);
+    const { queue, order } = definition;
+    await using declaring = this.#declaring(client);
     const { "x-queue-type": type } = queue.arguments;
     const args: QueueDefinition["arguments"] = type === undefined ? {} : { "x-queue-type": type };
     const shape = { ...queue, autoDelete: false, arguments: args };
     for (let at = 0; at < order.partitions; at++) {
-      await this.#declareQueue(steps, { ...shape, name: partitionQueue(queue.name, at) });
+      await declaring.queue({ ...shape, name: partitionQueue(queue.name, at) });
     }
-    const members = { name: membersQueue(queue.name), durable: true, autoDelete: true, arguments: {} };
-    await this.#declareQueue(steps, members);
-    for (let count = order.partitions;; count++) {
-      try {
-        await steps.run((channel) => channel.queueDeclare(partitionQueue(queue.name, count), { passive: true }));
-      } catch (error) {
-        if (replyCode(error) === 404) return count;
-        throw error;
-      }
-    }
+    // It stays without consumers: who may not declare it could not have it again.
+    await declaring.queue(plain(membersQueue(queue.name)));
+    declaring.assertComplete(rightsOf(definition));
+    let count = order.partitions;
+    while (await declaring.hasQueue(partitionQueue(queue.name, count))) count++;
+    return count;
   }
 
   /** The queue that holds a retry back for `ms` milliseconds; declared when it is first needed. */
@@ -94,10 +93,10 @@ export class Topology {
    * @throws {WarrenError} `unroutable` where there is no such queue
    */
   async bindToDispatch(client: Client, queue: string): Promise<void> {
-    await using steps = new Steps(client);
-    await this.#declareDispatch(steps);
+    await using declaring = this.#declaring(client);
+    await declareDispatch(declaring);
     try {
-      await steps.run((channel) => channel.queueBind(queue, DISPATCH_EXCHANGE, queue));
+      await declaring.bind(queue, DISPATCH_EXCHANGE, queue);
     } catch (error) {
       if (replyCode(error) !== 404) throw error;
       throw new WarrenError("unroutable", `no queue takes messages for queue "${queue}": there is none`);
@@ -110,103 +109,46 @@ export class Topology {
   }
 
   async #declareRung(client: Client, ms: number): Promise<void> {
-    const name = retryQueue(ms);
-    await using steps = new Steps(client);
-    await this.#declareDispatch(steps);
-    // Fanout keeps the routing key, the name of the queue that the message comes back to.
-    await this.#declareExchange(steps, name, "fanout", {});
-    const back = { "x-message-ttl": ms, "x-dead-letter-exchange": DISPATCH_EXCHANGE };
-    // A quorum queue moves an expired message with a confirm; a classic one could lose it in a crash of the broker.
-    const safely = {
-      ...back,
-      "x-queue-type": "quorum",
-      "x-dead-letter-strategy": "at-least-once",
-      "x-overflow": "reject-publish",
+    await using declaring = this.#declaring(client);
+    await declareDispatch(declaring);
+    await declareRung(declaring, ms);
+    declaring.assertComplete(rightsOfRung(ms));
+  }
+
+  #declaring(client: Client): Declaring {
+    const warn = (message: string) => {
+      if (this.#told.has(message)) return;
+      this.#told.add(message);
+      this.#log.warn(message);
     };
-    try {
-      await steps.run((channel) => channel.queueDeclare(name, { durable: true }, safely));
-    } catch (error) {
-      this.#log.debug(`using a classic queue for ${name}: ${describeError(error)}`);
-      await this.#declareQueue(steps, { name, durable: true, autoDelete: false, arguments: back });
-    }
-    await steps.run((channel) => channel.queueBind(name, name, ""));
-  }
-
-  async #declareDispatch(steps: Steps): Promise<void> {
-    await this.#declareExchange(steps, ORPHANS, "fanout", {});
-    await this.#declareQueue(steps, { name: ORPHANS, durable: true, autoDelete: false, arguments: {} });
-    await steps.run((channel) => channel.queueBind(ORPHANS, ORPHANS, ""));
-    await this.#declareExchange(steps, DISPATCH_EXCHANGE, "direct", { "alternate-exchange": ORPHANS });
-  }
-
-  async #declareQueue(steps: Steps, queue: QueueDefinition): Promise<void> {
-    const { name, autoDelete } = queue;
-    const durable = queue.durable || this.#onlyDurable.has(name);
-    try {
-      await steps.run((channel) =>
-        channel.queueDeclare(name, { durable, autoDelete, exclusive: false }, { ...queue.arguments })
-      );
-    } catch (error) {
-      if (!durable && REFUSED_KIND.includes(replyCode(error) ?? 0)) {
-        this.#onlyDurable.add(name);
-        this.#warn(`the broker refuses queues that are not durable, so "${name}" is declared durable`, error);
-        throw error; // such a refusal ends the connection; the next one declares it durable
-      }
-      if (replyCode(error) !== PRECONDITION_FAILED) throw declareError("queue", name, error);
-      this.#warn(`queue "${name}" exists with other arguments and is used as it is`, error);
-      await steps.run((channel) => channel.queueDeclare(name, { passive: true }));
-    }
-  }
-
-  async #declareExchange(steps: Steps, name: string, type: string, args: Record<string, string>): Promise<void> {
-    // The broker's own exchanges are there, and may not be declared.
-    const passive = name.startsWith("amq.") || name === "";
-    if (name === "") return;
-    try {
-      await steps.run((channel) => channel.exchangeDeclare(name, type, { passive, durable: true }, args));
-    } catch (error) {
-      if (replyCode(error) !== PRECONDITION_FAILED) throw declareError("exchange", name, error);
-      this.#warn(`exchange "${name}" exists with other arguments and is used as it is`, error);
-      await steps.run((channel) => channel.exchangeDeclare(name, type, { passive: true }));
-    }
-  }
-
-  #warn(message: string, error: unknown): void {
-    const line = `${message}: ${describeError(error)}`;
-    if (this.#told.has(line)) return;
-    this.#told.add(line);
-    this.#log.warn(line);
+    return new Declaring(client, { warn, onlyDurable: this.#onlyDurable, ...this.#options });
   }
 }
 
-function declareError(kind: string, name: string, error: unknown): WarrenError {
-  if (error instanceof WarrenError) return error;
-  const code = replyCode(error);
-  const mend = code === 403 ? "; give the user the permission to configure it, or declare it beforehand" : "";
-  return new WarrenError(
-    code ? "refused" : "unavailable",
-    `cannot declare ${kind} "${name}": ${describeError(error)}${mend}`,
-  );
+/** A queue of Warren's own. */
+function plain(name: string): QueueDefinition {
+  return { name, durable: true, autoDelete: false, arguments: {} };
 }
 
-/** Declarations one after the other on a channel of their own: a refused one closes it, and the next opens another. */
-class Steps implements AsyncDisposable {
-  readonly #client: Client;
-  #channel: AMQPChannel | undefined;
+async function declareDispatch(declaring: Declaring): Promise<void> {
+  await declaring.exchange(ORPHANS, "fanout");
+  await declaring.queue(plain(ORPHANS));
+  await declaring.bind(ORPHANS, ORPHANS, "");
+  await declaring.exchange(DISPATCH_EXCHANGE, "direct", { "alternate-exchange": ORPHANS });
+}
 
-  constructor(client: Client) {
-    this.#client = client;
-  }
-
-  async run(step: (channel: AMQPChannel) => Promise<unknown>): Promise<void> {
-    if (!this.#channel || this.#channel.closed) {
-      this.#channel = await this.#client.channel();
-      this.#channel.onerror = () => {};
-    }
-    await step(this.#channel);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#channel && !this.#channel.closed && !this.#client.closed) await this.#channel.close().catch(() => {});
-  }
+async function declareRung(declaring: Declaring, ms: number): Promise<void> {
+  const name = retryQueue(ms);
+  // Fanout keeps the routing key, the name of the queue that the message comes back to.
+  await declaring.exchange(name, "fanout");
+  const back = { "x-message-ttl": ms, "x-dead-letter-exchange": DISPATCH_EXCHANGE };
+  // A quorum queue moves an expired message with a confirm; a classic one could lose it in a crash of the broker.
+  const safely = {
+    ...back,
+    "x-queue-type": "quorum",
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+  };
+  await declaring.queue({ ...plain(name), arguments: safely }, back);
+  await declaring.bind(name, name, "");
 }

@@ -9,6 +9,7 @@ import { isLoopback } from "./loopback.ts";
 import { storageError } from "./store/open.ts";
 import { Store } from "./store/store.ts";
 import { TcpTransport, type Transport } from "./transport.ts";
+import { Share, Turns } from "../turns.ts";
 import { VirtualHost } from "./vhost.ts";
 import { listenWebSocket, type WebSocketListener } from "./websocket_listener.ts";
 
@@ -67,6 +68,7 @@ export class Broker {
   readonly #vhost: VirtualHost;
   readonly #alarms: Alarms;
   readonly #limits: Limits;
+  readonly #turns = new Turns();
   readonly #surroundings: ConnectionSurroundings;
   readonly #connections = new Set<Connection>();
   readonly #ticker: ReturnType<typeof setInterval>;
@@ -113,14 +115,24 @@ export class Broker {
       vhost: this.#vhost,
       store: this.#store,
       limits: this.#limits,
+      turns: this.#turns,
       users: options.users,
       version: options.version,
       log: options.log,
       get alarm() {
         return alarms.current;
       },
+      get shortOfMemory() {
+        return alarms.hard;
+      },
+      released: (messages) => alarms.released(messages),
     };
     alarms.onChange = (alarm) => this.#alarmChanged(alarm);
+    alarms.onRelief = () => {
+      for (const connection of this.#connections) connection.wakeLater();
+    };
+    // In a flood much is taken between two ticks.
+    this.#turns.onTurn = () => this.#lookAtMemory();
     this.#store.onProblem = (problem) => alarms.storeProblem(problem);
     this.#ticker = setInterval(() => this.#tick(), TICK);
     this.#tick();
@@ -151,16 +163,19 @@ export class Broker {
 
   #close(): void {
     clearInterval(this.#ticker);
+    this.#turns.stop();
     this.#vhost.stop();
     this.#store.close();
   }
 
   async #accept(listener: Deno.TcpListener): Promise<void> {
+    const share = new Share();
     while (true) {
       try {
         const connection = await listener.accept();
         const transport = new TcpTransport(connection);
-        this.#serve(transport, isLoopback(connection.remoteAddr.hostname));
+        const local = isLoopback(connection.remoteAddr.hostname);
+        await this.#turns.run(share, () => this.#serve(transport, local));
       } catch (error) {
         if (this.#stopping || error instanceof Deno.errors.BadResource) return;
         // Out of file descriptors, for one: others close theirs.
@@ -183,7 +198,10 @@ export class Broker {
   #tick(): void {
     const now = performance.now();
     for (const connection of this.#connections) connection.tick(now);
-    if (this.#ticks++ % ALARM_TICKS !== 0) return;
+    if (this.#ticks++ % ALARM_TICKS === 0) this.#lookAtMemory();
+  }
+
+  #lookAtMemory(): void {
     this.#alarms.check();
     this.#window = this.#alarms.memoryUse > SHORT_OF_MEMORY ? NARROW : WIDE;
   }

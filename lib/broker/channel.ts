@@ -15,6 +15,7 @@ import { recipients } from "./router.ts";
 import type { Store } from "./store/store.ts";
 import { Transaction } from "./transaction.ts";
 import { type Delivery, Unacked } from "./unacked.ts";
+import type { Turns } from "../turns.ts";
 import type { VirtualHost } from "./vhost.ts";
 
 /** What a channel needs of its connection. */
@@ -22,12 +23,19 @@ export interface ChannelPeer {
   readonly output: Output;
   readonly vhost: VirtualHost;
   readonly store: Store;
+  readonly turns: Turns;
   readonly user: string;
   readonly frameMax: number;
   /** Bytes of body. */
   readonly maxMessageSize: number;
   /** Whether it wants to hear of consumers that the broker ends. */
   readonly wantsCancels: boolean;
+  /** Whether consumers that settle nothing must wait. */
+  readonly shortOfMemory: boolean;
+  /** Counts messages that need no memory any more. */
+  released(messages: number): void;
+  /** Calls `wake()` of its channels in a moment. */
+  wakeLater(): void;
 }
 
 /** How a delivery is settled. */
@@ -35,6 +43,9 @@ export type Settlement = "ack" | "reject" | "requeue";
 
 /** So many unsettled ones, and those on disk do not stay in memory too. */
 const MANY_UNACKED = 1000;
+
+/** So many deliveries come back to their queues at once; if there are more, others get their turn in between. */
+const GIVEN_BACK = 1000;
 
 /** One channel of a connection: what it consumes, has not settled, publishes and confirms. */
 export class Channel implements ConsumerChannel, ReplyConsumer {
@@ -76,10 +87,16 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
 
   /** Whether its consumers may have deliveries now, as far as the channel is concerned. */
   ready(): boolean {
+    if (this.peer.turns.overdue) {
+      this.peer.wakeLater();
+      return false;
+    }
+    if (this.unacked.size > MANY_UNACKED && this.peer.shortOfMemory) return false;
     return this.flowing && !this.output.full && (this.globalPrefetch === 0 || this.#inFlight < this.globalPrefetch);
   }
 
   deliver(consumer: ChannelConsumer, entry: Entry, message: Message): void {
+    this.peer.turns.goOn();
     const { queue, noAck } = consumer;
     let tag: number;
     if (noAck) tag = this.unacked.nextTag();
@@ -89,7 +106,9 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
       if (this.unacked.size > MANY_UNACKED) queue.unload(entry);
     }
     this.#writeDelivery(consumer.tagBytes, tag, entry.redelivered, counted(message, entry, queue));
-    if (noAck) queue.ack(entry);
+    if (!noAck) return;
+    queue.ack(entry);
+    this.peer.released(1);
   }
 
   deliverReply(message: Message): void {
@@ -115,6 +134,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   }
 
   settleTaken(taken: readonly [number, Delivery<ChannelConsumer>][], settlement: Settlement): void {
+    this.peer.released(taken.length);
     const queues = new Set<Queue>();
     for (const [, { entry, queue, consumer }] of taken) {
       if (consumer) {
@@ -181,13 +201,20 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     }
   }
 
-  /** The end: consumers go, and what was not settled comes back to its queues. */
-  release(): void {
+  /** The begin of its end, before `giveBack()`: nothing is delivered or confirmed any more. */
+  quiet(): void {
     this.confirms?.stop();
     this.transaction?.rollBack();
     this.#forgetReplies();
     for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag);
-    this.settleTaken(this.unacked.takeAll(), "requeue");
+  }
+
+  /** What was not settled comes back to its queues, as much as there is time for; whether that was all. */
+  giveBack(): boolean {
+    do {
+      this.settleTaken(this.unacked.takeSome(GIVEN_BACK), "requeue");
+    } while (this.unacked.size > 0 && this.peer.turns.goOn(GIVEN_BACK));
+    return this.unacked.size === 0;
   }
 
   #forgetReplies(): void {
@@ -237,6 +264,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     const queues = vhost.router.route(message);
     if (queues.length === 0) return this.#unrouted(message, original, mandatory);
     message = withoutBlindCopies(message);
+    this.peer.turns.goOn(queues.length);
     let taken = true;
     for (const queue of queues) taken = queue.publish(message) && taken;
     if (!taken) return "refused";

@@ -9,6 +9,7 @@ import { channelMethods } from "./methods/channel_methods.ts";
 import { exchangeMethods } from "./methods/exchange_methods.ts";
 import type { MethodTable } from "./methods/method_table.ts";
 import { queueMethods } from "./methods/queue_methods.ts";
+import { Nudge } from "./nudge.ts";
 import { Output } from "./output.ts";
 import { AmqpError } from "./protocol/amqp_error.ts";
 import { FRAME, METHOD, PROTOCOL_HEADER } from "./protocol/constants.ts";
@@ -17,6 +18,7 @@ import type { Writer } from "./protocol/writer.ts";
 import type { Published } from "./publishing.ts";
 import type { Store } from "./store/store.ts";
 import type { Transport } from "./transport.ts";
+import { Share, type Turns } from "../turns.ts";
 import type { VirtualHost } from "./vhost.ts";
 
 /** What a connection needs of its broker. */
@@ -24,11 +26,16 @@ export interface ConnectionSurroundings {
   readonly vhost: VirtualHost;
   readonly store: Store;
   readonly limits: Limits;
+  readonly turns: Turns;
   readonly users: Readonly<Record<string, string>>;
   readonly version: string;
   readonly log: Logger;
   /** Why nobody may publish now, if so. */
   readonly alarm: string | undefined;
+  /** Whether consumers that settle nothing must wait too. */
+  readonly shortOfMemory: boolean;
+  /** Counts messages that need no memory any more. */
+  readonly released: (messages: number) => void;
 }
 
 /** The methods of channels. Those of connections, and `basic.publish`, are in the class. */
@@ -47,6 +54,8 @@ export class Connection implements ChannelPeer {
   readonly #channels = new Map<number, Channel>();
   /** Channels that the broker closed, until the client says that it knows. */
   readonly #closingChannels = new Set<number>();
+  readonly #share = new Share();
+  readonly #nudge: Nudge;
   readonly #log: Logger;
   readonly #started = performance.now();
   #negotiated: Negotiated | undefined;
@@ -58,6 +67,9 @@ export class Connection implements ChannelPeer {
   /** Present while it is not read, since it published when nobody may. */
   #blocked: PromiseWithResolvers<void> | undefined;
   #method = 0;
+  /** Whether the frames of this read published something. */
+  #published = false;
+  #waking = false;
 
   constructor(transport: Transport, surroundings: ConnectionSurroundings, local: boolean) {
     this.#transport = transport;
@@ -65,7 +77,8 @@ export class Connection implements ChannelPeer {
     this.#log = surroundings.log.child({ client: transport.remote });
     this.output = new Output(transport);
     this.output.onError = () => this.#end();
-    this.output.onDrain = () => this.#wake();
+    this.output.onDrain = () => this.wakeLater();
+    this.#nudge = new Nudge({ stalled: () => this.#stalled, nudge: () => this.#beat() });
     const { limits, users, version } = surroundings;
     this.#handshake = new Handshake({
       limits,
@@ -79,6 +92,18 @@ export class Connection implements ChannelPeer {
 
   get vhost(): VirtualHost {
     return this.#surroundings.vhost;
+  }
+
+  get shortOfMemory(): boolean {
+    return this.#surroundings.shortOfMemory;
+  }
+
+  released(messages: number): void {
+    this.#surroundings.released(messages);
+  }
+
+  get turns(): Turns {
+    return this.#surroundings.turns;
   }
 
   get store(): Store {
@@ -142,7 +167,7 @@ export class Connection implements ChannelPeer {
 
   /** The broker stops: the client is told, and cut off if it does not answer. */
   async stop(): Promise<void> {
-    this.#release();
+    this.#releaseAll();
     if (this.#negotiated) this.#fail(AmqpError.hard("connectionForced", "broker shutdown"));
     await Promise.race([this.output.drained().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 500))]);
     this.#end();
@@ -166,11 +191,14 @@ export class Connection implements ChannelPeer {
     // Who does not read what it is sent is not read either.
     if (this.output.full) await this.output.drained();
     try {
-      if (this.#deaf) return await this.#frames.discard();
-      return await this.#frames.frames((type, channel, bytes, start, end) => {
-        if (!this.#ended) this.#frame(type, channel, bytes, start, end);
-        return !this.#blocked && !this.output.full;
-      });
+      if (this.#deaf) {
+        // Nobody waits for what is dropped, so every other client goes first.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        return await this.#frames.discard();
+      }
+      if (!await this.#frames.more()) return false;
+      await this.turns.run(this.#share, () => this.#handOver());
+      return true;
     } catch (error) {
       if (!(error instanceof AmqpError) || this.#closing !== undefined) throw error;
       // What is no frame cannot be skipped: nothing after it makes sense. It is read all the same, since a
@@ -181,6 +209,24 @@ export class Connection implements ChannelPeer {
     } finally {
       this.#lastRead = performance.now();
     }
+  }
+
+  /** The frames that were read, as many as there is time for. */
+  #handOver(): void {
+    this.#nudge.received();
+    this.#published = false;
+    this.#frames.handOver((type, channel, bytes, start, end) => {
+      if (!this.#ended) this.#frame(type, channel, bytes, start, end);
+      return this.turns.goOn() && !this.#blocked && !this.output.full;
+    });
+    if (this.#published && this.#negotiated!.heartbeat > 0 && this.output.idle) this.#nudge.unanswered();
+  }
+
+  /** Whether it has deliveries to settle and was sent nothing since it was read. */
+  get #stalled(): boolean {
+    if (this.#ended || this.#closing !== undefined || this.output.lastWrite > this.#lastRead) return false;
+    for (const { unacked } of this.#channels.values()) if (unacked.size > 0) return true;
+    return false;
   }
 
   #frame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
@@ -229,7 +275,10 @@ export class Connection implements ChannelPeer {
     if (type === FRAME.header) published = channel.publishing.header(bytes, start, end);
     else if (type === FRAME.body) published = channel.publishing.body(bytes, start, end);
     else throw AmqpError.hard("frameError", `unknown frame type ${type}`);
-    if (published) channel.publish(published);
+    if (published) {
+      this.#published = true;
+      channel.publish(published);
+    }
     // A message is taken as a whole; one that comes in many parts may never end.
     if (published || type === FRAME.body) this.#blockIfAlarmed();
   }
@@ -272,7 +321,7 @@ export class Connection implements ChannelPeer {
 
   #closeChannel(channel: Channel): void {
     this.#channels.delete(channel.number);
-    channel.release();
+    this.#release(channel);
     channel.send(METHOD.channelCloseOk);
   }
 
@@ -285,7 +334,7 @@ export class Connection implements ChannelPeer {
 
   /** The client closed the connection. */
   #closed(): void {
-    this.#release();
+    this.#releaseAll();
     this.#send(METHOD.connectionCloseOk);
     this.#closing ??= performance.now();
     void this.output.drained().then(() => this.#transport.finish(), () => this.#end());
@@ -307,7 +356,7 @@ export class Connection implements ChannelPeer {
     this.#log.debug(`channel ${channel.number} closed: ${error.message}`);
     this.#channels.delete(channel.number);
     this.#closingChannels.add(channel.number);
-    channel.release();
+    this.#release(channel);
     this.#writeClose(channel.number, METHOD.channelClose, error);
   }
 
@@ -315,7 +364,7 @@ export class Connection implements ChannelPeer {
     if (this.#closing !== undefined) return;
     this.#closing = performance.now();
     this.#log.warn(`connection closed: ${error.message}`);
-    this.#release();
+    this.#releaseAll();
     const refused = error instanceof HandshakeRefused;
     if (!this.#negotiated && !(refused && error.told)) return this.#end();
     // A login is no method that failed.
@@ -340,6 +389,18 @@ export class Connection implements ChannelPeer {
     writer.end();
   }
 
+  /** Its consumers get what waits for them when there is time for that. */
+  wakeLater(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    queueMicrotask(() => {
+      void this.turns.run(this.#share, () => {
+        this.#waking = false;
+        this.#wake();
+      });
+    });
+  }
+
   /** Its channels go on, each in its turn: where there is room for some only, the others are next. */
   #wake(): void {
     let left = this.#channels.size;
@@ -351,17 +412,28 @@ export class Connection implements ChannelPeer {
   }
 
   /** Channels end, and with them what is this connection's own. */
-  #release(): void {
+  #releaseAll(): void {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
-    for (const channel of channels) channel.release();
+    for (const channel of channels) channel.quiet();
+    // Before anything comes back, since nothing needs a place in a queue that goes.
     this.vhost.deleteQueuesOf(this);
+    for (const channel of channels) this.#release(channel);
+  }
+
+  /** A channel ends. */
+  #release(channel: Channel): void {
+    channel.quiet();
+    const goOn = () => {
+      if (!channel.giveBack()) setTimeout(() => void this.turns.run(this.#share, goOn), 0);
+    };
+    goOn();
   }
 
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#release();
+    this.#releaseAll();
     this.#blocked?.resolve();
     this.#transport.close();
   }

@@ -41,16 +41,18 @@ export class FrameReader {
     return bytes;
   }
 
+  /** Waits for more where no complete frame may be left; false at the end. */
+  async more(): Promise<boolean> {
+    return this.#left || await this.#fill();
+  }
+
   /**
-   * Hands over the frames that are complete, after a wait for more where none was left the last time, until one says
-   * that it is enough for now; false at the end.
+   * Hands over the frames that are complete, until one says that it is enough for now.
    *
    * @throws {AmqpError} 501 for what is no frame
    */
-  async frames(onFrame: OnFrame): Promise<boolean> {
-    if (!this.#left && !await this.#fill()) return false;
-    this.#left = this.#handOver(onFrame);
-    return true;
+  handOver(onFrame: OnFrame): void {
+    this.#left = this.#takeFrames(onFrame);
   }
 
   /** Waits for more, and drops it; false at the end. */
@@ -60,7 +62,7 @@ export class FrameReader {
   }
 
   /** Whether it ended before its time. */
-  #handOver(onFrame: OnFrame): boolean {
+  #takeFrames(onFrame: OnFrame): boolean {
     const buffer = this.#buffer;
     let at = 0;
     try {

@@ -56,6 +56,11 @@ export class Output {
     return this.#wasFull = true;
   }
 
+  /** Whether nothing waits to be sent. */
+  get idle(): boolean {
+    return this.#current.length === 0 && this.#pumping === undefined;
+  }
+
   /** Resolves when everything that was written is sent. */
   async drained(): Promise<void> {
     this.#flush();

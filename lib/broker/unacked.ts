@@ -10,13 +10,28 @@ export interface Delivery<Consumer> {
   consumer: Consumer | undefined;
 }
 
-/** The deliveries of one channel by their delivery tags, in their order. */
+/** Tags of one chunk. */
+const CHUNK = 256;
+
+/** The deliveries of neighbouring tags. */
+interface Chunk<Consumer> {
+  readonly items: (Delivery<Consumer> | undefined)[];
+  count: number;
+}
+
+type Taken<Consumer> = [number, Delivery<Consumer>][];
+
+/**
+ * The deliveries of one channel by their delivery tags, in their order. They are kept in chunks: a map with an entry for
+ * each of some million deliveries stops everything for a third of a second when it grows.
+ */
 export class Unacked<Consumer> {
-  #deliveries = new Map<number, Delivery<Consumer>>();
+  #chunks = new Map<number, Chunk<Consumer>>();
+  #size = 0;
   #lastTag = 0;
 
   get size(): number {
-    return this.#deliveries.size;
+    return this.#size;
   }
 
   /** The tag for a delivery that needs no ack. */
@@ -25,7 +40,7 @@ export class Unacked<Consumer> {
   }
 
   add(delivery: Delivery<Consumer>): number {
-    this.#deliveries.set(++this.#lastTag, delivery);
+    this.#put(++this.#lastTag, delivery);
     return this.#lastTag;
   }
 
@@ -34,39 +49,73 @@ export class Unacked<Consumer> {
    *
    * @throws {AmqpError} 406 for a tag that is not there
    */
-  take(tag: number, multiple: boolean): [number, Delivery<Consumer>][] {
+  take(tag: number, multiple: boolean): Taken<Consumer> {
     if (multiple && tag === 0) return this.takeAll();
-    const delivery = this.#deliveries.get(tag);
+    const delivery = this.#chunks.get(Math.floor(tag / CHUNK))?.items[tag % CHUNK];
     // With `multiple`, a tag in between may be settled already.
     if (!delivery && !(multiple && tag <= this.#lastTag && this.#olderThan(tag))) {
       throw new AmqpError("preconditionFailed", `unknown delivery tag ${tag}`);
     }
-    if (!multiple) {
-      this.#deliveries.delete(tag);
-      return [[tag, delivery!]];
-    }
-    const taken: [number, Delivery<Consumer>][] = [];
-    for (const pair of this.#deliveries) {
-      if (pair[0] > tag) break;
-      taken.push(pair);
-    }
-    for (const [taking] of taken) this.#deliveries.delete(taking);
-    return taken;
+    if (multiple) return this.#takeFirst(tag, Infinity);
+    this.#remove(tag);
+    return [[tag, delivery!]];
   }
 
-  takeAll(): [number, Delivery<Consumer>][] {
-    const taken = [...this.#deliveries];
-    this.#deliveries.clear();
-    return taken;
+  takeAll(): Taken<Consumer> {
+    return this.#takeFirst(Infinity, Infinity);
+  }
+
+  /** Takes the oldest ones. */
+  takeSome(most: number): Taken<Consumer> {
+    return this.#takeFirst(Infinity, most);
   }
 
   /** Puts back what was taken, in the old order. */
-  restore(taken: readonly [number, Delivery<Consumer>][]): void {
-    this.#deliveries = new Map([...this.#deliveries, ...taken].sort(([a], [b]) => a - b));
+  restore(taken: Readonly<Taken<Consumer>>): void {
+    for (const [tag, delivery] of taken) this.#put(tag, delivery);
+    this.#chunks = new Map([...this.#chunks].sort(([a], [b]) => a - b));
+  }
+
+  #put(tag: number, delivery: Delivery<Consumer>): void {
+    const number = Math.floor(tag / CHUNK);
+    let chunk = this.#chunks.get(number);
+    if (!chunk) this.#chunks.set(number, chunk = { items: new Array(CHUNK), count: 0 });
+    chunk.items[tag % CHUNK] = delivery;
+    chunk.count++;
+    this.#size++;
+  }
+
+  #remove(tag: number): void {
+    const number = Math.floor(tag / CHUNK);
+    const chunk = this.#chunks.get(number)!;
+    chunk.items[tag % CHUNK] = undefined;
+    this.#size--;
+    // The last one is filled further.
+    if (--chunk.count === 0 && number !== Math.floor(this.#lastTag / CHUNK)) this.#chunks.delete(number);
+  }
+
+  #takeFirst(last: number, most: number): Taken<Consumer> {
+    const taken: Taken<Consumer> = [];
+    for (const [tag, delivery] of this.#all()) {
+      if (tag > last || taken.length >= most) break;
+      taken.push([tag, delivery]);
+    }
+    for (const [tag] of taken) this.#remove(tag);
+    return taken;
+  }
+
+  *#all(): Generator<[number, Delivery<Consumer>]> {
+    for (const [number, { items, count }] of this.#chunks) {
+      if (count === 0) continue;
+      for (let index = 0; index < CHUNK; index++) {
+        const delivery = items[index];
+        if (delivery) yield [number * CHUNK + index, delivery];
+      }
+    }
   }
 
   #olderThan(tag: number): boolean {
-    for (const [first] of this.#deliveries) return first < tag;
+    for (const [first] of this.#all()) return first < tag;
     return false;
   }
 }

@@ -1,5 +1,5 @@
 import { brokerSettings } from "../broker_process.ts";
-import { localName, urlHost } from "../config.ts";
+import { urlHost } from "../config.ts";
 import type { Options } from "../options.ts";
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -30,7 +30,7 @@ async function run(options: Options, log: Logger) {
   // Loaded here, so that no other command reads it.
   const { Broker } = await import("../broker/broker.ts");
   const settings = brokerSettings(options);
-  const host = urlHost(localName(settings.host));
+  const host = urlHost(settings.host);
   try {
     const running = await Broker.start({ ...settings, log: log.child({ part: "broker" }) });
     const ws = running.wsPort === undefined ? "" : ` and ws://${host}:${running.wsPort}`;

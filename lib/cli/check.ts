@@ -1,13 +1,16 @@
 import { DENO_CONFIG } from "../config.ts";
-import { deadLetterQueue, type FunctionDefinition, type Order } from "../invocation/definition.ts";
 import { type LoadedFunction, loadFunctions } from "../loader/loader.ts";
 import { type Command, type CommandContext, takesNothing } from "./command.ts";
 import { withConnection } from "./connect.ts";
+import { describeFunction } from "./describe_function.ts";
 import { findTopology, type FoundQueue, NO_POLICY } from "./topology_report.ts";
 
-/** Loads every function as the runner would, and connects to nothing. */
+/**
+ * Reads every function as the runner would: its configuration, its imports, and whether these are in Deno's cache. It runs
+ * none of them and connects to nothing, so that a module that throws while it loads is not found out.
+ */
 export const check: Command = {
-  summary: "Load every function and say what would be declared",
+  summary: "Read every function and say what would be declared",
   flags: [
     { flag: "json", text: "One JSON document instead of text." },
     { flag: "topology", text: "Also look on the broker for what no function needs any more." },
@@ -28,13 +31,15 @@ export const check: Command = {
       print(JSON.stringify({ functions: shown, topology }, undefined, 2));
       return broken.length > 0 ? 1 : 0;
     }
+    const now = new Date();
     for (const loaded of functions) {
       if ("error" in loaded) printError(`${loaded.name}: broken\n  ${loaded.error.replaceAll("\n", "\n  ")}`);
-      else print(describe(loaded.definition));
+      else print(describeFunction(loaded.definition, now));
     }
     if (functions.length === 0) printError(`no functions in ${options.functionsDir}`);
     if (topology) print(describeTopology(topology));
-    print(`${functions.length - broken.length} of ${functions.length} functions are fine`);
+    const fine = functions.length - broken.length;
+    print(`${fine} of ${functions.length} functions can be bound; their modules are loaded with the first message`);
     return broken.length > 0 ? 1 : 0;
   },
 };
@@ -55,39 +60,4 @@ function describeTopology(topology: readonly FoundQueue[]): string {
     ? ["  What waits in such a queue comes back by itself; Retry({ delay }) and outputs with a delay may still use it."]
     : [];
   return ["on the broker", ...lines, ...note].join("\n");
-}
-
-function describe(definition: FunctionDefinition): string {
-  const { name, queue, bindings, concurrency, prefetch, timeout, retry, enabled, instances, memory, permissions } =
-    definition;
-  const { body, envelope, order, output } = definition;
-  const granted = Object.entries(permissions).map(([key, value]) => value === true ? key : `${key}=${value}`);
-  const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
-  const args = Object.entries(queue.arguments).map(([key, value]) => `${key}=${value}`);
-  return [
-    `${name}${enabled ? "" : " (disabled)"}`,
-    `  queue         ${queue.name} (${[...kind, ...args].join(", ")})`,
-    `  dead letters  ${deadLetterQueue(queue.name)}`,
-    ...bindings.map(({ exchange, type, routingKey }) => `  binding       ${exchange} (${type}) "${routingKey}"`),
-    ...(body === "raw" ? ["  messages      bytes as they come, not decoded"] : []),
-    ...(envelope ? ["  messages      CloudEvents, binary and structured"] : []),
-    ...(output ? [`  output        ${describeOutput(output)}`] : []),
-    ...(order ? [`  order         ${describeOrder(order)}`] : []),
-    `  runs          ${concurrency} at once, prefetch ${prefetch}, at most ${timeout} ms each`,
-    definition.isolation === "inline"
-      ? "  isolation     inline: in the runner's process, with all that the runner may do"
-      : `  processes     ${instances}, ${Math.round(memory / 1024 / 1024)} MB each, with ${
-        granted.join(" ") || "no permissions"
-      }`,
-    `  retry         ${retry.attempts} attempts, after ${retry.delay} ms, times ${retry.multiplier}, at most ${retry.maxDelay} ms`,
-  ].join("\n");
-}
-
-function describeOrder({ header, partitions }: Order): string {
-  return `by ${header === undefined ? "routing key" : `header "${header}"`}, in ${partitions} partitions`;
-}
-
-function describeOutput({ exchange, routingKey, event }: NonNullable<FunctionDefinition["output"]>): string {
-  const route = exchange ? `${exchange} "${routingKey}"` : routingKey;
-  return event ? `${route}, as CloudEvent ${event.type} (${event.mode ?? "binary"})` : route;
 }

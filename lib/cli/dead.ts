@@ -6,6 +6,7 @@ import { type Action, ACTIONS } from "./dead_actions.ts";
 import { assertFlagsOf, DEAD_FLAGS } from "./dead_flags.ts";
 import { withConnection } from "./connect.ts";
 import { Interrupt } from "./interrupt.ts";
+import { ignoreConnectionLoss } from "./rejections.ts";
 
 /** Looks through the dead letters of a function, and brings them back or takes them away. */
 export const dead: Command = {
@@ -27,17 +28,11 @@ export const dead: Command = {
 };
 
 async function withBroker(context: CommandContext, queue: string, action: Action): Promise<number> {
-  // The AMQP client leaves promises behind when a socket dies under it; what we wait for fails by itself.
-  const ignore = (event: PromiseRejectionEvent) => event.preventDefault();
-  globalThis.addEventListener("unhandledrejection", ignore);
+  using _rejections = ignoreConnectionLoss();
   using interrupt = new Interrupt(() => context.printError("stopping; once more ends at once"));
   const { signal } = interrupt;
-  try {
-    return await withConnection(context, "dead", { exchange: "", routingKey: queue }, (connection) => {
-      const box = new DeadLetters({ connection, publisher: new Publisher(connection), queue });
-      return action.run({ ...context, box, queue, signal });
-    });
-  } finally {
-    globalThis.removeEventListener("unhandledrejection", ignore);
-  }
+  return await withConnection(context, "dead", { exchange: "", routingKey: queue }, (connection) => {
+    const box = new DeadLetters({ connection, publisher: new Publisher(connection), queue });
+    return action.run({ ...context, box, queue, signal });
+  });
 }

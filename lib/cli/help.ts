@@ -22,7 +22,9 @@ function overview(commands: Readonly<Record<string, Command>>): string {
   return [
     "Warren runs the functions in a folder for the messages of an AMQP 0-9-1 broker.",
     "",
-    "usage: deno task start | broker | publish | dead | new | check, or main.ts [COMMAND] [FLAGS]",
+    `usage: deno task ${
+      Object.keys(commands).filter((name) => name !== "help").join(" | ")
+    }, or main.ts [COMMAND] [FLAGS]`,
     "",
     "Commands:",
     ...rows,

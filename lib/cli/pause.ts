@@ -1,4 +1,4 @@
-import { urlHost } from "../config.ts";
+import { localName, urlHost } from "../config.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 
@@ -21,7 +21,7 @@ async function tell(what: "pause" | "resume", { options, positional, print }: Co
     throw new WarrenError("config", `${what} takes the name of one function; GET /functions and check list them`);
   }
   const { host, port, apiToken } = options;
-  const url = `http://${urlHost(host)}:${port}/functions/${encodeURIComponent(name)}/${what}`;
+  const url = `http://${urlHost(localName(host))}:${port}/functions/${encodeURIComponent(name)}/${what}`;
   const headers: Record<string, string> = apiToken === undefined ? {} : { authorization: `Bearer ${apiToken}` };
   let response: Response;
   try {
@@ -29,12 +29,12 @@ async function tell(what: "pause" | "resume", { options, positional, print }: Co
   } catch (error) {
     throw new WarrenError(
       "unavailable",
-      `no runner answers at ${host}:${port} (${describeError(error)}); say where it is with --host and --port`,
+      `no runner answers at ${urlHost(host)}:${port} (${describeError(error)}); say where it is with --host and --port`,
       { cause: error },
     );
   }
   const answer = await response.json();
-  if (!response.ok) throw new WarrenError("refused", `the runner at ${host}:${port} says: ${answer.detail}`);
+  if (!response.ok) throw new WarrenError("refused", `the runner at ${urlHost(host)}:${port} says: ${answer.detail}`);
   print(`${name}: ${answer.state}`);
   return 0;
 }

@@ -1,4 +1,4 @@
-import { localBrokerUrl } from "../config.ts";
+import { localBrokerUrl, urlHost } from "../config.ts";
 import type { Options } from "../options.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import { assertGuarded } from "../http/guard.ts";
@@ -6,6 +6,7 @@ import type { Logger } from "../log.ts";
 import { Runner } from "../runner.ts";
 import { type Command, takesNothing } from "./command.ts";
 import { Interrupt } from "./interrupt.ts";
+import { logUnhandled } from "./rejections.ts";
 
 /** Runs until a signal says stop. */
 export const start: Command = {
@@ -14,11 +15,8 @@ export const start: Command = {
     takesNothing("start", positional);
     assertGuarded(options.host, options.apiToken);
     assertOneBroker(options, log);
-    // The AMQP client leaves promises behind when a socket dies under it: told, and not the end.
-    globalThis.addEventListener("unhandledrejection", (event) => {
-      event.preventDefault();
-      log.warn(`unhandled rejection: ${describeError(event.reason)}`);
-    });
+    // Never disposed of: what comes while it stops is logged too.
+    logUnhandled(log);
     const runner = new Runner(options, log);
     const stop = (signal: Deno.Signal) => {
       log.info(`${signal}: draining for up to ${options.drainTimeout / 1000} s; once more ends at once`);
@@ -54,7 +52,7 @@ function assertOneBroker(options: Options, log: Logger): void {
   }
   if (amqpUrl !== undefined || broker !== "none") return;
   localBrokerUrl(options);
-  const where = `${brokerHost}:${brokerPort}`;
+  const where = `${urlHost(brokerHost)}:${brokerPort}`;
   log.warn(
     `AMQP_URL is not set and --broker is none: a broker is expected at ${where}; if it is elsewhere, set AMQP_URL`,
   );

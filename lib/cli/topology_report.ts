@@ -1,6 +1,6 @@
 import type { Connection } from "../amqp/connection.ts";
 import { existingQueues } from "../amqp/existing_queues.ts";
-import { ORPHANS, partitionQueue, retryQueue, scheduleQueue } from "../amqp/names.ts";
+import { membersQueue, ORPHANS, partitionQueue, retryQueue, scheduleQueue } from "../amqp/names.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { allRungs, rungsOf } from "../invocation/retry_policy.ts";
 
@@ -28,7 +28,13 @@ export async function findTopology(
   definitions: readonly FunctionDefinition[],
   delays: readonly number[] = allRungs(),
 ): Promise<FoundQueue[]> {
-  const asked = [...rungs(definitions, delays), ...schedules(definitions), ...partitions(definitions), orphans()];
+  const asked = [
+    ...rungs(definitions, delays),
+    ...schedules(definitions),
+    ...partitions(definitions),
+    ...members(definitions),
+    orphans(),
+  ];
   const client = await connection.opened(AbortSignal.timeout(10_000));
   const found = await existingQueues(client, asked.map(({ name }) => name));
   return asked
@@ -71,6 +77,14 @@ function partitions(definitions: readonly FunctionDefinition[]): Asked[] {
           "are empty",
     }))
   );
+}
+
+function members(definitions: readonly FunctionDefinition[]): Asked[] {
+  return definitions.map(({ name, queue, order }) => ({
+    name: membersQueue(queue.name),
+    neededBy: order ? [name] : [],
+    text: order ? "counts the runners" : `${name} has no order any more: it never has a message, and can be deleted`,
+  }));
 }
 
 function orphans(): Asked {

@@ -40,7 +40,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   });
   if (isLoopback(options.host)) app.use(refuseOtherSites());
   if (options.token !== undefined) app.use(requireToken(options.token));
-  app.route("/", healthRoutes(runner));
+  app.route("/", healthRoutes(runner, options));
   app.route("/", functionRoutes(runner, options));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });

@@ -4,6 +4,7 @@ import { PREFIX } from "../invocation/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
+import { whyIdle } from "./readiness.ts";
 import type { FunctionView, ReplyView, RunnerView } from "./runner_view.ts";
 
 /** Seconds that a request may wait for its answer. */
@@ -28,7 +29,8 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
     })
     .get("/functions/:name", (context) => context.json(functionOf(runner, context)))
     .post("/functions/:name", async (context) => {
-      const { name, envelope } = functionOf(runner, context);
+      const view = functionOf(runner, context);
+      const { name, envelope } = view;
       const contentType = mediaType(context);
       const contentEncoding = encoding(context);
       const messageId = idOf(context);
@@ -45,7 +47,7 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
         );
       }
       await runner.publish(name, request);
-      return context.json({ messageId }, 202);
+      return context.json({ messageId, ...idleness(view) }, 202);
     });
 }
 
@@ -55,6 +57,12 @@ export function functionOf(runner: RunnerView, context: Context): FunctionView {
   const found = runner.functions().find((view) => view.name === name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);
   return found;
+}
+
+/** The message is with the broker in any case; this says that it waits there, and why. */
+function idleness(view: FunctionView): { state?: string; detail?: string } {
+  const detail = whyIdle(view);
+  return detail === undefined ? {} : { state: view.state, detail };
 }
 
 /** Milliseconds from `Prefer: wait=10` (RFC 7240); undefined where nobody waits. */
@@ -70,7 +78,7 @@ function answered(context: Context, messageId: string, wait: number, reply: Repl
     throw new Problem(
       504,
       "Gateway Timeout",
-      `no answer within ${wait / 1000} s; message ${messageId} is still being worked on`,
+      `no answer within ${wait / 1000} s; message ${messageId} waits in its queue or is being handled`,
       headers,
     );
   }

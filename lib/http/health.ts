@@ -1,17 +1,29 @@
 import { Hono } from "hono";
+import type { Logger } from "../log.ts";
+import { hasToken } from "./guard.ts";
+import { whyNotReady } from "./readiness.ts";
 import type { RunnerView } from "./runner_view.ts";
 
-/** `/healthz`: the process answers. `/readyz`: it can do its work; `?verbose` says what can and what cannot. */
-export function healthRoutes(runner: RunnerView): Hono {
+/**
+ * `/healthz`: the process answers. `/readyz`: it can do its work; `?verbose` lists what can and what cannot. Errors of
+ * functions can say anything: where there is a token, only who has it gets the details. The log has a line each time that
+ * the answer changes.
+ */
+export function healthRoutes(runner: RunnerView, { log, token }: { log?: Logger; token?: string } = {}): Hono {
+  let last: boolean | undefined;
   return new Hono()
     .get("/healthz", (context) => context.text("ok\n"))
-    .get("/readyz", (context) => {
-      const { ready, checks } = runner.ready();
+    .get("/readyz", async (context) => {
+      const readiness = runner.ready();
+      const { ready, checks } = readiness;
+      if (ready !== last) log?.info(ready ? "ready" : `not ready: ${whyNotReady(readiness)}`);
+      last = ready;
       const status = ready ? 200 : 503;
       const verbose = context.req.query("verbose") !== undefined ||
         context.req.header("accept")?.includes("application/json");
-      return verbose
-        ? context.json({ ready, checks }, status)
-        : context.text(ready ? "ready\n" : "not ready\n", status);
+      if (!verbose) return context.text(ready ? "ready\n" : "not ready\n", status);
+      const trusted = token === undefined || await hasToken(context, token);
+      const shown = trusted ? checks : checks.map(({ detail: _, ...check }) => check);
+      return context.json({ ready, checks: shown }, status);
     });
 }

@@ -5,7 +5,8 @@ import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 /** Whether it can do its work, and why not. */
 export interface Readiness {
   ready: boolean;
-  checks: { name: string; ok: boolean; detail?: string }[];
+  /** A check that is not `required` does not decide; those that decide leave it out. */
+  checks: { name: string; ok: boolean; required?: boolean; detail?: string }[];
 }
 
 /** How a function stands. */
@@ -19,6 +20,8 @@ export interface FunctionView {
   /** Why it does not serve, or why its newest version does not. */
   error?: string;
   version?: string;
+  /** Whether this version's module has been loaded, which the first message does unless the function is warm. */
+  loaded?: boolean;
   queue?: string;
   deadLetterQueue?: string;
   bindings?: readonly BindingDefinition[];
@@ -92,7 +95,8 @@ export interface RunnerView {
   /**
    * Publishes, and waits for the answer; `undefined` when it did not come in time, or nobody waits any more.
    *
-   * @throws {WarrenError} `unavailable`, `unroutable` or `refused`
+   * @throws {WarrenError} `unavailable`, also when the function is broken, paused or not consuming in this runner, or
+   *   becomes so, and no other runner consumes its queue; `unroutable` or `refused`
    */
   request(name: string, request: PublishRequest, patience: Patience): Promise<ReplyView | undefined>;
   /** @throws {WarrenError} `unavailable` when it is not known which queue is the function's */

@@ -38,7 +38,7 @@ export function listen(app: Hono, { host, port, portAsked, log }: ListenOptions)
       const why = taken ? "the port is taken" : error instanceof Error ? error.message : String(error);
       throw new WarrenError(
         "config",
-        `the HTTP API cannot listen on ${host}:${tried}: ${why}; choose another with PORT`,
+        `the HTTP API cannot listen on ${urlHost(host)}:${tried}: ${why}; choose another with PORT`,
         {
           cause: error,
         },

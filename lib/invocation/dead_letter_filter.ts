@@ -2,6 +2,7 @@ import { parseDuration } from "../duration.ts";
 import { WarrenError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { DeadLetter } from "./dead_letter.ts";
+import { headerText } from "./header_text.ts";
 import { noOutcomes } from "./outcome.ts";
 
 /** Which dead letters are meant: those of which all of it is true. */
@@ -38,7 +39,7 @@ export function matches(filter: DeadLetterFilter, letter: DeadLetter, now = Date
   if (newerThan !== undefined && !(age <= newerThan)) return false;
   if (error !== undefined && !hasError(letter, error)) return false;
   return Object.entries(headers ?? {}).every(([name, value]) =>
-    Object.hasOwn(letter.headers, name) && String(letter.headers[name]) === value
+    Object.hasOwn(letter.headers, name) && headerText(letter.headers[name]) === value
   );
 }
 

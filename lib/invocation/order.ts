@@ -1,4 +1,6 @@
+import { WarrenError } from "../errors.ts";
 import type { FunctionDefinition, Order, RetryPolicy } from "./definition.ts";
+import { headerText } from "./header_text.ts";
 import { longestDelay } from "./retry_policy.ts";
 import type { Invocation } from "./sandbox.ts";
 
@@ -8,11 +10,17 @@ import type { Invocation } from "./sandbox.ts";
  */
 export const MAX_HOLD = 25 * 60_000;
 
-/** The key of a message; all that have none have the same, which is empty. */
+/**
+ * The key of a message; all that have none have the same, which is empty.
+ *
+ * @throws {WarrenError} `undecodable` for a header that has no text
+ */
 export function orderKey(message: Pick<Invocation, "headers" | "routingKey">, { header }: Order): string {
   if (header === undefined) return message.routingKey;
   const value = Object.hasOwn(message.headers, header) ? message.headers[header] : undefined;
-  return value === undefined || value === null ? "" : String(value);
+  const key = value === undefined || value === null ? "" : headerText(value);
+  if (key === undefined) throw new WarrenError("undecodable", `the header "${header}" is a table, which is no key`);
+  return key;
 }
 
 /** Which of the partitions a key belongs to: FNV-1a over its UTF-16 code units, so the same in every runner. */

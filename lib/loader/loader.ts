@@ -10,7 +10,7 @@ import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
 import { brokenLink } from "./links.ts";
 import { foreignFiles } from "./own_code.ts";
 import { displayPath } from "./place.ts";
-import { fetchRemote } from "./remote.ts";
+import { fetchRemote, refuseUncached } from "./remote.ts";
 import { readSource } from "./source.ts";
 
 /** A function that can be bound, or why it cannot. */
@@ -73,6 +73,7 @@ async function loadRound(
   for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
   const seen = await placesOf([...files].filter((file) => !places.has(file)));
   if (options.download ?? true) await fetchRemote(graphs, options);
+  await refuseUncached(graphs, options);
   const code = { folder: resolvePath(dir), ceiling: options.ceiling };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);

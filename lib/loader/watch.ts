@@ -122,7 +122,9 @@ class Watch {
   readonly #root: string;
   readonly #changed: () => void;
   readonly #options: System;
-  #watchers: Deno.FsWatcher[] = [];
+  readonly #watchers: Deno.FsWatcher[] = [];
+  /** Each resolves once its watcher is closed. */
+  readonly #listening: Promise<void>[] = [];
   #interests = new Map<string, Interest>();
   #key = "";
   #stale = true;
@@ -144,10 +146,10 @@ class Watch {
     if (this.#closed || key === this.#key && !this.#stale) return false;
     this.#key = key;
     this.#stale = false;
-    const old = this.#watchers;
-    this.#watchers = [];
-    this.#open(folders);
-    old.forEach(close);
+    // Deno has one watch for each path: the one on a folder that was removed would go on in place of a new one.
+    this.#watchers.splice(0).forEach(close);
+    await Promise.all(this.#listening.splice(0));
+    if (!this.#closed) this.#open(folders);
     return true;
   }
 
@@ -163,7 +165,7 @@ class Watch {
     try {
       const watcher = watchFs(folders, { recursive: false });
       this.#watchers.push(watcher);
-      void this.#listen(watcher);
+      this.#listening.push(this.#listen(watcher));
     } catch (cause) {
       if (cause instanceof Deno.errors.NotFound) {
         // Gone since it was looked for: look again.

@@ -25,6 +25,7 @@ export function checkedFromGuest(message: unknown): FromGuest {
     case "pong":
       return [op];
     case "broken":
+    case "uncaught":
       return [op, failureIn(rest[0])];
     case "done":
       if (Array.isArray(rest[0]) && rest[0].length <= MAX_DONE) return [op, rest[0]];

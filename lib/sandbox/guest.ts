@@ -66,7 +66,8 @@ export async function serve(path: string, facts: Facts, load: () => Promise<Reco
   // A rejection that nobody awaited belongs to no invocation; it must not end those that run.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    writer.send(["log", 0, "error", `unhandled rejection: ${describeError(event.reason)}`, undefined]);
+    const { message, stack } = toFailure(event.reason);
+    writer.send(["log", 0, "error", `unhandled rejection: ${message}`, JSON.stringify({ stack })]);
   });
   // A terminal sends Ctrl-C to the whole group, and a service manager its end: the runner drains, and ends this one last.
   if (Deno.build.os !== "windows") {
@@ -75,11 +76,24 @@ export async function serve(path: string, facts: Facts, load: () => Promise<Reco
   // The socket is read from the start: a module whose load never ends still sees the runner go.
   const { grants } = facts;
   if (grants) watchEnv((variable) => guest.looksAt(variable));
-  load().then((module) => guest.ready(module)).catch((error) => {
-    writer.send(["broken", toFailure(grants ? explained(error, grants) : error)]);
-  });
+  load().then((module) => {
+    guest.ready(module);
+    tellUncaught(writer);
+  }).catch((error) => writer.send(["broken", toFailure(grants ? explained(error, grants) : error)]));
   await guest.listen(connection);
   Deno.exit(0);
+}
+
+/**
+ * Deno would print the error in several lines, and end. The runner logs it as one entry with its stack and ends this
+ * process. What the module listens for itself comes first: it may have handled the error.
+ */
+function tellUncaught(writer: FrameWriter<FromGuest>): void {
+  globalThis.addEventListener("error", (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    writer.answer(["uncaught", toFailure(event.error)]);
+  });
 }
 
 /** The right to connect is used up: what is left of it would be a file of any size, for a function that may write none. */

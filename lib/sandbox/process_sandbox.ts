@@ -333,6 +333,11 @@ export class ProcessSandbox implements Sandbox {
         // Nobody asked for it before: it would come back without end.
         if (this.#stopping && this.#running.get(message[1])?.process === process) this.#settle(message[1], STOPPED);
         return;
+      case "uncaught": {
+        const { type, message: text, stack } = message[1];
+        if (process.budget.line()) this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
+        return process.kill(`nothing caught an error that it threw: ${type}: ${text}`);
+      }
       case "validated":
         this.#validations.answered(process, message[1], message[2]);
         return;

@@ -37,6 +37,8 @@ export type FromGuest =
   /** It was aborted before its turn came: nothing of it has run, and nothing will. */
   | [op: "dropped", id: number]
   | [op: "broken", failure: Failure]
+  /** An error that nothing caught: the process may be in any state, and has to end. */
+  | [op: "uncaught", failure: Failure]
   /** All that completed since the last frame: by far the most there is to say. */
   | [op: "done", ids: readonly number[]]
   | [

@@ -1,10 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import type { Client } from "../../lib/amqp/client.ts";
 import { Connection } from "../../lib/amqp/connection.ts";
 import { Publisher } from "../../lib/amqp/publisher.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import { Logger } from "../../lib/log.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
+import { eventually } from "../support/eventually.ts";
 import { Proxy } from "../support/proxy.ts";
 
 /** Bytes: many small ones, some that fill a frame, and some that do not fit into one, nor into the window. */
@@ -69,6 +71,93 @@ brokerTest("a cut rejects what was on its way, and leaves no rejection that nobo
 
   assertEquals(unheard, []);
   assert((await broker.count(queue)).messages >= confirmed);
+});
+
+/** A connection whose broker confirms what the test says, when it says so. */
+function heldConnection() {
+  const sent: { routingKey: string; confirm: () => void; refuse: (error: Error) => void }[] = [];
+  const channel = {
+    closed: false,
+    confirmSelect: () => Promise.resolve(),
+    basicPublish: (_exchange: string, routingKey: string) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      sent.push({ routingKey, confirm: resolve, refuse: reject });
+      return promise;
+    },
+  };
+  const client = { channel: () => Promise.resolve(channel) } as unknown as Client;
+  const connection = { opened: () => Promise.resolve(client), unblocked: () => Promise.resolve() };
+  return { connection, channel, sent, keys: () => sent.map(({ routingKey }) => routingKey) };
+}
+
+const to = (routingKey: string) => ({ exchange: "", routingKey, body: new Uint8Array(1), properties: {} });
+
+Deno.test("who gives up while it waits for room is told so, and its message is never sent", async () => {
+  const { connection, sent, keys } = heldConnection();
+  const publisher = new Publisher(connection, { window: 1 });
+  const first = publisher.publish(to("first"));
+  const giveUp = new AbortController();
+  const second = publisher.publish(to("second"), { signal: giveUp.signal }).then(() => "there", codeOf);
+  const third = publisher.publish(to("third"));
+  await eventually(() => sent.length === 1);
+  giveUp.abort();
+  assertEquals(await second, "unavailable");
+  sent[0].confirm();
+  await first;
+  await eventually(() => sent.length === 2);
+  sent[1].confirm();
+  await third;
+  assertEquals(keys(), ["first", "third"]);
+});
+
+Deno.test("who is woken when it has given up lets the next one go on", async () => {
+  const { connection, sent, keys } = heldConnection();
+  const publisher = new Publisher(connection, { window: 1 });
+  const first = publisher.publish(to("first"));
+  const giveUp = new AbortController();
+  const second = publisher.publish(to("second"), { signal: giveUp.signal }).then(() => "there", codeOf);
+  const third = publisher.publish(to("third"));
+  await eventually(() => sent.length === 1);
+  sent[0].confirm();
+  giveUp.abort();
+  await first;
+  assertEquals(await second, "unavailable");
+  await eventually(() => sent.length === 2);
+  sent[1].confirm();
+  await third;
+  assertEquals(keys(), ["first", "third"]);
+});
+
+Deno.test("a message that nobody waits for any more has its place until the broker has settled it", async () => {
+  const { connection, sent, keys } = heldConnection();
+  const publisher = new Publisher(connection, { window: 1 });
+  const giveUp = new AbortController();
+  const first = publisher.publish(to("first"), { signal: giveUp.signal }).then(() => "there", codeOf);
+  await eventually(() => sent.length === 1);
+  giveUp.abort();
+  assertEquals(await first, "unavailable");
+  const limit = new AbortController();
+  const second = publisher.publish(to("second"), { signal: limit.signal }).then(() => "there", codeOf);
+  limit.abort();
+  assertEquals(await second, "unavailable");
+  assertEquals(keys(), ["first"]);
+  sent[0].refuse(new Error("Message rejected"));
+  const third = publisher.publish(to("third"));
+  await eventually(() => sent.length === 2);
+  sent[1].confirm();
+  await third;
+});
+
+Deno.test("a channel that the broker does not open keeps nobody beyond its signal", async () => {
+  const client = { channel: () => new Promise(() => {}) } as unknown as Client;
+  const connection = { opened: () => Promise.resolve(client), unblocked: () => Promise.resolve() };
+  const publisher = new Publisher(connection);
+  for (let n = 0; n < 2; n++) {
+    const giveUp = new AbortController();
+    const published = publisher.publish(to("queue"), { signal: giveUp.signal }).then(() => "there", codeOf);
+    giveUp.abort();
+    assertEquals(await published, "unavailable");
+  }
 });
 
 function bodyOf(n: number, size: number): Uint8Array {

@@ -25,3 +25,17 @@ brokerTest("a request ends with its answer, with its time, or when nobody wants 
   assertEquals([late, given, before, replies.waiting], [undefined, undefined, undefined, 0]);
   await connection.close();
 });
+
+brokerTest("an answer whose outcome is a table is an answer", async (url) => {
+  const connection = new Connection({ urls: [url], name: "test", log: new Logger({ level: "silent" }) });
+  connection.start();
+  const { signal: gone } = new AbortController();
+  const answered = await new Replies(connection).request({ wait: 10_000, gone }, async ({ replyTo, correlationId }) => {
+    const channel = await (await connection.opened()).channel();
+    const headers = { "warren-outcome": { toString: "x" } } as unknown as Record<string, string>;
+    await channel.basicPublish("", replyTo, "yes", { correlationId, headers });
+    await channel.close();
+  });
+  await connection.close();
+  assertEquals(answered?.outcome, "completed");
+});

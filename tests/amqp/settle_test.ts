@@ -32,10 +32,13 @@ function fake() {
   const published: OutgoingMessage[] = [];
   /** What the next publishes do; after the last they succeed. */
   const answers: (Error | Promise<void>)[] = [];
+  /** How long it waited between two tries; no time passes here. */
+  const pauses: number[] = [];
   const connection = { state: { connected: true }, opened: () => Promise.resolve({} as Client) };
   const settler = new Settler({
     connection: connection as unknown as Connection,
     log: new Logger({ level: "silent" }),
+    pause: (ms) => Promise.resolve(void pauses.push(ms)),
     topology: {
       declare: () => Promise.resolve(void events.push("declare")),
       declareRung: (_client, ms) => Promise.resolve(void events.push(`rung ${ms}`)),
@@ -58,7 +61,7 @@ function fake() {
     ack: () => void events.push("ack"),
     requeue: () => void events.push("requeue"),
   };
-  return { settler, delivery, connection, events, published, answers };
+  return { settler, delivery, connection, events, published, answers, pauses };
 }
 
 Deno.test("what completed is acked, what was abandoned goes back, and nothing is published", async () => {
@@ -120,6 +123,17 @@ Deno.test("a copy that the broker does not take is tried again, with its queues 
   answers.push(new WarrenError("unroutable", "no queue"));
   await settler.settle(delivery, RETRY, about);
   assertEquals(events, ["rung 1000", "publish", "forget", "declare", "rung 1000", "publish", "confirmed", "ack"]);
+});
+
+Deno.test("the pauses between the tries grow, up to a quarter of a minute", async () => {
+  const { settler, delivery, events, answers, pauses } = fake();
+  answers.push(...Array.from({ length: 10 }, () => new WarrenError("unroutable", "no queue")));
+  await settler.settle(delivery, DEAD, about);
+  assertEquals([pauses.length, events.at(-1)], [10, "ack"]);
+  for (const [index, ms] of pauses.entries()) {
+    const most = Math.min(200 * 2 ** index, 15_000);
+    assert(ms >= most / 2 && ms <= most, `pause ${index} is ${ms} ms`);
+  }
 });
 
 Deno.test("while there is no connection nothing is declared", async () => {

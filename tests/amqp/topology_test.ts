@@ -12,8 +12,14 @@ interface Call {
   args: Record<string, unknown>;
 }
 
-/** A client that notes what is declared, and refuses what `refuse` says: that closes the channel. */
-function fakeClient(refuse: (call: Call) => string | undefined = () => undefined) {
+/**
+ * A client that notes what is declared, and refuses what `refuse` says: that closes the channel. While it is `silent`,
+ * nothing has an answer.
+ */
+function fakeClient(
+  refuse: (call: Call) => string | undefined = () => undefined,
+  silent: () => boolean = () => false,
+) {
   const calls: Call[] = [];
   let channels = 0;
   const client = {
@@ -22,6 +28,7 @@ function fakeClient(refuse: (call: Call) => string | undefined = () => undefined
       channels++;
       const answer = (call: Call) => {
         if (channel.closed) return Promise.reject(new Error("Channel is closed"));
+        if (silent()) return new Promise<void>(() => {});
         calls.push(call);
         const refusal = refuse(call);
         if (refusal === undefined) return Promise.resolve();
@@ -30,7 +37,7 @@ function fakeClient(refuse: (call: Call) => string | undefined = () => undefined
       };
       const channel = {
         closed: false,
-        close: () => Promise.resolve(void (channel.closed = true)),
+        close: () => silent() ? new Promise<void>(() => {}) : Promise.resolve(void (channel.closed = true)),
         queueDeclare: (name: string, params = {}, args = {}) => answer({ method: "queue", name, params, args }),
         exchangeDeclare: (name: string, type: string, params = {}, args = {}) =>
           answer({ method: "exchange", name, params: { type, ...params }, args }),
@@ -119,12 +126,78 @@ Deno.test("an exchange that exists with other arguments is used as it is, and th
   assertEquals(warnings.length, 1);
 });
 
-Deno.test("a declaration that is not allowed says how to mend it", async () => {
-  const { client } = fakeClient(({ name }) => name === "order" ? "ACCESS_REFUSED - no configure (403)" : undefined);
-  const error = await assertRejects(() => topology().topology.declare(client, define()), WarrenError);
-  assertEquals(error.code, "refused");
-  assertStringIncludes(error.message, 'queue "order"');
-  assertStringIncludes(error.message, "permission to configure");
+/** A broker whose user may configure and bind nothing, with these queues and exchanges. */
+function restricted(existing: string[]) {
+  return fakeClient(({ method, name, params }) => {
+    if (method === "bind") return `ACCESS_REFUSED - write access to queue '${name}' refused for user 'ann' (403)`;
+    if (!params.passive) return `ACCESS_REFUSED - configure access to '${name}' refused for user 'ann' (403)`;
+    return existing.includes(name) ? undefined : `NOT_FOUND - no '${name}' (404)`;
+  });
+}
+
+const DISPATCH = ["warren.dispatch", "warren.orphans"];
+
+Deno.test("what a user may not declare is used where it is there, bindings are taken to be there", async () => {
+  const rungs = ["warren.retry.2000", "warren.retry.1000"];
+  const existing = [...DISPATCH, "order", "order.dead", "shop", "order.p0", "warren.members.order", ...rungs];
+  const { client } = restricted(existing);
+  const { topology: declared, warnings } = topology();
+  const definition = define({ bindings: [{ exchange: "shop" }], retry: ["1s", "2s"] });
+  await declared.declare(client, definition);
+  await declared.declareRung(client, 1_000);
+  await declared.bindToDispatch(client, "other");
+  await declared.declare(client, definition);
+  assertEquals(warnings.filter((line) => line.includes('queue "order" to exchange "shop"')).length, 1);
+  assert(warnings.every((line) => line.includes("taken to be there")), String(warnings));
+
+  const ordered = define({ order: { by: "routingKey", partitions: 1 } });
+  await declared.declare(client, ordered);
+  assertEquals(await declared.declareOrder(client, { ...ordered, order: ordered.order! }), 1);
+});
+
+Deno.test("what a user may not declare and is missing is listed at once, with all the rights that are needed", async () => {
+  const { client } = restricted([...DISPATCH, "order", "amq.topic"]);
+  const definition = define({ bindings: [{ exchange: "shop" }, { exchange: "amq.topic" }], retry: ["1s"] });
+  const { code, message } = await assertRejects(() => topology().topology.declare(client, definition), WarrenError);
+  assertEquals(code, "refused");
+  const missing = 'queue "order.dead", exchange "shop", exchange "warren.retry.1000", queue "warren.retry.1000"';
+  assertStringIncludes(message, `missing on the broker: ${missing}. Declare it beforehand, or give the user`);
+  const own = "order, order.dead, warren.dispatch, warren.orphans, warren.retry.1000";
+  assertStringIncludes(message, `configure ${own}, shop;`);
+  assertStringIncludes(message, "write amq.default, order, warren.dispatch, warren.orphans, warren.retry.1000;");
+  assertStringIncludes(message, `read ${own}, shop, amq.topic.`);
+  assertStringIncludes(message, "refused for user 'ann'");
+});
+
+Deno.test("partitions and retry queues that are missing are listed too", async () => {
+  const { client } = restricted([...DISPATCH, "order.p0"]);
+  const definition = define({ order: { by: "routingKey", partitions: 2 } });
+  const declareOrder = () => topology().topology.declareOrder(client, { ...definition, order: definition.order! });
+  const partitions = await assertRejects(declareOrder, WarrenError);
+  assertStringIncludes(partitions.message, 'queue "order.p1", queue "warren.members.order". Declare it');
+  const rung = await assertRejects(() => topology().topology.declareRung(client, 500), WarrenError);
+  assertStringIncludes(rung.message, 'exchange "warren.retry.500", queue "warren.retry.500". Declare it');
+  assertEquals([partitions.code, rung.code], ["refused", "refused"]);
+});
+
+Deno.test("a declare that the broker does not answer is given up, and tried again the next time", async () => {
+  let silent = true;
+  const { client, of } = fakeClient(() => undefined, () => silent);
+  const declared = new Topology(new Logger({ level: "silent" }), { patience: 20 });
+  const error = await assertRejects(() => declared.declareRung(client, 500), WarrenError);
+  assertEquals(error.code, "unavailable");
+  assertStringIncludes(error.message, 'did not answer within 0.02 s about exchange "warren.orphans"');
+  await assertRejects(() => declared.bindToDispatch(client, "order"), WarrenError, "did not answer");
+  silent = false;
+  await declared.declareRung(client, 500);
+  assertEquals(of("queue", "warren.retry.500").length, 1);
+});
+
+Deno.test("a connection on which the broker takes nothing is not asked", async () => {
+  const { client, calls } = fakeClient();
+  Object.assign(client, { blocked: "low on memory" });
+  const error = await assertRejects(() => topology().topology.declareRung(client, 500), WarrenError, "low on memory");
+  assertEquals([error.code, calls], ["unavailable", []]);
 });
 
 Deno.test("a lost connection is unavailable, not refused", async () => {

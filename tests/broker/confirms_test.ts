@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Channel } from "../../lib/broker/channel.ts";
 import { Output } from "../../lib/broker/output.ts";
 import type { Transport } from "../../lib/broker/transport.ts";
+import { Turns } from "../../lib/turns.ts";
 import { decodeMethod } from "../support/amqp/methods.ts";
 import { FRAME_METHOD } from "../support/amqp/wire.ts";
 import { makeMessage } from "./messages.ts";
@@ -63,8 +64,19 @@ class Bench implements Disposable {
     this.#host.queue("q");
     this.#host.queue("full", { "x-max-length": 0, "x-overflow": "reject-publish" });
     const { vhost, store } = this.#host;
-    const peer = { output: this.output, vhost, store, user: "guest", frameMax: 4096, maxMessageSize: 1_000 };
-    this.#channel = new Channel(1, { ...peer, wantsCancels: true });
+    this.#channel = new Channel(1, {
+      output: this.output,
+      vhost,
+      store,
+      turns: new Turns(),
+      user: "guest",
+      frameMax: 4096,
+      maxMessageSize: 1_000,
+      wantsCancels: true,
+      shortOfMemory: false,
+      released: () => {},
+      wakeLater: () => {},
+    });
     this.#channel.selectConfirms();
   }
 
@@ -74,7 +86,8 @@ class Bench implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#channel.release();
+    this.#channel.quiet();
+    this.#channel.giveBack();
     this.#host[Symbol.dispose]();
   }
 }

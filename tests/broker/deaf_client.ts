@@ -40,7 +40,7 @@ export const OPENING: Uint8Array = joined([
   methodFrame(1, "channel.open"),
 ]);
 
-/** A client that never reads. */
+/** A client that looks at nothing of what it is sent, and reads it only where it is told to. */
 export class DeafClient implements Disposable {
   readonly #connection: Deno.TcpConn;
 
@@ -71,6 +71,12 @@ export class DeafClient implements Disposable {
       if (outcome === "late") return times;
     }
     return most;
+  }
+
+  /** Reads and drops what the broker sends, up to its end. */
+  async drop(): Promise<void> {
+    const buffer = new Uint8Array(256 * 1024);
+    while (await this.#connection.read(buffer) !== null);
   }
 
   [Symbol.dispose](): void {

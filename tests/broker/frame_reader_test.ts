@@ -41,12 +41,12 @@ interface Seen {
 
 async function readAll(reader: FrameReader, enough: () => boolean = () => false): Promise<Seen[]> {
   const seen: Seen[] = [];
-  while (
-    await reader.frames((type, channel, bytes, start, end) => {
+  while (await reader.more()) {
+    reader.handOver((type, channel, bytes, start, end) => {
       seen.push({ type, channel, payload: bytes.slice(start, end) });
       return !enough();
-    })
-  );
+    });
+  }
   return seen;
 }
 

@@ -54,7 +54,8 @@ class Site implements AsyncDisposable {
 
   /** Waits until everything before lasts. */
   async lasting(): Promise<void> {
-    await this.channel.publishConfirmed({ routingKey: "nowhere" });
+    await this.queue("barrier", { "x-max-length": 1 });
+    await this.channel.publishConfirmed({ routingKey: "barrier" }, "", { deliveryMode: 2 });
   }
 
   async count(queue: string): Promise<number> {

@@ -23,6 +23,14 @@ Deno.test("broker runs a broker alone until a signal, and says where", async () 
   }
 });
 
+Deno.test("broker that others may reach says where it listens", async () => {
+  await using place = await BrokerPlace.make();
+  const env = { ...place.env, BROKER_HOST: "0.0.0.0", BROKER_USERS: "warren:s3cret" };
+  await using broker = new RunnerProcess({ args: ["broker"], env });
+  const { message } = await broker.waitForLog(running);
+  assertStringIncludes(message, `amqp://0.0.0.0:${place.port} and ws://0.0.0.0:`);
+});
+
 Deno.test("broker keeps its messages for the next time, and a runner joins it", async () => {
   await using place = await BrokerPlace.make();
   {

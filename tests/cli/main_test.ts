@@ -10,6 +10,9 @@ Deno.test("help helps even where the environment is wrong", async () => {
   const { code, stdout } = await runMain(["help"], { PORT: "wrong" });
   assertEquals(code, 0);
   assertStringIncludes(stdout, "Commands:");
+  const tasks = Object.keys(project.tasks).filter((name) => !/^(test|bench|ok)/.test(name));
+  const [, usage] = /^usage: deno task (.*), or main.ts/m.exec(stdout) ?? [];
+  assertEquals(usage?.split(" | ").sort(), tasks.sort());
 });
 
 Deno.test("COMMAND --help explains the command, whatever else was typed", async () => {
@@ -27,6 +30,21 @@ Deno.test("what was typed wrong is one line on standard error, without colours, 
   ];
   for (const [args, env, message] of wrong) {
     assertEquals(await runMain(args, env), { code: 2, stdout: "", stderr: `warren: ${message}\n` });
+  }
+});
+
+Deno.test("a URL that is wrong ends the start with 2, and no command shows its password", async () => {
+  const urls = ["amqp:guest:hunter2@host", "amqp://guest:hunter2%@host", "amqp://guest:12/hunter2@host"];
+  for (const url of urls) {
+    for (const command of ["start", "check"]) {
+      const { code, stdout, stderr } = await runMain([command], { AMQP_URL: url });
+      assertEquals([code, stdout], [2, ""]);
+      assertMatch(stderr, /^warren: AMQP_URL: the URL.* expected amqp:|percent-encode it as %25\n$/);
+      assert(!stderr.includes("hunter2"), stderr);
+    }
+    const typed = await runMain([url]);
+    assertEquals(typed.code, 2);
+    assert(!typed.stderr.includes("hunter2"), typed.stderr);
   }
 });
 

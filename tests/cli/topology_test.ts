@@ -24,6 +24,7 @@ brokerTest("check --topology tells what a changed retry, schedule or order left 
   });
   broker.own(`${queue}.ordered`);
   for (const at of [0, 1]) broker.own(`${queue}.ordered.p${at}`);
+  broker.own(`warren.members.${queue}.ordered`);
   {
     await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
     await broker.publish(queue, ["x"]);
@@ -46,6 +47,7 @@ brokerTest("check --topology tells what a changed retry, schedule or order left 
   assertStringIncludes(lineOf(text, rung), "waiting  not needed: no retry policy has this delay");
   assertStringIncludes(lineOf(text, `warren.schedule.${queue}`), "not needed: waiting has no schedule any more");
   assertStringIncludes(lineOf(text, `${queue}.ordered.p0`), "not needed: ordered has no order any more");
+  assertStringIncludes(lineOf(text, `warren.members.${queue}.ordered`), "not needed: ordered has no order any more");
   const { topology } = JSON.parse(await check("--json"));
   const found = topology.find(({ name }: { name: string }) => name === rung);
   assertEquals([found.neededBy, found.messages > 0], [[], true]);

@@ -37,16 +37,17 @@ class Images implements AsyncDisposable {
     return images;
   }
 
-  /** As a user would do it. */
+  /** As docs/deployment.md says, with a function that imports a package which the image does not have. */
   async #derive(functionName: string): Promise<void> {
     const folder = await Deno.makeTempDir({ prefix: "warren-derived-" });
     await Deno.mkdir(`${folder}/functions`);
     await Deno.writeTextFile(
       `${folder}/functions/${functionName}.ts`,
-      `export const config = { concurrency: ${PREFETCH} };
+      `import camelcase from "npm:camelcase@8.0.0";
+export const config = { concurrency: ${PREFETCH} };
 export default async (message: { body: unknown }, context: { log: { info(text: string): void } }) => {
   await new Promise((resolve) => setTimeout(resolve, 20));
-  context.log.info("handled " + message.body);
+  context.log.info(camelcase("Handled") + " " + message.body);
 };
 `,
     );
@@ -61,10 +62,14 @@ export default async () => {
 };
 `,
     );
-    await Deno.writeTextFile(
-      `${folder}/Dockerfile`,
-      `FROM ${this.plain}\nCOPY functions own\nENV FUNCTIONS_DIR=/app/own\n`,
-    );
+    const page = await Deno.readTextFile(`${ROOT}/docs/deployment.md`);
+    const [, documented] = /```Dockerfile\n(FROM warren\n.*?)```/s.exec(page) ?? [];
+    assert(documented, "docs/deployment.md has no Dockerfile of a derived image");
+    // A folder of its own: on a broker that others use, the functions that ship would take part.
+    const dockerfile = documented
+      .replace("FROM warren\n", `FROM ${this.plain}\nENV FUNCTIONS_DIR=/app/own\n`)
+      .replace("/app/functions/", "/app/own/");
+    await Deno.writeTextFile(`${folder}/Dockerfile`, dockerfile);
     await buildah("bud", "--format", "docker", "--pull-never", "--tag", this.derived, folder);
     await Deno.remove(folder, { recursive: true });
   }
@@ -89,6 +94,7 @@ Deno.test({
 
     await test.step("loads its functions without a network, on a read-only root file system", async () => {
       await assertLoadsAlone(images.plain);
+      await assertLoadsAlone(images.derived);
     });
 
     await test.step("says that it needs AMQP_URL, and hosts a broker where it is told to", async () => {

@@ -4,25 +4,41 @@ import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { loadFunctions } from "../../lib/loader/loader.ts";
 import { Logger } from "../../lib/log.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
+import { folder } from "../loader/folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = `${ROOT}deno.json`;
-const { functions } = await loadFunctions(`${ROOT}functions`, { config: CONFIG });
+/** The functions that ship. Others in the folder are whoever's checkout this is. */
+const SHIPPED = ["hello", "orders.created", "resize"];
+const fileOf = (name: string) => `${name.replaceAll(".", "/")}.ts`;
 
-/** Runs a shipped function once, in its own process as the runner does. */
-async function run(name: string, body: string, contentType: string) {
+const shipped = await folder(
+  Object.fromEntries(
+    await Promise.all(
+      SHIPPED.map(fileOf).map(async (file) => [file, await Deno.readTextFile(`${ROOT}functions/${file}`)]),
+    ),
+  ),
+);
+globalThis.addEventListener("unload", () => Deno.removeSync(shipped.path, { recursive: true }));
+const { functions } = await loadFunctions(shipped.path, { config: CONFIG });
+
+/** Runs a shipped function once for each body, at the same time, in its own process as the runner does. */
+async function runAll(name: string, bodies: string[], contentType: string) {
   const loaded = functions.find((candidate) => candidate.name === name);
   assert(loaded && "definition" in loaded, `${name} loads`);
   const lines: string[] = [];
+  /** The bodies in the order in which they were done. */
+  const order: string[] = [];
+  await using sockets = await folder();
   const sandbox = new ProcessSandbox({
     definition: loaded.definition,
     sources: loaded.sources,
-    folder: await Deno.makeTempDir({ prefix: "warren-functions-" }),
+    folder: sockets.path,
     configFile: CONFIG,
     log: new Logger({ format: "json", write: (line) => void lines.push(JSON.parse(line).message) }),
   });
-  try {
-    const outcome: Outcome = await sandbox.invoke({
+  const invoke = async (body: string): Promise<Outcome> => {
+    const outcome = await sandbox.invoke({
       body: new TextEncoder().encode(body),
       properties: { contentType },
       headers: {},
@@ -32,24 +48,36 @@ async function run(name: string, body: string, contentType: string) {
       attempt: 1,
       wantsResult: false,
     });
-    return { outcome, lines };
+    order.push(body);
+    return outcome;
+  };
+  try {
+    return { outcomes: await Promise.all(bodies.map(invoke)), lines, order };
   } finally {
     await sandbox.close();
   }
 }
 
+async function run(name: string, body: string, contentType: string) {
+  const { outcomes: [outcome], lines } = await runAll(name, [body], contentType);
+  return { outcome, lines };
+}
+
 Deno.test("every function that ships loads", () => {
-  const names = functions.map(({ name }) => name);
-  for (const shipped of ["hello", "orders.created", "resize"]) {
-    assert(names.includes(shipped), `${shipped} of ${names}`);
-  }
+  assertEquals(functions.map(({ name }) => name), SHIPPED);
   assertEquals(functions.filter((loaded) => "error" in loaded), []);
 });
 
-Deno.test("hello works for the seconds that it is told, and says so", async () => {
+Deno.test("hello says what it received and that it is done, as the tutorial's worker does", async () => {
   const { outcome, lines } = await run("hello", "0", "text/plain");
-  assertEquals(outcome, { kind: "completed" });
-  assert(lines.includes('received "0"'));
+  assertEquals([outcome, lines], [{ kind: "completed" }, [" [x] Received '0'", " [x] Done"]]);
+});
+
+Deno.test("hello does ten messages without a dot at once, while one with a dot sleeps", async () => {
+  const ten = await runAll("hello", [".", ...Array.from({ length: 9 }, (_, n) => String(n))], "text/plain");
+  assertEquals(ten.lines.length, 20);
+  // The one that sleeps is the last to be done, though it was the first to come.
+  assertEquals([ten.lines[0], ten.lines.at(-1), ten.order.at(-1)], [" [x] Received '.'", " [x] Done", "."]);
 });
 
 Deno.test("orders.created tells hello what to do next", async () => {

@@ -156,3 +156,11 @@ Deno.test("POST of an event in HTTP's binary mode puts its attributes into the m
   const response = await post("/functions/hello", "x", { "ce-long": "x".repeat(20_000) });
   assertEquals([response.status, (await problemOf(response)).title], [431, "Request Header Fields Too Large"]);
 });
+
+Deno.test("POST for a function that takes no messages says so beside the id: the message waits in its queue", async () => {
+  const { post, runner } = fakeApi();
+  Object.assign(runner.views[0], { state: "paused", error: "paused by hand" });
+  const response = await post("/functions/hello", "0", { "message-id": "1" });
+  const detail = 'function "hello" is paused: by hand';
+  assertEquals([response.status, await response.json()], [202, { messageId: "1", state: "paused", detail }]);
+});

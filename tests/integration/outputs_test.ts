@@ -3,6 +3,7 @@ import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
+import { Gate } from "../support/gate.ts";
 import { handledBy, startServing } from "../support/serving.ts";
 
 const TELLING = `context.log.info("handled", { body: message.body, id: message.properties.messageId });`;
@@ -110,13 +111,14 @@ brokerTest("who asks gets the answer with its correlation id, and an error once 
 brokerTest("HTTP waits for the answer where it is asked to: 200, 422, 500 or 504", async (url) => {
   await using broker = await BrokerClient.connect(url);
   const queue = await broker.workQueue("asked");
+  await using gate = await Gate.make();
   await using functions = await folder({
     "asked.ts": `import { Reject } from "warren";
-      export const config = { queue: "${queue}", retry: { attempts: 1 } };
+      export const config = { queue: "${queue}", retry: { attempts: 1 }, permissions: ${gate.permissions} };
       export default async (message) => {
         if (message.body === "reject") throw new Reject("no such thing");
         if (message.body === "fail") throw new TypeError("broken");
-        if (message.body === "slow") await new Promise((resolve) => setTimeout(resolve, 5_000));
+        if (message.body === "slow") ${gate.wait}
         return { echo: message.body };
       };`,
   });
@@ -135,7 +137,7 @@ brokerTest("HTTP waits for the answer where it is asked to: 200, 422, 500 or 504
   assertEquals([failed, how.error.type, how.error.message], [500, "TypeError", "broken"]);
   const [late, what] = await ask("slow", 1);
   assertEquals(late, 504);
-  assertStringIncludes(what.detail, "is still being worked on");
+  assertStringIncludes(what.detail, "waits in its queue or is being handled");
 });
 
 brokerTest("a trace goes on from HTTP through a function to what it publishes", async (url) => {

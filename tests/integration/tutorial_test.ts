@@ -30,12 +30,15 @@ async function helloOn(queue: string): Promise<Folder> {
 }
 
 function received(runner: RunnerProcess): string[] {
-  return runner.log.flatMap(({ message }) => message.match(/^received "(.*)"$/)?.slice(1) ?? []).sort();
+  return runner.log.flatMap(({ message }) => message.match(/^ \[x\] Received '(.*)'$/)?.slice(1) ?? []).sort();
 }
 
 const serving = (line: LogLine) => line.message.startsWith("serving queue");
-/** Seconds of work. */
-const TENTHS = Array.from({ length: 10 }, (_, n) => `0.${n}`);
+const DIGITS = Array.from({ length: 10 }, (_, n) => String(n));
+
+function done(runner: RunnerProcess): number {
+  return runner.log.filter(({ message }) => message === " [x] Done").length;
+}
 
 tutorialTest("two runners share the tutorial's messages, five each, in turns", async (url, python) => {
   await using broker = await BrokerClient.connect(url);
@@ -46,11 +49,12 @@ tutorialTest("two runners share the tutorial's messages, five each, in turns", a
   await using second = await startRunner(options);
   await Promise.all([first, second].map((runner) => runner.waitForLog(serving)));
 
-  await pikaPublish(python, url, queue, TENTHS);
+  await pikaPublish(python, url, queue, DIGITS);
 
   await eventually(() => received(first).length + received(second).length === 10, { timeout: 20_000 });
   const shares = [received(first).join(" "), received(second).join(" ")].sort();
-  assertEquals(shares, ["0.0 0.2 0.4 0.6 0.8", "0.1 0.3 0.5 0.7 0.9"]);
+  assertEquals(shares, ["0 2 4 6 8", "1 3 5 7 9"]);
+  await eventually(() => done(first) === 5 && done(second) === 5);
   assertEquals((await broker.count(queue)).messages, 0);
 });
 
@@ -65,7 +69,7 @@ tutorialTest("the tutorial's own receiver takes its share beside two runners", a
   await using second = await startRunner(options);
   await Promise.all([first, second].map((runner) => runner.waitForLog(serving)));
 
-  await pikaPublish(python, url, queue, TENTHS.slice(0, 9));
+  await pikaPublish(python, url, queue, DIGITS.slice(0, 9));
 
   const shares = () => [received(first), received(second), third.received];
   await eventually(() => shares().flat().length === 9);
@@ -83,7 +87,7 @@ tutorialTest("the receiver joins runners that are there already", async (url, py
   await using receiver = new PikaReceiver(python, url, queue);
   await receiver.ready;
 
-  await pikaPublish(python, url, queue, ["0.1", "0.2", "0.3", "0.4"]);
+  await pikaPublish(python, url, queue, ["1", "2", "3", "4"]);
 
   await eventually(() => received(runner).length + receiver.received.length === 4);
   assertEquals([received(runner).length, receiver.received.length], [2, 2]);
@@ -93,10 +97,10 @@ tutorialTest("what was published before any consumer came is handled", async (ur
   await using broker = await BrokerClient.connect(url);
   const queue = broker.queue("hello");
   await using functions = await helloOn(queue);
-  await pikaPublish(python, url, queue, ["0", "0.1", "0.2"]);
+  await pikaPublish(python, url, queue, ["0", "1", "2"]);
 
   await using runner = await startRunner({ amqpUrl: url, functionsDir: functions.path });
 
   await eventually(() => received(runner).length === 3);
-  assertEquals(received(runner), ["0", "0.1", "0.2"]);
+  assertEquals(received(runner), ["0", "1", "2"]);
 });

@@ -62,7 +62,7 @@ brokerTest("ten thousand requests wait at the same time, and each gets its own a
 
   const late = await ask(runner, "late", 1);
   assertEquals(late.status, 504);
-  assertStringIncludes((await late.json()).detail, "is still being worked on");
+  assertStringIncludes((await late.json()).detail, "waits in its queue or is being handled");
   assertEquals([answered, (await broker.count(queue)).messages], [0, REQUESTS + 1 - CONCURRENCY]);
   const waiting = residentMemory(runner.pid)!;
   const filled = performance.now();

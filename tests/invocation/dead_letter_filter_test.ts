@@ -57,3 +57,7 @@ Deno.test("what is typed wrongly is quoted, with what was expected", () => {
     assertStringIncludes(error.message, text);
   }
 });
+
+Deno.test("a header that has no text matches nothing, and ends no walk through the dead letters", () => {
+  assert(!matches({ headers: { table: "x" } }, letter({ headers: { table: { toString: "x" } } })));
+});

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { WarrenError } from "../../lib/errors.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import { longestHold, orderKey, partitionOf, partitionPrefetch } from "../../lib/invocation/order.ts";
 
@@ -61,4 +62,13 @@ Deno.test("no message is taken ahead that might wait for longer than a broker le
   assertEquals(prefetch({ timeout: "1s", retry: { attempts: 1 } }), 10);
   assertEquals(prefetch({ timeout: "1s", retry: { attempts: 1 }, prefetch: 500 }), 500);
   assertEquals(prefetch({ timeout: "20m", retry: { attempts: 1 }, prefetch: 500 }), 1);
+});
+
+Deno.test("a header that has no text is no key, and that is said", () => {
+  const order = { header: "tenant", partitions: 1 };
+  const keyOf = (tenant: unknown) => orderKey({ headers: { tenant }, routingKey: "" }, order);
+  assertEquals([keyOf(7n), keyOf(["a", 1]), keyOf(true)], ["7", "a,1", "true"]);
+  for (const tenant of [{ toString: "x" }, [{ toString: "x" }]]) {
+    assertThrows(() => keyOf(tenant), WarrenError, 'the header "tenant" is a table');
+  }
 });

@@ -60,6 +60,21 @@ Deno.test("watchFunctions() goes on when the folder is removed and made again", 
   assertEquals((await changes.next()).done, true);
 });
 
+Deno.test("watchFunctions() sees what is in a folder that was removed and made again at once", async () => {
+  await using dir = await folder({ "functions/a.ts": "" });
+  const functions = `${dir.path}/functions`;
+  const stop = new AbortController();
+  const changes = await watchFunctions(functions, { files: () => [], debounce: 30, signal: stop.signal });
+  const next = changes.next();
+  Deno.removeSync(functions, { recursive: true });
+  Deno.mkdirSync(functions);
+  assertEquals((await next).done, false);
+  const after = changes.next();
+  await dir.write({ "functions/b.ts": "" });
+  assertEquals((await after).done, false);
+  stop.abort();
+});
+
 Deno.test("watchFunctions() with a signal that has aborted yields nothing", async () => {
   await using dir = await folder();
   const changes = await watchFunctions(dir.path, { files: () => [], signal: AbortSignal.abort() });

@@ -96,12 +96,9 @@ Deno.test("a process whose memory cannot be read is said once, and one that ende
   const said: string[] = [];
   const log = new Logger({ write: (line) => said.push(JSON.parse(line).message) });
   let looks = 0;
-  const nobody: MemoryWatchOptions["reaper"] = {
+  const nobody = {
     start: () => Promise.resolve(true),
-    residentMemory() {
-      looks++;
-      return Promise.resolve(new Map());
-    },
+    residentMemory: () => Promise.resolve(new Map<number, number>(void looks++)),
   };
   const watch = new MemoryWatch({ reaper: nobody, log, os: "linux" });
   const [hidden, ending] = [new Fake(1), new Fake(1)];

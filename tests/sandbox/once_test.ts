@@ -169,20 +169,27 @@ onceTest("an effect that has run is recorded by a store that was down meanwhile"
 
 onceTest(
   "a claim lasts while its effect runs, also when its handler is done, and what that leaves is kept",
-  `async ({ body }, context) => {
-    const effect = async () => {
-      say(context, "ran");
-      await new Promise((go) => setTimeout(go, 300));
-      return body;
+  `(() => {
+    const [begun, opened] = [Promise.withResolvers(), Promise.withResolvers()];
+    return async ({ body }, context) => {
+      if (body === "open") return opened.resolve();
+      const running = context.once("k", async () => {
+        say(context, "ran");
+        begun.resolve();
+        await opened.promise;
+        return body;
+      });
+      running.catch(() => {});
+      await begun.promise;
+      if (body === 1) throw new Error("meanwhile");
+      say(context, await running);
     };
-    const running = context.once("k", effect);
-    running.catch(() => {});
-    if (body === 1) { await new Promise((go) => setTimeout(go, 50)); throw new Error("meanwhile"); }
-    say(context, await running);
-  }`,
+  })()`,
   async (cage) => {
     assertEquals((await cage.run(1)).kind, "failed");
-    assertEquals((await cage.run(2)).kind, "completed");
+    const second = cage.run(2);
+    await cage.run("open");
+    assertEquals((await second).kind, "completed");
     assertEquals(cage.said, ["ran", "1"]);
   },
 );

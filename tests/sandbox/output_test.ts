@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { OutputBudget, readLines } from "../../lib/sandbox/output.ts";
-import { Cage } from "../misbehaving/cage.ts";
+import { alive, Cage } from "../misbehaving/cage.ts";
 import { eventually } from "../support/eventually.ts";
 
 async function linesOf(...chunks: (string | Uint8Array)[]): Promise<string[]> {
@@ -70,12 +70,47 @@ Deno.test("a process whose output is held open by what it started is over all th
   const module = `
     export default ({ body }) => {
       if (body !== "exit") return;
-      new Deno.Command("/bin/sleep", { args: ["30"], stdout: "inherit", stderr: "inherit" }).spawn();
+      const { pid } = new Deno.Command("/bin/sleep", { args: ["60"], stdout: "inherit", stderr: "inherit" }).spawn();
+      console.log("asleep " + pid);
       Deno.exit(4);
     };`;
   await using cage = await Cage.make(module, { config: { permissions: { run: ["/bin/sleep"] } } });
-  const began = performance.now();
   assertEquals((await cage.run("exit")).kind, "crashed");
-  assert(performance.now() - began < 10_000);
+  const pid = Number(/\d+/.exec(String(cage.line("asleep")?.message)));
+  assert(alive(pid), "what holds the output is over too");
+  Deno.kill(pid, "SIGKILL");
   assertEquals((await cage.run()).kind, "completed");
+});
+
+Deno.test("an error that nothing catches, after its handler's end, is one ERROR entry with its stack", async () => {
+  const module = `
+    export default ({ body }) => {
+      if (body === "timer") setTimeout(() => { throw new TypeError("too late"); }, 0);
+      if (body === "promise") setTimeout(() => Promise.reject(new TypeError("too late")), 0);
+    };`;
+  for (
+    const [body, message] of [["timer", "uncaught TypeError: too late"], ["promise", "unhandled rejection: too late"]]
+  ) {
+    await using cage = await Cage.make(module);
+    assertEquals(await cage.run(body), { kind: "completed" });
+    await eventually(() => cage.line(message));
+    if (body === "timer") await eventually(() => cage.line("the function's process ended"));
+    const about = cage.lines.filter((line) => JSON.stringify(line).includes("too late") && !("reason" in line));
+    assertEquals(about.map(({ level, message, stream }) => [level, message, stream]), [["error", message, undefined]]);
+    assertMatch(String(about[0].stack), /^TypeError: too late\n +at .*function\.ts:/);
+    assertEquals(cage.lines.filter(({ stream }) => stream === "stderr"), []);
+  }
+});
+
+Deno.test("an error that the module's own listener handles ends nothing", async () => {
+  const module = `
+    globalThis.addEventListener("error", (event) => event.preventDefault());
+    export default async ({ body }) => {
+      if (body === "throw") setTimeout(() => { throw new Error("handled"); }, 0);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    };`;
+  await using cage = await Cage.make(module);
+  assertEquals(await cage.run("throw"), { kind: "completed" });
+  assertEquals(await cage.run("next"), { kind: "completed" });
+  assertEquals([cage.line("uncaught"), cage.line("the function's process ended")], [undefined, undefined]);
 });

@@ -40,9 +40,9 @@ export class BrokerClient implements AsyncDisposable {
     return name;
   }
 
-  /** Deletes a queue of that name at the end, and `<name>.dead`. */
+  /** Deletes a queue of that name at the end, and what Warren makes beside it: dead letters and the count of runners. */
   own(name: string): string {
-    this.#queues.push(name, `${name}.dead`);
+    this.#queues.push(name, `${name}.dead`, `warren.members.${name}`);
     return name;
   }
 

@@ -38,6 +38,7 @@ export interface FunctionSeen {
   state: string;
   error?: string;
   version?: string;
+  loaded?: boolean;
   running: number;
   counts: Record<string, number>;
 }

@@ -44,8 +44,8 @@ export const QUITTING: readonly Animal[] = [
     does: "throws in a timer while it runs",
     handler: 'setTimeout(() => { throw new Error("in a timer"); }, 0); await new Promise(() => {});',
     ends: "crashed",
-    because: "it exited with code 1",
-    logs: "in a timer",
+    because: "nothing caught an error that it threw: Error: in a timer",
+    logs: "uncaught Error: in a timer",
   },
   {
     does: "throws in a timer after it returned",

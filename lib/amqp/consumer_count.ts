@@ -1,0 +1,15 @@
+import { type Client, replyCode } from "./client.ts";
+
+/** How many consumers a queue has, those of other programs counted; 0 where there is no such queue. */
+export async function consumerCount(client: Client, queue: string): Promise<number> {
+  const channel = await client.channel();
+  channel.onerror = () => {};
+  try {
+    return (await channel.queueDeclare(queue, { passive: true })).consumerCount;
+  } catch (error) {
+    if (replyCode(error) === 404) return 0;
+    throw error;
+  } finally {
+    if (!channel.closed) await channel.close();
+  }
+}

@@ -1,0 +1,40 @@
+import { isConnectionLoss } from "../amqp/connection_loss.ts";
+import { describeError } from "../errors.ts";
+import { toFailure } from "../invocation/outcome.ts";
+import type { Logger } from "../log.ts";
+
+/** Ignores what the AMQP client leaves behind when its socket dies. Any other unhandled rejection ends the command. */
+export function ignoreConnectionLoss(): Disposable {
+  const ignore = (event: PromiseRejectionEvent) => {
+    if (isConnectionLoss(event.reason)) event.preventDefault();
+  };
+  globalThis.addEventListener("unhandledrejection", ignore);
+  return { [Symbol.dispose]: () => globalThis.removeEventListener("unhandledrejection", ignore) };
+}
+
+/**
+ * Logs what nobody handled, each as one entry with its stack. A rejection ends nothing. After an error that was thrown in
+ * a timer or a listener, the state of the process is unknown: `end` is called.
+ */
+export function logUnhandled(log: Logger, end: () => void = () => Deno.exit(1)): Disposable {
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    if (isConnectionLoss(event.reason)) return log.warn(`unhandled rejection: ${describeError(event.reason)}`);
+    const { message, stack } = toFailure(event.reason);
+    log.error(`unhandled rejection: ${message}`, { stack });
+  };
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    const { type, message, stack } = toFailure(event.error);
+    log.error(`uncaught ${type}: ${message}; the runner ends, and what was not settled comes again`, { stack });
+    end();
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  return {
+    [Symbol.dispose]() {
+      globalThis.removeEventListener("unhandledrejection", onRejection);
+      globalThis.removeEventListener("error", onError);
+    },
+  };
+}

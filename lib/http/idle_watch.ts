@@ -1,0 +1,73 @@
+/** Milliseconds between two looks. AMQP does not report how many consumers a queue has, so somebody has to ask. */
+const INTERVAL = 200;
+
+export interface IdleWatchOptions {
+  /** Why nobody takes messages of a function; undefined where somebody does. */
+  why(name: string): Promise<string | undefined>;
+  /** Milliseconds. @default 200 */
+  interval?: number;
+}
+
+/**
+ * Watches the functions that callers wait for. If a function becomes broken or paused while they wait, nobody will answer
+ * them: they learn the reason at once instead of a time-out later. There is one timer and one look for each function,
+ * however many callers wait.
+ */
+export class IdleWatch {
+  readonly #options: IdleWatchOptions;
+  readonly #callers = new Map<string, Set<AbortController>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #looking = false;
+
+  constructor(options: IdleWatchOptions) {
+    this.#options = options;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return [...this.#callers.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /**
+   * Runs `work` with a signal that aborts when `gone` does, and when the function takes no messages any more. Gives what
+   * `work` gave, and in the second case the reason.
+   */
+  async during<T>(
+    name: string,
+    gone: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<{ value: T; idle: string | undefined }> {
+    const caller = new AbortController();
+    const callers = this.#callers.get(name) ?? new Set();
+    this.#callers.set(name, callers.add(caller));
+    this.#lookSoon();
+    try {
+      const value = await work(AbortSignal.any([gone, caller.signal]));
+      return { value, idle: caller.signal.aborted ? String(caller.signal.reason) : undefined };
+    } finally {
+      callers.delete(caller);
+      if (callers.size === 0 && this.#callers.get(name) === callers) this.#callers.delete(name);
+      if (this.#callers.size === 0) {
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
+      }
+    }
+  }
+
+  #lookSoon(): void {
+    if (this.#looking || this.#callers.size === 0) return;
+    this.#timer ??= setTimeout(() => void this.#look(), this.#options.interval ?? INTERVAL);
+  }
+
+  async #look(): Promise<void> {
+    this.#timer = undefined;
+    this.#looking = true;
+    await Promise.all([...this.#callers].map(async ([name, callers]) => {
+      const asked = [...callers];
+      const why = await this.#options.why(name).catch(() => undefined);
+      if (why !== undefined) asked.forEach((caller) => caller.abort(why));
+    }));
+    this.#looking = false;
+    this.#lookSoon();
+  }
+}

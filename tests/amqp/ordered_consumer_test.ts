@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { Connection } from "../../lib/amqp/connection.ts";
+import { OrderedConsumer } from "../../lib/amqp/ordered_consumer.ts";
+import { Topology } from "../../lib/amqp/topology.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import { Logger } from "../../lib/log.ts";
+import { BrokerClient } from "../support/broker_client.ts";
+import { brokerTest } from "../support/brokers.ts";
+import { eventually } from "../support/eventually.ts";
+import { Proxy } from "../support/proxy.ts";
+
+brokerTest("a broker that does not answer does not keep an ordered function from draining", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  await using proxy = Proxy.for(url);
+  const queue = broker.queue("ordered");
+  broker.own(`${queue}.p0`);
+  const log = new Logger({ level: "silent" });
+  const connection = new Connection({ urls: [proxy.urlFor(url)], name: "test", log });
+  connection.start();
+  const config = { queue, order: { by: "routingKey", partitions: 1 } };
+  const definition = resolveFunctionConfig(config, { name: "f", file: "/f.ts", version: "1" });
+  let consuming = false;
+  const consumer = new OrderedConsumer({
+    connection,
+    topology: new Topology(log),
+    definition: { ...definition, order: definition.order! },
+    log,
+    onDelivery: () => {},
+    onState: (state) => consuming = state,
+  });
+  consumer.start();
+  await eventually(async () => (await broker.count(`${queue}.p0`)).consumers === 1);
+  proxy.mode = "blackhole";
+  // Its next look at who is there has no answer.
+  await eventually(() => consuming);
+  const begun = performance.now();
+  await consumer.cancel();
+  assertEquals([consuming, performance.now() - begun < 15_000], [false, true]);
+  proxy.cut();
+  await consumer.close();
+  await connection.close();
+});
+
+brokerTest("a partition that is given back again and again is taken after growing pauses", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const queue = broker.queue("ordered");
+  broker.own(`${queue}.p0`);
+  const log = new Logger({ level: "silent" });
+  const connection = new Connection({ urls: [url], name: "test", log });
+  connection.start();
+  const config = { queue, order: { by: "routingKey", partitions: 1 } };
+  const definition = resolveFunctionConfig(config, { name: "f", file: "/f.ts", version: "1" });
+  const times: number[] = [];
+  const consumer = new OrderedConsumer({
+    connection,
+    topology: new Topology(log),
+    definition: { ...definition, order: definition.order! },
+    log,
+    onDelivery: (delivery) => {
+      times.push(performance.now());
+      delivery.requeue();
+    },
+  });
+  consumer.start();
+  await eventually(async () => (await broker.count(`${queue}.p0`)).consumers === 1);
+  await broker.publish(queue, ["x"]);
+  await eventually(() => times.length >= 5, { timeout: 20_000 });
+  await consumer.close();
+  await connection.close();
+  assertEquals(times[4] - times[1] > 1_500, true, `${times.map((time) => time - times[0])}`);
+});
