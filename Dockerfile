@@ -11,10 +11,10 @@ COPY lib/ lib/
 COPY deploy/healthcheck.ts deploy/
 RUN deno cache --frozen main.ts lib/sandbox/guest.ts lib/broker/hosted.ts
 COPY functions/ functions/
-# Dependencies of the functions that are copied in; those of mounted ones are the image's or the mount's. Without the lock
-# file, as the functions' processes run: both resolve a range of versions alike.
+# Dependencies of the functions that are copied in; those of mounted ones are the image's or the mount's. Once with the lock
+# file, as inline functions run, and once without it, as the functions' processes do: a range of versions may be two.
 RUN find functions -regex '.*\.[mc]?[jt]sx?' -not -name '[_.]*' -not -name '*_test.*' -not -name '*.test.*' \
-  -exec deno cache --no-lock {} + && chmod -R a+rwX /deno-dir
+  -exec deno cache {} + -exec deno cache --no-lock {} + && chmod -R a+rwX /deno-dir
 RUN mkdir -m 700 /data && chown deno /data
 
 USER deno

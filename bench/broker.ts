@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { answers } from "../tests/support/broker_probe.ts";
 import { EmbeddedBroker } from "./embedded_broker.ts";
 import { LoadClient } from "./load/load_client.ts";
-import { median } from "./support.ts";
+import { BenchQueue, median, rivalRate } from "./support.ts";
 
 const RABBITMQ = Deno.env.get("AMQP_URL") ?? "amqp://guest:guest@127.0.0.1:5672";
 
@@ -21,6 +21,9 @@ const SETTINGS: readonly Setting[] = [
   { size: 100, count: 50_000, depth: 1_000_000, rounds: 1 },
   { size: 10_240, count: 10_000, depth: Deno.env.get("BENCH_FULL") === "1" ? 1_000_000 : 100_000, rounds: 1 },
 ];
+
+/** Messages that amqplib forwards, and its rounds. */
+const FORWARDED = { count: 40_000, rounds: 3 };
 
 interface Measured {
   publish: number;
@@ -56,6 +59,7 @@ export async function broker(): Promise<string[]> {
     lines.push(row("latency at the median, ms", rounds, ({ p50 }) => p50));
     lines.push(row("latency at the 99th percentile, ms", rounds, ({ p99 }) => p99));
   }
+  lines.push(...await forwarding(embedded.url, rabbitmq));
   lines.push(
     `${"memory of the embedded broker, MB".padEnd(34)}${Math.round(embedded.memory).toString().padStart(12)}`,
   );
@@ -70,6 +74,28 @@ function row(name: string, rounds: { own: Measured; other?: Measured }[], of: (m
   if (others.length === 0) return name.padEnd(34) + shown(own);
   const ratio = median(rounds.map(({ own, other }) => of(own) / of(other!)));
   return name.padEnd(34) + shown(own) + shown(median(others)) + ratio.toFixed(2).padStart(8);
+}
+
+/**
+ * amqplib as it comes, with Nagle's algorithm on: a consumer that publishes a persistent message for each delivery, without
+ * confirms, and acks.
+ */
+async function forwarding(own: string, other: string | undefined): Promise<string[]> {
+  const rounds: { own: number; other?: number }[] = [];
+  for (let round = 0; round < FORWARDED.rounds; round++) {
+    rounds.push({ own: await forward(own), other: other ? await forward(other) : undefined });
+  }
+  const rate = (values: number[]) => String(Math.round(median(values))).padStart(12);
+  const line = "amqplib forwards, messages/s".padEnd(34) + rate(rounds.map(({ own }) => own));
+  if (!other) return [line];
+  const ratio = median(rounds.map(({ own, other }) => own / other!));
+  return [line + rate(rounds.map(({ other }) => other!)) + ratio.toFixed(2).padStart(8)];
+}
+
+async function forward(url: string): Promise<number> {
+  await using queue = new BenchQueue(url, ["-forwarded"]);
+  await queue.fill(FORWARDED.count, new Uint8Array(100));
+  return await rivalRate("amqplib_forward", [url, queue.name, `${queue.name}-forwarded`, `${FORWARDED.count}`]);
 }
 
 async function measure(url: string, { size, count, depth }: Setting): Promise<Measured> {

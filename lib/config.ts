@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { WarrenError } from "./errors.ts";
+import { describeError, WarrenError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 import { OPTIONS, type Options, type OptionSpec } from "./options.ts";
 import project from "../deno.json" with { type: "json" };
@@ -127,7 +127,8 @@ function fromEnvironment({ env: name, secret }: OptionSpec, env: Readonly<Record
   try {
     return Deno.readTextFileSync(file).replace(/\r?\n$/, "");
   } catch (cause) {
-    throw new WarrenError("config", `${name}_FILE names "${file}", which cannot be read`, { cause });
+    const why = describeError(cause);
+    throw new WarrenError("config", `${name}_FILE names "${file}", which cannot be read: ${why}`, { cause });
   }
 }
 

@@ -34,6 +34,7 @@ export interface MessageProperties {
   /** Milliseconds, as a string. */
   expiration?: string;
   messageId?: string;
+  /** Absent too where it is beyond the range of a `Date`. */
   timestamp?: Date;
   type?: string;
   userId?: string;
@@ -51,7 +52,7 @@ export interface Message<Body = unknown> {
   readonly body: Body;
   /** The bytes as they were delivered, before inflating and decoding. */
   readonly raw: Uint8Array;
-  /** The headers that the publisher set, and Warren's own. */
+  /** The headers that the publisher set, and Warren's own. Integers beyond 2^53 are bigints. */
   readonly headers: Record<string, unknown>;
   readonly properties: MessageProperties;
   /** The exchange and the routing key that the message was first published with. */

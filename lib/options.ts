@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { parseByteSize } from "./byte_size.ts";
 import { parseCeiling, type Permissions } from "./ceiling.ts";
 import { parseDuration } from "./duration.ts";
+import { describeError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import { type OnceAddress, parseOnceAddress } from "./once_address.ts";
 import { readHost, readSecretUrl } from "./secret_url.ts";
@@ -352,8 +353,8 @@ function certificates(path: string): string {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
-  } catch {
-    throw new Error(`"${path}" cannot be read`);
+  } catch (cause) {
+    throw new Error(`"${path}" cannot be read: ${describeError(cause)}`, { cause });
   }
   const found = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (found.length === 0) {

@@ -166,27 +166,36 @@ export class Runner implements RunnerView {
     }
     const limit = new AbortController();
     const closed = await Promise.race([
-      this.#close(drained).then(() => true),
+      this.#close(drained),
       delay(CLOSE_LIMIT, limit.signal).then(() => false),
     ]);
     limit.abort();
-    if (!closed) {
-      this.#log.warn(`not everything was closed within ${CLOSE_LIMIT / 1000} s; what was not settled comes again`);
-    }
+    if (!closed) this.#log.warn("not everything could be closed in time; what was not settled comes again");
     this.#log.info("stopped");
     this.#finish();
   }
 
-  async #close(drained: boolean): Promise<void> {
+  /** Says whether all of it ended: functions that do not are left behind, and the rest is closed. */
+  async #close(drained: boolean): Promise<boolean> {
+    const limit = new AbortController();
+    const closed = await Promise.race([
+      this.#closeFunctions(drained).then(() => true),
+      delay(CLOSE_LIMIT * 0.75, limit.signal).then(() => false),
+    ]);
+    limit.abort();
+    await Promise.all([this.#consuming.close(), this.#publishing.close()]);
+    await this.#host?.stop();
+    if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
+    return closed;
+  }
+
+  async #closeFunctions(drained: boolean): Promise<void> {
     if (!drained) await Promise.all(this.#served().map((served) => served.abort()));
     await Promise.all(this.#served().map((served) => served.close()));
     await this.#sandboxes.reaper.close();
     await this.#sandboxes.once.store.close().catch((error) => {
       this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
     });
-    await Promise.all([this.#consuming.close(), this.#publishing.close()]);
-    await this.#host?.stop();
-    if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
   }
 
   #sayUnfinished({ definition, running, messageIds }: ServedFunction, deadline: number): void {

@@ -31,6 +31,11 @@ export function encodeText(text: string, bytes: Uint8Array, start: number, end: 
   return text.length;
 }
 
+/** The beginning of a text that has no more bytes than this. */
+export function cutToBytes(text: string, most: number): string {
+  return text.slice(0, encoder.encodeInto(text, new Uint8Array(most)).read);
+}
+
 function encodeSlowly(text: string, bytes: Uint8Array, start: number, end: number): number {
   return encoder.encodeInto(text, bytes.subarray(start, end)).written;
 }

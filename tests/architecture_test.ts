@@ -17,6 +17,7 @@ const LEAVES = [
   "once_store",
   "options",
   "secret_url",
+  "turns",
   "utf8",
   "within",
 ];
@@ -31,7 +32,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   serving: ["amqp", "sandbox", ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
   // An island: everybody else reaches it by URL. `cli` runs it alone; the runner starts `hosted.ts` as a process.
-  broker: ["errors", "log", "utf8"],
+  broker: ["errors", "log", "turns", "utf8"],
   invocation: LEAVES,
   ...Object.fromEntries(LEAVES.map((leaf) => [leaf, LEAVES])),
 };

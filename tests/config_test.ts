@@ -145,7 +145,7 @@ Deno.test("an error says whether a flag or a variable is wrong, and quotes the v
   assertStringIncludes(wrong([], { LOG_FORMAT: "xml" }), 'LOG_FORMAT: expected text, json, found "xml"');
   assertStringIncludes(wrong([], { DRAIN_TIMEOUT: "soon" }), "DRAIN_TIMEOUT: ");
   assertStringIncludes(wrong([], { WATCH: "perhaps" }), 'WATCH: expected true or false, found "perhaps"');
-  assertStringIncludes(wrong([], { AMQP_CA: "/no/such.pem" }), 'AMQP_CA: "/no/such.pem" cannot be read');
+  assertStringIncludes(wrong([], { AMQP_CA: "/no/such.pem" }), 'AMQP_CA: "/no/such.pem" cannot be read: No such file');
 });
 
 Deno.test("sizes are bytes, or a number and a unit", () => {
@@ -238,7 +238,7 @@ Deno.test("a secret and its file together are an error, and so is a file that ca
   );
   assertStringIncludes(
     wrong([], { AMQP_URL_FILE: "/no/such" }),
-    'AMQP_URL_FILE names "/no/such", which cannot be read',
+    'AMQP_URL_FILE names "/no/such", which cannot be read: No such file',
   );
 });
 

@@ -4,6 +4,7 @@ import { describeError, WarrenError } from "../errors.ts";
 import { shownUrl, withoutLogins } from "../secret_url.ts";
 import { patchClient } from "./client_patches.ts";
 import { coalesceWrites } from "./coalesce_writes.ts";
+import { FrameAssembler } from "./frame_assembler.ts";
 
 /** One connection to a broker, over TCP or over WebSocket. */
 export type Client = AMQPClient | AMQPWebSocketClient;
@@ -44,7 +45,12 @@ const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
 /** What the client has but does not show. */
 interface Internals {
+  /** Frames as they come from a TCP socket, and from a WebSocket. */
+  onRead(bytes: Uint8Array): void;
+  handleMessage(event: MessageEvent<ArrayBuffer>): void;
   parseFrames(view: AMQPView): void;
+  /** Buffers to encode messages into. */
+  bufferPool: AMQPView[];
   rejectConnect(error: Error): void;
 }
 
@@ -71,16 +77,24 @@ export async function connectClient(url: string, options: ClientOptions): Promis
     markClosed(reason);
   };
   let lastRead = performance.now();
-  const parseFrames = internals.parseFrames.bind(client);
-  internals.parseFrames = (view) => {
+  const frames = new FrameAssembler((view) => {
+    identify(view, broker);
+    internals.parseFrames(view);
+  });
+  let unreadable = false;
+  const read = (bytes: Uint8Array) => {
+    if (unreadable) return;
     lastRead = performance.now();
     try {
-      identify(view, broker);
-      parseFrames(view);
+      frames.push(bytes);
     } catch (error) {
+      unreadable = true;
       destroy(`the broker sent a frame that cannot be read: ${describeError(error)}`);
     }
   };
+  internals.onRead = read;
+  internals.handleMessage = ({ data }) => read(new Uint8Array(data));
+  if (client instanceof AMQPWebSocketClient) keepFrameSized(client, internals.bufferPool);
   internals.rejectConnect = internals.rejectConnect.bind(client);
   client.onerror = () => {};
   client.ondisconnect = (error) => markClosed(error?.message ?? "the connection was closed");
@@ -102,6 +116,17 @@ export async function connectClient(url: string, options: ClientOptions): Promis
   const stopHeartbeat = superviseHeartbeat(client, () => lastRead, destroy);
   void closed.then(stopHeartbeat);
   return { client, broker, closed, close: () => closeClient(client, destroy) };
+}
+
+/**
+ * Over TCP all publishes have one buffer. Here, one that grew with a large body is not used again: it would take headers
+ * that are too large for a frame, which brokers answer with the end of the connection; and it would never shrink.
+ */
+function keepFrameSized(client: Client, pool: AMQPView[]): void {
+  pool.push = (...buffers) => {
+    for (const buffer of buffers) if (buffer.byteLength === client.frameMax) pool[pool.length] = buffer;
+    return pool.length;
+  };
 }
 
 function createClient(url: string, options: ClientOptions): Client {

@@ -1,16 +1,16 @@
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { decodeText, encodeText } from "../utf8.ts";
+import { readProperties } from "./content_header.ts";
+import { decodeTable } from "./field_table.ts";
+import { writeProperties } from "./write_properties.ts";
 
 /*
  * Mends of @cloudamqp/amqp-client 4.1.1 that have to be made on its prototypes.
  * Each has a test that fails when the pinned version changes what it relies on.
  */
 
-/** Tables nested deeper than this are refused: reading them by recursion would end the process. */
-const MAX_DEPTH = 32;
-
-/** The key of a header table that could not be read; its value says why. */
-export const MALFORMED = "warren-malformed";
+/** Bytes of a content header before the flags of its properties: class, weight and the body's size. */
+const CONTENT_FLAGS = 12;
 
 let patched = false;
 
@@ -19,7 +19,7 @@ export function patchClient(): void {
   if (patched) return;
   patched = true;
   const view = AMQPView.prototype;
-  const { setField, getTable, getArray, getByteArray } = view;
+  const { setField } = view;
 
   // Whole numbers from 2^31 to 2^32 were written as negative ones, and decimals as 32-bit floats:
   // each republish of a message corrupted its headers.
@@ -40,35 +40,24 @@ export function patchClient(): void {
     return 9;
   };
 
-  // Headers nested without end, or of an unknown type, were an exception nobody could catch.
-  let depth = 0;
+  // A reserved property, a header of an unknown type and deeply nested headers threw and ended the connection, 64-bit
+  // integers were rounded, and byte arrays were views over the socket's buffer, with other messages in it. The length that
+  // is returned is that of the frame, so the next frame is read where it begins, whatever is in this one.
+  view.getProperties = function (offset) {
+    const frameEnd = offset - CONTENT_FLAGS + this.getUint32(offset - CONTENT_FLAGS - 4);
+    return [readProperties({ view: this, bytes: bytesOf(this) }, offset, frameEnd), frameEnd - offset];
+  };
   view.getTable = function (offset, littleEndian) {
     const length = this.getUint32(offset, littleEndian);
-    if (depth >= MAX_DEPTH) throw new RangeError(`a header table is nested deeper than ${MAX_DEPTH}`);
-    depth++;
-    try {
-      return getTable.call(this, offset, littleEndian);
-    } catch (error) {
-      if (depth > 1) throw error;
-      return [{ [MALFORMED]: error instanceof Error ? error.message : String(error) }, length + 4];
-    } finally {
-      depth--;
-    }
-  };
-  view.getArray = function (offset, littleEndian) {
-    if (depth >= MAX_DEPTH) throw new RangeError(`a header array is nested deeper than ${MAX_DEPTH}`);
-    depth++;
-    try {
-      return getArray.call(this, offset, littleEndian);
-    } finally {
-      depth--;
-    }
+    const end = offset + 4 + length;
+    if (end > this.byteLength) throw new RangeError(`a table of ${length} bytes at ${offset} is beyond its frame`);
+    const { headers } = decodeTable({ view: this, bytes: bytesOf(this) }, offset + 4, end);
+    return [headers as Record<string, object>, length + 4];
   };
 
-  // Byte arrays were views over the socket's buffer, with other messages in it.
-  view.getByteArray = function (offset, littleEndian) {
-    const [bytes, length] = getByteArray.call(this, offset, littleEndian);
-    return [bytes.slice(), length];
+  // Zeros and empty texts were left out, and values that JavaScript cannot represent were changed.
+  view.setProperties = function (offset, properties) {
+    return writeProperties(this, offset, properties);
   };
 
   // A message has a few dozen texts, and each was a `Buffer` of its own, made for it alone.

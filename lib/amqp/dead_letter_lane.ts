@@ -2,10 +2,10 @@ import type { AMQPMessage, AMQPProperties } from "@cloudamqp/amqp-client";
 import { describeError } from "../errors.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
 import type { Logger } from "../log.ts";
+import { deadLetterForms } from "./copy_forms.ts";
 import { CopyLane, describeRefusal } from "./copy_lane.ts";
 import type { ExclusiveQueue } from "./exclusive.ts";
-import { deadLetterProperties, toInvocation } from "./headers.ts";
-import { HEADERS } from "./names.ts";
+import { toInvocation } from "./headers.ts";
 
 export interface DeadLetterLaneOptions {
   /** Where the messages come from; its channel has confirms. */
@@ -74,25 +74,9 @@ export function bodyOf(message: AMQPMessage): Uint8Array {
   return (message.body as Uint8Array | null) ?? new Uint8Array(0);
 }
 
-/** Texts that every copy can carry. */
-const TEXTS = ["messageId", "correlationId", "contentType", "contentEncoding", "type", "appId", "replyTo"];
-
-/** The properties of a dead letter: with all it has; without its headers and what is no text; with the reason alone. */
+/** The properties of a dead letter: with all that the message has, then with less. */
 function letters(message: AMQPMessage, definition: FunctionDefinition, why: unknown): AMQPProperties[] {
   const failure = { type: "Uncopiable", message: describeError(why).slice(0, 1_000) };
-  const headers = {
-    [HEADERS.reason]: "undecodable",
-    [HEADERS.errorType]: failure.type,
-    [HEADERS.error]: failure.message,
-    [HEADERS.function]: definition.name,
-    [HEADERS.queue]: definition.queue.name,
-  };
-  const given = Object.entries(message.properties).filter(([name]) => TEXTS.includes(name));
-  const simpler = [{ ...Object.fromEntries(given), deliveryMode: 2, headers }, { deliveryMode: 2, headers }];
-  try {
-    const invocation = toInvocation(message, definition);
-    return [deadLetterProperties({ definition, invocation, failure, now: new Date() }, "undecodable"), ...simpler];
-  } catch {
-    return simpler;
-  }
+  const invocation = toInvocation(message, definition);
+  return [...deadLetterForms({ definition, invocation, failure, now: new Date() }, "undecodable")];
 }

@@ -15,10 +15,10 @@ const PATIENCE_AT_END = 3_000;
 const BURST = 50;
 
 /**
- * What is done with a dead letter that matches: it goes once that resolves, and stays where nothing is done. The signal
- * aborts when the broker takes too long.
+ * What is done with a dead letter that matches: it goes once that resolves, and stays where nothing is done or can be
+ * done. The signal aborts when the broker takes too long.
  */
-export type Act = (letter: DeadLetter, signal: AbortSignal) => Promise<void> | undefined;
+export type Act = (letter: DeadLetter, signal: AbortSignal) => Promise<void | "stays"> | undefined;
 
 /** One walk through the dead letters. */
 export class SweepRun {
@@ -93,7 +93,11 @@ export class SweepRun {
       return this.#scan.hold(message);
     }
     if (this.#underWay++ === 0) this.#arm(PATIENCE);
-    doing.then(() => {
+    doing.then((stays) => {
+      if (stays) {
+        this.#unreadable++;
+        return this.#scan.hold(message);
+      }
       this.#done++;
       this.#scan.ack(message);
     }).catch((error) => {

@@ -13,6 +13,8 @@ import { meansAll } from "../invocation/dead_letter_filter.ts";
 import { deadLetterQueue } from "../invocation/definition.ts";
 import type { MessageProperties } from "../mod.ts";
 import type { Connection } from "./connection.ts";
+import { keepReceived } from "./content_header.ts";
+import { isTooLarge, wholeForms } from "./copy_forms.ts";
 import { Scan, type ScanOptions } from "./dead_letter_scan.ts";
 import { type Act, SweepRun } from "./dead_letter_sweep.ts";
 import { redriveProperties } from "./headers.ts";
@@ -67,7 +69,11 @@ export class DeadLetters implements DeadLetterBox {
   async redrive(options: RedriveOptions = {}): Promise<Sweep> {
     if (options.dryRun) return await this.#count(options);
     return await this.#sweep(options, (letter, signal) => {
-      return letter.unreadable ? undefined : this.#publish(letter, signal);
+      if (letter.unreadable) return undefined;
+      return this.#publish(letter, signal).catch((error) => {
+        if (isTooLarge(error)) return "stays";
+        throw error;
+      });
     });
   }
 
@@ -110,17 +116,18 @@ export class DeadLetters implements DeadLetterBox {
     return await Scan.open(await this.#options.connection.opened(signal), this.queue, options);
   }
 
-  /** With its stack left out where it does not fit beside what is new. */
+  /** With its stack, and then its error, left out where they do not fit beside what is new. */
   async #publish(letter: DeadLetter, signal: AbortSignal): Promise<void> {
     const { publisher, queue: routingKey } = this.#options;
-    const properties = redriveProperties(letter);
-    const message = { exchange: "", routingKey, body: letter.body, properties };
-    try {
-      await publisher.publish(message, { channel: CHANNEL, signal });
-    } catch (error) {
-      if (!(error instanceof WarrenError) || error.code !== "refused" || letter.stack === undefined) throw error;
-      const { [HEADERS.stack]: _stack, ...headers } = properties.headers ?? {};
-      await publisher.publish({ ...message, properties: { ...properties, headers } }, { channel: CHANNEL, signal });
+    const forms = wholeForms(redriveProperties(letter));
+    for (let form = forms.next().value;;) {
+      try {
+        const message = { exchange: "", routingKey, body: letter.body, properties: form };
+        return await publisher.publish(message, { channel: CHANNEL, signal });
+      } catch (error) {
+        form = isTooLarge(error) ? forms.next().value : undefined;
+        if (!form) throw error;
+      }
     }
   }
 
@@ -132,10 +139,8 @@ export class DeadLetters implements DeadLetterBox {
 
 /** @throws {WarrenError} `refused`, `config`, `undecodable` or `tooLarge` */
 async function edited(letter: DeadLetter, change: DeadLetterEdit): Promise<DeadLetter> {
-  if (letter.unreadable) {
-    throw new WarrenError("refused", `message "${letter.id}" cannot be copied as it is: ${letter.unreadable}`);
-  }
-  const headers = { ...letter.headers };
+  // What cannot be read may be what is changed; it is a dead letter again where it is not.
+  const { [HEADERS.malformed]: _, ...headers } = letter.headers;
   for (const [name, value] of Object.entries(change.headers ?? {})) {
     if (name.startsWith(HEADER_PREFIX)) throw new WarrenError("config", `header "${name}" is Warren's own`);
     if (value === null) delete headers[name];
@@ -145,7 +150,7 @@ async function edited(letter: DeadLetter, change: DeadLetterEdit): Promise<DeadL
   const stale = (name: string) => change.body !== undefined && isCompressionHeader(name, headers[name]);
   for (const name of Object.keys(headers).filter(stale)) delete headers[name];
   const { contentEncoding, ...rest } = letter.properties;
-  const properties: MessageProperties = { ...rest };
+  const properties: MessageProperties = keepReceived({ ...rest }, letter.properties);
   // A new body is as it was typed, not compressed.
   if (change.body === undefined && contentEncoding !== undefined) properties.contentEncoding = contentEncoding;
   if (change.contentType !== undefined) properties.contentType = change.contentType;

@@ -4,7 +4,8 @@ import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure } from "../invocation/outcome.ts";
 import type { DeliveredInvocation, Invocation } from "../invocation/sandbox.ts";
 import type { MessageProperties } from "../mod.ts";
-import { MALFORMED } from "./client_patches.ts";
+import { keepReceived, receivedOf } from "./content_header.ts";
+import { setOwn } from "./field_table.ts";
 import { DISPATCH_EXCHANGE, HEADERS } from "./names.ts";
 
 /** Told by brokers, or obeyed by them: a copy that carried them would be routed or dropped by them. */
@@ -21,7 +22,8 @@ export function toInvocation(
   message: AMQPMessage,
   { output }: Pick<FunctionDefinition, "output">,
 ): DeliveredInvocation {
-  const { headers = {}, ...properties } = message.properties;
+  const { headers = {}, ...rest } = message.properties;
+  const properties = keepReceived(rest as MessageProperties, message.properties);
   const attempt = countOf(headers[HEADERS.attempt], 1);
   // Then it came by way of Warren, and how it was first published is in its headers.
   const setAside = countOf(headers[HEADERS.setAside], 0) > 0;
@@ -29,7 +31,7 @@ export function toInvocation(
     headers[HEADERS.partition] !== undefined || message.exchange === DISPATCH_EXCHANGE;
   return {
     body: (message.body as Uint8Array | null) ?? EMPTY,
-    properties: properties as MessageProperties,
+    properties,
     headers,
     exchange: retried ? text(headers[HEADERS.exchange]) ?? message.exchange : message.exchange,
     routingKey: retried ? text(headers[HEADERS.routingKey]) ?? message.routingKey : message.routingKey,
@@ -44,8 +46,10 @@ export function toInvocation(
 
 /** The failure of a message whose headers could not be read; undefined for every other. */
 export function malformed(headers: Record<string, unknown>): Failure | undefined {
-  const why = headers[MALFORMED];
-  return why === undefined ? undefined : { type: "MalformedHeaders", message: `the headers cannot be read: ${why}` };
+  const why = headers[HEADERS.malformed];
+  if (why === undefined) return undefined;
+  const what = typeof why === "string" ? `: ${why}` : "";
+  return { type: "MalformedHeaders", message: `the headers cannot be read${what}` };
 }
 
 function countOf(header: unknown, otherwise: number): number {
@@ -76,11 +80,12 @@ export function retryProperties(failed: FailedDelivery, attempt: number): AMQPPr
 
 /** The properties of the copy that waits at the end of the same queue as the same attempt: nothing has failed. */
 export function setAsideProperties({ invocation }: Pick<FailedDelivery, "invocation">): AMQPProperties {
-  const { headers, ...properties } = inertProperties(invocation.properties, invocation.headers);
+  const properties = inertProperties(invocation.properties, invocation.headers);
+  const { headers } = properties;
   headers[HEADERS.exchange] = invocation.exchange;
   headers[HEADERS.routingKey] = invocation.routingKey;
   headers[HEADERS.setAside] = countOf(invocation.headers[HEADERS.setAside], 0) + 1;
-  return { ...properties, headers };
+  return properties;
 }
 
 /** The properties of the copy that goes to the dead letters. */
@@ -104,7 +109,8 @@ export function deadLetterProperties(failed: FailedDelivery, reason: string): AM
  */
 function copyProperties(failed: FailedDelivery, own: Record<string, string | number>): AMQPProperties {
   const { invocation, failure, now } = failed;
-  const { headers, ...properties } = inertProperties(invocation.properties, invocation.headers);
+  const properties = inertProperties(invocation.properties, invocation.headers);
+  const { headers } = properties;
   delete headers[HEADERS.setAside];
   headers[HEADERS.firstSeen] ??= now.toISOString();
   headers[HEADERS.exchange] = invocation.exchange;
@@ -112,47 +118,57 @@ function copyProperties(failed: FailedDelivery, own: Record<string, string | num
   headers[HEADERS.errorType] = failure.type;
   headers[HEADERS.error] = failure.message;
   headers[HEADERS.failedAt] = now.toISOString();
-  return { ...properties, headers: { ...headers, ...own } };
+  Object.assign(headers, own);
+  return properties;
 }
 
 /** The properties of a message on its way from an ordered function's queue into a partition: its own, as far as they can be. */
 export function partitionProperties(message: AMQPMessage, invocation: Invocation, partition: number): AMQPProperties {
   const { expiration, deliveryMode } = invocation.properties;
-  const { headers, ...properties } = inertProperties(invocation.properties, invocation.headers);
+  const properties = inertProperties(invocation.properties, invocation.headers);
+  const { headers } = properties;
   if (message.properties.headers?.[HEADERS.expiration] === undefined) delete headers[HEADERS.expiration];
   headers[HEADERS.exchange] = invocation.exchange;
   headers[HEADERS.routingKey] = invocation.routingKey;
   headers[HEADERS.partition] = partition;
-  return { ...properties, expiration, deliveryMode, headers };
+  return Object.assign(properties, { expiration, deliveryMode });
 }
 
 /** The properties of a dead letter that goes back to work: from the first attempt on, with its history. */
 export function redriveProperties(letter: Pick<DeadLetter, "properties" | "headers">): AMQPProperties {
-  const { headers, ...properties } = inertProperties(letter.properties, letter.headers);
+  const properties = inertProperties(letter.properties, letter.headers);
+  const { headers } = properties;
   delete headers[HEADERS.attempt];
   delete headers[HEADERS.setAside];
   headers[HEADERS.redriven] = countOf(letter.headers[HEADERS.redriven], 0) + 1;
-  return { ...properties, headers };
+  return properties;
 }
 
-/** Persistent, and without what a broker would obey or refuse on a copy. */
+/**
+ * Persistent, and without what a broker would obey or refuse on a copy. All else is as it came, byte for byte; bytes that
+ * are neither a property nor a header are in a header of their own.
+ */
 function inertProperties(given: MessageProperties, from: Record<string, unknown>) {
   const { expiration, userId, ...properties } = given;
   const headers: NonNullable<AMQPProperties["headers"]> = {};
-  for (const [name, value] of Object.entries(from)) {
-    if (!NOT_COPIED.test(name) && name !== MALFORMED) headers[name] = value as object;
-  }
+  for (const [name, value] of Object.entries(from)) if (!NOT_COPIED.test(name)) setOwn(headers, name, value);
   if (expiration) headers[HEADERS.expiration] = expiration;
   if (userId) headers[HEADERS.userId] = userId;
-  return { ...properties, deliveryMode: 2, headers };
+  const unread = receivedOf(given)?.rest;
+  if (unread && unread.length > 0) headers[HEADERS.unread] = unread;
+  return keepReceived(
+    { ...properties, deliveryMode: 2, headers } as AMQPProperties & { headers: typeof headers },
+    given,
+  );
 }
 
 /** A delivery from a queue of dead letters, as the core knows it. */
 export function toDeadLetter(message: AMQPMessage): DeadLetter {
-  const { headers = {}, ...properties } = message.properties as { headers?: Record<string, unknown> };
+  const { headers = {}, ...rest } = message.properties as { headers?: Record<string, unknown> };
+  const properties = keepReceived(rest as MessageProperties, message.properties);
   const body = (message.body as Uint8Array | null) ?? EMPTY;
   return {
-    id: text((properties as MessageProperties).messageId),
+    id: text(properties.messageId),
     reason: text(headers[HEADERS.reason]),
     errorType: text(headers[HEADERS.errorType]),
     error: text(headers[HEADERS.error]),

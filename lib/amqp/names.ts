@@ -1,4 +1,8 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
+import { cutToBytes } from "../utf8.ts";
+
+/** Bytes of a name. */
+const MAX_NAME = 255;
 
 /** Where a waited-out retry comes back: a direct exchange with every function's queue bound under its own name. */
 export const DISPATCH_EXCHANGE = "warren.dispatch";
@@ -14,7 +18,7 @@ export function retryQueue(ms: number): string {
 
 /** The queue with the token of a scheduled function. */
 export function scheduleQueue(queue: string): string {
-  return `warren.schedule.${queue}`.slice(0, 255);
+  return cutToBytes(`warren.schedule.${queue}`, MAX_NAME);
 }
 
 /** A queue with the messages of some keys of an ordered function. As long as a name of dead letters. */
@@ -24,7 +28,7 @@ export function partitionQueue(queue: string, partition: number): string {
 
 /** A queue that never has a message: its consumers are the runners that share an ordered function. */
 export function membersQueue(queue: string): string {
-  return `warren.members.${queue}`.slice(0, 255);
+  return cutToBytes(`warren.members.${queue}`, MAX_NAME);
 }
 
 /** The headers that Warren sets. */
@@ -60,6 +64,12 @@ export const HEADERS = {
   partition: "warren-partition",
   /** How often it was copied to the end of its queue, since it might be what ends its runners; gone once it has run. */
   setAside: "warren-set-aside",
+  /** Why its properties or headers cannot be read. */
+  malformed: "warren-malformed",
+  /** Bytes of its properties and headers that could not be read. */
+  unread: "warren-unread",
+  /** Names of headers that a dead letter is without, since they do not fit into a frame. */
+  dropped: "warren-dropped",
   /** How often it came back from the dead letters. */
   redriven: "warren-redriven",
 } as const;
@@ -70,5 +80,5 @@ export const HEADER_PREFIX = "warren-";
 /** A consumer's tag: which function on which host in which process. */
 export function consumerTag(definition: FunctionDefinition): string {
   const id = crypto.randomUUID().slice(0, 8);
-  return `warren.${definition.name}.${Deno.hostname()}.${Deno.pid}.${id}`.slice(0, 255);
+  return cutToBytes(`warren.${definition.name}.${Deno.hostname()}.${Deno.pid}.${id}`, MAX_NAME);
 }

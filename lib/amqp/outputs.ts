@@ -13,6 +13,7 @@ import type { Logger } from "../log.ts";
 import { within } from "../within.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
+import { keepReceived } from "./content_header.ts";
 import { HEADERS, RETRY_PREFIX, retryQueue } from "./names.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
 import type { Topology } from "./topology.ts";
@@ -168,16 +169,18 @@ function answer(
   outcome = "completed",
 ): OutgoingMessage {
   const { replyTo, correlationId, messageId } = properties;
+  const answered = {
+    contentType: result?.contentType,
+    correlationId: correlationId ?? messageId,
+    timestamp: new Date(),
+    headers: { ...traceOf({ headers }), [HEADERS.outcome]: outcome },
+  };
   return {
     exchange: "",
     routingKey: replyTo!,
     body: result?.body ?? new Uint8Array(0),
-    properties: {
-      contentType: result?.contentType,
-      correlationId: correlationId ?? messageId,
-      timestamp: new Date(),
-      headers: { ...traceOf({ headers }), [HEADERS.outcome]: outcome },
-    },
+    // The correlation id of some callers is bytes that are no text.
+    properties: keepReceived(answered, properties),
   };
 }
 

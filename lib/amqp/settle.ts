@@ -1,12 +1,13 @@
 import { Backoff, delay } from "../backoff.ts";
-import { describeError, WarrenError } from "../errors.ts";
+import { describeError } from "../errors.ts";
 import { deadLetterQueue } from "../invocation/definition.ts";
 import type { Disposition } from "../invocation/outcome.ts";
 import type { Logger } from "../log.ts";
 import { within } from "../within.ts";
 import type { Connection } from "./connection.ts";
 import type { Delivery } from "./consumer.ts";
-import { deadLetterProperties, type FailedDelivery, retryProperties, setAsideProperties } from "./headers.ts";
+import { deadLetterForms, isTooLarge, retryForms } from "./copy_forms.ts";
+import { type FailedDelivery, setAsideProperties } from "./headers.ts";
 import { DISPATCH_EXCHANGE, retryQueue } from "./names.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
 import type { Topology } from "./topology.ts";
@@ -88,45 +89,35 @@ export class Settler {
 
   async #copyThenAck(delivery: Delivery, disposition: Copying, failed: FailedDelivery): Promise<void> {
     const backoff = new Backoff({ initial: 200, max: 15_000 });
-    const { connection, log } = this.#options;
+    const forms = copiesOf(disposition, failed);
+    let copy = forms.next().value!;
     while (delivery.live) {
       try {
-        await this.#publish(disposition, failed);
+        await within(30_000, (signal) => this.#publish(copy, signal));
         return delivery.ack();
       } catch (error) {
-        log.warn(`a message is held until its copy is with the broker: ${describeError(error)}`, {
-          function: failed.definition.name,
-          messageId: failed.invocation.properties.messageId,
-        });
-        if (error instanceof WarrenError && error.code === "refused" && failed.failure.stack) {
-          // Headers that do not fit into a frame: the stack is the first that can be spared.
-          failed = { ...failed, failure: { ...failed.failure, stack: undefined } };
-        }
-        if (connection.state.connected) await this.#declareAgain(failed);
-        await this.#pause(backoff.next());
+        const smaller = isTooLarge(error) ? forms.next().value : undefined;
+        if (smaller) copy = smaller;
+        else await this.#hold(error, failed, backoff);
       }
     }
   }
 
-  async #publish(disposition: Copying, failed: FailedDelivery): Promise<void> {
-    await within(30_000, async (signal) => {
-      const copy = await this.#copy(disposition, failed, signal);
-      await this.#options.publisher.publish(copy, { channel: CHANNEL, signal });
+  /** A message that the broker does not take now keeps its place, with a growing pause before each try. */
+  async #hold(error: unknown, failed: FailedDelivery, backoff: Backoff): Promise<void> {
+    const { connection, log } = this.#options;
+    log.warn(`a message is held until its copy is with the broker: ${describeError(error)}`, {
+      function: failed.definition.name,
+      messageId: failed.invocation.properties.messageId,
     });
+    if (connection.state.connected) await this.#declareAgain(failed);
+    await this.#pause(backoff.next());
   }
 
-  async #copy(disposition: Copying, failed: FailedDelivery, signal: AbortSignal): Promise<OutgoingMessage> {
-    const { body } = failed.invocation;
-    const { name } = failed.definition.queue;
-    if (disposition.kind === "deadLetter") {
-      const properties = deadLetterProperties(failed, disposition.reason);
-      return { exchange: "", routingKey: deadLetterQueue(name), body, properties };
-    }
-    const properties = retryProperties(failed, disposition.attempt);
-    if (disposition.delay === 0) return { exchange: DISPATCH_EXCHANGE, routingKey: name, body, properties };
-    const { connection, topology } = this.#options;
-    await topology.declareRung(await connection.opened(signal), disposition.delay);
-    return { exchange: retryQueue(disposition.delay), routingKey: name, body, properties };
+  async #publish({ delay, ...copy }: Copy, signal: AbortSignal): Promise<void> {
+    const { connection, topology, publisher } = this.#options;
+    if (delay > 0) await topology.declareRung(await connection.opened(signal), delay);
+    await publisher.publish(copy, { channel: CHANNEL, signal });
   }
 
   /** The queue that should take the copy may have been deleted. */
@@ -140,4 +131,28 @@ export class Settler {
       log.debug(`declaring again failed: ${describeError(error)}`);
     }
   }
+}
+
+/** A copy on its way, and the milliseconds that it is held back first. */
+type Copy = OutgoingMessage & { delay: number };
+
+/** The whole copy first, then those with less; a message whose headers leave no room for a retry is a dead letter. */
+function* copiesOf(disposition: Copying, failed: FailedDelivery): Generator<Copy, undefined> {
+  const { body } = failed.invocation;
+  const { name } = failed.definition.queue;
+  if (disposition.kind === "retry") {
+    const { delay, attempt } = disposition;
+    const exchange = delay === 0 ? DISPATCH_EXCHANGE : retryQueue(delay);
+    for (const properties of retryForms(failed, attempt)) yield { exchange, routingKey: name, body, properties, delay };
+  }
+  const [reason, last] = disposition.kind === "retry" ? ["failed", unretried(failed)] : [disposition.reason, failed];
+  for (const properties of deadLetterForms(last, reason)) {
+    yield { exchange: "", routingKey: deadLetterQueue(name), body, properties, delay: 0 };
+  }
+}
+
+function unretried(failed: FailedDelivery): FailedDelivery {
+  const { failure } = failed;
+  const message = `${failure.message} (not tried again: its headers leave no room in a frame for those of a retry)`;
+  return { ...failed, failure: { ...failure, message } };
 }

@@ -137,7 +137,8 @@ export class Broker {
     this.#ticker = setInterval(() => this.#tick(), TICK);
     this.#tick();
     try {
-      this.#webSocket = listenWebSocket(options, (transport, local) => this.#serve(transport, local));
+      const unread = this.#limits.webSocketBytes;
+      this.#webSocket = listenWebSocket({ ...options, unread }, (transport, local) => this.#serve(transport, local));
     } catch (error) {
       this.#listener6?.close();
       this.#close();

@@ -34,6 +34,8 @@ export interface ChannelPeer {
   readonly shortOfMemory: boolean;
   /** Counts messages that need no memory any more. */
   released(messages: number): void;
+  /** No frame is taken before the work is done, which is called until it says that it is. */
+  finishLater(work: () => boolean): void;
   /** Calls `wake()` of its channels in a moment. */
   wakeLater(): void;
 }
@@ -44,8 +46,8 @@ export type Settlement = "ack" | "reject" | "requeue";
 /** So many unsettled ones, and those on disk do not stay in memory too. */
 const MANY_UNACKED = 1000;
 
-/** So many deliveries come back to their queues at once; if there are more, others get their turn in between. */
-const GIVEN_BACK = 1000;
+/** So many deliveries are settled at once; if there are more, others get their turn in between. */
+const SETTLED = 1000;
 
 /** One channel of a connection: what it consumes, has not settled, publishes and confirms. */
 export class Channel implements ConsumerChannel, ReplyConsumer {
@@ -70,6 +72,8 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   replies: { tag: string; name: string } | undefined;
   /** Deliveries to consumers that are not settled. */
   #inFlight = 0;
+  /** The number of commits when it settled something last: until the next one that waits for the disk. */
+  #settledAt = -1;
 
   constructor(number: number, peer: ChannelPeer) {
     this.number = number;
@@ -107,7 +111,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     }
     this.#writeDelivery(consumer.tagBytes, tag, entry.redelivered, counted(message, entry, queue));
     if (!noAck) return;
-    queue.ack(entry);
+    this.#settle(queue, entry, "ack");
     this.peer.released(1);
   }
 
@@ -123,14 +127,24 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
       writer.u64(tag).u8(entry.redelivered ? 1 : 0).raw(message.address.bytes).u32(queue.messageCount);
     });
     this.output.content(this.number, counted(message, entry, queue), this.peer.frameMax);
-    if (noAck) queue.ack(entry);
+    if (noAck) this.#settle(queue, entry, "ack");
   }
 
   /** Settles the delivery of a tag, or all up to it. @throws {AmqpError} 406 for an unknown tag */
   settle(tag: number, multiple: boolean, settlement: Settlement): void {
-    const taken = this.unacked.take(tag, multiple);
-    if (this.transaction) this.transaction.settle(taken, settlement);
-    else this.settleTaken(taken, settlement);
+    if (this.transaction) return this.transaction.settle(this.unacked.take(tag, multiple), settlement);
+    const last = multiple && tag === 0 ? this.unacked.lastTag : tag;
+    const taken = this.unacked.take(tag, multiple, SETTLED);
+    this.settleTaken(taken, settlement);
+    if (taken.length === SETTLED) this.peer.finishLater(() => this.#settleMore(last, settlement));
+  }
+
+  /** Whether that was the rest. */
+  #settleMore(last: number, settlement: Settlement): boolean {
+    const taken = this.unacked.takeUpTo(last, SETTLED);
+    this.settleTaken(taken, settlement);
+    this.peer.turns.goOn(SETTLED);
+    return taken.length < SETTLED;
   }
 
   settleTaken(taken: readonly [number, Delivery<ChannelConsumer>][], settlement: Settlement): void {
@@ -141,11 +155,16 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
         consumer.inFlight--;
         this.#inFlight--;
       }
-      queue[settlement](entry);
+      this.#settle(queue, entry, settlement);
       queues.add(queue);
     }
     if (this.globalPrefetch !== 0) this.wake();
     for (const queue of queues) queue.deliver();
+  }
+
+  #settle(queue: Queue, entry: Entry, settlement: Settlement): void {
+    if (queue.id !== 0) this.#settledAt = this.peer.store.commits;
+    queue[settlement](entry);
   }
 
   /** A message that is complete: in a transaction it waits for the commit. */
@@ -157,7 +176,9 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
 
   publishNow({ message, mandatory }: Published): void {
     const outcome = this.#route(message, mandatory);
-    this.confirms?.add(outcome);
+    // A confirm says that what the channel settled before it lasts too.
+    const waits = outcome === "taken" && this.#settledAt === this.peer.store.commits;
+    this.confirms?.add(waits ? "storing" : outcome);
   }
 
   selectConfirms(): void {
@@ -209,11 +230,10 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag);
   }
 
-  /** What was not settled comes back to its queues, as much as there is time for; whether that was all. */
+  /** A part of what was not settled comes back to its queues; whether that was the rest. */
   giveBack(): boolean {
-    do {
-      this.settleTaken(this.unacked.takeSome(GIVEN_BACK), "requeue");
-    } while (this.unacked.size > 0 && this.peer.turns.goOn(GIVEN_BACK));
+    this.settleTaken(this.unacked.takeUpTo(Infinity, SETTLED), "requeue");
+    this.peer.turns.goOn(SETTLED);
     return this.unacked.size === 0;
   }
 

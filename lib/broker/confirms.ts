@@ -7,7 +7,7 @@ export type Outcome = "refused" | "returned" | "taken" | "storing";
 
 /**
  * The confirms of one channel. What needs no disk is confirmed with what leaves next, so that a return and its confirm
- * are one write; once something waits for the disk, all that follows waits with it. One `basic.ack` is for all that is
+ * are one write; once something waits for the disk, all that follows waits with it, but for what went back. One `basic.ack` is for all that is
  * safe at that moment.
  */
 export class Confirms {

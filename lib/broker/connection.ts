@@ -70,6 +70,8 @@ export class Connection implements ChannelPeer {
   /** Whether the frames of this read published something. */
   #published = false;
   #waking = false;
+  /** What is left to do of a method; no further frame is taken meanwhile. */
+  #unfinished: (() => boolean) | undefined;
 
   constructor(transport: Transport, surroundings: ConnectionSurroundings, local: boolean) {
     this.#transport = transport;
@@ -196,6 +198,10 @@ export class Connection implements ChannelPeer {
         await new Promise((resolve) => setTimeout(resolve, 0));
         return await this.#frames.discard();
       }
+      if (this.#unfinished) {
+        await this.turns.run(this.#share, () => this.#finish());
+        return true;
+      }
       if (!await this.#frames.more()) return false;
       await this.turns.run(this.#share, () => this.#handOver());
       return true;
@@ -217,9 +223,26 @@ export class Connection implements ChannelPeer {
     this.#published = false;
     this.#frames.handOver((type, channel, bytes, start, end) => {
       if (!this.#ended) this.#frame(type, channel, bytes, start, end);
-      return this.turns.goOn() && !this.#blocked && !this.output.full;
+      return this.turns.goOn() && !this.#unfinished && !this.#blocked && !this.output.full;
     });
     if (this.#published && this.#negotiated!.heartbeat > 0 && this.output.idle) this.#nudge.unanswered();
+  }
+
+  finishLater(work: () => boolean): void {
+    this.#unfinished = work;
+  }
+
+  #finish(): void {
+    try {
+      while (this.#unfinished) {
+        if (this.#unfinished()) this.#unfinished = undefined;
+        // A connection that ends has said what it wanted: it counts.
+        if (!this.#ended && !this.turns.goOn()) return;
+      }
+    } catch (error) {
+      this.#unfinished = undefined;
+      this.#failed(0, error);
+    }
   }
 
   /** Whether it has deliveries to settle and was sent nothing since it was read. */
@@ -415,6 +438,7 @@ export class Connection implements ChannelPeer {
   #releaseAll(): void {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
+    while (this.#unfinished) this.#finish();
     for (const channel of channels) channel.quiet();
     // Before anything comes back, since nothing needs a place in a queue that goes.
     this.vhost.deleteQueuesOf(this);
@@ -424,10 +448,15 @@ export class Connection implements ChannelPeer {
   /** A channel ends. */
   #release(channel: Channel): void {
     channel.quiet();
+    if (channel.giveBack()) return;
+    const later = () => setTimeout(() => void this.turns.run(this.#share, goOn), 0);
     const goOn = () => {
-      if (!channel.giveBack()) setTimeout(() => void this.turns.run(this.#share, goOn), 0);
+      do {
+        if (channel.giveBack()) return;
+      } while (this.turns.goOn());
+      later();
     };
-    goOn();
+    later();
   }
 
   #end(): void {

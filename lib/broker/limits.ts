@@ -11,6 +11,8 @@ export interface Limits {
   heartbeat: number;
   /** Milliseconds from the connection to `connection.open`. */
   handshake: number;
+  /** Bytes that all WebSockets together may have sent before they are read: a WebSocket cannot be made to wait. */
+  webSocketBytes: number;
   /** Milliseconds that a client has to answer the `connection.close` of the broker. */
   close: number;
 }
@@ -22,5 +24,6 @@ export const LIMITS: Limits = {
   messageSize: 128 * 1024 * 1024,
   heartbeat: 60,
   handshake: 10_000,
+  webSocketBytes: 64 * 1024 * 1024,
   close: 2_000,
 };

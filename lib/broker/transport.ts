@@ -45,10 +45,18 @@ export class TcpTransport implements Transport {
   }
 }
 
-/** What a client may send before it is read. */
-const MAX_QUEUED = 8 * 1024 * 1024;
-/** Bytes of memory that each part of it takes besides: a client may send a byte at a time. */
-const PART_OVERHEAD = 200;
+/** What WebSockets sent and nobody has read yet. */
+export class Unread {
+  bytes = 0;
+  readonly limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+}
+
+/** What a message of a WebSocket takes in memory beside its bytes, roughly. */
+const MESSAGE_OVERHEAD = 256;
 /** What may wait to be sent before a write waits too. */
 const MAX_BUFFERED = 1024 * 1024;
 /** Milliseconds between two looks at what waits to be sent: a WebSocket does not say when it is sent. */
@@ -58,12 +66,17 @@ export class WebSocketTransport implements Transport {
   readonly remote: string;
   readonly #socket: WebSocket;
   readonly #queued: Uint8Array[] = [];
-  #queuedBytes = 0;
+  /** Where in the list the first one is that is not read. */
+  #first = 0;
+  /** Of all WebSockets, and of this one. */
+  readonly #unread: Unread;
+  #unreadBytes = 0;
   #closed = false;
   #wake: () => void = () => {};
 
-  constructor(socket: WebSocket, remote: string) {
+  constructor(socket: WebSocket, remote: string, unread: Unread) {
     this.#socket = socket;
+    this.#unread = unread;
     this.remote = remote;
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => this.#received(data);
@@ -75,15 +88,19 @@ export class WebSocketTransport implements Transport {
       if (this.#closed) return null;
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
-    const first = this.#queued[0];
-    const count = Math.min(first.length, buffer.length);
-    buffer.set(first.subarray(0, count));
-    this.#queuedBytes -= count;
-    if (count === first.length) {
-      this.#queued.shift();
-      this.#queuedBytes -= PART_OVERHEAD;
-    } else this.#queued[0] = first.subarray(count);
-    return count;
+    let filled = 0;
+    const before = this.#first;
+    for (; filled < buffer.length && this.#first < this.#queued.length;) {
+      const next = this.#queued[this.#first];
+      const count = Math.min(next.length, buffer.length - filled);
+      buffer.set(next.subarray(0, count), filled);
+      filled += count;
+      if (count === next.length) this.#first++;
+      else this.#queued[this.#first] = next.subarray(count);
+    }
+    this.#count(-filled - (this.#first - before) * MESSAGE_OVERHEAD);
+    this.#forget();
+    return filled;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -101,6 +118,8 @@ export class WebSocketTransport implements Transport {
 
   close(): void {
     this.#end();
+    this.#queued.length = this.#first = 0;
+    this.#count(-this.#unreadBytes);
     try {
       this.#socket.close();
     } catch {
@@ -111,11 +130,24 @@ export class WebSocketTransport implements Transport {
   #received(data: unknown): void {
     if (!(data instanceof ArrayBuffer)) return this.close();
     if (data.byteLength === 0) return;
+    if (this.#closed) return;
     this.#queued.push(new Uint8Array(data));
-    this.#queuedBytes += data.byteLength + PART_OVERHEAD;
-    // A WebSocket cannot be told to wait: one that sends on while it is not read is cut off.
-    if (this.#queuedBytes > MAX_QUEUED) this.close();
+    this.#count(data.byteLength + MESSAGE_OVERHEAD);
+    // A WebSocket cannot be made to wait: one that sends on while it is not read is cut off.
+    if (this.#unread.bytes > this.#unread.limit) this.close();
     this.#wake();
+  }
+
+  #count(bytes: number): void {
+    this.#unreadBytes += bytes;
+    this.#unread.bytes += bytes;
+  }
+
+  /** Drops what was read, not too often: many small messages may wait. */
+  #forget(): void {
+    if (this.#first < this.#queued.length / 2) return;
+    this.#queued.splice(0, this.#first);
+    this.#first = 0;
   }
 
   #end(): void {

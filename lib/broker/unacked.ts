@@ -34,6 +34,11 @@ export class Unacked<Consumer> {
     return this.#size;
   }
 
+  /** The tag that was given last. */
+  get lastTag(): number {
+    return this.#lastTag;
+  }
+
   /** The tag for a delivery that needs no ack. */
   nextTag(): number {
     return ++this.#lastTag;
@@ -45,29 +50,35 @@ export class Unacked<Consumer> {
   }
 
   /**
-   * Takes the delivery of a tag, or all up to it; 0 with `multiple` is all.
+   * Takes the delivery of a tag, or those up to it, the oldest first and no more than `most`; 0 with `multiple` is all.
    *
    * @throws {AmqpError} 406 for a tag that is not there
    */
-  take(tag: number, multiple: boolean): Taken<Consumer> {
-    if (multiple && tag === 0) return this.takeAll();
+  take(tag: number, multiple: boolean, most = Infinity): Taken<Consumer> {
+    if (multiple && tag === 0) return this.takeUpTo(Infinity, most);
     const delivery = this.#chunks.get(Math.floor(tag / CHUNK))?.items[tag % CHUNK];
     // With `multiple`, a tag in between may be settled already.
     if (!delivery && !(multiple && tag <= this.#lastTag && this.#olderThan(tag))) {
       throw new AmqpError("preconditionFailed", `unknown delivery tag ${tag}`);
     }
-    if (multiple) return this.#takeFirst(tag, Infinity);
+    if (multiple) return this.takeUpTo(tag, most);
     this.#remove(tag);
     return [[tag, delivery!]];
   }
 
   takeAll(): Taken<Consumer> {
-    return this.#takeFirst(Infinity, Infinity);
+    return this.takeUpTo(Infinity);
   }
 
-  /** Takes the oldest ones. */
-  takeSome(most: number): Taken<Consumer> {
-    return this.#takeFirst(Infinity, most);
+  /** Takes the oldest ones up to a tag. */
+  takeUpTo(last: number, most = Infinity): Taken<Consumer> {
+    const taken: Taken<Consumer> = [];
+    for (const [tag, delivery] of this.#all()) {
+      if (tag > last || taken.length >= most) break;
+      taken.push([tag, delivery]);
+    }
+    for (const [tag] of taken) this.#remove(tag);
+    return taken;
   }
 
   /** Puts back what was taken, in the old order. */
@@ -92,16 +103,6 @@ export class Unacked<Consumer> {
     this.#size--;
     // The last one is filled further.
     if (--chunk.count === 0 && number !== Math.floor(this.#lastTag / CHUNK)) this.#chunks.delete(number);
-  }
-
-  #takeFirst(last: number, most: number): Taken<Consumer> {
-    const taken: Taken<Consumer> = [];
-    for (const [tag, delivery] of this.#all()) {
-      if (tag > last || taken.length >= most) break;
-      taken.push([tag, delivery]);
-    }
-    for (const [tag] of taken) this.#remove(tag);
-    return taken;
   }
 
   *#all(): Generator<[number, Delivery<Consumer>]> {

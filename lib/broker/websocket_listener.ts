@@ -1,13 +1,15 @@
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { isLoopback } from "./loopback.ts";
-import { type Transport, WebSocketTransport } from "./transport.ts";
+import { type Transport, Unread, WebSocketTransport } from "./transport.ts";
 
 export interface WebSocketOptions {
   host: string;
   wsPort: number | undefined;
   wsPortAsked: boolean;
   log: Logger;
+  /** Bytes that all clients together may have sent before they are read. */
+  unread: number;
 }
 
 export interface WebSocketListener {
@@ -25,10 +27,11 @@ const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
  * @throws {WarrenError} `config` when a port that was asked for is taken
  */
 export function listenWebSocket(
-  { host, wsPort, wsPortAsked, log }: WebSocketOptions,
+  { host, wsPort, wsPortAsked, log, unread: limit }: WebSocketOptions,
   onClient: (transport: Transport, local: boolean) => void,
 ): WebSocketListener | undefined {
   if (wsPort === undefined) return undefined;
+  const unread = new Unread(limit);
   try {
     const server = Deno.serve({ hostname: host, port: wsPort, onListen: () => {} }, (request, { remoteAddr }) => {
       const refused = refusal(request, host);
@@ -36,7 +39,7 @@ export function listenWebSocket(
       const subprotocol = offered(request).includes("amqp") ? { protocol: "amqp" } : {};
       const { socket, response } = Deno.upgradeWebSocket(request, { ...subprotocol, idleTimeout: 0 });
       const { hostname, port } = remoteAddr as Deno.NetAddr;
-      const transport = new WebSocketTransport(socket, `${hostname}:${port}`);
+      const transport = new WebSocketTransport(socket, `${hostname}:${port}`, unread);
       socket.onopen = () => onClient(transport, isLoopback(hostname));
       return response;
     });

@@ -150,7 +150,10 @@ function exitCode({ stopped, looked, depth, unreadable }: Sweep, printError: (li
       `looked at ${looked} of ${depth} only: no more are held back at a time; let the filter match more of them`,
     );
   }
-  if (unreadable > 0) printError(`${unreadable} stay: their headers cannot be read, and a copy would be without them`);
+  if (unreadable > 0) {
+    const why = "their headers cannot be read, or leave no room for one more";
+    printError(`${unreadable} stay: ${why}; dead edit --id ID takes one back with other headers`);
+  }
   return stopped || unreadable > 0 ? PARTLY : 0;
 }
 

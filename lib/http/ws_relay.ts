@@ -1,11 +1,14 @@
 import { delay } from "../backoff.ts";
 import { joinBytes } from "../bytes.ts";
+import { Share, Turns } from "../turns.ts";
 import { Outbox } from "./ws_outbox.ts";
 
 /** Bytes that may wait for a client before nothing more is read from the broker. */
 const TO_CLIENT = 1024 * 1024;
 /** Milliseconds between two looks at what waits for a client: nothing tells when that has gone. */
 const LOOK = 10;
+/** All clients share the runner's turns: a broker that always has something for one keeps nobody else waiting. */
+const turns = new Turns();
 /** WebSocket close codes. */
 const NORMAL = 1000, GOING_AWAY = 1001, TRY_AGAIN_LATER = 1013;
 
@@ -55,11 +58,14 @@ function toBroker(socket: WebSocket, broker: Deno.TcpConn): Promise<void> {
 async function toClient(broker: Deno.TcpConn, socket: WebSocket): Promise<void> {
   const chunk = new Uint8Array(128 * 1024);
   const split = new FrameSplitter();
+  const share = new Share();
   try {
     for (let count = await broker.read(chunk); count !== null; count = await broker.read(chunk)) {
-      const frames = split.push(chunk.subarray(0, count));
       if (socket.readyState !== WebSocket.OPEN) return;
-      if (frames) socket.send(frames);
+      await turns.run(share, () => {
+        const frames = split.push(chunk.subarray(0, count));
+        if (frames) socket.send(frames);
+      });
       while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount > TO_CLIENT) await delay(LOOK);
     }
   } catch {

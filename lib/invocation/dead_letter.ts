@@ -23,7 +23,7 @@ export interface DeadLetter {
   readonly routingKey: string | undefined;
   /** Bytes of the body. */
   readonly size: number;
-  /** Why its headers cannot be read; then a copy would be without them. */
+  /** Why its headers cannot be read: it would be a dead letter again at once. */
   readonly unreadable: string | undefined;
   readonly headers: Record<string, unknown>;
   readonly properties: MessageProperties;

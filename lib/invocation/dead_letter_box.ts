@@ -28,7 +28,7 @@ export interface Sweep {
   readonly matched: number;
   /** Redriven, edited or purged. */
   readonly done: number;
-  /** Matched, but stay where they are: a copy would lose their headers, which cannot be read. */
+  /** Matched, but stay where they are: their headers cannot be read, or leave no room in a frame for one more. */
   readonly unreadable: number;
   /** Why it ended before all were looked at: more to hold than it may hold, or the signal. */
   readonly stopped: "window" | "signal" | undefined;

@@ -94,9 +94,10 @@ function isHeaders(headers: unknown): boolean {
   const isData = (value: unknown, depth: number): boolean => {
     if (depth > 16 || left < 0) return false;
     left -= 8;
-    if (typeof value === "string") return (left -= value.length) >= 0;
+    if (typeof value === "string") return value.length <= left && (left -= encoder.encode(value).length) >= 0;
     if (value instanceof Uint8Array) return (left -= value.length) >= 0;
-    if (value === null || value === undefined || value instanceof Date) return true;
+    if (value === null || value === undefined) return true;
+    if (value instanceof Date) return !Number.isNaN(value.getTime());
     if (Array.isArray(value)) return (left -= value.length) >= 0 && value.every((item) => isData(item, depth + 1));
     if (typeof value === "bigint") return BigInt.asIntN(64, value) === value;
     // RabbitMQ knows no other numbers: one in a header ends the connection that all functions publish by.

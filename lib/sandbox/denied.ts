@@ -20,17 +20,32 @@ export function explained(error: unknown, grants: Grants): unknown {
 function withConfigLine(error: unknown, grants: Grants): unknown {
   if (!(error instanceof Error)) return error;
   for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
-    const denied = cause.name === "NotCapable" ? DENIED.exec(cause.message) : null;
-    if (!denied) continue;
-    const [, permission, what] = denied;
-    const message = permission === "import"
-      ? `Requires import access to ${what}: a function imports only what its source names in import statements`
-      : `Requires ${permission} access${what ? ` to ${what}` : ""}, which the function's config does not grant: ` +
-        permissionLine(grants, permission as keyof Permissions, what?.startsWith('"') ? [JSON.parse(what)] : undefined);
+    const message = cause.name === "NotCapable" ? saidByDeno(cause.message, grants) : saidByNode(cause, grants);
+    if (message === undefined) continue;
     const same = new Error(message, { cause: error });
     same.name = cause.name;
     same.stack = error.stack?.replace(cause.message, () => message);
     return same;
   }
   return error;
+}
+
+function saidByDeno(message: string, grants: Grants): string | undefined {
+  const [found, permission, what] = DENIED.exec(message) ?? [];
+  if (!found) return undefined;
+  if (permission === "import") {
+    return `Requires import access to ${what}: a function imports only what its source names in import statements`;
+  }
+  const items = what?.startsWith('"') ? [JSON.parse(what)] : undefined;
+  return `Requires ${permission} access${what ? ` to ${what}` : ""}, which the function's config does not grant: ` +
+    permissionLine(grants, permission as keyof Permissions, items);
+}
+
+/** Deno's modules of Node say some denials in Node's words, without the reason. */
+function saidByNode(error: Error, grants: Grants): string | undefined {
+  const { code, syscall, hostname, status } = error as Error & Record<string, unknown>;
+  const lookup = code === "EPERM" && syscall === "getaddrinfo" && typeof hostname === "string";
+  if (!lookup && !(status === undefined && error.message.startsWith("Command failed: "))) return undefined;
+  const line = lookup ? permissionLine(grants, "net", [hostname]) : permissionLine(grants, "run");
+  return `${error.message}, which the function's config does not grant: ${line}`;
 }

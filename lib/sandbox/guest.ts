@@ -295,7 +295,10 @@ class Guest {
 
 function fieldsText(fields: Record<string, unknown>): string {
   try {
-    const text: string | undefined = JSON.stringify(fields);
+    const text: string | undefined = JSON.stringify(
+      fields,
+      (_, value) => typeof value === "bigint" ? `${value}` : value,
+    );
     if (text !== undefined && text.length <= MAX_FIELDS) return text;
   } catch {
     // Cyclic, or with a toJSON() that throws.

@@ -8,6 +8,7 @@ import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } fro
 import { Invocations, type Started } from "./invocations.ts";
 import type { OnceCalls } from "./once_calls.ts";
 import type { Reaper } from "./reaper.ts";
+import { Share, Turns } from "../turns.ts";
 
 /** What a process tells the sandbox that started it. */
 export interface GuestProcessEvents {
@@ -29,6 +30,9 @@ export interface GuestProcessOptions {
   /** Milliseconds until it must have connected and loaded its module. */
   loadTimeout: number;
 }
+
+/** All processes share the runner's turns: none of them keeps it from the others, however much it says. */
+const turns = new Turns();
 
 /** Milliseconds for a process whose connection is closed to end by itself. */
 const EXIT_TIMEOUT = 500;
@@ -193,12 +197,15 @@ export class GuestProcess implements Watched {
     for (const message of this.#backlog.splice(0)) this.#writer.send(message);
     const reader = new FrameReader<unknown>();
     const chunk = new Uint8Array(256 * 1024);
+    const share = new Share();
     try {
       for (;;) {
         const size = await connection.read(chunk);
         if (size === null || this.retired) return;
         this.#logged = 0;
-        for (const message of reader.push(chunk.subarray(0, size))) this.#receive(checkedFromGuest(message));
+        await turns.run(share, () => {
+          for (const message of reader.push(chunk.subarray(0, size))) this.#receive(checkedFromGuest(message));
+        });
         // Log lines are dropped beyond the budget; reading them costs too, so who floods on is read more slowly.
         const pause = this.#logged > 0 ? this.budget.bytes(size) : 0;
         if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));

@@ -5,7 +5,7 @@ import type { Reaper } from "./reaper.ts";
 const INTERVAL = 100;
 /** Every so many looks the others are looked at too: a timer that a handler left behind allocates as well. */
 const IDLE_LOOKS = 5;
-/** So many looks at everything without finding a process that runs, and it is said that its memory is not watched. */
+/** So many looks in a row that do not find a process that runs, and the log says that its memory is not watched. */
 const MISSED_LOOKS = 3;
 
 /** A process whose memory is watched. */

@@ -17,6 +17,8 @@ export interface OnceCallsOptions {
   /** The function's name: its keys are no other function's. */
   scope: string;
   log: Logger;
+  /** Milliseconds that the end waits for a store that does not answer. @default 6_000 */
+  patience?: number;
 }
 
 /** Which call of which invocation. */
@@ -94,9 +96,22 @@ export class OnceCalls {
     return await this.#ask(this.#record(open, keeping, value));
   }
 
-  /** Resolves once the store is asked nothing more: what has run so far is recorded, or cannot be. */
+  /** Resolves once the store is asked nothing more, or does not answer: what has run so far is recorded, or cannot be. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#asking);
+    await this.#patiently(Promise.allSettled(this.#asking));
+  }
+
+  /** A store that never answers is not waited for without end. */
+  async #patiently(work: Promise<unknown>): Promise<void> {
+    const { patience = 6_000, log } = this.#options;
+    const answered = new AbortController();
+    const late = await Promise.race([work.then(() => false), delay(patience, answered.signal).then(() => true)]);
+    answered.abort();
+    if (late) {
+      log.warn(
+        `the store of once() did not answer within ${patience / 1000} s; its keys are held until their time is over`,
+      );
+    }
   }
 
   async #ask<T>(asking: Promise<T>): Promise<T> {
@@ -143,7 +158,8 @@ export class OnceCalls {
     const all = [...this.#open.values()];
     this.#open.clear();
     for (const { over } of all) over.abort();
-    await Promise.all([this.settled(), ...all.map((open) => open.claimed && this.#release(open))]);
+    const releases = all.map((open) => open.claimed ? this.#release(open) : undefined);
+    await this.#patiently(Promise.all([Promise.allSettled(this.#asking), ...releases]));
   }
 
   async #wait(open: Open, { store }: OnceKeeping, lease: number): Promise<OnceAnswer> {

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { workQueue } from "../../lib/amqp/dead_letters.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import type { SweepOptions } from "../../lib/invocation/dead_letter_box.ts";
+import { nested, withHeader } from "../support/amqp/odd_messages.ts";
+import { RawClient } from "../support/amqp/raw_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Graveyard } from "../support/graveyard.ts";
@@ -341,4 +343,38 @@ brokerTest("on a quorum queue a look counts as a delivery, of those that were as
   // Five were looked at, and two of them are gone; which come first again is the broker's to say.
   assertEquals(looked.length, 3);
   assertEquals(looked.filter((message) => Number(message.bodyString()) >= 5), []);
+});
+
+brokerTest("redrive leaves what has no room for one more header where it is, and goes on", async (url) => {
+  await using graveyard = await Graveyard.open(url);
+  await using raw = await RawClient.connect(url);
+  const channel = await raw.channel();
+  await channel.publishConfirmed({ routingKey: graveyard.letters.queue }, "full", {
+    headers: { large: "x".repeat(131_020) },
+  });
+  await graveyard.bury(["after it"]);
+
+  const { done, unreadable } = await graveyard.letters.redrive();
+
+  assertEquals([done, unreadable], [1, 1]);
+  assertEquals(await graveyard.drainBodies(graveyard.queue), ["after it"]);
+  await eventually(async () => (await graveyard.counts()).join() === "0,1");
+});
+
+brokerTest("edit takes back what cannot be read, without the header that it cannot be read for", async (url) => {
+  await using graveyard = await Graveyard.open(url);
+  await using raw = await RawClient.connect(url);
+  const channel = await raw.channel();
+  const headers = withHeader("F", nested(50));
+  const messageId = Uint8Array.of(1, "m".charCodeAt(0));
+  const properties = Uint8Array.of(0x20, 0x80, ...headers.subarray(2), ...messageId);
+  await channel.publishConfirmed({ routingKey: graveyard.letters.queue }, "deep", properties);
+
+  const { done, unreadable } = await graveyard.letters.redrive();
+  assertEquals([done, unreadable], [0, 1], "it would be a dead letter again at once");
+  assertStringIncludes((await graveyard.letters.find("m")).unreadable ?? "", '"odd" is nested deeper');
+  await graveyard.letters.edit("m", { headers: { odd: null } });
+
+  const got = await channel.mustGet(graveyard.queue, true);
+  assertEquals([got.text, got.headers], ["deep", { before: true, after: null, "warren-redriven": 1 }]);
 });

@@ -1,9 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { AMQPMessage, type AMQPProperties } from "@cloudamqp/amqp-client";
+import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { patchClient } from "../../lib/amqp/client_patches.ts";
+import { readProperties } from "../../lib/amqp/content_header.ts";
+import { deadLetterForms } from "../../lib/amqp/copy_forms.ts";
 import {
   deadLetterProperties,
   type FailedDelivery,
   malformed,
+  partitionProperties,
   redriveProperties,
   retryProperties,
   setAsideProperties,
@@ -11,7 +16,13 @@ import {
   toInvocation,
 } from "../../lib/amqp/headers.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import { writeProperties } from "../../lib/amqp/write_properties.ts";
 import type { Invocation } from "../../lib/invocation/sandbox.ts";
+import { EVERY_PROPERTY, EVERY_TYPE } from "../support/amqp/odd_messages.ts";
+import { encodeProperties } from "../support/amqp/raw_codec.ts";
+import { rawParts } from "../support/amqp/raw_headers.ts";
+
+patchClient();
 
 const NOW = new Date("2026-01-02T03:04:05.678Z");
 const definition = resolveFunctionConfig({ queue: "orders" }, { name: "order", file: "/order.ts", version: "1" });
@@ -144,7 +155,6 @@ Deno.test("headers that brokers set or obey are not copied", () => {
     "CC",
     "BCC",
     "x-delay",
-    "warren-malformed",
   ];
   const given = Object.fromEntries([...theirs, "x-mine", "cc"].map((name) => [name, "value"]));
   for (
@@ -155,6 +165,37 @@ Deno.test("headers that brokers set or obey are not copied", () => {
   ) {
     for (const name of theirs) assert(!Object.hasOwn(headers!, name), name);
     assertEquals([headers!["x-mine"], headers!.cc], ["value", "value"]);
+  }
+});
+
+Deno.test("what cannot be read stays so in each copy, and is no reason to fail twice", () => {
+  const headers = { "warren-malformed": 'the header "a" is nested deeper than 32' };
+  for (
+    const copy of [retryProperties(failed({ headers }), 3), deadLetterProperties(failed({ headers }), "undecodable")]
+  ) assert(malformed(copy.headers!));
+  const hostile = { "warren-malformed": { toString: 1 } as unknown };
+  assertEquals(malformed(hostile)?.message, "the headers cannot be read");
+});
+
+Deno.test("each kind of copy has the properties and headers as they came, byte for byte", () => {
+  const bytes = encodeProperties({ ...EVERY_PROPERTY, headers: EVERY_TYPE });
+  const properties = readProperties({ bytes, view: new DataView(bytes.buffer) }, 0, bytes.length);
+  const came = message(properties);
+  const invocation = toInvocation(came, definition);
+  const about = failed({ ...invocation });
+  const letter = toDeadLetter(came);
+  const copies = {
+    retry: retryProperties(about, 2),
+    deadLetter: deadLetterProperties(about, "failed"),
+    smallDeadLetter: [...deadLetterForms(about, "failed")][2],
+    setAside: setAsideProperties(about),
+    partition: partitionProperties(came, invocation, 1),
+    redrive: redriveProperties(letter),
+  };
+  for (const [kind, copy] of Object.entries(copies)) {
+    const view = new AMQPView(new ArrayBuffer(10_000));
+    const parts = rawParts(new Uint8Array(view.buffer, 0, writeProperties(view, 0, copy)));
+    for (const [name, value] of Object.entries(rawParts(bytes))) assertEquals(parts[name], value, `${kind}: ${name}`);
   }
 });
 

@@ -1,23 +1,33 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { patchClient } from "../../lib/amqp/client_patches.ts";
 import type { Connection } from "../../lib/amqp/connection.ts";
+import { readProperties } from "../../lib/amqp/content_header.ts";
 import { Outputs } from "../../lib/amqp/outputs.ts";
 import type { OutgoingMessage } from "../../lib/amqp/publisher.ts";
+import { writeProperties } from "../../lib/amqp/write_properties.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import type { Result } from "../../lib/invocation/outcome.ts";
 import { Logger } from "../../lib/log.ts";
 import { invocationOf } from "../misbehaving/cage.ts";
+import { rawParts } from "../support/amqp/raw_headers.ts";
 
-/** Publishes what a function returned as an event of this mode, and gives what was published. */
-async function publish(mode: string, result: Result): Promise<OutgoingMessage[]> {
-  const published: OutgoingMessage[] = [];
-  const outputs = new Outputs({
+/** Outputs that note what they publish. */
+function noting(published: OutgoingMessage[]): Outputs {
+  return new Outputs({
     connection: {} as Connection,
     publisher: { publish: (message) => Promise.resolve(void published.push(message)) },
     topology: { declareRung: () => Promise.resolve(), bindToDispatch: () => Promise.resolve(), forgetRungs: () => {} },
     log: new Logger({ level: "silent" }),
     maxBody: 1_000,
   });
+}
+
+/** Publishes what a function returned as an event of this mode, and gives what was published. */
+async function publish(mode: string, result: Result): Promise<OutgoingMessage[]> {
+  const published: OutgoingMessage[] = [];
+  const outputs = noting(published);
   const config = { output: { routingKey: "q", event: { type: "t", mode } } };
   const definition = resolveFunctionConfig(config, { name: "f", file: "/f.ts", version: "1" });
   const handled = { definition, invocation: invocationOf(null), delivery: { live: true } };
@@ -50,4 +60,19 @@ Deno.test("a result that a process forged puts no attribute into an event, and f
 Deno.test("a result beyond the limit is not made into an event", async () => {
   const error = await assertRejects(() => publish("structured", returned(`"${"x".repeat(1_000)}"`)), WarrenError);
   assertEquals((error as WarrenError).code, "tooLarge");
+});
+
+Deno.test("an answer has the correlation id that was asked with, also where that is no text", async () => {
+  const bytes = Uint8Array.of(0x06, 0, 4, 0xff, 0, 0xfe, 1, 1, "q".charCodeAt(0));
+  const properties = readProperties({ bytes, view: new DataView(bytes.buffer) }, 0, bytes.length);
+  const definition = resolveFunctionConfig({}, { name: "f", file: "/f.ts", version: "1" });
+  const invocation = { ...invocationOf(null), properties };
+  const published: OutgoingMessage[] = [];
+
+  await noting(published).publish({ definition, invocation, delivery: { live: true } }, { kind: "completed" });
+
+  patchClient();
+  const view = new AMQPView(new ArrayBuffer(1_000));
+  const parts = rawParts(new Uint8Array(view.buffer, 0, writeProperties(view, 0, published[0].properties)));
+  assertEquals([published[0].routingKey, parts.correlationId, parts.replyTo], ["q", "ff00fe01", undefined]);
 });

@@ -16,12 +16,19 @@ brokerTest("a request ends with its answer, with its time, or when nobody wants 
   };
 
   const answered = await replies.request({ wait: 10_000, gone: here }, answering);
+  const strange = await replies.request({ wait: 10_000, gone: here }, async ({ replyTo, correlationId }) => {
+    const channel = await (await connection.opened()).channel();
+    const headers = { "warren-outcome": { toString: "a table, and no text" } };
+    await channel.basicPublish("", replyTo, "odd", { correlationId, headers });
+    await channel.close();
+  });
   const late = await replies.request({ wait: 50, gone: here }, () => Promise.resolve());
   const client = new AbortController();
   const given = await replies.request({ wait: 3_600_000, gone: client.signal }, () => Promise.resolve(client.abort()));
   const before = await replies.request({ wait: 3_600_000, gone: AbortSignal.abort() }, () => Promise.resolve());
 
   assertEquals(new TextDecoder().decode(answered?.body), "yes");
+  assertEquals([strange?.outcome, new TextDecoder().decode(strange?.body)], ["completed", "odd"]);
   assertEquals([late, given, before, replies.waiting], [undefined, undefined, undefined, 0]);
   await connection.close();
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Client } from "../../lib/amqp/client.ts";
 import type { Connection } from "../../lib/amqp/connection.ts";
 import type { Delivery } from "../../lib/amqp/consumer.ts";
@@ -144,12 +144,52 @@ Deno.test("while there is no connection nothing is declared", async () => {
   assertEquals(events, ["publish", "publish", "confirmed", "ack"]);
 });
 
-Deno.test("a dead letter that is refused is tried again without the stack", async () => {
+/** What the publisher says of headers that do not fit into a frame: nothing was sent. */
+const TOO_LARGE = new WarrenError("refused", "cannot publish: a text of 9 characters is beyond its frame");
+
+Deno.test("a dead letter that does not fit has less and less, at once, and is acked once it fits", async () => {
+  const large = { ...invocation, headers: { large: "x".repeat(2_000), small: 1n } };
+  const { settler, delivery, events, published, answers } = fake();
+  answers.push(...Array.from({ length: 5 }, () => TOO_LARGE));
+  await settler.settle(delivery, { ...DEAD, failure: { ...failure, message: "m".repeat(1_000) } }, {
+    ...about,
+    invocation: large,
+  });
+  const has = (name: string) => published.map(({ properties: { headers } }) => headers![name] !== undefined);
+  assertEquals(has("warren-stack"), [true, false, false, false, false, false]);
+  assertEquals(published.map(({ properties: { headers } }) => String(headers!["warren-error"] ?? "").length), [
+    ...[1_000, 1_000, 200, 200, 200, 0],
+  ]);
+  assertEquals(has("warren-host"), [true, true, true, false, false, false]);
+  assertEquals(has("large"), [true, true, true, true, false, false]);
+  assertEquals(has("small"), [true, true, true, true, true, false]);
+  assertEquals(has("warren-reason"), Array(6).fill(true));
+  assertEquals(
+    published.map(({ properties: { headers } }) => headers!["warren-dropped"] as unknown),
+    [...Array(4).fill(undefined), "large", "large, small"],
+  );
+  assertEquals(events.slice(-2), ["confirmed", "ack"]);
+  assert(!events.includes("declare"));
+});
+
+Deno.test("a retry that does not fit without its error is a dead letter that says so", async () => {
   const { settler, delivery, published, answers } = fake();
-  answers.push(new WarrenError("refused", "frame too large"));
+  answers.push(TOO_LARGE, TOO_LARGE, TOO_LARGE);
+  await settler.settle(delivery, RETRY, about);
+  assertEquals(published.map(({ exchange }) => exchange), [...Array(3).fill("warren.retry.1000"), ""]);
+  const { headers } = published[3].properties;
+  assertEquals([published[3].routingKey, headers!["warren-reason"]], ["orders.dead", "failed"]);
+  assertStringIncludes(String(headers!["warren-error"]), "no (not tried again: its headers leave no room");
+});
+
+Deno.test("what the broker refuses for another reason than its size is held as it is", async () => {
+  const { settler, delivery, published, answers } = fake();
+  answers.push(new WarrenError("refused", 'cannot publish to queue "orders.dead": access refused (403)'));
   await settler.settle(delivery, DEAD, about);
-  const stacks = published.map(({ properties }) => properties.headers!["warren-stack"]);
-  assertEquals(stacks, [failure.stack, undefined]);
+  assertEquals(published.map(({ properties: { headers } }) => headers!["warren-stack"]), [
+    failure.stack,
+    failure.stack,
+  ]);
 });
 
 Deno.test("a delivery whose channel is gone is neither copied nor acked", async () => {

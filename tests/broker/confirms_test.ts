@@ -80,6 +80,12 @@ class Bench implements Disposable {
     this.#channel.selectConfirms();
   }
 
+  /** Takes a message of `q` and acks it. */
+  ackOne(): void {
+    const queue = this.#host.vhost.queue("q")!;
+    this.#channel.answerGet(queue, queue.get()!, true);
+  }
+
   publish(routingKey: "q" | "full" | "nowhere", deliveryMode = 1): void {
     const message = makeMessage("body", { deliveryMode }, { routingKey });
     this.#channel.publish({ message, mandatory: true });
@@ -138,4 +144,19 @@ Deno.test("what waits for the disk is confirmed after it, and holds nothing that
   bench.publish("q");
   await bench.output.drained();
   assertEquals(bench.writes.takeMethods(), [["basic.ack 5"]]);
+});
+
+Deno.test("a confirm says that what the channel settled before it lasts too", async () => {
+  using bench = new Bench();
+  bench.publish("q", 2);
+  await nextTurn();
+  bench.ackOne();
+  await bench.output.drained();
+  bench.writes.takeMethods();
+  bench.publish("q");
+  await bench.output.drained();
+  assertEquals(bench.writes.takeMethods(), []);
+  await nextTurn();
+  await bench.output.drained();
+  assertEquals(bench.writes.takeMethods(), [["basic.ack 2"]]);
 });

@@ -7,7 +7,7 @@ const LIMIT = 512 * MEGABYTE;
 /** What docs/broker.md says that the broker may have above its limit. */
 const MARGIN = 128 * MEGABYTE;
 const QUEUES = 200;
-const PUBLISHERS = 2;
+const PUBLISHERS = 1;
 const SECONDS = 15;
 
 const SCRIPT = fileURLToPath(new URL("flooding.ts", import.meta.url));

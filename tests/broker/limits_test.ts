@@ -305,7 +305,7 @@ Deno.test({
 });
 
 Deno.test("a WebSocket that sends text, or more than is read, is closed", async () => {
-  await using site = await LocalBroker.start({ wsPort: 0 });
+  await using site = await LocalBroker.start({ wsPort: 0, limits: { webSocketBytes: 8 * MEGABYTE } });
   for (const data of ["text", new Uint8Array(9 * MEGABYTE)]) {
     const socket = new WebSocket(`ws://127.0.0.1:${site.broker.wsPort}`, "amqp");
     const closed = new Promise((resolve) => socket.onclose = resolve);

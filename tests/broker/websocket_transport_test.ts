@@ -1,5 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { WebSocketTransport } from "../../lib/broker/transport.ts";
+import { Unread, WebSocketTransport } from "../../lib/broker/transport.ts";
+
+/** Bytes. */
+const LIMIT = 8 * 1024 * 1024;
 
 /** The side of a WebSocket that a transport sees, without a network. */
 class FakeSocket {
@@ -14,7 +17,7 @@ class FakeSocket {
 /** Sends parts of a size until the transport closes, and gives how many it took. */
 function flood(size: number, most: number): number {
   const socket = new FakeSocket();
-  new WebSocketTransport(socket as unknown as WebSocket, "test");
+  new WebSocketTransport(socket as unknown as WebSocket, "test", new Unread(LIMIT));
   let sent = 0;
   while (!socket.closed && sent < most) {
     socket.onmessage({ data: new ArrayBuffer(size) });
@@ -31,7 +34,7 @@ Deno.test("a WebSocket that sends on while it is not read is closed, in large pa
 
 Deno.test("what was read counts no more", async () => {
   const socket = new FakeSocket();
-  const transport = new WebSocketTransport(socket as unknown as WebSocket, "test");
+  const transport = new WebSocketTransport(socket as unknown as WebSocket, "test", new Unread(LIMIT));
   const buffer = new Uint8Array(1);
   for (let sent = 0; sent < 100_000; sent++) {
     socket.onmessage({ data: new ArrayBuffer(2) });

@@ -2,6 +2,9 @@ import { taskArguments } from "../support/command_lines.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { dead } from "../../lib/cli/dead.ts";
 import { WarrenError } from "../../lib/errors.ts";
+import { EVERY_PROPERTY, EVERY_TYPE } from "../support/amqp/odd_messages.ts";
+import { RawClient } from "../support/amqp/raw_client.ts";
+import { encodeProperties } from "../support/amqp/raw_codec.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Graveyard } from "../support/graveyard.ts";
@@ -193,4 +196,20 @@ brokerTest("dead on a queue that is not there ends with 1 and names it", async (
   const { code, stderr } = await runMain(["dead", "list", queue], { AMQP_URL: url });
   assertEquals(code, 1);
   assertStringIncludes(stderr, `there is no queue "${queue}.dead"`);
+});
+
+brokerTest("dead list and dead show print whatever headers and properties there are", async (url) => {
+  await using graveyard = await Graveyard.open(url);
+  await using raw = await RawClient.connect(url);
+  const channel = await raw.channel();
+  const properties = encodeProperties({ ...EVERY_PROPERTY, headers: EVERY_TYPE });
+  await channel.publishConfirmed({ routingKey: graveyard.letters.queue }, "body", properties);
+  const run = commandOf(graveyard, url);
+
+  assertEquals((await run("list", "--header", "long=9007199254740993")).stdout.split("\n").length, 2);
+  assertEquals((await run("list", "--header", "toString=x")).code, 0);
+  assertEquals(jsonLines((await run("list", "--json")).stdout).length, 1);
+  assertStringIncludes((await run("show", "--id", "m")).stdout, "long: 9007199254740993");
+  const [shown] = jsonLines((await run("show", "--id", "m", "--json")).stdout);
+  assertEquals((shown.headers as Record<string, unknown>).longest, "-9223372036854775808");
 });

@@ -51,6 +51,17 @@ export default async (message: { body: unknown }, context: { log: { info(text: s
 };
 `,
     );
+    await Deno.writeTextFile(
+      `${folder}/functions/${greedy(functionName)}.ts`,
+      `export const config = { memory: "128MB", retry: { attempts: 1 } };
+export default async () => {
+  for (const all: Uint8Array[] = []; all.length < 500;) {
+    all.push(new Uint8Array(4 * 1024 * 1024).fill(1));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+};
+`,
+    );
     const page = await Deno.readTextFile(`${ROOT}/docs/deployment.md`);
     const [, documented] = /```Dockerfile\n(FROM warren\n.*?)```/s.exec(page) ?? [];
     assert(documented, "docs/deployment.md has no Dockerfile of a derived image");
@@ -90,6 +101,10 @@ Deno.test({
       await assertBroker(images.plain);
     });
 
+    await test.step("kills what takes more memory than its limit, as its own user on a read-only root", async () => {
+      await assertBounded(images.derived, image, greedy(name));
+    });
+
     await test.step("is healthy, shares a queue among its containers, and the kill of one loses nothing", async () => {
       await assertShared(images.derived, image, name);
     });
@@ -118,6 +133,24 @@ async function assertBroker(tag: string): Promise<void> {
   await hosting.waitForLog("data in /tmp/data");
   await hosting.waitForLog("serving queue");
   assertEquals(await hosting.stop(), 0);
+}
+
+/** The name of the function that takes more memory than it may. */
+function greedy(functionName: string): string {
+  return `${functionName}-greedy`;
+}
+
+async function assertBounded(tag: string, image: ImageConfig, name: string): Promise<void> {
+  const url = rabbitmqUrl();
+  assert(url, "this needs a RabbitMQ");
+  await using broker = await BrokerClient.connect(url);
+  const queue = broker.own(name);
+  await using container = await RunnerContainer.start(tag, image, { AMQP_URL: url, WATCH: "false" }, true);
+  await container.waitForLog(`serving queue \\"${queue}\\"`);
+  await broker.publish(queue, ["x"], { contentType: "text/plain" });
+  await container.waitForLog("it took more memory than its limit of 128 MB");
+  assertEquals(container.lines.filter((line) => line.includes("is not watched")), []);
+  assertEquals(await container.stop(), 0);
 }
 
 async function assertShared(tag: string, image: ImageConfig, name: string): Promise<void> {

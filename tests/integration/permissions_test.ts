@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runMain } from "../cli/run_command.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { imageArguments, taskArguments } from "../support/command_lines.ts";
@@ -141,3 +142,13 @@ for (const alone of [true, false]) {
     });
   }
 }
+
+Deno.test({
+  name: "a secret's file that the flags do not allow is an error with the reason",
+  ignore: !LINUX,
+  async fn() {
+    const { code, stderr } = await runMain(["start"], { API_TOKEN_FILE: "/dev/fd/0" });
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, 'API_TOKEN_FILE names "/dev/fd/0", which cannot be read: Requires all access');
+  },
+});

@@ -39,6 +39,9 @@ Deno.test("a header matches by its text, and only where it is there", () => {
   assert(matches({ headers: { n: "7", yes: "true" } }, with7));
   assert(!matches({ headers: { none: "undefined" } }, with7));
   assert(!matches({ headers: { toString: "x" } }, with7));
+  const odd = letter({ headers: { long: 2n ** 60n, table: { toString: "no function" } } });
+  assert(matches({ headers: { long: "1152921504606846976" } }, odd));
+  assert(!matches({ headers: { table: "x" } }, odd));
 });
 
 Deno.test("what is typed wrongly is quoted, with what was expected", () => {

@@ -147,7 +147,11 @@ Deno.test("headers are plain values, not too deep and not too many", () => {
   const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`h${i}`, 1]));
   const long = { long: "x".repeat(70_000) };
   const numbers = [NaN, Infinity, -Infinity, 2n ** 63n, -(2n ** 64n)].map((value) => ({ value }));
-  const wrong = [...numbers, null, undefined, "text", 5, [], round, deep, wide, long, { a: Symbol() }, { a: () => {} }];
+  const bytes = { bytes: "€".repeat(30_000) };
+  const time = { time: new Date(NaN) };
+  const wrong = [...numbers, bytes, time, null, undefined, "text", 5, [], round, deep, wide, long, { a: Symbol() }, {
+    a: () => {},
+  }];
   for (const headers of wrong) assertStringIncludes(refusal({ headers }), "headers");
 });
 

@@ -61,6 +61,22 @@ Deno.test("the line to paste is all that the config grants, with the new name in
   }
 });
 
+Deno.test("what Node's modules say of a denial is explained too", async () => {
+  const module = `
+    import { execFileSync } from "node:child_process";
+    import { lookup } from "node:dns/promises";
+    export default async ({ body }) => {
+      if (body === "run") execFileSync("/bin/true");
+      await lookup("db.invalid");
+    };`;
+  await using cage = await Cage.make(module, { config: { permissions: { net: ["a:1"] } } });
+  const lines = { run: 'permissions: { net: ["a:1"], run: true }', net: 'permissions: { net: ["a:1", "db.invalid"] }' };
+  for (const [what, line] of Object.entries(lines)) {
+    const { message } = failureOf(await cage.run(what), "failed");
+    assertStringIncludes(message, `, which the function's config does not grant: ${line}`);
+  }
+});
+
 Deno.test("an import that was denied is said as what it is", () => {
   const message = messageOf(
     denied('Requires import access to "example.com:443", run again with the --allow-import flag'),

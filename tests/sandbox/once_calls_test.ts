@@ -45,6 +45,21 @@ Deno.test("an invocation that is over gives up a key that the store was about to
   assertEquals([(await answer)?.kind, store.keys], ["error", []]);
 });
 
+Deno.test("the end does not wait for a store that never answers, and says that its keys are held", async () => {
+  const never = () => new Promise<never>(() => {});
+  const said: string[] = [];
+  for (const end of ["end", "settled"] as const) {
+    const store = Object.assign(new MemoryStore(), { done: never, release: never });
+    const log = new Logger({ write: (line) => said.push(JSON.parse(line).message) });
+    const calls = new OnceCalls({ keeping: { store, keep: 60_000 }, scope: "function", log, patience: 20 });
+    assertEquals(await calls.claim({ id: 1, call: 1, key: "k", lease: 60_000 }), { kind: "run" });
+    void calls.done(1, "1");
+    await (end === "end" ? calls.end() : calls.settled());
+  }
+  const line = "the store of once() did not answer within 0.02 s; its keys are held until their time is over";
+  assertEquals(said, [line, line]);
+});
+
 Deno.test("done() and failed() are for effects that run, and end() waits for what is being recorded", async () => {
   const store = new MemoryStore();
   const calls = callsTo(store);

@@ -5,26 +5,32 @@
  */
 export type ProxyMode = "pass" | "blackhole" | "refuse";
 
+/** Makes of bytes that the broker sent on one connection, in their order, what the client gets. */
+export type Rewrite = (bytes: Uint8Array) => Uint8Array;
+
 /** A TCP proxy on a free port of 127.0.0.1, to break a connection on purpose. */
 export class Proxy implements AsyncDisposable {
   mode: ProxyMode = "pass";
   /** What each client sent first. */
   readonly hellos: Uint8Array[] = [];
   readonly #target: Deno.ConnectOptions;
+  readonly #rewrite: (() => Rewrite) | undefined;
   readonly #listener: Deno.TcpListener;
   readonly #open = new Set<Deno.TcpConn>();
   readonly #done: Promise<void>;
 
-  constructor(target: { hostname: string; port: number }) {
+  /** @param rewrite gives, for each connection, what is done to the broker's bytes */
+  constructor(target: { hostname: string; port: number }, rewrite?: () => Rewrite) {
     this.#target = target;
+    this.#rewrite = rewrite;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.#done = this.#accept();
   }
 
   /** A proxy for the host of an AMQP URL; `urlFor()` gives the URL that leads through it. */
-  static for(amqpUrl: string): Proxy {
+  static for(amqpUrl: string, rewrite?: () => Rewrite): Proxy {
     const { hostname, port } = new URL(amqpUrl);
-    return new Proxy({ hostname, port: Number(port || 5672) });
+    return new Proxy({ hostname, port: Number(port || 5672) }, rewrite);
   }
 
   get port(): number {
@@ -81,20 +87,25 @@ export class Proxy implements AsyncDisposable {
       return close(client);
     }
     this.#open.add(client).add(broker);
+    let first = true;
+    const noteFirst: Rewrite = (bytes) => {
+      if (first) this.hellos.push(bytes.slice());
+      first = false;
+      return bytes;
+    };
     await Promise.all([
-      this.#pump(client, broker, (first) => this.hellos.push(first)),
-      this.#pump(broker, client),
+      this.#pump(client, broker, noteFirst),
+      this.#pump(broker, client, this.#rewrite?.()),
     ]);
   }
 
-  async #pump(from: Deno.TcpConn, to: Deno.TcpConn, onFirst?: (first: Uint8Array) => void): Promise<void> {
+  async #pump(from: Deno.TcpConn, to: Deno.TcpConn, rewrite: Rewrite = (bytes) => bytes): Promise<void> {
     const buffer = new Uint8Array(65_536);
     try {
       for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
-        onFirst?.(buffer.slice(0, count));
-        onFirst = undefined;
         if (this.mode === "blackhole") continue;
-        for (let done = 0; done < count;) done += await to.write(buffer.subarray(done, count));
+        const bytes = rewrite(buffer.subarray(0, count));
+        for (let done = 0; done < bytes.length;) done += await to.write(bytes.subarray(done));
       }
     } catch {
       // Either side went away: the end of this pair.

@@ -32,6 +32,7 @@ export class Store {
   #immediate: ReturnType<typeof setImmediate> | undefined;
   #lazy: ReturnType<typeof setTimeout> | undefined;
   #problem: string | undefined;
+  #commits = 0;
 
   /** Called when commits begin to fail, with what the disk said, and with `undefined` when they work again. */
   onProblem: (problem: string | undefined) => void = () => {};
@@ -73,9 +74,15 @@ export class Store {
     this.#immediate ??= setImmediate(() => this.#commit());
   }
 
+  /** How many commits there were: what was done at another number lasts. */
+  get commits(): number {
+    return this.#commits;
+  }
+
   /** Commits at once. Where the disk refuses it, what waits goes on waiting, and this throws. */
   commitNow(): void {
     this.#durable.commit();
+    this.#commits++;
   }
 
   /** The last commit, and the end. */
@@ -109,6 +116,7 @@ export class Store {
     this.#waiting = [];
     try {
       if (this.#durable.dirty) this.#durable.commit();
+      this.#commits++;
     } catch (error) {
       this.#waiting = [...waiting, ...this.#waiting];
       this.#failed(describeError(error));

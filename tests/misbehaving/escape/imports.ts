@@ -47,23 +47,20 @@ export const IMPORTS: readonly Attempt[] = [
   },
   {
     tries: "looks for the runner's secrets in its environment",
-    handler: 'await loot(Deno.env.get("API_TOKEN"));',
-    gets: "Requires env access",
+    handler: 'if (Deno.env.has("API_TOKEN")) await loot(Deno.env.get("API_TOKEN"));',
   },
   {
     tries: "looks at its whole environment",
-    handler: "await loot(JSON.stringify(Deno.env.toObject()));",
-    gets: "Requires env access",
+    handler: "for (const found of Object.entries(Deno.env.toObject())) await loot(found);",
   },
   {
     tries: "looks for secrets by node:process",
     imports: 'import process from "node:process";',
-    handler: "await loot(JSON.stringify({ ...process.env }));",
-    gets: "Requires env access",
+    handler: "for (const found of Object.entries({ ...process.env })) await loot(found);",
   },
   {
     tries: "names the runner's secrets in its config",
-    permissions: { env: ["API_TOKEN", "AMQP_URL", "BROKER_USERS", "AMQP_URL_FILE", "ONCE_STORE"] },
+    permissions: { env: ["API_TOKEN", "AMQP_URL", "BROKER_USERS", "AMQP_URL_FILE", "ONCE_STORE", "API_*", "AMQP*"] },
     handler: `
       for (const name of ["API_TOKEN", "AMQP_URL", "BROKER_USERS", "AMQP_URL_FILE", "ONCE_STORE"]) {
         const value = Deno.env.get(name);

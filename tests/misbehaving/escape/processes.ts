@@ -13,13 +13,13 @@ export const PROCESSES: readonly Attempt[] = [
     tries: "starts a program by node:child_process",
     imports: 'import { execFileSync } from "node:child_process";',
     handler: 'await loot(execFileSync("/bin/cat", [at.secretJson]));',
-    gets: "Requires",
+    gets: "which the function's config does not grant",
   },
   {
     tries: "starts a shell by node:child_process",
     imports: 'import { execSync } from "node:child_process";',
     handler: "await loot(execSync(`cat ${at.secretJson}`));",
-    gets: "Requires",
+    gets: "which the function's config does not grant",
   },
   { tries: "signals the runner", handler: 'Deno.kill(at.runner, "SIGCONT"); await loot("sent");', gets: RUN },
   {

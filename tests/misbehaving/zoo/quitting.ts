@@ -99,7 +99,9 @@ export const QUITTING: readonly Animal[] = [
     does: "forks by node:child_process",
     module: `
       import { fork } from "node:child_process";
-      export default ({ body }) => { if (body === "misbehave") for (;;) fork("function.ts"); };`,
+      export default ({ body }) => {
+        if (body === "misbehave") return new Promise((_, reject) => fork("function.ts").on("error", reject));
+      };`,
     ends: "failed",
     because: "which the function's config does not grant",
   },

@@ -1,0 +1,63 @@
+import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+
+/** Type, channel and size. */
+const HEAD = 7;
+/** Bytes. Headers cannot be split, so a broker may exceed the agreed size; anything larger than this is an error. */
+const LARGEST = 16 * 1024 * 1024;
+/** Bytes that are kept for the next frame in pieces. */
+const KEPT = 256 * 1024;
+
+/** Cuts what was read into frames, whatever pieces it came in. */
+export class FrameAssembler {
+  readonly #onFrame: (frame: AMQPView) => void;
+  #buffer = new Uint8Array(0);
+  /** Bytes of a frame whose end did not come yet. */
+  #have = 0;
+
+  constructor(onFrame: (frame: AMQPView) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  /** @throws {RangeError} for a frame that is too large */
+  push(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length) {
+      const left = chunk.length - at;
+      if (this.#have === 0 && left >= HEAD) {
+        const size = sizeOf(chunk, at);
+        if (left >= size) {
+          this.#onFrame(new AMQPView(chunk.buffer as ArrayBuffer, chunk.byteOffset + at, size));
+          at += size;
+          continue;
+        }
+      }
+      at += this.#gather(chunk, at);
+    }
+  }
+
+  /** Takes what belongs to the frame that is in pieces, and gives how many bytes that were. */
+  #gather(chunk: Uint8Array, at: number): number {
+    const need = this.#have < HEAD ? HEAD : sizeOf(this.#buffer, 0);
+    const taken = Math.min(need - this.#have, chunk.length - at);
+    if (this.#buffer.length < need) {
+      const larger = new Uint8Array(need);
+      larger.set(this.#buffer.subarray(0, this.#have));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(chunk.subarray(at, at + taken), this.#have);
+    this.#have += taken;
+    if (this.#have === need && need > HEAD) {
+      this.#have = 0;
+      this.#onFrame(new AMQPView(this.#buffer.buffer, 0, need));
+      if (this.#buffer.length > KEPT) this.#buffer = new Uint8Array(0);
+    }
+    return taken;
+  }
+}
+
+/** Bytes of a whole frame, its head and its end among them. */
+function sizeOf(bytes: Uint8Array, at: number): number {
+  const payload = ((bytes[at + 3] << 24) | (bytes[at + 4] << 16) | (bytes[at + 5] << 8) | bytes[at + 6]) >>> 0;
+  if (payload > LARGEST) throw new RangeError(`a frame of ${payload} bytes is beyond the limit of ${LARGEST}`);
+  return payload + HEAD + 1;
+}
