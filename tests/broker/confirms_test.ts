@@ -76,6 +76,7 @@ class Bench implements Disposable {
       shortOfMemory: false,
       released: () => {},
       wakeLater: () => {},
+      finishLater: () => {},
     });
     this.#channel.selectConfirms();
   }
