@@ -34,7 +34,9 @@ export function readSecretUrl(text: string, which: string, { schemes, example }:
   if (UNSEEN.test(text)) {
     throw new Error(`${which} has a space or a control character; percent-encode it (a space is %20)`);
   }
-  for (const [part, encoded] of partsOf(text.slice(scheme.length + 2))) assertEncoded(encoded, `the ${part} of ${which}`);
+  for (const [part, encoded] of partsOf(text.slice(scheme.length + 2))) {
+    assertEncoded(encoded, `the ${part} of ${which}`);
+  }
   if (!URL.canParse(text)) throw new Error(`${which} cannot be read. ${encode(example)}`);
   const url = new URL(text);
   if (url.hash !== "" || /@/.test(url.pathname + url.search)) {

@@ -132,7 +132,7 @@ Deno.test("an unknown flag is an error that names the nearest known one", () => 
   assertEquals(wrong(["--prot", "1"]), "unknown flag --prot; did you mean --port?");
   assertEquals(wrong(["--jsn"], {}, [JSON_FLAG]), "unknown flag --jsn; did you mean --json?");
   assertEquals(wrong(["--no-wacth"]), "unknown flag --no-wacth; did you mean --no-watch?");
-  assertStringIncludes(wrong(["--entirely-else"]), "unknown flag --entirely-else; see");
+  assertStringIncludes(wrong(["--entirely-else"]), "unknown flag --entirely-else; --help lists");
 });
 
 Deno.test("a flag without its value is an error", () => {

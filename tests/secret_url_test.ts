@@ -76,7 +76,10 @@ Deno.test("a bare percent sign names the part that it is in, and how it is writt
   assertEquals(refusal("amqp://a%:b@h"), `the user of the URL ${bare}`);
   assertEquals(refusal("amqp://a:b%1@h"), `the password of the URL ${bare}`);
   assertEquals(refusal("amqp://a:b@h/50%"), `the path of the URL ${bare}`);
-  assertStringIncludes(refusal("amqp://a:b%ff@h"), "the password of the URL has a percent-encoded character that is not UTF-8");
+  assertStringIncludes(
+    refusal("amqp://a:b%ff@h"),
+    "the password of the URL has a percent-encoded character that is not UTF-8",
+  );
 });
 
 Deno.test("a host is a name or an address, and a URL in its place is not quoted", () => {
