@@ -24,6 +24,6 @@ export async function existingQueues(client: Client, names: readonly string[]): 
     }
     if (!channel.closed) await channel.close();
   };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, ask));
+  await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, names.length) }, ask));
   return found;
 }

@@ -133,7 +133,15 @@ export class ServedFunction {
     this.#next = next;
     const adopted = this.#states.happen(consumesAlike(was, version.definition) ? "replaced" : "moved");
     if (!adopted) await next.close();
+    else if (was.order && !version.definition.order) this.#sayUnordered(was);
     return adopted;
+  }
+
+  #sayUnordered({ queue }: FunctionDefinition): void {
+    this.#log.warn(
+      `it has no order any more, and takes nothing from its partitions, "${queue.name}.p0" and so on: what waits there ` +
+        "stays until it has its order back",
+    );
   }
 
   /** Takes no more messages until `resume()`; what runs goes on, and what has not begun goes back. */

@@ -5,6 +5,15 @@ import { QUEUE, Served } from "./served.ts";
 
 const RESULT = { kind: "completed", result: { body: new Uint8Array(), contentType: undefined } } as const;
 
+Deno.test("a function that loses its order says that what is in its partitions stays there", async () => {
+  const one = await Served.start({ order: { by: "routingKey" } });
+  await one.replace("v2", { order: { by: "routingKey", partitions: 2 } });
+  assertEquals(one.said("takes nothing from its partitions"), 0);
+  await one.replace("v3");
+  assertEquals(one.said("takes nothing from its partitions"), 1);
+  await one.close();
+});
+
 Deno.test("what runs while the output is taken away still publishes by the version that began it", async () => {
   const one = await Served.start({ output: { exchange: "", routingKey: "out" } });
   await one.publish("a");
