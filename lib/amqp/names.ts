@@ -31,6 +31,11 @@ export function membersQueue(queue: string): string {
   return cutToBytes(`warren.members.${queue}`, MAX_NAME);
 }
 
+/** A queue that names the messages of a partition that run and may be what ends their runners. */
+export function trialQueue(queue: string, partition: number): string {
+  return cutToBytes(`warren.trial.${partition}.${queue}`, MAX_NAME);
+}
+
 /** The headers that Warren sets. */
 export const HEADERS = {
   /** The number of the run this delivery is for; 1 where it is absent. */
