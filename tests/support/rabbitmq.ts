@@ -1,4 +1,5 @@
 import { answers, withoutPassword } from "./broker_probe.ts";
+import { hasPrivateNodes } from "./private_node.ts";
 
 export { type PrivateNode, startPrivateNode } from "./private_node.ts";
 
@@ -17,8 +18,11 @@ export function rabbitmqUrl(): string | undefined {
 /**
  * A test that needs RabbitMQ. Without one it is skipped and one line says how to run it; where
  * WARREN_TEST_REQUIRE names `rabbitmq` it fails instead, so that CI cannot pass by skipping.
+ *
+ * @param name begins with "RabbitMQ": `deno task test:rabbitmq` finds the tests for other versions by it
  */
 export function rabbitmqTest(name: string, fn: (url: string, test: Deno.TestContext) => Promise<void> | void): void {
+  assertNamed(name);
   if (found === undefined && !required && !told) {
     told = true;
     console.log(`No broker answers at ${withoutPassword(wanted)}: the tests that need RabbitMQ are skipped.`);
@@ -32,4 +36,16 @@ export function rabbitmqTest(name: string, fn: (url: string, test: Deno.TestCont
       return fn(found, test);
     },
   });
+}
+
+/** A test that starts nodes of RabbitMQ itself. It is named and skipped as a `rabbitmqTest()` is. */
+export function privateNodeTest(name: string, fn: (test: Deno.TestContext) => Promise<void>): void {
+  assertNamed(name);
+  const ignore = !hasPrivateNodes() && !required;
+  if (ignore) console.log(`RabbitMQ's own scripts are not installed: a test is skipped: ${name}`);
+  Deno.test({ name, ignore, fn });
+}
+
+function assertNamed(name: string): void {
+  if (!name.startsWith("RabbitMQ")) throw new Error(`the name of a test on RabbitMQ begins with it, found "${name}"`);
 }
