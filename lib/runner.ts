@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { Connection } from "./amqp/connection.ts";
+import { BrokerAnnouncement } from "./amqp/broker_announcement.ts";
+import { Connection, type ConnectionOptions } from "./amqp/connection.ts";
 import { consumerCount } from "./amqp/consumer_count.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
@@ -74,9 +75,11 @@ export class Runner implements RunnerView {
     const { heartbeat, vhost, ca } = options;
     const urls = options.amqpUrl ?? (() => [localBrokerUrl(options, host?.address.port)]);
     const prepare = host && (() => host.ensure());
-    const connect = (use: string) =>
-      new Connection({ urls, heartbeat, vhost, ca, log, prepare, name: `${options.name} ${use}` });
-    this.#consuming = connect("consuming");
+    const connect = (use: string, more: Partial<ConnectionOptions> = {}) =>
+      new Connection({ urls, heartbeat, vhost, ca, log, prepare, name: `${options.name} ${use}`, ...more });
+    // Where this machine's broker is looked for, its name is logged by then.
+    const announcement = new BrokerAnnouncement(log, { named: host === undefined });
+    this.#consuming = connect("consuming", { onConnected: (broker, url) => announcement.announce(broker, url) });
     this.#publishing = connect("publishing");
     this.#publisher = new Publisher(this.#publishing);
     this.#replies = new Replies(this.#consuming);
@@ -316,17 +319,6 @@ export class Runner implements RunnerView {
     await Promise.race([ensured, delay(BROKER_PATIENCE, limit.signal)]).finally(() => limit.abort());
     this.#consuming.start();
     this.#publishing.start();
-    if (!this.#host) void this.#announceBroker();
-  }
-
-  async #announceBroker(): Promise<void> {
-    try {
-      await this.#consuming.opened();
-      const { broker, url } = this.#consuming.state;
-      this.#log.info(`broker: ${broker?.product} ${broker?.version} at ${url}`);
-    } catch {
-      // Stopped before there was one.
-    }
   }
 
   async #openWatch(): Promise<AsyncGenerator<void> | undefined> {
