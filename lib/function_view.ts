@@ -2,7 +2,7 @@ import type { FunctionState, FunctionView } from "./http/runner_view.ts";
 import { deadLetterQueue } from "./invocation/definition.ts";
 import { noOutcomes } from "./invocation/outcome.ts";
 import type { LoadedFunction } from "./loader/loader.ts";
-import type { ServedFunction } from "./served_function.ts";
+import type { ServedFunction } from "./serving/served_function.ts";
 
 /** What the runner knows of one file in the functions folder. */
 export interface Entry {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { BrokerAnnouncement } from "./amqp/broker_announcement.ts";
+import { Clock } from "./amqp/clock.ts";
 import { Connection, type ConnectionOptions } from "./amqp/connection.ts";
 import { consumerCount } from "./amqp/consumer_count.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
@@ -26,8 +27,9 @@ import type { Logger } from "./log.ts";
 import { openStore } from "./once/open_store.ts";
 import { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { Reaper } from "./sandbox/reaper.ts";
-import { ServedFunction, type Surroundings } from "./served_function.ts";
-import { Suspects } from "./suspects.ts";
+import { ServedFunction } from "./serving/served_function.ts";
+import { openConsumer, openSandbox, type SandboxSurroundings, type Surroundings } from "./serving/surroundings.ts";
+import { Suspects } from "./serving/suspects.ts";
 import { within } from "./within.ts";
 
 /** Message ids in one line of the log. */
@@ -58,10 +60,12 @@ export class Runner implements RunnerView {
   readonly #entries = new Map<string, Entry>();
   readonly #watching = new AbortController();
   readonly #surroundings: Surroundings;
+  readonly #sandboxes: SandboxSurroundings;
   readonly #idleWatch = new IdleWatch({ why: (name) => this.#whyNobodyAnswers(name) });
   #files: readonly string[] = [];
   #listening: Listening | undefined;
   #started = false;
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #finish!: () => void;
   #folder: string | undefined;
@@ -85,28 +89,27 @@ export class Runner implements RunnerView {
     this.#replies = new Replies(this.#consuming);
     const topology = new Topology(log);
     const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
+    const { maxBody } = options;
     const reaper = new Reaper(log);
-    this.#surroundings = {
-      connection: this.#consuming,
-      outputs: new Outputs({
-        connection: this.#publishing,
-        publisher: this.#publisher,
-        topology,
-        log,
-        maxBody: options.maxBody,
-      }),
-      topology,
-      settler,
-      log,
+    this.#sandboxes = {
       folder: "",
       configFile: DENO_CONFIG,
       memoryWatch: new MemoryWatch({ reaper, log }),
       reaper,
-      suspects: new Suspects(),
       once: {
         store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
         keep: options.onceKeep,
       },
+    };
+    const connection = this.#consuming;
+    this.#surroundings = {
+      log,
+      suspects: new Suspects(),
+      outputs: new Outputs({ connection: this.#publishing, publisher: this.#publisher, topology, log, maxBody }),
+      settler,
+      sandbox: (version, log) => openSandbox(version, this.#sandboxes, log),
+      consumer: (options) => openConsumer(options, { connection, topology }),
+      clock: (definition, log) => new Clock({ connection, definition, log }),
     };
   }
 
@@ -116,14 +119,19 @@ export class Runner implements RunnerView {
    *
    * @throws {WarrenError} `config` when the folder, the port or the broker's port cannot be used
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.#starting ??= this.#start();
+  }
+
+  async #start(): Promise<void> {
     this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
-    this.#surroundings.folder = this.#folder;
+    this.#sandboxes.folder = this.#folder;
     // Watched before they are read, so that no change in between is missed.
     const changes = this.#options.watch ? await this.#openWatch() : undefined;
-    void this.#surroundings.memoryWatch.start();
+    void this.#sandboxes.memoryWatch.start();
     await Promise.all([this.#connect(), this.#load()]);
     if (changes) void this.#follow(changes);
+    if (this.#watching.signal.aborted) return;
     const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
     const app = createApp(this, { token, maxBody, host, log: this.#log, closing: this.#watching.signal });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
@@ -135,6 +143,8 @@ export class Runner implements RunnerView {
   async quiet(): Promise<void> {
     this.#started = false;
     this.#watching.abort();
+    // Whatever it still builds has to be taken apart as well.
+    await this.#starting?.catch(() => {});
     await this.#listening?.shutdown();
     await Promise.all(this.#served().map((served) => served.drain()));
   }
@@ -185,8 +195,8 @@ export class Runner implements RunnerView {
   async #closeFunctions(drained: boolean): Promise<void> {
     if (!drained) await Promise.all(this.#served().map((served) => served.abort()));
     await Promise.all(this.#served().map((served) => served.close()));
-    await this.#surroundings.reaper.close();
-    await this.#surroundings.once.store.close().catch((error) => {
+    await this.#sandboxes.reaper.close();
+    await this.#sandboxes.once.store.close().catch((error) => {
       this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
     });
   }
@@ -230,7 +240,7 @@ export class Runner implements RunnerView {
 
   resume(name: string): boolean {
     const served = this.#entries.get(name)?.served;
-    if (served?.state === "paused") served.resume();
+    served?.resume();
     return served !== undefined;
   }
 
@@ -316,7 +326,10 @@ export class Runner implements RunnerView {
       if (error instanceof WarrenError && error.code === "config") throw error;
     });
     const limit = new AbortController();
-    await Promise.race([ensured, delay(BROKER_PATIENCE, limit.signal)]).finally(() => limit.abort());
+    const { signal } = this.#watching;
+    const patience = delay(BROKER_PATIENCE, AbortSignal.any([limit.signal, signal]));
+    await Promise.race([ensured, patience]).finally(() => limit.abort());
+    if (signal.aborted) return;
     this.#consuming.start();
     this.#publishing.start();
   }
@@ -389,7 +402,7 @@ export class Runner implements RunnerView {
     }
     try {
       if (served) {
-        await served.replace(loaded);
+        if (!await served.replace(loaded)) return;
         log.info("serving a new version");
       } else {
         // What has to load before the runner is ready does not wait for a message.

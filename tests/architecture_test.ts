@@ -28,7 +28,8 @@ const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];
 const MAY_IMPORT: Record<string, string[]> = {
   main: ["cli", "runner", ...SIBLINGS, ...CORE],
   cli: ["runner", "broker", ...SIBLINGS, ...CORE],
-  runner: [...SIBLINGS, ...CORE],
+  runner: ["serving", ...SIBLINGS, ...CORE],
+  serving: ["amqp", "sandbox", ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
   // An island: everybody else reaches it by URL. `cli` runs it alone; the runner starts `hosted.ts` as a process.
   broker: ["errors", "log", "turns", "utf8"],
@@ -47,16 +48,7 @@ const LIBRARIES: Record<string, string> = {
 
 /** Single files of lib/ that belong to a room of another name. */
 const ROOM_OF_FILE: Record<string, string> = {
-  "admission": "runner",
-  "batcher": "runner",
-  "conclusion": "runner",
   "function_view": "runner",
-  "generation": "runner",
-  "kill_switch": "runner",
-  "rate_limit": "runner",
-  "suspects": "runner",
-
-  "served_function": "runner",
   "broker_host": "runner",
   "broker_process": "runner",
 };

@@ -11,6 +11,8 @@ export class Acks {
   /** Delivered and not done, or done and not acked: tags come in order. */
   readonly #outstanding = new Set<number>();
   readonly #done = new Set<number>();
+  readonly #drained = new Set<() => void>();
+  #lost = false;
   #scheduled = false;
 
   constructor(channel: Pick<AMQPChannel, "basicAck" | "closed">) {
@@ -22,6 +24,19 @@ export class Acks {
     return this.#outstanding.size;
   }
 
+  /** Resolves once every delivery is settled, or cannot be any more. */
+  async drained(): Promise<void> {
+    if (this.#outstanding.size > 0 && !this.#lost) await new Promise<void>((resolve) => this.#drained.add(resolve));
+  }
+
+  /** The channel is gone: nothing of it can be settled any more. */
+  lose(): void {
+    this.#lost = true;
+    this.#outstanding.clear();
+    this.#done.clear();
+    this.#tellDrained();
+  }
+
   /** Every delivery is to be told, in the order in which they come. */
   delivered(tag: number): void {
     this.#outstanding.add(tag);
@@ -30,6 +45,7 @@ export class Acks {
   /** The delivery was settled by a nack or a reject. */
   settledOtherwise(tag: number): void {
     this.#outstanding.delete(tag);
+    this.#tellDrained();
   }
 
   ack(tag: number): void {
@@ -56,6 +72,13 @@ export class Acks {
       this.#send(tag, false);
     }
     this.#done.clear();
+    this.#tellDrained();
+  }
+
+  #tellDrained(): void {
+    if (this.#outstanding.size > 0) return;
+    for (const resolve of this.#drained) resolve();
+    this.#drained.clear();
   }
 
   /** A channel that closes first is not an error: the broker delivers again. */

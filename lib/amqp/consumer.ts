@@ -25,18 +25,21 @@ export interface ConsumerOptions {
   topology: Topology;
   definition: FunctionDefinition;
   log: Logger;
+  /** Messages that come in one read of the socket are handed over within one turn. */
   onDelivery: (delivery: Delivery) => void;
+  /** A channel is gone, whoever closed it: its deliveries that are not settled are not live any more. */
+  onLost?: (reason: string) => void;
   /** The consumer began or ceased to get messages; `detail` says why it gets none. */
   onState?: (consuming: boolean, detail: string | undefined) => void;
 }
 
 /** Whatever gets a function its messages. */
 export interface Consuming {
-  /** Deliveries that are not settled. */
-  readonly outstanding: number;
   start(): void;
   /** No new deliveries; those that are out can still be settled. */
   cancel(): Promise<void>;
+  /** No new deliveries; closes once those that are out are settled, or cannot be any more. */
+  retire(): Promise<void>;
   /** Gives everything back. What was not settled comes again. */
   close(): Promise<void>;
 }
@@ -71,13 +74,6 @@ export class Consumer implements Consuming {
     this.#options = options;
   }
 
-  /** Deliveries that are not settled. */
-  get outstanding(): number {
-    let total = 0;
-    for (const session of this.#sessions) total += session.acks.outstanding;
-    return total;
-  }
-
   start(): void {
     this.#loop ??= keepConsuming(this.#options, this.#cancelled.signal, (client) => this.#consume(client));
   }
@@ -86,6 +82,11 @@ export class Consumer implements Consuming {
   async cancel(): Promise<void> {
     this.#cancelled.abort();
     await this.#loop;
+  }
+
+  async retire(): Promise<void> {
+    await this.cancel();
+    await Promise.all([...this.#sessions].map((session) => this.#retire(session)));
   }
 
   /** Closes the channel. What was not settled comes again. */
@@ -97,14 +98,19 @@ export class Consumer implements Consuming {
 
   /** Resolves when it was cancelled here; whatever else ends it rejects. */
   async #consume(client: Client): Promise<void> {
-    const { topology, definition, onDelivery, onState } = this.#options;
+    const { topology, definition, onDelivery, onLost, onState } = this.#options;
     const { signal } = this.#cancelled;
     await topology.declare(client, definition);
     if (signal.aborted) return;
     const channel = await client.channel();
-    channel.onerror = () => {};
     const session = new Session(channel);
     this.#sessions.add(session);
+    // Called for every end of the channel that is not our own wish, also when the connection goes.
+    channel.onerror = (reason) => {
+      session.acks.lose();
+      this.#sessions.delete(session);
+      onLost?.(reason);
+    };
     try {
       await channel.basicQos(definition.prefetch);
       const tag = consumerTag(definition);
@@ -128,11 +134,12 @@ export class Consumer implements Consuming {
     } finally {
       if (channel.closed) this.#sessions.delete(session);
       // Cancelled by the broker: what is out can still be settled, and then the channel is closed.
-      else if (!signal.aborted) void session.drained().then(() => this.#retire(session));
+      else if (!signal.aborted) void this.#retire(session);
     }
   }
 
   async #retire(session: Session): Promise<void> {
+    await session.acks.drained();
     await session.close();
     this.#sessions.delete(session);
   }
@@ -153,15 +160,13 @@ class Session {
     return new ChannelDelivery(this, message);
   }
 
-  async drained(): Promise<void> {
-    while (!this.channel.closed && this.acks.outstanding > 0) await delay(50);
-  }
-
   /** Closing is the only answer that says that the acks before it arrived. */
   async close(): Promise<void> {
     this.acks.flush();
-    if (this.channel.closed || this.channel.connection.closed) return;
-    await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
+    if (!this.channel.closed && !this.channel.connection.closed) {
+      await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
+    }
+    this.acks.lose();
   }
 }
 

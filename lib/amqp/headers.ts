@@ -6,7 +6,7 @@ import type { DeliveredInvocation, Invocation } from "../invocation/sandbox.ts";
 import type { MessageProperties } from "../mod.ts";
 import { keepReceived, receivedOf } from "./content_header.ts";
 import { setOwn } from "./field_table.ts";
-import { HEADERS } from "./names.ts";
+import { DISPATCH_EXCHANGE, HEADERS } from "./names.ts";
 
 /** Told by brokers, or obeyed by them: a copy that carried them would be routed or dropped by them. */
 const NOT_COPIED =
@@ -28,7 +28,7 @@ export function toInvocation(
   // Then it came by way of Warren, and how it was first published is in its headers.
   const setAside = countOf(headers[HEADERS.setAside], 0) > 0;
   const retried = attempt > 1 || setAside || countOf(headers[HEADERS.redriven], 0) > 0 ||
-    headers[HEADERS.partition] !== undefined;
+    headers[HEADERS.partition] !== undefined || message.exchange === DISPATCH_EXCHANGE;
   return {
     body: (message.body as Uint8Array | null) ?? EMPTY,
     properties,

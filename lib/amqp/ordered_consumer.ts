@@ -44,12 +44,6 @@ export class OrderedConsumer implements Consuming {
     this.#options = options;
   }
 
-  get outstanding(): number {
-    let total = 0;
-    for (const partition of this.#partitions.values()) total += partition.outstanding;
-    return total;
-  }
-
   start(): void {
     this.#loop ??= keepConsuming(this.#options, this.#cancelled.signal, (client) => this.#share(client));
   }
@@ -59,6 +53,11 @@ export class OrderedConsumer implements Consuming {
     this.#wake();
     for (const partition of this.#partitions.values()) partition.leave();
     await this.#loop;
+  }
+
+  async retire(): Promise<void> {
+    await this.cancel();
+    await Promise.all([...this.#partitions.values()].map(({ ended }) => ended));
   }
 
   async close(): Promise<void> {
@@ -155,13 +154,14 @@ export class OrderedConsumer implements Consuming {
   }
 
   async #take(client: Client, index: number): Promise<boolean> {
-    const { definition, log, onDelivery } = this.#options;
+    const { definition, log, onDelivery, onLost } = this.#options;
     const pace = this.#paceOf(index);
     const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery }));
     if (!partition) return false;
     pace.begin();
     this.#partitions.set(index, partition);
-    void partition.ended.then(() => {
+    void partition.ended.then((reason) => {
+      onLost?.(reason);
       if (!partition.left) pace.end();
       if (this.#partitions.get(index) === partition) this.#partitions.delete(index);
       this.#wake();

@@ -60,11 +60,6 @@ export class Partition {
     return partition;
   }
 
-  /** Messages that are out: one for each key. */
-  get outstanding(): number {
-    return this.open ? this.#lanes.size : 0;
-  }
-
   /** It is this runner's, and not on its way to another. */
   get held(): boolean {
     return this.open && !this.#leaving;

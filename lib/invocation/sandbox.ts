@@ -42,6 +42,11 @@ export interface Sandbox {
   invoke(invocation: Invocation): Promise<Outcome>;
   /** Runs a batch's handler once: an outcome for each message, in their order. Never rejects. */
   invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]>;
+  /**
+   * Aborts the signal of the handler that runs with these invocations, the very objects that it was invoked with. How it
+   * ends is its outcome as ever; where it has not begun, it is abandoned.
+   */
+  cancel(invocations: readonly Invocation[], reason: string): void;
   /** Aborts every running handler's signal, and after the grace (ms) ends what still runs. */
   abort(grace: number): Promise<void>;
   /** Ends the sandbox; whatever still runs in it is abandoned. */

@@ -7,7 +7,7 @@ import type { Publication } from "../invocation/publication.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { logFields } from "./log_fields.ts";
-import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
+import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, isSame, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
@@ -47,6 +47,7 @@ export interface InlineSandboxOptions {
 
 interface Running {
   readonly id: number;
+  readonly invocations: readonly Invocation[];
   readonly context: InvocationContext;
   readonly settle: (outcome: Outcome) => void;
   /** Milliseconds since the epoch. */
@@ -63,6 +64,8 @@ export class InlineSandbox implements Sandbox {
   readonly #options: InlineSandboxOptions;
   readonly #running = new Set<Running>();
   readonly #once: OnceCalls;
+  /** Nobody waits for them any more: they do not begin. */
+  readonly #cancelled = new WeakSet<Invocation>();
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
   #closed = false;
@@ -90,6 +93,7 @@ export class InlineSandbox implements Sandbox {
   async invoke(invocation: Invocation): Promise<Outcome> {
     const loaded = await this.#ready();
     if ("kind" in loaded) return loaded;
+    if (this.#cancelled.has(invocation)) return CANCELLED;
     return await new Promise((settle) => {
       const running = this.#begin([invocation], [settle]);
       void this.#run(loaded, invocation, running);
@@ -99,6 +103,7 @@ export class InlineSandbox implements Sandbox {
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
     const loaded = await this.#ready();
     if ("kind" in loaded) return batch.map(() => loaded);
+    if (batch.every((invocation) => this.#cancelled.has(invocation))) return batch.map(() => CANCELLED);
     const settled = batch.map(() => Promise.withResolvers<Outcome>());
     const running = this.#begin(batch, settled.map(({ resolve }) => resolve));
     const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
@@ -108,6 +113,15 @@ export class InlineSandbox implements Sandbox {
       settled[id].resolve(this.#outcome(running, result, outputs));
     }).then(() => this.#end(running));
     return await Promise.all(settled.map(({ promise }) => promise));
+  }
+
+  cancel(invocations: readonly Invocation[], reason: string): void {
+    for (const invocation of invocations) this.#cancelled.add(invocation);
+    for (const { id, invocations: own, context } of this.#running) {
+      if (!own.some((invocation) => invocations.includes(invocation))) continue;
+      this.#once.over(id);
+      context.abort(new DOMException(reason, "AbortError"));
+    }
   }
 
   async abort(grace: number): Promise<void> {
@@ -178,6 +192,7 @@ export class InlineSandbox implements Sandbox {
     const deadline = Date.now() + timeout;
     const running: Running = {
       id: this.#nextId++,
+      invocations,
       context: this.#context(invocations[0], deadline, () => this.#line(running)),
       settle: (outcome) => settle.forEach((each) => each(outcome)),
       deadline,

@@ -5,7 +5,7 @@ import { describeError, WarrenError } from "../errors.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import { type Logger, toLogLevel } from "../log.ts";
 import { sandboxCommand } from "./command.ts";
-import { CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
+import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess, LoadError } from "./guest_process.ts";
 import { logFields } from "./log_fields.ts";
@@ -45,6 +45,8 @@ interface Running extends Timed {
   readonly settle: (outcome: Outcome) => void;
   /** It ended together with others, and runs alone now: whatever happens is its own doing. */
   alone: boolean;
+  /** Its signal was aborted before its time: nobody waits for it any more. */
+  cancelled: boolean;
   /** Gives its place in the process back. */
   leave: () => void;
 }
@@ -150,10 +152,23 @@ export class ProcessSandbox implements Sandbox {
       late: 0,
       process: undefined,
       alone: false,
+      cancelled: false,
       leave: () => {},
     };
     this.#running.set(id, running);
     return running;
+  }
+
+  cancel(invocations: readonly Invocation[], reason: string): void {
+    const wanted = new Set(invocations);
+    for (const running of [...this.#running.values()]) {
+      if (!wanted.has(running.invocation)) continue;
+      const { id, process } = running;
+      running.cancelled = true;
+      if (!process) this.#settle(id, CANCELLED);
+      process?.once?.over(id);
+      process?.send(["abort", id, reason]);
+    }
   }
 
   async abort(grace: number): Promise<void> {
@@ -239,13 +254,16 @@ export class ProcessSandbox implements Sandbox {
   #exited(process: GuestProcess, reason: string): void {
     this.#pool.remove(process);
     this.#validations.ended(process, reason);
-    const inside = [...this.#running.values()].filter((running) => running.process === process);
-    for (const running of inside) {
+    const all = [...this.#running.values()].filter((running) => running.process === process);
+    for (const running of all) {
       this.#leave(running);
       if (running.batch !== 0) running.batch = this.#nextId++;
+      // Nobody waits for it: it does not run again.
+      if (running.cancelled) this.#settle(running.id, CANCELLED);
     }
+    const inside = all.filter(({ cancelled }) => !cancelled);
     if (this.#overrun.has(process)) this.#judgeOverrun(process, inside);
-    else if (inside.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
+    else if (inside.length === 1 && all.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
     else for (const running of inside) this.#suspect(running);
     const peaceful = process.retired || this.#overrun.has(process) || this.#closed;
     if (peaceful) return;
@@ -280,6 +298,8 @@ export class ProcessSandbox implements Sandbox {
     this.#trying = true;
     let started: Promise<GuestProcess> | undefined;
     for (let running = this.#suspects.shift(); running && !this.#closed; running = this.#suspects.shift()) {
+      // It was cancelled while it waited.
+      if (!this.#running.has(running.id)) continue;
       const { promise: left, resolve: leave } = Promise.withResolvers<void>();
       running.alone = true;
       running.leave = leave;
@@ -330,9 +350,7 @@ export class ProcessSandbox implements Sandbox {
         return;
       }
       case "dropped":
-        // Nobody asked for it before: it would come back without end.
-        if (this.#stopping && this.#running.get(message[1])?.process === process) this.#settle(message[1], STOPPED);
-        return;
+        return this.#dropped(process, message[1]);
       case "uncaught": {
         const { type, message: text, stack } = message[1];
         if (process.budget.line()) this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
@@ -364,6 +382,14 @@ export class ProcessSandbox implements Sandbox {
         return this.#settle(id, { kind: "completed", outputs, result });
       }
     }
+  }
+
+  /** Only what somebody asked for: what is abandoned comes back, and would do so without end. */
+  #dropped(process: GuestProcess, id: number): void {
+    const running = this.#running.get(id);
+    if (running?.process !== process) return;
+    if (running.cancelled) this.#settle(id, CANCELLED);
+    else if (this.#stopping) this.#settle(id, STOPPED);
   }
 
   #once(process: GuestProcess, [, id, call, key]: FromGuest & { 0: "once" }): void {

@@ -87,3 +87,30 @@ Deno.test("a channel that closes while it is acked is no error", async () => {
   acks.ack(1);
   await nextTurn();
 });
+
+Deno.test("who waits until all is settled waits for the last ack and the last nack", async () => {
+  const { channel } = fakeChannel();
+  const acks = new Acks(channel);
+  deliver(acks, 2);
+  let drained = false;
+  void acks.drained().then(() => drained = true);
+  acks.ack(1);
+  await nextTurn();
+  assertEquals(drained, false);
+  acks.settledOtherwise(2);
+  await nextTurn();
+  assertEquals(drained, true);
+});
+
+Deno.test("once the channel is gone nothing is outstanding, and nobody waits for it", async () => {
+  const { channel, sent } = fakeChannel();
+  const acks = new Acks(channel);
+  deliver(acks, 2);
+  const drained = acks.drained();
+  acks.ack(1);
+  acks.lose();
+  await drained;
+  await acks.drained();
+  await nextTurn();
+  assertEquals([acks.outstanding, sent], [0, []]);
+});

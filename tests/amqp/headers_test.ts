@@ -255,3 +255,10 @@ Deno.test("a dead letter that others put there says of itself what it can", () =
   const letter = toDeadLetter(message({ headers: { "warren-failed-at": "never", "warren-attempts": "3" } }, null));
   assertEquals([letter.id, letter.failedAt, letter.attempts, letter.size], [undefined, undefined, undefined, 0]);
 });
+
+Deno.test("a copy that came back as the first attempt knows where it was first published to", () => {
+  const { headers } = retryProperties(failed({ attempt: 1 }), 1);
+  const copy = Object.assign(message({ headers }), { exchange: "warren.dispatch" });
+  const { attempt, exchange, routingKey } = toInvocation(copy, definition);
+  assertEquals([attempt, exchange, routingKey], [1, "shop", "order.created"]);
+});

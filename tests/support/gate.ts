@@ -23,6 +23,12 @@ export class Gate implements AsyncDisposable {
     return `while (!(await Deno.stat(${file}).catch(() => null))) await new Promise((go) => setTimeout(go, 20));`;
   }
 
+  /** An expression: whether the gate is open. */
+  get isOpen(): string {
+    const file = JSON.stringify(join(this.#folder, "open"));
+    return `(() => { try { return Deno.statSync(${file}).isFile; } catch { return false; } })()`;
+  }
+
   /** A function of that queue, one message at a time, that says "begun", waits, and says "handled". */
   functionFor(queue: string): string {
     return `

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { RateLimit } from "../lib/rate_limit.ts";
+import { RateLimit } from "../../lib/serving/rate_limit.ts";
 
 Deno.test("a rate limit lets through as many as it says, and then says how long to wait", () => {
   let now = 0;

@@ -1,6 +1,6 @@
-import { delay } from "./backoff.ts";
-import type { Failure } from "./invocation/outcome.ts";
-import type { DeliveredInvocation } from "./invocation/sandbox.ts";
+import { delay } from "../backoff.ts";
+import type { Failure } from "../invocation/outcome.ts";
+import type { DeliveredInvocation } from "../invocation/sandbox.ts";
 
 /** Came back unsettled so often: it may be what ends its runners. Once is an accident that befalls every neighbour. */
 const SUSPECT = 2;

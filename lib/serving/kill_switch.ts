@@ -1,3 +1,5 @@
+import { TIMERS, type Timers } from "./timers.ts";
+
 /** When a function stops taking messages because they all fail. */
 export interface KillSwitchConfig {
   /** Milliseconds that are looked back on. */
@@ -20,6 +22,9 @@ export interface Switched {
   recover(): void;
 }
 
+/** A span between two changes of a kill switch. Only invocations that began in the present one count. */
+export type Era = Readonly<Record<never, never>>;
+
 /** The window is cut into so many parts; whole parts leave it. */
 const PARTS = 10;
 
@@ -30,39 +35,45 @@ interface Part {
 }
 
 /**
- * Counts how invocations ended within a window of time that moves on. When too many have failed it trips, waits, and
- * lets one message decide whether the function goes on.
+ * Counts how invocations ended within a moving window of time. When too many have failed it trips, waits, and lets one
+ * message, the probe, decide whether the function goes on. Invocations that began before a trip decide nothing after it.
  */
 export class KillSwitch {
   readonly #config: KillSwitchConfig;
   readonly #switched: Switched;
-  readonly #now: () => number;
+  readonly #timers: Timers;
   #parts: Part[] = [];
-  #coolDown: ReturnType<typeof setTimeout> | undefined;
+  #cancelProbe: (() => void) | undefined;
   #probing = false;
+  #era: Era = {};
 
-  /** @param now milliseconds, monotonic */
-  constructor(config: KillSwitchConfig, switched: Switched, now: () => number = () => performance.now()) {
+  constructor(config: KillSwitchConfig, switched: Switched, timers: Timers = TIMERS) {
     this.#config = config;
     this.#switched = switched;
-    this.#now = now;
+    this.#timers = timers;
   }
 
-  /** One message decides whether the function goes on. */
-  get probing(): boolean {
-    return this.#probing;
+  /** To be kept with each invocation that begins. */
+  get era(): Era {
+    return this.#era;
+  }
+
+  /** Whether an invocation that began in that era decides whether the function goes on. */
+  isProbe(era: Era | undefined): boolean {
+    return this.#probing && era === this.#era;
   }
 
   /** From the trip to the recovery, or until it is reset. */
   get tripped(): boolean {
-    return this.#probing || this.#coolDown !== undefined;
+    return this.#probing || this.#cancelProbe !== undefined;
   }
 
-  /** Counts one. */
-  record(failed: boolean): void {
+  /** Counts one invocation, if it began in the present era. */
+  record(failed: boolean, era: Era | undefined): void {
+    if (era !== this.#era) return;
     if (this.#probing) return failed ? this.#trip("the probe failed too") : this.#recover();
     const { window, errorRate, minimum } = this.#config;
-    const index = Math.floor(this.#now() / (window / PARTS));
+    const index = Math.floor(this.#timers.now() / (window / PARTS));
     this.#parts = this.#parts.filter((part) => part.index > index - PARTS);
     let part = this.#parts.at(-1);
     if (part?.index !== index) this.#parts.push(part = { index, failed: 0, total: 0 });
@@ -77,21 +88,22 @@ export class KillSwitch {
 
   /** As if it had just been made: what was counted says nothing about what comes. */
   reset(): void {
-    clearTimeout(this.#coolDown);
-    this.#coolDown = undefined;
+    this.#cancelProbe?.();
+    this.#cancelProbe = undefined;
     this.#probing = false;
     this.#parts = [];
+    this.#era = {};
   }
 
   #trip(why: string): void {
     this.reset();
     const { coolDown } = this.#config;
-    this.#coolDown = setTimeout(() => this.#probe(), coolDown);
+    this.#cancelProbe = this.#timers.after(coolDown, () => this.#probe());
     this.#switched.trip(`${why}; one message is tried in ${coolDown / 1000} s`);
   }
 
   #probe(): void {
-    this.#coolDown = undefined;
+    this.reset();
     this.#probing = true;
     this.#switched.probe();
   }

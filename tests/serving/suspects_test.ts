@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { crashLoop, isSuspect, type Suspect, Suspects } from "../lib/suspects.ts";
-import { eventually } from "./support/eventually.ts";
+import { crashLoop, isSuspect, type Suspect, Suspects } from "../../lib/serving/suspects.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** A desk that decides at once, and suspects who say what they are told. */
 function desk() {

@@ -1,0 +1,107 @@
+import { Backoff } from "../backoff.ts";
+import { describeError } from "../errors.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Failure, Outcome } from "../invocation/outcome.ts";
+import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
+import { sleep, TIMERS, type Timers } from "./timers.ts";
+
+/** A version of a function with the sandbox that runs it. */
+export class Generation {
+  readonly definition: FunctionDefinition;
+  readonly #sandbox: Sandbox;
+  readonly #timers: Timers;
+  #running = 0;
+  #used = false;
+  #loaded = false;
+  #retired = false;
+  #closing: Promise<void> | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+
+  constructor(definition: FunctionDefinition, sandbox: Sandbox, timers: Timers = TIMERS) {
+    this.definition = definition;
+    this.#sandbox = sandbox;
+    this.#timers = timers;
+  }
+
+  /** It has run something, or was warmed: its module loads. */
+  get used(): boolean {
+    return this.#used;
+  }
+
+  /** Its module has been loaded once, without an error. */
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  /** Processes of its own that are there now. */
+  get processes(): number {
+    return this.#sandbox.processes;
+  }
+
+  /** Resolves once its sandbox is closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Loads the module; rejects with the module's own error. */
+  async warm(): Promise<void> {
+    this.#used = true;
+    await this.#sandbox.warm();
+    this.#loaded = true;
+  }
+
+  /** Tries from time to time, with growing pauses, until the module loads: false where the signal aborts first. */
+  async untilLoads(signal: AbortSignal, failed: (error: string) => void): Promise<boolean> {
+    const backoff = new Backoff({ initial: 5_000, max: 300_000 });
+    for (;;) {
+      await sleep(this.#timers, backoff.next(), signal);
+      if (signal.aborted) return false;
+      const error = await this.warm().then(() => undefined, describeError);
+      if (signal.aborted) return false;
+      if (error === undefined) return true;
+      failed(error);
+    }
+  }
+
+  /** What is wrong with what would be the function's next message. */
+  validate(content: Content): Promise<Failure | undefined> {
+    return this.#sandbox.validate(content);
+  }
+
+  /** Runs the handler once, with one message or with a batch. `onEnd` gets an outcome for each, in their order. */
+  run(invocations: readonly Invocation[], onEnd: (outcomes: readonly Outcome[]) => void): void {
+    this.#used = true;
+    this.#running++;
+    const ended = (outcomes: readonly Outcome[]) => {
+      this.#running--;
+      this.#loaded ||= outcomes.some(({ kind }) => kind !== "abandoned");
+      if (this.#retired && this.#running === 0) void this.close();
+      onEnd(outcomes);
+    };
+    if (this.definition.batch) void this.#sandbox.invokeBatch(invocations).then(ended);
+    else void this.#sandbox.invoke(invocations[0]).then((outcome) => ended([outcome]));
+  }
+
+  /** Aborts the signal of the handler that runs with these. How it ends is reported as ever. */
+  cancel(invocations: readonly Invocation[], reason: string): void {
+    this.#sandbox.cancel(invocations, reason);
+  }
+
+  /** Another version took its place: closes once nothing runs. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#running === 0) void this.close();
+  }
+
+  /** Aborts what runs, ends it after the grace (ms), and with it the sandbox. */
+  abort(grace: number): Promise<void> {
+    return this.#sandbox.abort(grace);
+  }
+
+  /** Ends at once; whatever still runs is abandoned. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#sandbox.close();
+    await this.#closing;
+    this.#closed.resolve();
+  }
+}

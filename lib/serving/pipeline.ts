@@ -1,0 +1,347 @@
+import type { Delivery } from "../amqp/consumer.ts";
+import { malformed, toInvocation } from "../amqp/headers.ts";
+import { describeError } from "../errors.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
+import type { Logger } from "../log.ts";
+import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
+import type { Generation } from "./generation.ts";
+import { Holding } from "./holding.ts";
+import type { KillSwitch } from "./kill_switch.ts";
+import type { Row } from "./row.ts";
+import { tellLost } from "./lost.ts";
+import { leavesNothing, Settlement } from "./settlement.ts";
+import { Strays } from "./strays.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { crashLoop, isSuspect } from "./suspects.ts";
+import { TIMERS } from "./timers.ts";
+import { Waiting } from "./waiting.ts";
+
+export interface PipelineOptions {
+  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers">;
+  log: Logger;
+  /** The version that takes messages from the beginning on. */
+  generation: Generation;
+  /** Resolves once the broker sends nothing more to a consumer that was stopped. */
+  quiet(): Promise<void>;
+  /** What counts the failures now. */
+  killSwitch(): KillSwitch | undefined;
+  /** A version could not run what it was to run, through no fault of the message. */
+  onAbandoned(generation: Generation, reason: string): void;
+  /** Milliseconds for a message to be settled. @default 20 minutes */
+  patience?: number;
+}
+
+/**
+ * The messages of one function, each of them a row, in five stages:
+ *
+ * 1. received: a group of deliveries, what came in one read of the socket, becomes rows.
+ * 2. admitted: suspects, batches, concurrency and rate say which rows start now.
+ * 3. invoked: from here on a row belongs to the version that runs it.
+ * 4. concluded: the outcome says what becomes of the row; see conclude.ts.
+ * 5. settled: what it leaves is published, and then its delivery is acked; see settlement.ts.
+ */
+export class Pipeline {
+  readonly counts = noOutcomes();
+  readonly #options: PipelineOptions;
+  readonly #log: Logger;
+  readonly #settlement: Settlement;
+  readonly #rows = new Set<Row>();
+  readonly #waiting: Waiting;
+  readonly #strays = new Strays();
+  readonly #settling: Holding<Row>;
+  readonly #idle = new Set<() => void>();
+  #generation: Generation;
+  #open = true;
+  #aborting = false;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#generation = options.generation;
+    this.#settlement = new Settlement(options.surroundings, options.log);
+    const { surroundings: { suspects, timers = TIMERS }, patience = PATIENCE } = options;
+    this.#waiting = new Waiting({
+      definition: options.generation.definition,
+      timers,
+      suspects,
+      onDead: (row) => this.#finish(row),
+      onRoom: () => this.#startNext(),
+      giveBack: (row) => void this.#return([row]),
+      setAside: (row) => this.#setAside(row),
+    });
+    this.#settling = new Holding({
+      patience,
+      onOverdue: (row) => this.#giveUp(row, `it was tried for ${patience / 60_000} minutes`),
+      timers,
+    });
+  }
+
+  /** Rows that are not done. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** The ids of their messages, as far as these have one. */
+  get messageIds(): string[] {
+    return [...this.#rows].map(({ invocation }) => invocation.properties.messageId).filter((id) => id !== undefined);
+  }
+
+  /** 1. Takes a group of deliveries from the queue of that definition. */
+  receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
+    const rows = deliveries.map((delivery) => this.#row(delivery));
+    if (!this.#open || !sameSource(from, this.#generation.definition)) return void this.#return(rows);
+    for (const row of rows) this.#admit(row);
+    this.#startNext();
+  }
+
+  /** Another version takes messages. What has not begun goes over to it, or back where that has another queue. */
+  become(generation: Generation): void {
+    const stays = sameSource(this.#generation.definition, generation.definition);
+    this.#generation = generation;
+    if (!stays) void this.#return(this.#waiting.clear());
+    this.#waiting.become(generation.definition);
+    this.#startNext();
+  }
+
+  /** Rows start again. */
+  open(): void {
+    this.#open = true;
+  }
+
+  /** Nothing starts any more, and what has not begun goes back. Resolves once it has. */
+  close(): Promise<void> {
+    this.#open = false;
+    return this.#return(this.#waiting.clear());
+  }
+
+  /** From now on what fails was aborted: it goes back untouched. */
+  abort(): void {
+    this.#aborting = true;
+  }
+
+  /** Resolves once no row is left. */
+  async empty(): Promise<void> {
+    if (this.#rows.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  /** A channel is gone: the broker delivers again what was not settled on it. What of that runs is aborted. */
+  lost(reason: string): void {
+    if (this.#aborting) return;
+    const strays: Row[] = [];
+    for (const row of [...this.#rows]) {
+      if (row.delivery.live || row.stray) continue;
+      if (row.stage === "waiting") this.#finish(row);
+      if (row.stage === "running") strays.push(row);
+    }
+    for (const row of strays) {
+      row.stray = true;
+      this.#strays.add(row);
+    }
+    tellLost(this.#log, strays, reason);
+    for (const start of new Set(strays.map(({ start }) => start))) {
+      if (!start.every((row) => row.stray || row.stage === "done")) continue;
+      start[0].generation.cancel(start.map(({ invocation }) => invocation), "the broker took the message back");
+    }
+  }
+
+  #row(delivery: Delivery): Row {
+    const generation = this.#generation;
+    const row: Row = {
+      delivery,
+      invocation: toInvocation(delivery.message, generation.definition),
+      stage: "waiting",
+      generation,
+      start: NOTHING,
+      era: undefined,
+      suspect: undefined,
+      stray: false,
+      follower: undefined,
+    };
+    this.#rows.add(row);
+    return row;
+  }
+
+  /** 2. Suspects have a desk of their own, and what still runs here waits for its own end. */
+  #admit(row: Row): void {
+    const stray = this.#strays.find(row);
+    if (!stray) return this.#admitAlone(row);
+    stray.follower = row;
+    this.#waiting.hold(row);
+  }
+
+  #admitAlone(row: Row): void {
+    if (!this.#isSuspect(row)) return this.#waiting.add(row);
+    const failure = crashLoop(row.invocation);
+    if (failure) return this.#conclude(row, { kind: "crashed", failure, final: true });
+    this.#waiting.addSuspect(row);
+  }
+
+  #startNext(): void {
+    if (!this.#open) return;
+    for (let starts = this.#waiting.take(); starts.length > 0; starts = this.#waiting.take()) {
+      for (const start of starts) this.#begin(start);
+    }
+  }
+
+  /** 3. Headers that cannot be read are an outcome, and take no others of their batch with them. */
+  #begin(admitted: readonly Row[]): void {
+    const generation = this.#generation;
+    const era = this.#options.killSwitch()?.era;
+    const start: Row[] = [];
+    for (const row of admitted) {
+      if (row.stage !== "waiting") continue;
+      row.stage = "running";
+      row.start = start;
+      row.era = era;
+      if (row.generation !== generation) this.#takeOver(row);
+      const failure = malformed(row.invocation.headers);
+      if (failure) this.#conclude(row, { kind: "undecodable", failure });
+      else start.push(row);
+    }
+    if (start.length === 0) return this.#waiting.leave();
+    generation.run(start.map(({ invocation }) => invocation), (outcomes) => {
+      this.#waiting.leave();
+      start.forEach((row, index) => this.#conclude(row, outcomes[index]));
+      this.#startNext();
+    });
+  }
+
+  /** The version that runs it may want what its handler returns, where the one that took it did not. */
+  #takeOver(row: Row): void {
+    row.generation = this.#generation;
+    const { wantsResult } = toInvocation(row.delivery.message, row.generation.definition);
+    row.invocation = { ...row.invocation, wantsResult };
+  }
+
+  /** 4. Nothing of a row whose delivery is gone is published: it is run again. */
+  #conclude(row: Row, outcome: Outcome): void {
+    row.stage = "settling";
+    if (!row.delivery.live) return this.#endLate(row, outcome);
+    if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row);
+    this.#settling.add(row);
+    void this.#settle(row, outcome).catch((error) => {
+      this.#giveUp(row, describeError(error));
+      this.#finish(row);
+    });
+  }
+
+  /** 5. */
+  async #settle(row: Row, ended: Outcome): Promise<void> {
+    const outcome = ended.kind === "completed" ? await this.#settlement.publish(row, ended) : ended;
+    if (!row.delivery.live) return this.#endLate(row, outcome);
+    if (outcome.kind === "completed") return this.#ack(row);
+    const conclusion = this.#conclusionOf(row, outcome);
+    const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
+    if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
+    if (outcome.kind === "abandoned" || this.#aborting) return await this.#return([row]);
+    this.counts[outcome.kind]++;
+    this.#settlement.tell(row, outcome, conclusion);
+    if (blamesDependency(outcome)) this.#record(row, true);
+    if (conclusion.kind === "giveBack") return await this.#return([row]);
+    if (conclusion.kind === "hold") return this.#hold(row, conclusion.delay, conclusion.attempt);
+    // The copy would come straight to the consumer that is being stopped.
+    if (conclusion.kind === "again") await this.#options.quiet();
+    if (conclusion.kind !== "ack") await this.#settlement.copy(row, outcome, conclusion);
+    this.#finish(row);
+  }
+
+  #conclusionOf({ invocation: { attempt }, generation: { definition }, era }: Row, outcome: Outcome): Conclusion {
+    const { retry, order } = definition;
+    const probe = this.#options.killSwitch()?.isProbe(era) ?? false;
+    return conclude(outcome, { attempt, retry, ordered: order !== undefined, aborting: this.#aborting, probe });
+  }
+
+  #ack(row: Row): void {
+    this.counts.completed++;
+    row.delivery.ack();
+    this.#record(row, false);
+    this.#finish(row);
+  }
+
+  #record({ era }: Row, failed: boolean): void {
+    if (era) this.#options.killSwitch()?.record(failed, era);
+  }
+
+  /** An ordered message keeps its place, and its key waits. */
+  #hold(row: Row, delay: number, attempt: number): void {
+    if (!this.#open) return void this.#return([row]);
+    this.#settling.delete(row);
+    row.stage = "waiting";
+    row.invocation = { ...row.invocation, attempt };
+    this.#waiting.hold(row, delay);
+  }
+
+  #endLate(row: Row, outcome: Outcome): void {
+    const about = { messageId: row.invocation.properties.messageId, attempt: row.invocation.attempt };
+    if (outcome.kind === "completed") {
+      this.#log.warn("the handler completed after the broker had taken its message back; it will run again", about);
+    } else if (outcome.kind !== "abandoned") {
+      this.#log.info(`the handler ended after the broker had taken its message back: ${outcome.kind}`, about);
+    }
+    this.#finish(row);
+  }
+
+  /** Back to the queue, after the broker sends nothing more to a consumer that stops: it would come straight back to it. */
+  async #return(rows: readonly Row[]): Promise<void> {
+    if (rows.length === 0) return;
+    for (const row of rows) row.stage = "settling";
+    await this.#options.quiet();
+    await Promise.all(rows.map((row) => this.#returnOne(row)));
+  }
+
+  /** Of a suspect as a copy, since the broker counts returns in peace as well. */
+  async #returnOne(row: Row): Promise<void> {
+    const setAside = row.delivery.live && this.#isSuspect(row) && await this.#settlement.setAside(row);
+    if (!setAside) row.delivery.requeue();
+    this.#finish(row);
+  }
+
+  /** No row is held for ever: the broker would close the channel in the end, and take all the others back as well. */
+  #giveUp(row: Row, why: string): void {
+    const { messageId } = row.invocation.properties;
+    this.#log.error(`a message could not be settled; it goes back to its queue: ${why}`, { messageId });
+    row.delivery.requeue();
+  }
+
+  /** A message of an ordered function keeps its place: no copy of it can be made. */
+  #isSuspect({ invocation, generation }: Row): boolean {
+    return !generation.definition.order && isSuspect(invocation);
+  }
+
+  async #setAside(row: Row): Promise<boolean> {
+    if (row.delivery.live && !await this.#settlement.setAside(row)) return false;
+    this.#finish(row);
+    return true;
+  }
+
+  #finish(row: Row): void {
+    if (!this.#rows.delete(row)) return;
+    row.stage = "done";
+    this.#settling.delete(row);
+    this.#strays.delete(row);
+    this.#waiting.release(row);
+    if (row.suspect) this.#options.surroundings.suspects.leave(row.suspect);
+    if (row.follower) this.#release(row.follower);
+    if (this.#rows.size > 0) return;
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+  }
+
+  /** It waited for the end of the same message. */
+  #release(follower: Row): void {
+    if (!this.#waiting.release(follower)) return;
+    this.#admitAlone(follower);
+    this.#startNext();
+  }
+}
+
+const NOTHING: readonly Row[] = [];
+/** Below the 30 minutes after which RabbitMQ closes the channel of a delivery that is not settled. */
+const PATIENCE = 20 * 60_000;
+
+/** Whether messages of the one can be run as messages of the other: they are of the same queue, and as free. */
+export function sameSource(one: FunctionDefinition, other: FunctionDefinition): boolean {
+  return one === other ||
+    JSON.stringify([one.queue, one.order]) === JSON.stringify([other.queue, other.order]);
+}

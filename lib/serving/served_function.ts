@@ -1,0 +1,268 @@
+import { delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
+import type { Content } from "../invocation/sandbox.ts";
+import type { Logger } from "../log.ts";
+import { Consumption } from "./consumption.ts";
+import { type Action, FunctionStates, type ServedState } from "./function_states.ts";
+import { Generation } from "./generation.ts";
+import { KillSwitch } from "./kill_switch.ts";
+import { Pipeline, sameSource } from "./pipeline.ts";
+import type { Surroundings, Version } from "./surroundings.ts";
+
+/** Milliseconds for what was aborted to go back before its channel closes. */
+const RETURN_GRACE = 1_000;
+/** How long handlers have, in milliseconds, between the abort of their signal and their end. */
+const ABORT_GRACE = 500;
+
+/**
+ * One function that is bound to its queue: what brings its messages (consumption.ts), what becomes of them (pipeline.ts),
+ * the versions that run them, and what starts and stops all that (function_states.ts).
+ */
+export class ServedFunction {
+  readonly #surroundings: Surroundings;
+  readonly #log: Logger;
+  readonly #states: FunctionStates;
+  readonly #consumption: Consumption;
+  readonly #pipeline: Pipeline;
+  /** The newest version, those before it that still run something, and one that is being loaded. */
+  readonly #generations = new Set<Generation>();
+  readonly #stopped = new AbortController();
+  #generation: Generation;
+  /** Loads, and is about to take the place of the newest. */
+  #next: Generation | undefined;
+  #killSwitch: KillSwitch | undefined;
+  #trying = new AbortController();
+  #returned: Promise<void> = Promise.resolve();
+
+  constructor(version: Version, surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+    this.#log = surroundings.log.child({ function: version.definition.name });
+    this.#states = new FunctionStates((action) => this.#act(action));
+    this.#generation = this.#open(version);
+    this.#killSwitch = this.#arm();
+    this.#consumption = new Consumption({
+      surroundings,
+      log: this.#log,
+      onDeliveries: (deliveries, from) => this.#pipeline.receive(deliveries, from),
+      onLost: (reason) => this.#pipeline.lost(reason),
+      onConsuming: () => void this.#states.happen("consuming"),
+      onInterrupted: (detail) => void this.#states.happen("interrupted", detail),
+    });
+    this.#pipeline = new Pipeline({
+      surroundings,
+      log: this.#log,
+      generation: this.#generation,
+      quiet: () => this.#consumption.quiet,
+      killSwitch: () => this.#killSwitch,
+      onAbandoned: (generation, reason) => this.#loadFailed(generation, reason),
+    });
+  }
+
+  /** Of the newest version. */
+  get definition(): FunctionDefinition {
+    return this.#generation.definition;
+  }
+
+  get state(): ServedState {
+    return this.#states.shown;
+  }
+
+  /** Why it is not serving. */
+  get detail(): string | undefined {
+    return this.#states.detail;
+  }
+
+  /** How invocations ended. */
+  get counts(): OutcomeCounts {
+    return this.#pipeline.counts;
+  }
+
+  /** Invocations that run or wait for a free place. */
+  get running(): number {
+    return this.#pipeline.size;
+  }
+
+  /** The ids of their messages, as far as these have one. */
+  get messageIds(): string[] {
+    return this.#pipeline.messageIds;
+  }
+
+  /** Whether its module has been loaded, which the first message does unless it is warm. */
+  get loaded(): boolean {
+    return this.#generation.loaded;
+  }
+
+  /** Processes of its own that are there now. */
+  get processes(): number {
+    return [...this.#generations].reduce((sum, { processes }) => sum + processes, 0);
+  }
+
+  /** What is wrong with what would be its next message. */
+  validate(content: Content): Promise<Failure | undefined> {
+    return this.#generation.validate(content);
+  }
+
+  start(): void {
+    const { isolation, warm } = this.definition;
+    if (isolation === "inline") {
+      this.#log.warn("runs inline, in the runner's process: no permission, memory or time limit holds it");
+    }
+    const generation = this.#generation;
+    if (warm) generation.warm().catch((error) => this.#loadFailed(generation, describeError(error)));
+    this.#states.happen("start");
+  }
+
+  /**
+   * Puts another version in place: what is in flight finishes on the old one. A version whose module does not load is
+   * refused while the old one runs. False where the function was stopped meanwhile.
+   *
+   * @throws {Error} the new module's own error; the old version serves on
+   */
+  async replace(version: Version): Promise<boolean> {
+    const { used, definition: was } = this.#generation;
+    const next = this.#open(version);
+    try {
+      if (used) await next.warm();
+    } catch (error) {
+      await next.close();
+      if (this.#stopped.signal.aborted) return false;
+      throw error;
+    }
+    this.#next = next;
+    const adopted = this.#states.happen(consumesAlike(was, version.definition) ? "replaced" : "moved");
+    if (!adopted) await next.close();
+    return adopted;
+  }
+
+  /** Takes no more messages until `resume()`; what runs goes on, and what has not begun goes back. */
+  async pause(): Promise<void> {
+    this.#states.happen("pause", "paused by hand");
+    await this.#returned;
+  }
+
+  /** Takes messages again. */
+  resume(): void {
+    this.#states.happen("resume");
+  }
+
+  /** No new messages; those that have not begun go back. Resolves once nothing runs. */
+  async drain(): Promise<void> {
+    this.#stopped.abort();
+    this.#states.happen("drain");
+    await this.#consumption.stopClock();
+    await this.#returned;
+    await this.#pipeline.empty();
+  }
+
+  /** Ends what still runs; its messages go back untouched. */
+  async abort(): Promise<void> {
+    this.#pipeline.abort();
+    await Promise.all([...this.#generations].map((generation) => generation.abort(ABORT_GRACE)));
+  }
+
+  /** After `drain()`, or instead of it: whatever is not settled comes again. */
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    this.#states.happen("drain");
+    this.#pipeline.abort();
+    await Promise.all([...this.#generations].map((generation) => generation.close()));
+    const limit = new AbortController();
+    await Promise.race([this.#pipeline.empty(), delay(RETURN_GRACE, limit.signal)]);
+    limit.abort();
+    await this.#consumption.close();
+  }
+
+  /** What the table of states wants done. */
+  #act(action: Action): void {
+    switch (action) {
+      case "announce":
+        return this.#log.info(`serving queue "${this.definition.queue.name}"`);
+      case "consume":
+        this.#pipeline.open();
+        return this.#consumption.start(this.definition);
+      case "consumeOne":
+        this.#pipeline.open();
+        return this.#consumption.start({ ...this.definition, prefetch: 1 });
+      case "stopConsuming":
+        this.#consumption.stop();
+        this.#returned = this.#pipeline.close();
+        return;
+      case "startClock":
+        return this.#consumption.schedule(this.definition);
+      case "stopClock":
+        return void this.#consumption.stopClock();
+      case "forgetFailures":
+        return this.#killSwitch?.reset();
+      case "tryLoading":
+        return void this.#tryLoading(this.#trying = new AbortController());
+      case "stopTrying":
+        return this.#trying.abort();
+      case "adopt":
+        return this.#adopt();
+    }
+  }
+
+  #adopt(): void {
+    const [old, next] = [this.#generation, this.#next!];
+    const [was, is] = [old.definition, next.definition];
+    this.#next = undefined;
+    this.#generation = next;
+    old.retire();
+    // Before anything goes back: the broker would send it straight to that consumer again.
+    if (!sameSource(was, is)) this.#consumption.stop();
+    this.#killSwitch?.reset();
+    this.#killSwitch = this.#arm();
+    this.#pipeline.become(next);
+    const sameClock = sameSource(was, is) && JSON.stringify(was.schedule) === JSON.stringify(is.schedule);
+    if (!sameClock) this.#consumption.schedule(is);
+  }
+
+  #open(version: Version): Generation {
+    const { sandbox, timers } = this.#surroundings;
+    const generation = new Generation(version.definition, sandbox(version, this.#log), timers);
+    this.#generations.add(generation);
+    void generation.closed.then(() => this.#generations.delete(generation));
+    return generation;
+  }
+
+  /** The failure of a version that was replaced meanwhile is not the function's any more. */
+  #loadFailed(generation: Generation, reason: string): void {
+    if (generation !== this.#generation) return;
+    this.#states.happen("loadFailed", reason);
+  }
+
+  async #tryLoading({ signal }: AbortController): Promise<void> {
+    this.#log.error(`the function is broken: ${this.detail}; its messages stay in the queue`);
+    const loads = await this.#generation.untilLoads(signal, (error) => this.#states.happen("loadFailed", error));
+    if (!loads) return;
+    this.#log.info("the module loads again");
+    this.#states.happen("loads");
+  }
+
+  #arm(): KillSwitch | undefined {
+    const config = this.definition.killSwitch;
+    return config && new KillSwitch(config, {
+      trip: (why) => {
+        this.#log.error(`paused: ${why}`);
+        this.#states.happen("trip", why);
+      },
+      probe: () => {
+        this.#log.info("trying one message");
+        this.#states.happen("probe", "too many failed; one message is being tried");
+      },
+      recover: () => {
+        this.#log.info("one message went through: taking messages again");
+        this.#states.happen("recover");
+      },
+    }, this.#surroundings.timers);
+  }
+}
+
+/** Whether both versions consume the same, in the same way: then their consumer can stay. */
+function consumesAlike(one: FunctionDefinition, other: FunctionDefinition): boolean {
+  const consumed = ({ queue, bindings, prefetch, order }: FunctionDefinition) =>
+    JSON.stringify([queue, bindings, prefetch, order]);
+  return consumed(one) === consumed(other);
+}

@@ -1,0 +1,79 @@
+import type { Clock } from "../amqp/clock.ts";
+import type { Connection } from "../amqp/connection.ts";
+import { Consumer, type ConsumerOptions, type Consuming } from "../amqp/consumer.ts";
+import { OrderedConsumer } from "../amqp/ordered_consumer.ts";
+import type { Outputs } from "../amqp/outputs.ts";
+import type { Settler } from "../amqp/settle.ts";
+import type { Topology } from "../amqp/topology.ts";
+import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Sandbox } from "../invocation/sandbox.ts";
+import type { Schedule } from "../invocation/schedule.ts";
+import type { Logger } from "../log.ts";
+import type { OnceKeeping } from "../once_store.ts";
+import type { Sources } from "../sandbox/entry.ts";
+import { InlineSandbox } from "../sandbox/inline_sandbox.ts";
+import type { MemoryWatch } from "../sandbox/memory_watch.ts";
+import { ProcessSandbox } from "../sandbox/process_sandbox.ts";
+import type { Reaper } from "../sandbox/reaper.ts";
+import type { Suspects } from "./suspects.ts";
+import type { Timers } from "./timers.ts";
+
+/** One version of a function: what it is configured as, and its modules. */
+export interface Version {
+  readonly definition: FunctionDefinition;
+  readonly sources: Sources;
+}
+
+/** What a consumer needs to know of a function. */
+export type ConsumeOptions = Omit<ConsumerOptions, "connection" | "topology">;
+
+/** A clock that runs a function by its schedule. */
+export type Ticking = Pick<Clock, "start" | "stop">;
+
+/** What every function of a runner shares, and how its parts are made. */
+export interface Surroundings {
+  readonly log: Logger;
+  readonly suspects: Suspects;
+  readonly outputs: Pick<Outputs, "publish" | "refuse">;
+  readonly settler: Pick<Settler, "settle" | "setAside">;
+  /** @default TIMERS */
+  readonly timers?: Timers;
+  sandbox(version: Version, log: Logger): Sandbox;
+  consumer(options: ConsumeOptions): Consuming;
+  clock(definition: FunctionDefinition & { readonly schedule: Schedule }, log: Logger): Ticking;
+}
+
+/** What the sandboxes of a runner share. */
+export interface SandboxSurroundings {
+  /** A folder for the sandboxes' sockets. */
+  folder: string;
+  /** The `deno.json` whose import map resolves `warren`. */
+  configFile: string | undefined;
+  memoryWatch: MemoryWatch;
+  reaper: Reaper;
+  once: OnceKeeping;
+}
+
+/** Makes the sandbox of a version. */
+export function openSandbox(
+  { definition, sources }: Version,
+  { folder, configFile, memoryWatch, reaper, once }: SandboxSurroundings,
+  log: Logger,
+): Sandbox {
+  const options = { definition, sources, folder, log, once };
+  return definition.isolation === "inline"
+    ? new InlineSandbox(options)
+    : new ProcessSandbox({ ...options, configFile, memoryWatch, reaper });
+}
+
+/** Makes what consumes a function's queue. */
+export function openConsumer(
+  options: ConsumeOptions,
+  broker: { connection: Connection; topology: Topology },
+): Consuming {
+  const { definition } = options;
+  const { order } = definition;
+  return order
+    ? new OrderedConsumer({ ...options, ...broker, definition: { ...definition, order } })
+    : new Consumer({ ...options, ...broker });
+}
