@@ -38,7 +38,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     product: "RabbitMQ",
     since: "4.0",
     id: "late-retries",
-    text: "retries that wait when a node is killed can come up to three minutes late; stop nodes with rabbitmqctl stop",
+    text: "retries that wait when a node is killed can come up to three minutes late; none is lost",
   },
   {
     product: "RabbitMQ",
@@ -56,17 +56,13 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     product: "RabbitMQ",
     since: "4.3",
     id: "lost-node",
-    text: "after the loss of a node, messages that it had delivered wait up to 60 s until they are delivered again",
+    text: "a quorum queue keeps what a lost node had delivered for up to 60 s; give quorum queues that you declare " +
+      "yourself x-consumer-disconnected-timeout: 0",
   },
   {
     product: "Warren",
     id: "one-copy",
     text: "messages have one copy on one disk, also in quorum queues; use a RabbitMQ cluster where that is not enough",
-  },
-  {
-    product: "Warren",
-    id: "delivery-limit-refused",
-    text: "x-delivery-limit: -1 is refused; leave the argument out, there is no limit by default",
   },
   {
     product: "LavinMQ",
