@@ -52,7 +52,7 @@ ssl_options.keyfile = ${certificates.key}
   } finally {
     await Deno.remove(place, { recursive: true });
   }
-});
+}, { commands: ["openssl"] });
 
 /** A retry and an output, so that all of Warren's own queues are declared under the user's rights. */
 const FUNCTIONS = {

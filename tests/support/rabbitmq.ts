@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { answers, withoutPassword } from "./broker_probe.ts";
 import { hasPrivateNodes } from "./private_node.ts";
 
@@ -38,12 +39,36 @@ export function rabbitmqTest(name: string, fn: (url: string, test: Deno.TestCont
   });
 }
 
+export interface PrivateNodeTestOptions {
+  /** Commands that the test needs as well. @default [] */
+  commands?: readonly string[];
+}
+
 /** A test that starts nodes of RabbitMQ itself. It is named and skipped as a `rabbitmqTest()` is. */
-export function privateNodeTest(name: string, fn: (test: Deno.TestContext) => Promise<void>): void {
+export function privateNodeTest(
+  name: string,
+  fn: (test: Deno.TestContext) => Promise<void>,
+  { commands = [] }: PrivateNodeTestOptions = {},
+): void {
   assertNamed(name);
-  const ignore = !hasPrivateNodes() && !required;
-  if (ignore) console.log(`RabbitMQ's own scripts are not installed: a test is skipped: ${name}`);
+  const lacking = [
+    ...(hasPrivateNodes() ? [] : ["RabbitMQ's own scripts"]),
+    ...commands.filter((one) => !isThere(one)),
+  ];
+  const ignore = lacking.length > 0 && !required;
+  if (ignore) console.log(`without ${lacking.join(" and ")} a test is skipped: ${name}`);
   Deno.test({ name, ignore, fn });
+}
+
+function isThere(command: string): boolean {
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  return folders.some((folder) => {
+    try {
+      return Deno.statSync(join(folder, command)).isFile;
+    } catch {
+      return false;
+    }
+  });
 }
 
 function assertNamed(name: string): void {
