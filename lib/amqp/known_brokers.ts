@@ -38,7 +38,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     product: "RabbitMQ",
     since: "4.0",
     id: "late-retries",
-    text: "retries that wait when a node is killed can come up to three minutes late; none is lost",
+    text: "retries that wait when a node is killed can come up to three minutes late, but all of them come",
   },
   {
     product: "RabbitMQ",
@@ -51,6 +51,14 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     since: "4.3",
     id: "no-global-prefetch",
     text: "a prefetch for a whole channel is not supported; your own clients must set a prefetch for each consumer",
+  },
+  {
+    product: "RabbitMQ",
+    since: "4.3",
+    id: "consumer-timeout",
+    text:
+      "consumer_timeout acts on quorum queues alone; keep it above the timeout of every function, or a message can " +
+      "run again beside itself",
   },
   {
     product: "RabbitMQ",

@@ -27,7 +27,7 @@ Deno.test("what differs begins and ends with a version", () => {
   const ids = (broker: BrokerIdentity) => knownDifferences(broker).map(({ id }) => id);
   assertEquals(ids(rabbitmq("3.10.8")), ["delivery-limit-minus-one"]);
   assertEquals(ids(rabbitmq("4.0.5")), ["delivery-limit-of-20", "late-retries"]);
-  const later = ["nack-not-counted", "no-global-prefetch", "lost-node"];
+  const later = ["nack-not-counted", "no-global-prefetch", "consumer-timeout", "lost-node"];
   assertEquals(ids(rabbitmq("4.3.6")), [...ids(rabbitmq("4.0.5")), ...later]);
   assertEquals(ids({ product: "Warren", version: "0.1.0" }), ["one-copy"]);
 });
