@@ -200,7 +200,8 @@ export class Proofs {
 
   /** The installed RabbitMQ has all tests; another version what a line of `.ci/run` says. */
   #inCi(file: string, broker: Exclude<Broker, "embedded">): boolean {
-    const lines = this.#ci.split("\n").map((line) => line.split(" ")).filter(([word]) => word === "tests");
+    const commands = this.#ci.replaceAll("\\\n", " ").split("\n");
+    const lines = commands.map((line) => line.split(/ +/)).filter(([word]) => word === "tests");
     const short = !/_(long|load)_test\.ts$/.test(file);
     if (broker === "3.10") {
       return lines.some((line) => line.join(" ") === `tests deno task ${short ? "test" : "test:long"}`);
