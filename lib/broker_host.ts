@@ -1,3 +1,4 @@
+import { brokerName } from "./amqp/known_brokers.ts";
 import { type Found, probe } from "./amqp/probe.ts";
 import { Backoff, delay } from "./backoff.ts";
 import { BrokerProcess, type BrokerSettings, brokerSettings } from "./broker_process.ts";
@@ -100,7 +101,7 @@ export class BrokerHost {
     }
     if (found.kind !== "broker") throw inTheWay(this.#place, found);
     const { product, version } = found.broker;
-    const name = `${product} ${version}`.trim();
+    const name = brokerName({ product, version });
     if (product !== PRODUCT && this.#options.mode === "embedded") {
       throw new WarrenError(
         "config",

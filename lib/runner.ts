@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { BrokerAnnouncement } from "./amqp/broker_announcement.ts";
 import { Clock } from "./amqp/clock.ts";
-import { Connection } from "./amqp/connection.ts";
+import { Connection, type ConnectionOptions } from "./amqp/connection.ts";
 import { consumerCount } from "./amqp/consumer_count.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
@@ -78,9 +79,11 @@ export class Runner implements RunnerView {
     const { heartbeat, vhost, ca } = options;
     const urls = options.amqpUrl ?? (() => [localBrokerUrl(options, host?.address.port)]);
     const prepare = host && (() => host.ensure());
-    const connect = (use: string) =>
-      new Connection({ urls, heartbeat, vhost, ca, log, prepare, name: `${options.name} ${use}` });
-    this.#consuming = connect("consuming");
+    const connect = (use: string, more: Partial<ConnectionOptions> = {}) =>
+      new Connection({ urls, heartbeat, vhost, ca, log, prepare, name: `${options.name} ${use}`, ...more });
+    // Where this machine's broker is looked for, its name is logged by then.
+    const announcement = new BrokerAnnouncement(log, { named: host === undefined });
+    this.#consuming = connect("consuming", { onConnected: (broker, url) => announcement.announce(broker, url) });
     this.#publishing = connect("publishing");
     this.#publisher = new Publisher(this.#publishing);
     this.#replies = new Replies(this.#consuming);
@@ -329,17 +332,6 @@ export class Runner implements RunnerView {
     if (signal.aborted) return;
     this.#consuming.start();
     this.#publishing.start();
-    if (!this.#host) void this.#announceBroker();
-  }
-
-  async #announceBroker(): Promise<void> {
-    try {
-      await this.#consuming.opened();
-      const { broker, url } = this.#consuming.state;
-      this.#log.info(`broker: ${broker?.product} ${broker?.version} at ${url}`);
-    } catch {
-      // Stopped before there was one.
-    }
   }
 
   async #openWatch(): Promise<AsyncGenerator<void> | undefined> {
