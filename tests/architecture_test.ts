@@ -48,7 +48,12 @@ const LIBRARIES: Record<string, string> = {
 
 /** Single files of lib/ that belong to a room of another name. */
 const ROOM_OF_FILE: Record<string, string> = {
+  "function_registry": "runner",
+  "function_requests": "runner",
   "function_view": "runner",
+  "functions_folder": "runner",
+  "http_view": "runner",
+  "runner_broker": "runner",
   "broker_host": "runner",
   "broker_process": "runner",
 };

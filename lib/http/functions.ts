@@ -53,8 +53,8 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
 
 /** @throws {Problem} 404 */
 export function functionOf(runner: RunnerView, context: Context): FunctionView {
-  const name = context.req.param("name");
-  const found = runner.functions().find((view) => view.name === name);
+  const name = context.req.param("name") ?? "";
+  const found = runner.function(name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);
   return found;
 }
