@@ -39,6 +39,17 @@ export async function endsWithin(ms: number, promise: PromiseLike<unknown>): Pro
   }
 }
 
+/** The promise's value, if it comes within `ms` milliseconds; else rejects with what `late` makes. */
+export async function valueWithin<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(late()), ms);
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function limitOf(ms: number): Limit {
   const now = performance.now();
   const shared = ms / 30;

@@ -10,7 +10,8 @@ import type { Version } from "../lib/serving/surroundings.ts";
 /** A function as the loader gives it. */
 export function loaded(name: string, version: string, config: FunctionConfig = {}): LoadedFunction {
   const file = `/functions/${name}.ts`;
-  return { name, file, definition: resolveFunctionConfig(config, { name, file, version }), sources: new Map() };
+  const definition = resolveFunctionConfig({ ...config }, { name, file, version });
+  return { name, file, definition, sources: new Map() };
 }
 
 /** A function that the loader refuses. */

@@ -1,6 +1,6 @@
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { Failure } from "../invocation/outcome.ts";
+import { endsWithin } from "../within.ts";
 import type { MemoryWatch, Watched } from "./memory_watch.ts";
 import { OutputBudget, readLines } from "./output.ts";
 import { checkedFromGuest } from "./from_guest.ts";
@@ -183,9 +183,7 @@ export class GuestProcess implements Watched {
     const status = await exited;
     clearTimeout(limit);
     // What it started, and left behind, may hold its output open for ever.
-    const last = new AbortController();
-    await Promise.race([output, delay(EXIT_TIMEOUT, last.signal)]);
-    last.abort();
+    await endsWithin(EXIT_TIMEOUT, output);
     const reason = this.#exitReason(status);
     this.ended = true;
     this.#settleLoad(new LoadError(this.#lastWords(reason)));

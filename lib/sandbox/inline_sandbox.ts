@@ -6,13 +6,13 @@ import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
+import { valueWithin } from "../within.ts";
 import { logFields } from "./log_fields.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
 import { checkedOut, isSame, type Sources } from "./entry.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
-import { limited } from "./limited.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch } from "./run_batch.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
@@ -85,7 +85,7 @@ export class InlineSandbox implements Sandbox {
 
   async validate(content: Content): Promise<Failure | undefined> {
     const checking = this.#loaded().then((loaded) => check(content, loaded));
-    return await limited(this.#loadTimeout, checking, () => {
+    return await valueWithin(this.#loadTimeout, checking, () => {
       return new WarrenError("unavailable", "the function did not look at the message in time");
     });
   }
@@ -176,7 +176,7 @@ export class InlineSandbox implements Sandbox {
     try {
       const loading = import(`${pathToFileURL(place).href}?version=${version}`);
       const seconds = this.#loadTimeout / 1000;
-      const module = await limited(this.#loadTimeout, loading, () => {
+      const module = await valueWithin(this.#loadTimeout, loading, () => {
         return new WarrenError("function", `the module did not finish loading within ${seconds} s`);
       });
       return toLoaded(module, { name, envelope, body });
