@@ -7,7 +7,7 @@ import type { Client } from "./client.ts";
 import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
 import { Declaring } from "./declaring.ts";
-import { HEADERS, scheduleQueue } from "./names.ts";
+import { HEADERS, scheduledId, scheduleQueue } from "./names.ts";
 import { rightsOf } from "./rights.ts";
 import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 import { whileConnected } from "./while_connected.ts";
@@ -182,7 +182,7 @@ class Holder {
     await this.#channel.basicPublish("", queue, JSON.stringify({ scheduled }), {
       contentType: "application/json",
       deliveryMode: 2,
-      messageId: `schedule/${name}/${scheduled}`.slice(0, 255),
+      messageId: scheduledId(name, scheduled),
       timestamp: due,
       headers: { [HEADERS.scheduled]: scheduled },
     }, true);
