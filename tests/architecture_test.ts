@@ -57,6 +57,7 @@ const ROOM_OF_FILE: Record<string, string> = {
   "functions_folder": "runner",
   "http_view": "runner",
   "runner_broker": "runner",
+  "broker_child": "runner",
   "broker_host": "runner",
   "broker_process": "runner",
 };
