@@ -113,6 +113,11 @@ export class GuestProcess implements Watched {
     return this.running > 0 || !this.#isLoaded;
   }
 
+  /** Whether it was killed, and may not have ended yet. */
+  get killed(): boolean {
+    return this.#killedFor !== undefined;
+  }
+
   onExceeded(bytes: number): void {
     const [most, took] = [this.memory, bytes].map((size) => Math.round(size / 1024 / 1024));
     this.kill(`it took more memory than its limit of ${most} MB: ${took} MB`);

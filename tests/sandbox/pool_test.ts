@@ -60,6 +60,16 @@ Deno.test("nobody gets a process that is gone", async () => {
   assertEquals(started.length, 2);
 });
 
+Deno.test("nobody gets a process that was killed and has not ended yet", async () => {
+  const { pool } = poolOf(1);
+  const first = pool.take();
+  pool.give(first);
+  Object.assign(await first.started, { killed: true });
+  assert(pool.take() !== first);
+  clearTimeout(first.idleTimer);
+  await pool.close();
+});
+
 Deno.test("messages are spread over as many processes as there may be", async () => {
   await using cage = await Cage.make(SAY_PID, { config: { instances: 3 } });
   const running = Array.from({ length: 6 }, () => cage.run("wait"));
