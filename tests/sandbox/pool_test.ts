@@ -10,7 +10,8 @@ const SAY_PID = `
     context.log.info(String(Deno.pid), { said: true });
     await new Promise((go) => setTimeout(go, 5));
     if (message.body === "exit") Deno.exit(3);
-    if (message.body === "wait") await new Promise((go) => context.signal.addEventListener("abort", go));
+    const { signal } = context;
+    if (message.body === "wait" && !signal.aborted) await new Promise((go) => signal.addEventListener("abort", go));
   };`;
 
 /** A pool of processes that are none. */
