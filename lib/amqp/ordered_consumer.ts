@@ -1,7 +1,7 @@
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import { type ConsumerOptions, type Consuming, keepConsuming } from "./consumer.ts";
 import { membersQueue, partitionQueue, trialQueue } from "./names.ts";
 import { OrderRouter } from "./order_router.ts";
@@ -110,7 +110,7 @@ export class OrderedConsumer implements Consuming {
         await this.#pause();
       }
     } finally {
-      if (!channel.closed && !client.closed) await Promise.race([channel.close().catch(() => {}), delay(3000)]);
+      await closeChannel(channel);
     }
   }
 

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { within } from "../within.ts";
 import { Acks } from "./acks.ts";
 import { brokerOf, type Client, replyCode } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { Trial } from "./consumer.ts";
 import { bodyOf } from "./dead_letter_lane.ts";
 import { deliveryCount } from "./headers.ts";
@@ -108,7 +108,7 @@ export class TrialQueue {
     // A note that is still on its way back would look like a death to whoever reads it next.
     if (this.#trials.pending) await withinPatience(() => this.#trials.read()).catch(() => {});
     this.#acks.flush();
-    await Promise.race([this.#channel.close().catch(() => {}), delay(1_000)]);
+    await closeChannel(this.#channel, 1_000);
     return [];
   }
 

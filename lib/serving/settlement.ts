@@ -42,7 +42,7 @@ export class Settlement {
   tell({ invocation, generation }: Row, { kind, failure }: Failed, conclusion: Conclusion): void {
     const next = conclusion.kind === "deadLetter"
       ? { deadLetter: deadLetterQueue(generation.definition.queue.name) }
-      : conclusion.kind === "again"
+      : conclusion.kind === "again" || conclusion.kind === "giveBack"
       ? { probe: "costs no attempt" }
       : { retryIn: "delay" in conclusion ? conclusion.delay : 0 };
     this.#log.warn(`${kind}: ${failure.message}`, {
@@ -60,7 +60,7 @@ export class Settlement {
     const { invocation, delivery } = row;
     const { definition } = row.generation;
     if (conclusion.kind === "deadLetter") await outputs.refuse(handled(row), outcome.kind, outcome.failure);
-    const disposition = conclusion.kind === "again"
+    const disposition = conclusion.kind === "again" || conclusion.kind === "giveBack"
       ? { kind: "retry" as const, delay: 0, attempt: invocation.attempt, failure: conclusion.failure }
       : conclusion;
     await settler.settle(delivery, disposition, { definition, invocation });

@@ -113,11 +113,11 @@ brokerTest("twenty-five drains, reloads, pauses, looks and SIGKILLs take nothing
   for (let round = 1; round <= ROUNDS; round++) {
     await using runner = await startServing(options);
     await allBegun(runner);
-    for (const { name } of held) await pauseAndResume(runner, name);
+    await Promise.all(held.map(({ name }) => pauseAndResume(runner, name)));
     const { name: changed, source } = held[round % held.length];
     await functions.write({ [`${changed}.ts`]: `${source}// ${round}` });
     await reloaded(runner);
-    for (const { name } of held) await look(runner, name);
+    await Promise.all(held.map(({ name }) => look(runner, name)));
     runner.kill("SIGTERM");
     await runner.status;
   }
@@ -126,8 +126,8 @@ brokerTest("twenty-five drains, reloads, pauses, looks and SIGKILLs take nothing
   for (const { queue } of held) await broker.publish(`${queue}.dead`, BODIES);
 
   for (let round = 1; round <= ROUNDS; round++) {
-    await using runner = await startServing(options);
-    await runner.waitForLog(({ message }) => message === "begun" || message.startsWith("crashed"));
+    await using runner = new RunnerProcess(options);
+    await runner.waitForLog(({ message }) => message === "begun" || message.startsWith("crashed"), 30_000);
     runner.kill("SIGKILL");
     await runner.status;
   }
