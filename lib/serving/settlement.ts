@@ -60,7 +60,7 @@ export class Settlement {
     const { invocation, delivery } = row;
     const { definition } = row.generation;
     if (conclusion.kind === "deadLetter") await outputs.refuse(handled(row), outcome.kind, outcome.failure);
-    const disposition = conclusion.kind === "again" || conclusion.kind === "giveBack"
+    const disposition = conclusion.kind === "again"
       ? { kind: "retry" as const, delay: 0, attempt: invocation.attempt, failure: conclusion.failure }
       : conclusion;
     await settler.settle(delivery, disposition, { definition, invocation });
