@@ -19,6 +19,18 @@ export interface Delivery {
   ack(): void;
   /** Back to its place in the queue, untouched. */
   requeue(): void;
+  /** Where the message may be what ends its runners, and cannot leave its place. */
+  readonly trial?: Trial;
+}
+
+/** What is known of a message that may be what ends its runners. */
+export interface Trial {
+  /** How many runners ended while they ran it. */
+  readonly deaths: number;
+  /** It is about to run. Resolves once that is known to whoever gets the message next. */
+  begin(): Promise<void>;
+  /** It runs no more, and the runner lives. */
+  end(): void;
 }
 
 export interface ConsumerOptions {

@@ -35,6 +35,11 @@ export function scheduledId(name: string, scheduled: string): string {
   return cutToBytes(`schedule/${name}`, SHORT_STRING - time.length) + time;
 }
 
+/** A queue that names the messages of a partition that run and may be what ends their runners. */
+export function trialQueue(queue: string, partition: number): string {
+  return cutToShortString(`warren.trial.${partition}.${queue}`);
+}
+
 /** The headers that Warren sets. */
 export const HEADERS = {
   /** The number of the run this delivery is for; 1 where it is absent. */
