@@ -103,9 +103,14 @@ function notBound(name: string): Problem {
 function mediaType(context: Context): string | undefined {
   const type = context.req.header("content-type");
   if (type === undefined) return undefined;
-  if (!MEDIA_TYPE.test(type) || !isShortString(type) || type.toLowerCase().startsWith("multipart/")) {
-    throw new Problem(415, "Unsupported Media Type", `content type "${type}" cannot be the type of a message`);
-  }
+  const wrong = type.toLowerCase().startsWith("multipart/")
+    ? "is a form with several parts, and a message has one body"
+    : !isShortString(type)
+    ? "is longer than the 255 bytes that a message has for it"
+    : MEDIA_TYPE.test(type)
+    ? undefined
+    : "is not a media type, as in application/json";
+  if (wrong) throw new Problem(415, "Unsupported Media Type", `content type "${type}" ${wrong}`);
   return type;
 }
 

@@ -2,6 +2,7 @@ import { describeError } from "../errors.ts";
 import type { Failure } from "../invocation/outcome.ts";
 import { endsWithin } from "../within.ts";
 import type { MemoryWatch, Watched } from "./memory_watch.ts";
+import { LoadError } from "./load_error.ts";
 import { OutputBudget, readLines } from "./output.ts";
 import { checkedFromGuest } from "./from_guest.ts";
 import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "./protocol.ts";
@@ -36,17 +37,6 @@ const turns = new Turns();
 
 /** Milliseconds for a process whose connection is closed to end by itself. */
 const EXIT_TIMEOUT = 500;
-
-/** A failure while the module loads: the function's own fault, with its own error. */
-export class LoadError extends Error {
-  override name = "LoadError";
-  readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
 
 /** One operating-system process that runs one function. */
 export class GuestProcess implements Watched {
@@ -98,7 +88,7 @@ export class GuestProcess implements Watched {
     const limit = setTimeout(() => {
       this.#failLoad({
         type: "LoadError",
-        message: `the module did not finish loading within ${options.loadTimeout / 1000} s`,
+        message: `it did not finish loading within ${options.loadTimeout / 1000} s`,
       });
     }, options.loadTimeout);
     this.loaded.finally(() => clearTimeout(limit)).catch(() => {});
@@ -253,6 +243,6 @@ export class GuestProcess implements Watched {
   /** A process that ended before it said why may have said so on standard error. */
   #lastWords(reason: string): Failure {
     const said = this.#stderr.join("\n").trim();
-    return { type: "LoadError", message: said ? `${said} (${reason})` : `while the module was loading ${reason}` };
+    return { type: "LoadError", message: said ? `${said} (${reason})` : reason };
   }
 }

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { describeError, WarrenError } from "../errors.ts";
+import { WarrenError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
@@ -10,6 +10,7 @@ import { endsWithin, valueWithin } from "../within.ts";
 import { logFields } from "./log_fields.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "./endings.ts";
 import { checkedOut, isSame, type Sources } from "./entry.ts";
+import { loadError } from "./load_error.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
@@ -81,7 +82,7 @@ export class InlineSandbox implements Sandbox {
   }
 
   async warm(): Promise<void> {
-    await this.#loaded();
+    await this.#loaded().catch((error) => Promise.reject(loadError(error)));
   }
 
   async validate(content: Content): Promise<Failure | undefined> {
@@ -147,7 +148,7 @@ export class InlineSandbox implements Sandbox {
       const loaded = await this.#loaded();
       return this.#closed ? CLOSED : loaded;
     } catch (error) {
-      return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
+      return { kind: "abandoned", reason: loadError(error).message };
     }
   }
 
@@ -178,7 +179,7 @@ export class InlineSandbox implements Sandbox {
       const loading = import(`${pathToFileURL(place).href}?version=${version}`);
       const seconds = this.#loadTimeout / 1000;
       const module = await valueWithin(this.#loadTimeout, loading, () => {
-        return new WarrenError("function", `the module did not finish loading within ${seconds} s`);
+        return new WarrenError("function", `it did not finish loading within ${seconds} s`);
       });
       return toLoaded(module, { name, envelope, body });
     } catch (error) {

@@ -8,7 +8,7 @@ import { endsWithin } from "../within.ts";
 import { sandboxCommand } from "./command.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "./endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
-import { GuestProcess, LoadError } from "./guest_process.ts";
+import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "./log_fields.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
 import { OnceCalls } from "./once_calls.ts";
@@ -207,7 +207,7 @@ export class ProcessSandbox implements Sandbox {
       process = await started;
       await process.loaded;
     } catch (error) {
-      return this.#settle(running.id, { kind: "abandoned", reason: loadReason(error) });
+      return this.#settle(running.id, { kind: "abandoned", reason: describeError(error) });
     }
     if (!this.#running.has(running.id)) return;
     const { timeout } = this.#definition;
@@ -464,8 +464,4 @@ function readFields(text: string): Record<string, unknown> {
     // Not from our guest.
   }
   return { fields: text.slice(0, 1024) };
-}
-
-function loadReason(error: unknown): string {
-  return error instanceof LoadError ? `the module could not be loaded: ${error.message}` : describeError(error);
 }

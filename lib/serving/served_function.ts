@@ -138,12 +138,14 @@ export class ServedFunction {
 
   /** Takes no more messages until `resume()`; what runs goes on, and what has not begun goes back. */
   async pause(): Promise<void> {
+    this.#log.info("paused by hand: it takes no more messages until it is resumed");
     this.#states.happen("pause", "paused by hand");
     await this.#returned;
   }
 
   /** Takes messages again. */
   resume(): void {
+    this.#log.info("resumed by hand");
     this.#states.happen("resume");
   }
 
