@@ -35,7 +35,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   serving: ["amqp", "sandbox", ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
   // An island: everybody else reaches it by URL. `cli` runs it alone; the runner starts `hosted.ts` as a process.
-  broker: ["errors", "log", "loopback", "short_string", "turns", "utf8"],
+  broker: ["errors", "log", "loopback", "short_string", "turns", "utf8", "within"],
   invocation: LEAVES,
   ...Object.fromEntries(LEAVES.map((leaf) => [leaf, LEAVES])),
 };
