@@ -25,6 +25,6 @@ export async function existingQueues(client: Client, names: readonly string[]): 
     }
     await closeChannel(channel);
   };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, ask));
+  await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, names.length) }, ask));
   return found;
 }

@@ -42,16 +42,14 @@ export async function findTopology(
   definitions: readonly FunctionDefinition[],
   delays: readonly number[] = allRungs(),
 ): Promise<FoundTopology> {
-  const asked = [
-    ...rungs(definitions, delays),
-    ...schedules(definitions),
-    ...partitions(definitions),
-    ...members(definitions),
-    orphans(),
-  ];
   const client = await connection.opened(AbortSignal.timeout(10_000));
-  const found = await existingQueues(client, asked.map(({ name }) => name));
-  const queues = asked
+  const exist = (asked: readonly Asked[]) => existingQueues(client, asked.map(({ name }) => name));
+  const first = [...rungs(definitions, delays), ...schedules(definitions)];
+  const last = [...members(definitions), orphans()];
+  const found = await exist([...first, ...last]);
+  const ordered = (await Promise.all(definitions.map((definition) => partitions(definition, exist)))).flat();
+  for (const { name, messages } of ordered) found.set(name, messages);
+  const queues = [...first, ...ordered, ...last]
     .filter(({ name }) => found.has(name))
     .map((queue) => ({ ...queue, messages: found.get(queue.name)! }))
     .filter(({ name, messages }) => name !== ORPHANS || messages > 0);
@@ -98,20 +96,36 @@ function schedules(definitions: readonly FunctionDefinition[]): Asked[] {
   }));
 }
 
-function partitions(definitions: readonly FunctionDefinition[]): Asked[] {
-  return definitions.flatMap(({ name, queue, order }) =>
-    // One beyond is enough to see that there are more; without an order the first one tells.
-    Array.from({ length: (order?.partitions ?? 0) + 1 }, (_, at) => ({
-      name: partitionQueue(queue.name, at),
-      neededBy: order && at < order.partitions ? [name] : [],
-      text: order && at < order.partitions
-        ? "a partition"
-        : order
-        ? `${name} has ${order.partitions} partitions: what is in others is still handled`
-        : `${name} has no order any more: nothing takes what is in its partitions; give it its order back until they ` +
-          "are empty",
-    }))
-  );
+/** Those that its order has, and those behind them until one is not there. Each is said with what waits in it. */
+async function partitions(
+  definition: FunctionDefinition,
+  exist: (asked: readonly Asked[]) => Promise<Map<string, number>>,
+): Promise<FoundQueue[]> {
+  const found: FoundQueue[] = [];
+  const asked = Array.from({ length: definition.order?.partitions ?? 0 }, (_, at) => partition(definition, at));
+  for (let next = asked.length;; next++) {
+    asked.push(partition(definition, next));
+    const there = await exist(asked);
+    found.push(
+      ...asked.flatMap((queue) => there.has(queue.name) ? { ...queue, messages: there.get(queue.name)! } : []),
+    );
+    if (!there.has(asked.at(-1)!.name)) return found;
+    asked.length = 0;
+  }
+}
+
+function partition({ name, queue, order }: FunctionDefinition, at: number): Asked {
+  const needed = order !== undefined && at < order.partitions;
+  return {
+    name: partitionQueue(queue.name, at),
+    neededBy: needed ? [name] : [],
+    text: needed
+      ? "a partition"
+      : order
+      ? `${name} has ${order.partitions} partitions: what is in others is still handled`
+      : `${name} has no order any more: nothing takes what is in its partitions; give it its order back until they ` +
+        "are empty",
+  };
 }
 
 function members(definitions: readonly FunctionDefinition[]): Asked[] {

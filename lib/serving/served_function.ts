@@ -133,7 +133,22 @@ export class ServedFunction {
     this.#next = next;
     const adopted = this.#states.happen(consumesAlike(was, version.definition) ? "replaced" : "moved");
     if (!adopted) await next.close();
+    else this.#sayLeft(was, version.definition);
     return adopted;
+  }
+
+  /** Logs what the newest version does not take any more, though messages may wait there. */
+  #sayLeft({ queue: { name }, order }: FunctionDefinition, now: FunctionDefinition): void {
+    if (name !== now.queue.name) {
+      this.#log.warn(
+        `it takes no more messages from queue "${name}", and none of that queue's retries: they stay there`,
+      );
+    } else if (order && !now.order) {
+      this.#log.warn(
+        `it has no order any more, and takes nothing from its partitions, "${name}.p0" and so on: what waits there ` +
+          "stays until it has its order back",
+      );
+    }
   }
 
   /** Takes no more messages until `resume()`; what runs goes on, and what has not begun goes back. */

@@ -45,10 +45,14 @@ brokerTest("check --topology tells what a changed retry, schedule or order left 
   await Deno.writeTextFile(`${functions.path}/waiting.ts`, waiting(queue, `["1s"]`));
   await Deno.writeTextFile(`${functions.path}/ordered.ts`, waiting(`${queue}.ordered`, `["1s"]`));
 
+  // What was routed into a partition, in which nobody consumes any more.
+  await broker.publish(`${queue}.ordered.p1`, ["x"]);
+  await eventually(async () => (await broker.count(`${queue}.ordered.p1`)).messages === 1);
   const text = await check();
   assertStringIncludes(lineOf(text, rung), "waiting  not needed: no retry policy has this delay");
   assertStringIncludes(lineOf(text, `warren.schedule.${queue}`), "not needed: waiting has no schedule any more");
   assertStringIncludes(lineOf(text, `${queue}.ordered.p0`), "not needed: ordered has no order any more");
+  assertStringIncludes(lineOf(text, `${queue}.ordered.p1`), "1 waiting  not needed: ordered has no order any more");
   assertStringIncludes(lineOf(text, `warren.members.${queue}.ordered`), "not needed: ordered has no order any more");
   const { topology } = JSON.parse(await check("--json"));
   const found = topology.find(({ name }: { name: string }) => name === rung);
