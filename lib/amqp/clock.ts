@@ -1,13 +1,13 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { dueAfter, type Schedule } from "../invocation/schedule.ts";
 import type { Logger } from "../log.ts";
 import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
 import { Declaring } from "./declaring.ts";
-import { HEADERS, scheduleQueue } from "./names.ts";
+import { HEADERS, scheduledId, scheduleQueue } from "./names.ts";
 import { rightsOf } from "./rights.ts";
 import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 import { whileConnected } from "./while_connected.ts";
@@ -91,9 +91,7 @@ export class Clock {
       await unlessStopped(holder.open());
       while (!signal.aborted) await unlessStopped(holder.turn());
     } finally {
-      if (!channel.closed && !channel.connection.closed) {
-        await Promise.race([channel.close().catch(() => {}), delay(2000)]);
-      }
+      await closeChannel(channel);
     }
   }
 }
@@ -184,7 +182,7 @@ class Holder {
     await this.#channel.basicPublish("", queue, JSON.stringify({ scheduled }), {
       contentType: "application/json",
       deliveryMode: 2,
-      messageId: `schedule/${name}/${scheduled}`.slice(0, 255),
+      messageId: scheduledId(name, scheduled),
       timestamp: due,
       headers: { [HEADERS.scheduled]: scheduled },
     }, true);

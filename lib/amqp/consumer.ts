@@ -1,13 +1,14 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Logger } from "../log.ts";
 import { Acks } from "./acks.ts";
 import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
 import { consumerTag } from "./names.ts";
 import type { Topology } from "./topology.ts";
+import { endsWithin } from "../within.ts";
 import { whileConnected } from "./while_connected.ts";
 
 /** One message from the broker, to be settled once. */
@@ -18,6 +19,18 @@ export interface Delivery {
   ack(): void;
   /** Back to its place in the queue, untouched. */
   requeue(): void;
+  /** Where the message may be what ends its runners, and cannot leave its place. */
+  readonly trial?: Trial;
+}
+
+/** What is known of a message that may be what ends its runners. */
+export interface Trial {
+  /** How many runners ended while they ran it. */
+  readonly deaths: number;
+  /** It is about to run. Resolves once that is known to whoever gets the message next. */
+  begin(): Promise<void>;
+  /** It runs no more, and the runner lives. */
+  end(): void;
 }
 
 export interface ConsumerOptions {
@@ -129,7 +142,7 @@ export class Consumer implements Consuming {
       const ended = await Promise.race([aborted, end]);
       signal.removeEventListener("abort", abort);
       if (!ended) throw new Error("the channel was closed");
-      await Promise.race([channel.basicCancel(tag).catch(() => {}), delay(3000)]);
+      await endsWithin(3_000, channel.basicCancel(tag).catch(() => {}));
       onState?.(false, undefined);
     } finally {
       if (channel.closed) this.#sessions.delete(session);
@@ -163,9 +176,7 @@ class Session {
   /** Closing is the only answer that says that the acks before it arrived. */
   async close(): Promise<void> {
     this.acks.flush();
-    if (!this.channel.closed && !this.channel.connection.closed) {
-      await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
-    }
+    await closeChannel(this.channel);
     this.acks.lose();
   }
 }

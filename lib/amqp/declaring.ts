@@ -2,6 +2,7 @@ import type { AMQPChannel } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../errors.ts";
 import type { QueueDefinition } from "../invocation/definition.ts";
 import { type Client, replyCode } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import { describeRights, type Rights } from "./rights.ts";
 import { withinLimit } from "./within_limit.ts";
 
@@ -133,7 +134,7 @@ export class Declaring implements AsyncDisposable {
     // Where the broker does not answer, nobody waits: it is closed when it has opened, or read the rest.
     if (!channel || this.#unanswered) return void opening?.then((late) => late.close()).catch(() => {});
     if (channel.closed || this.#client.closed) return;
-    await withinLimit(channel.close(), 2_000, () => "").catch(() => {});
+    await closeChannel(channel, 2_000);
   }
 
   get #onlyDurable(): Set<string> {

@@ -1,11 +1,13 @@
-import { delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import { type ConsumerOptions, type Consuming, keepConsuming } from "./consumer.ts";
-import { membersQueue, partitionQueue } from "./names.ts";
+import { membersQueue, partitionQueue, trialQueue } from "./names.ts";
 import { OrderRouter } from "./order_router.ts";
 import { Pace } from "./pace.ts";
 import { Partition } from "./partition.ts";
+import { tellLived } from "./trial_queue.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
 /** Milliseconds after which runners look again who is there, and what nobody has. */
@@ -36,6 +38,8 @@ export class OrderedConsumer implements Consuming {
   /** When the queue, and each partition, may be taken again: what is lost again and again is left to rest. */
   readonly #routing = new Pace();
   readonly #paces = new Map<number, Pace>();
+  /** Trials that a lost connection interrupted, by their partition: they count as deaths until it is said that they are none. */
+  readonly #interrupted = new Map<number, readonly string[]>();
   #router: OrderRouter | undefined;
   #loop: Promise<void> | undefined;
   #wake = () => {};
@@ -86,6 +90,7 @@ export class OrderedConsumer implements Consuming {
     const { signal } = this.#cancelled;
     await this.#unlessCancelled(topology.declare(client, definition));
     const partitions = await this.#unlessCancelled(topology.declareOrder(client, definition));
+    await this.#unlessCancelled(this.#tellLived(client));
     const channel = await this.#unlessCancelled(client.channel());
     channel.onerror = () => {};
     const members = membersQueue(definition.queue.name);
@@ -105,7 +110,7 @@ export class OrderedConsumer implements Consuming {
         await this.#pause();
       }
     } finally {
-      if (!channel.closed && !client.closed) await Promise.race([channel.close().catch(() => {}), delay(3000)]);
+      await closeChannel(channel);
     }
   }
 
@@ -156,7 +161,10 @@ export class OrderedConsumer implements Consuming {
   async #take(client: Client, index: number): Promise<boolean> {
     const { definition, log, onDelivery, onLost } = this.#options;
     const pace = this.#paceOf(index);
-    const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery }));
+    const onInterrupted = (trials: readonly string[]) => {
+      this.#interrupted.set(index, [...this.#interrupted.get(index) ?? [], ...trials]);
+    };
+    const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery, onInterrupted }));
     if (!partition) return false;
     pace.begin();
     this.#partitions.set(index, partition);
@@ -168,6 +176,18 @@ export class OrderedConsumer implements Consuming {
     });
     if (this.#cancelled.signal.aborted) partition.leave();
     return true;
+  }
+
+  async #tellLived(client: Client): Promise<void> {
+    const { definition: { queue }, log } = this.#options;
+    for (const [index, trials] of [...this.#interrupted]) {
+      try {
+        await tellLived(client, trialQueue(queue.name, index), trials);
+        this.#interrupted.delete(index);
+      } catch (error) {
+        log.debug(`messages that ran when the connection was lost are under suspicion: ${describeError(error)}`);
+      }
+    }
   }
 
   #paceOf(index: number): Pace {

@@ -1,6 +1,6 @@
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { Failure } from "../invocation/outcome.ts";
+import { endsWithin } from "../within.ts";
 import type { MemoryWatch, Watched } from "./memory_watch.ts";
 import { LoadError } from "./load_error.ts";
 import { OutputBudget, readLines } from "./output.ts";
@@ -103,6 +103,11 @@ export class GuestProcess implements Watched {
     return this.running > 0 || !this.#isLoaded;
   }
 
+  /** Whether it was killed, and may not have ended yet. */
+  get killed(): boolean {
+    return this.#killedFor !== undefined;
+  }
+
   onExceeded(bytes: number): void {
     const [most, took] = [this.memory, bytes].map((size) => Math.round(size / 1024 / 1024));
     this.kill(`it took more memory than its limit of ${most} MB: ${took} MB`);
@@ -173,9 +178,7 @@ export class GuestProcess implements Watched {
     const status = await exited;
     clearTimeout(limit);
     // What it started, and left behind, may hold its output open for ever.
-    const last = new AbortController();
-    await Promise.race([output, delay(EXIT_TIMEOUT, last.signal)]);
-    last.abort();
+    await endsWithin(EXIT_TIMEOUT, output);
     const reason = this.#exitReason(status);
     this.ended = true;
     this.#settleLoad(new LoadError(this.#lastWords(reason)));

@@ -4,8 +4,9 @@ import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import { type Logger, toLogLevel } from "../log.ts";
+import { endsWithin } from "../within.ts";
 import { sandboxCommand } from "./command.ts";
-import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
+import { CANCELLED, CLOSED, STOPPED, timedOut } from "./endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "./log_fields.ts";
@@ -14,6 +15,7 @@ import { OnceCalls } from "./once_calls.ts";
 import { Pool } from "./pool.ts";
 import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
+import { RunningMap } from "./running.ts";
 import { type Timed, TimeLimits } from "./time_limits.ts";
 import { UngrantedVariables } from "./ungranted_variables.ts";
 import { Validations } from "./validations.ts";
@@ -67,7 +69,7 @@ export class ProcessSandbox implements Sandbox {
   readonly #definition: FunctionDefinition;
   readonly #grace: number;
   readonly #pool: Pool;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new RunningMap<Running>();
   /** Processes that are killed for a handler that overran. */
   readonly #overrun = new WeakSet<GuestProcess>();
   readonly #validations: Validations;
@@ -177,7 +179,7 @@ export class ProcessSandbox implements Sandbox {
       process?.once?.over(id);
       process?.send(["abort", id, "the runner is stopping"]);
     }
-    await untilIdle(this.#running, grace);
+    await endsWithin(grace, this.#running.idle());
     await this.close();
   }
 
