@@ -67,7 +67,7 @@ export function keepConsuming(
     const detail = describeError(error);
     onState?.(false, detail);
     // The connection tells of its own loss; what is the consumer's alone is told here.
-    if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
+    if (connection.state.connected) log.warn(`cannot consume: ${detail}; trying again`);
   };
   return whileConnected({ connection, signal, initial: 100, onInterrupted }, consume);
 }
