@@ -16,6 +16,7 @@ const LEAVES = [
   "once_address",
   "once_store",
   "options",
+  "queue_type",
   "secret_url",
   "turns",
   "utf8",
