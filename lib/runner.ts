@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Clock } from "./amqp/clock.ts";
 import { Connection } from "./amqp/connection.ts";
 import { consumerCount } from "./amqp/consumer_count.ts";
+import { DeclaringConnection } from "./amqp/declaring_connection.ts";
 import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
 import { Publisher } from "./amqp/publisher.ts";
@@ -54,6 +55,8 @@ export class Runner implements RunnerView {
   readonly #host: BrokerHost | undefined;
   readonly #consuming: Connection;
   readonly #publishing: Connection;
+  readonly #declaring: DeclaringConnection;
+  readonly #topology: Topology;
   readonly #publisher: Publisher;
   readonly #replies: Replies;
   readonly #entries = new Map<string, Entry>();
@@ -84,7 +87,14 @@ export class Runner implements RunnerView {
     this.#publishing = connect("publishing");
     this.#publisher = new Publisher(this.#publishing);
     this.#replies = new Replies(this.#consuming);
-    const topology = new Topology(log);
+    this.#declaring = new DeclaringConnection({
+      urls: () => nowFirst(this.#consuming.url, typeof urls === "function" ? urls() : urls),
+      name: `${options.name} declaring`,
+      vhost,
+      ca,
+    });
+    const topology = new Topology(log, { connection: this.#declaring, queueType: options.queueType });
+    this.#topology = topology;
     const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
     const { maxBody } = options;
     const reaper = new Reaper(log);
@@ -106,7 +116,7 @@ export class Runner implements RunnerView {
       settler,
       sandbox: (version, log) => openSandbox(version, this.#sandboxes, log),
       consumer: (options) => openConsumer(options, { connection, topology }),
-      clock: (definition, log) => new Clock({ connection, definition, log }),
+      clock: (definition, log) => new Clock({ connection, topology, definition, log }),
     };
   }
 
@@ -183,7 +193,7 @@ export class Runner implements RunnerView {
       delay(CLOSE_LIMIT * 0.75, limit.signal).then(() => false),
     ]);
     limit.abort();
-    await Promise.all([this.#consuming.close(), this.#publishing.close()]);
+    await Promise.all([this.#consuming.close(), this.#publishing.close(), this.#declaring.close()]);
     await this.#host?.stop();
     if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
     return closed;
@@ -216,7 +226,8 @@ export class Runner implements RunnerView {
       connectionCheck("broker: publishing", this.#publishing),
     ];
     const { strictReady: strict } = this.#options;
-    return readinessOf({ started: this.#started, connections, functions: this.functions(), strict });
+    const { unanswered } = this.#topology;
+    return readinessOf({ started: this.#started, connections, unanswered, functions: this.functions(), strict });
   }
 
   functions(): FunctionView[] {
@@ -444,6 +455,11 @@ export class Runner implements RunnerView {
       this.#log.error(`could not be ended cleanly: ${describeError(error)}`, { function: name });
     }
   }
+}
+
+/** The broker that is connected to, and then the others. */
+function nowFirst(now: string | undefined, urls: readonly string[]): readonly string[] {
+  return now === undefined ? urls : [now, ...urls.filter((url) => url !== now)];
 }
 
 function connectionCheck(name: string, { state }: Connection): { name: string; ok: boolean; detail?: string } {

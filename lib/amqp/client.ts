@@ -30,6 +30,13 @@ export interface BrokerIdentity {
   version: string;
 }
 
+const identities = new WeakMap<Client, BrokerIdentity>();
+
+/** What the broker at the other end of a connection says of itself; undefined for a connection from elsewhere. */
+export function brokerOf(client: Client): BrokerIdentity | undefined {
+  return identities.get(client);
+}
+
 export interface OpenClient {
   client: Client;
   broker: BrokerIdentity;
@@ -70,6 +77,7 @@ export async function connectClient(url: string, options: ClientOptions): Promis
   } catch (error) {
     throw connectError(url, error);
   }
+  identities.set(client, broker);
   const internals = client as unknown as Internals;
   const destroy = (reason: string) => {
     if (client instanceof AMQPClient) client.socket?.destroy(new WarrenError("unavailable", reason));
