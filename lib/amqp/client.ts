@@ -2,6 +2,7 @@ import { AMQPClient, type AMQPError, AMQPWebSocketClient } from "@cloudamqp/amqp
 import type { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { describeError, WarrenError } from "../errors.ts";
 import { shownUrl, withoutLogins } from "../secret_url.ts";
+import { endsWithin } from "../within.ts";
 import { patchClient } from "./client_patches.ts";
 import { coalesceWrites } from "./coalesce_writes.ts";
 import { FrameAssembler } from "./frame_assembler.ts";
@@ -195,10 +196,7 @@ function superviseHeartbeat(client: Client, lastRead: () => number, destroy: (re
 
 /** The client's own close never settles when the socket dies first. */
 async function closeClient(client: Client, destroy: (reason: string) => void): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, 2000));
-  await Promise.race([client.closed ? undefined : client.close().catch(() => {}), limit]);
-  clearTimeout(timer);
+  if (!client.closed) await endsWithin(2_000, client.close().catch(() => {}));
   destroy("closed by the runner");
 }
 

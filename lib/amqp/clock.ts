@@ -1,11 +1,11 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { dueAfter, type Schedule } from "../invocation/schedule.ts";
 import type { Logger } from "../log.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
-import { HEADERS, scheduleQueue } from "./names.ts";
+import { HEADERS, scheduledId, scheduleQueue } from "./names.ts";
 import type { Topology } from "./topology.ts";
 import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 import { whileConnected } from "./while_connected.ts";
@@ -75,9 +75,7 @@ export class Clock {
       await unlessStopped(holder.open());
       while (!signal.aborted) await unlessStopped(holder.turn());
     } finally {
-      if (!channel.closed && !channel.connection.closed) {
-        await Promise.race([channel.close().catch(() => {}), delay(2000)]);
-      }
+      await closeChannel(channel);
     }
   }
 }
@@ -171,7 +169,7 @@ class Holder {
     await this.#channel.basicPublish("", queue, JSON.stringify({ scheduled }), {
       contentType: "application/json",
       deliveryMode: 2,
-      messageId: `schedule/${name}/${scheduled}`.slice(0, 255),
+      messageId: scheduledId(name, scheduled),
       timestamp: due,
       headers: { [HEADERS.scheduled]: scheduled },
     }, true);

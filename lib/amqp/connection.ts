@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   timeout?: number;
   /** Awaited before each attempt; what it throws is that attempt's failure. */
   prepare?: () => Promise<void>;
+  /** Called after each handshake, with the URL without its password. */
+  onConnected?: (broker: BrokerIdentity, url: string) => void;
 }
 
 /** Milliseconds; one that is lost again and again sooner than that is connected again after growing pauses. */
@@ -151,6 +153,7 @@ export class Connection {
     this.#open = open;
     this.#detail = undefined;
     this.#log.debug(`connected to ${broker.product} ${broker.version}`, { url: shownUrl(url) });
+    this.#options.onConnected?.(broker, shownUrl(url));
     this.#waiting.resolve(client);
     const reason = await open.closed;
     this.#open = undefined;

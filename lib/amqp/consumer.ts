@@ -1,10 +1,11 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Logger } from "../log.ts";
+import { endsWithin } from "../within.ts";
 import { Acks } from "./acks.ts";
 import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
 import { declareBeside } from "./declare_beside.ts";
 import { consumerTag } from "./names.ts";
@@ -136,7 +137,7 @@ export class Consumer implements Consuming {
       end.catch(() => {});
       const ended = await Promise.race([aborted, end]).finally(forget);
       if (!ended) throw new Error("the channel was closed");
-      await Promise.race([channel.basicCancel(tag).catch(() => {}), delay(3000)]);
+      await endsWithin(3_000, channel.basicCancel(tag).catch(() => {}));
       onState?.(false, undefined);
     } finally {
       if (channel.closed) this.#sessions.delete(session);
@@ -195,9 +196,7 @@ class Session {
   /** Closing is the only answer that says that the acks before it arrived. */
   async close(): Promise<void> {
     this.acks.flush();
-    if (!this.channel.closed && !this.channel.connection.closed) {
-      await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
-    }
+    await closeChannel(this.channel);
     this.acks.lose();
   }
 }

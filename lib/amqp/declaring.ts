@@ -1,6 +1,7 @@
 import type { AMQPChannel } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../errors.ts";
 import { type Client, replyCode } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { LateAnswers } from "./late_answers.ts";
 import type { Shape } from "./queue_shapes.ts";
 import type { Refusals } from "./refusals.ts";
@@ -134,7 +135,7 @@ export class Declaring implements AsyncDisposable {
     // Where the broker does not answer, nobody waits: it is closed when it has opened, or read the rest.
     if (!channel || this.#unanswered) return void opening?.then((late) => late.close()).catch(() => {});
     if (channel.closed || this.#client.closed) return;
-    await withinLimit(channel.close(), 2_000, () => "").catch(() => {});
+    await closeChannel(channel, 2_000);
   }
 
   /** After a refusal: what is there is used as it is. */

@@ -1,8 +1,8 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import { Acks } from "./acks.ts";
 import { type Client, replyCode } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 
 export interface ExclusiveOptions {
   queue: string;
@@ -63,9 +63,7 @@ export class ExclusiveQueue {
   /** Gives the queue away, with all that is not acked; resolves once the broker has the acks. */
   async close(): Promise<void> {
     this.acks.flush();
-    if (!this.channel.closed && !this.channel.connection.closed) {
-      await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
-    }
+    await closeChannel(this.channel);
     this.#end("closed");
   }
 }

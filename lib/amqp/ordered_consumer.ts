@@ -1,6 +1,6 @@
-import { delay } from "../backoff.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import { type ConsumerOptions, type Consuming, type Delivery, keepConsuming } from "./consumer.ts";
 import { declareBeside } from "./declare_beside.ts";
 import { membersQueue, partitionQueue } from "./names.ts";
@@ -118,7 +118,7 @@ export class OrderedConsumer implements Consuming {
         await this.#pause();
       }
     } finally {
-      if (!channel.closed && !client.closed) await Promise.race([channel.close().catch(() => {}), delay(3000)]);
+      await closeChannel(channel);
     }
   }
 

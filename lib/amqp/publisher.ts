@@ -71,7 +71,7 @@ export class Publisher {
       throw publishError(message, error, confirm.channel.closed);
     }
     if (outgoing.returned) {
-      throw new WarrenError("unroutable", `no queue takes messages for ${target(message)}: ${outgoing.returned}`);
+      throw new WarrenError("unroutable", `${untaken(message)}: ${outgoing.returned}`);
     }
   }
 
@@ -177,6 +177,10 @@ export class Publisher {
 
 function target({ exchange, routingKey }: OutgoingMessage): string {
   return exchange ? `exchange "${exchange}" with routing key "${routingKey}"` : `queue "${routingKey}"`;
+}
+
+function untaken(message: OutgoingMessage): string {
+  return message.exchange ? `no queue takes messages for ${target(message)}` : `there is no ${target(message)}`;
 }
 
 /** What the client says of a broker that takes nothing now, while the channel is well. */

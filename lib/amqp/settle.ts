@@ -95,6 +95,7 @@ export class Settler {
     while (delivery.live) {
       try {
         await within(30_000, (signal) => this.#publish(copy, failed.definition, signal));
+        if (disposition.kind === "retry" && copy.exchange === "") this.#sayUnretried(failed, copy);
         return delivery.ack();
       } catch (error) {
         const smaller = isTooLarge(error) ? forms.next().value : undefined;
@@ -102,6 +103,14 @@ export class Settler {
         else await this.#hold(error, failed, backoff);
       }
     }
+  }
+
+  #sayUnretried({ definition, invocation }: FailedDelivery, { routingKey }: Copy): void {
+    this.#options.log.warn("not tried again: its headers leave no room in a frame for those of a retry", {
+      function: definition.name,
+      messageId: invocation.properties.messageId,
+      deadLetter: routingKey,
+    });
   }
 
   /** A message that the broker does not take now keeps its place, with a growing pause before each try. */

@@ -167,7 +167,7 @@ export class Topology {
         await declaring.bind(queue, DISPATCH_EXCHANGE, queue);
       } catch (error) {
         if (replyCode(error) !== 404) throw error;
-        throw new WarrenError("unroutable", `no queue takes messages for queue "${queue}": there is none`);
+        throw new WarrenError("unroutable", `there is no queue "${queue}"`);
       }
     });
   }

@@ -1,8 +1,22 @@
 import type { Connection } from "../amqp/connection.ts";
 import { existingQueues } from "../amqp/existing_queues.ts";
+import { brokerName, knownDifferences } from "../amqp/known_brokers.ts";
 import { membersQueue, ORPHANS, partitionQueue, retryQueue, scheduleQueue } from "../amqp/names.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { allRungs, rungsOf } from "../invocation/retry_policy.ts";
+
+/** Which broker it is, and what is known to differ on it. */
+export interface FoundBroker {
+  product: string;
+  version: string;
+  differences: { id: string; text: string }[];
+}
+
+/** What `check --topology` finds. */
+export interface FoundTopology {
+  broker: FoundBroker;
+  queues: FoundQueue[];
+}
 
 /** A queue of Warren's own that is on the broker. */
 export interface FoundQueue {
@@ -15,7 +29,7 @@ export interface FoundQueue {
 }
 
 /** Of a queue of retries. What is in it comes back by itself. */
-export const NO_POLICY = "no retry policy has this delay";
+const NO_POLICY = "no retry policy has this delay";
 
 /**
  * Looks on the broker for what functions have declared there, and says who needs it: queues of retries, tokens of
@@ -27,7 +41,7 @@ export async function findTopology(
   connection: Connection,
   definitions: readonly FunctionDefinition[],
   delays: readonly number[] = allRungs(),
-): Promise<FoundQueue[]> {
+): Promise<FoundTopology> {
   const asked = [
     ...rungs(definitions, delays),
     ...schedules(definitions),
@@ -37,10 +51,31 @@ export async function findTopology(
   ];
   const client = await connection.opened(AbortSignal.timeout(10_000));
   const found = await existingQueues(client, asked.map(({ name }) => name));
-  return asked
+  const queues = asked
     .filter(({ name }) => found.has(name))
     .map((queue) => ({ ...queue, messages: found.get(queue.name)! }))
     .filter(({ name, messages }) => name !== ORPHANS || messages > 0);
+  return { broker: describedBroker(connection), queues };
+}
+
+function describedBroker(connection: Connection): FoundBroker {
+  const { product, version } = connection.state.broker ?? { product: "unknown broker", version: "" };
+  const differences = knownDifferences({ product, version }).map(({ id, text }) => ({ id, text }));
+  return { product, version, differences };
+}
+
+/** As text: the broker with what differs on it, then the queues. */
+export function describeTopology({ broker, queues }: FoundTopology): string {
+  const width = Math.max(0, ...queues.map(({ name }) => name.length));
+  const lines = queues.map(({ name, messages, neededBy, text }) => {
+    const need = neededBy.length > 0 ? `${text} of ${neededBy.join(", ")}` : `not needed: ${text}`;
+    return `  ${name.padEnd(width)} ${String(messages).padStart(8)} waiting  ${need}`;
+  });
+  const note = queues.some(({ text }) => text === NO_POLICY)
+    ? ["  What waits in such a queue comes back by itself; Retry({ delay }) and outputs with a delay may still use it."]
+    : [];
+  const differences = broker.differences.map(({ text }) => `  ${text}`);
+  return [`broker: ${brokerName(broker)}`, ...differences, "on the broker", ...lines, ...note].join("\n");
 }
 
 type Asked = Omit<FoundQueue, "messages">;

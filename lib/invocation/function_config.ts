@@ -1,4 +1,5 @@
 import { describeError, WarrenError } from "../errors.ts";
+import { SHORT_STRING } from "../short_string.ts";
 import {
   byteSize,
   type ConfigKey,
@@ -10,7 +11,6 @@ import {
   isText,
   leaf,
   list,
-  MAX_NAME_BYTES,
   number,
   object,
   optional,
@@ -39,7 +39,7 @@ type Arguments = Record<string, string | number | boolean>;
 const MB = 1024 * 1024;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
-const MAX_QUEUE_BYTES = MAX_NAME_BYTES - deadLetterQueue("").length;
+const MAX_QUEUE_BYTES = SHORT_STRING - deadLetterQueue("").length;
 
 const ARGUMENTS = leaf<Arguments>({
   text: "arguments, as the broker takes them",
@@ -71,7 +71,7 @@ const BINDING_KEYS = {
   exchange: leaf<string>({
     text: "the exchange, declared durable if it is not there",
     default: "",
-    expected: `an exchange's name of 1 to ${MAX_NAME_BYTES} bytes (the default exchange has no bindings)`,
+    expected: `an exchange's name of 1 to ${SHORT_STRING} bytes (the default exchange has no bindings)`,
     accept: (value) => isText(value, 1),
   }),
   type: leaf<string>({
@@ -83,7 +83,7 @@ const BINDING_KEYS = {
   routingKey: leaf<string>({
     text: "the routing key, or a topic's pattern",
     default: "",
-    expected: `a string of at most ${MAX_NAME_BYTES} bytes`,
+    expected: `a string of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
   }),
   arguments: ARGUMENTS,
@@ -136,13 +136,13 @@ const OUTPUT_KEYS = {
   exchange: leaf<string>({
     text: "the exchange; by default the default one",
     default: "",
-    expected: `an exchange's name of at most ${MAX_NAME_BYTES} bytes`,
+    expected: `an exchange's name of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
   }),
   routingKey: leaf<string>({
     text: "the routing key",
     default: "",
-    expected: `a string of at most ${MAX_NAME_BYTES} bytes`,
+    expected: `a string of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
   }),
   event: {

@@ -1,20 +1,22 @@
 import { pathToFileURL } from "node:url";
-import { describeError, WarrenError } from "../errors.ts";
+import { WarrenError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
+import { endsWithin, valueWithin } from "../within.ts";
 import { logFields } from "./log_fields.ts";
-import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
+import { CANCELLED, CLOSED, STOPPED, timedOut } from "./endings.ts";
 import { checkedOut, isSame, type Sources } from "./entry.ts";
+import { loadError } from "./load_error.ts";
 import { BatchContext, InvocationContext } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
-import { limited } from "./limited.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch } from "./run_batch.ts";
+import { RunningMap } from "./running.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
 
 /** The texts of what inline functions import, as they were when this process imported them first. */
@@ -62,7 +64,7 @@ interface Running {
  */
 export class InlineSandbox implements Sandbox {
   readonly #options: InlineSandboxOptions;
-  readonly #running = new Set<Running>();
+  readonly #running = new RunningMap<Running>();
   readonly #once: OnceCalls;
   /** Nobody waits for them any more: they do not begin. */
   readonly #cancelled = new WeakSet<Invocation>();
@@ -80,12 +82,12 @@ export class InlineSandbox implements Sandbox {
   }
 
   async warm(): Promise<void> {
-    await this.#loaded();
+    await this.#loaded().catch((error) => Promise.reject(loadError(error)));
   }
 
   async validate(content: Content): Promise<Failure | undefined> {
     const checking = this.#loaded().then((loaded) => check(content, loaded));
-    return await limited(this.#loadTimeout, checking, () => {
+    return await valueWithin(this.#loadTimeout, checking, () => {
       return new WarrenError("unavailable", "the function did not look at the message in time");
     });
   }
@@ -117,7 +119,7 @@ export class InlineSandbox implements Sandbox {
 
   cancel(invocations: readonly Invocation[], reason: string): void {
     for (const invocation of invocations) this.#cancelled.add(invocation);
-    for (const { id, invocations: own, context } of this.#running) {
+    for (const { id, invocations: own, context } of this.#running.values()) {
       if (!own.some((invocation) => invocations.includes(invocation))) continue;
       this.#once.over(id);
       context.abort(new DOMException(reason, "AbortError"));
@@ -125,17 +127,17 @@ export class InlineSandbox implements Sandbox {
   }
 
   async abort(grace: number): Promise<void> {
-    for (const { id, context } of this.#running) {
+    for (const { id, context } of this.#running.values()) {
       this.#once.over(id);
       context.abort(new DOMException("the runner is stopping", "AbortError"));
     }
-    await untilIdle(this.#running, grace);
+    await endsWithin(grace, this.#running.idle());
     await this.close();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const running of [...this.#running]) this.#end(running, STOPPED);
+    for (const running of [...this.#running.values()]) this.#end(running, STOPPED);
     await this.#once.settled();
   }
 
@@ -146,7 +148,7 @@ export class InlineSandbox implements Sandbox {
       const loaded = await this.#loaded();
       return this.#closed ? CLOSED : loaded;
     } catch (error) {
-      return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
+      return { kind: "abandoned", reason: loadError(error).message };
     }
   }
 
@@ -176,8 +178,8 @@ export class InlineSandbox implements Sandbox {
     try {
       const loading = import(`${pathToFileURL(place).href}?version=${version}`);
       const seconds = this.#loadTimeout / 1000;
-      const module = await limited(this.#loadTimeout, loading, () => {
-        return new WarrenError("function", `the module did not finish loading within ${seconds} s`);
+      const module = await valueWithin(this.#loadTimeout, loading, () => {
+        return new WarrenError("function", `it did not finish loading within ${seconds} s`);
       });
       return toLoaded(module, { name, envelope, body });
     } catch (error) {
@@ -199,7 +201,7 @@ export class InlineSandbox implements Sandbox {
       overran: false,
       limit: undefined,
     };
-    this.#running.add(running);
+    this.#running.set(running.id, running);
     running.limit = setTimeout(() => {
       running.overran = true;
       this.#once.over(running.id);
@@ -223,7 +225,7 @@ export class InlineSandbox implements Sandbox {
   #end(running: Running, outcome?: Outcome): void {
     clearTimeout(running.limit);
     this.#once.over(running.id);
-    if (this.#running.delete(running) && outcome) running.settle(outcome);
+    if (this.#running.delete(running.id) && outcome) running.settle(outcome);
   }
 
   /** What is claimed here is never given up by the sandbox: an effect that overran its time may still run. */
@@ -233,7 +235,7 @@ export class InlineSandbox implements Sandbox {
       claim: async (key) => {
         const call = this.#nextId++;
         const lease = Math.max(0, deadline - Date.now()) + (this.#options.grace ?? 1000);
-        const answer = this.#running.has(running) ? await this.#once.claim({ id, call, key, lease }) : undefined;
+        const answer = this.#running.has(running.id) ? await this.#once.claim({ id, call, key, lease }) : undefined;
         return { call, answer: answer ?? { kind: "error", message: "the invocation is over" } };
       },
       done: (call, value) => this.#once.done(call, value),

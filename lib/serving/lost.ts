@@ -9,8 +9,9 @@ const SHOWN = 10;
 /** Logs that the broker took the messages of these rows back while they ran. */
 export function tellLost(log: Logger, strays: readonly Row[], reason: string): void {
   if (strays.length === 0) return;
-  const ids = strays.slice(0, SHOWN).map(({ invocation }) => invocation.properties.messageId);
-  const about = { reason, messageIds: ids.filter((id) => id !== undefined) };
+  const ids = strays.slice(0, SHOWN).map(({ invocation }) => invocation.properties.messageId)
+    .filter((id) => id !== undefined);
+  const about = { reason, messageIds: ids.length > 0 ? ids : undefined };
   const what = `the broker took back ${strays.length} message(s) whose handlers run; they are aborted`;
   if (!CONSUMER_TIMEOUT.test(reason)) return log.warn(what, about);
   const { name, timeout } = strays[0].generation.definition;

@@ -34,10 +34,11 @@ function fake() {
   const answers: (Error | Promise<void>)[] = [];
   /** How long it waited between two tries; no time passes here. */
   const pauses: number[] = [];
+  const lines: { message: string }[] = [];
   const connection = { state: { connected: true }, opened: () => Promise.resolve({} as Client) };
   const settler = new Settler({
     connection: connection as unknown as Connection,
-    log: new Logger({ level: "silent" }),
+    log: new Logger({ level: "info", write: (line) => void lines.push(JSON.parse(line)) }),
     pause: (ms) => Promise.resolve(void pauses.push(ms)),
     topology: {
       declare: () => Promise.resolve(void events.push("declare")),
@@ -62,7 +63,7 @@ function fake() {
     ack: () => void events.push("ack"),
     requeue: () => void events.push("requeue"),
   };
-  return { settler, delivery, connection, events, published, answers, pauses };
+  return { settler, delivery, connection, events, published, answers, pauses, lines };
 }
 
 Deno.test("what completed is acked, what was abandoned goes back, and nothing is published", async () => {
@@ -176,14 +177,17 @@ Deno.test("a dead letter that does not fit has less and less, at once, and is ac
   assert(!events.includes("declare"));
 });
 
-Deno.test("a retry that does not fit without its error is a dead letter that says so", async () => {
-  const { settler, delivery, published, answers } = fake();
+Deno.test("a retry that does not fit without its error is a dead letter that says so, and the log does", async () => {
+  const { settler, delivery, published, answers, lines } = fake();
   answers.push(TOO_LARGE, TOO_LARGE, TOO_LARGE);
   await settler.settle(delivery, RETRY, about);
   assertEquals(published.map(({ exchange }) => exchange), [...Array(3).fill("warren.retry.1000"), ""]);
   const { headers } = published[3].properties;
   assertEquals([published[3].routingKey, headers!["warren-reason"]], ["orders.dead", "failed"]);
   assertStringIncludes(String(headers!["warren-error"]), "no (not tried again: its headers leave no room");
+  assertEquals(lines.map(({ message }) => message), [
+    "not tried again: its headers leave no room in a frame for those of a retry",
+  ]);
 });
 
 Deno.test("what the broker refuses for another reason than its size is held as it is", async () => {

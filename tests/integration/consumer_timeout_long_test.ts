@@ -3,19 +3,16 @@ import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { eventually } from "../support/eventually.ts";
 import { Gate } from "../support/gate.ts";
-import { hasPrivateNodes, startPrivateNode } from "../support/private_node.ts";
+import { privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";
 import { handledBy, isHandled, seen, startServing } from "../support/serving.ts";
-
-const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("rabbitmq");
 
 /** Milliseconds: far below the function's time limit. RabbitMQ looks for it at each tick of a channel. */
 const CONSUMER_TIMEOUT = 2_000;
 const TICK = 500;
 
-Deno.test({
-  name: "a handler that outlives the broker's consumer timeout is aborted, and never runs beside itself",
-  ignore: !hasPrivateNodes() && !required,
-  async fn() {
+privateNodeTest(
+  "RabbitMQ: a handler that outlives the broker's consumer timeout is aborted, and never runs beside itself",
+  async () => {
     await using node = await startPrivateNode();
     // Its configuration file knows only one of the two.
     await node.ctl(
@@ -56,4 +53,4 @@ Deno.test({
     assert(begun() === 2 && handledBy(runner).length === 2);
     assertEquals((await broker.count(queue)).messages, 0);
   },
-});
+);

@@ -51,6 +51,15 @@ Deno.test("the log names both settings when the broker's consumer timeout is the
   await one.close();
 });
 
+Deno.test("the log has the ids of the messages that are lost, where they have one", async () => {
+  const one = await Served.start();
+  await one.publish("a");
+  await lose(one);
+  const line = one.lines.find(({ message }) => message.includes("took back 1 message"));
+  assertEquals(line && "messageIds" in line, false);
+  await one.close();
+});
+
 Deno.test("another message with the same body, which was not delivered before, does not wait", async () => {
   const one = await Served.start({ concurrency: 5, prefetch: 10 });
   await one.publish("a");
