@@ -30,7 +30,9 @@ export class HttpView implements RunnerView {
 
   ready(): Readiness {
     const { started, broker, strict } = this.#options;
-    return readinessOf({ started: started(), connections: broker.checks(), functions: this.functions(), strict });
+    const { unanswered } = broker.topology;
+    const connections = broker.checks();
+    return readinessOf({ started: started(), connections, unanswered, functions: this.functions(), strict });
   }
 
   functions(): FunctionView[] {

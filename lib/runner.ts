@@ -4,7 +4,6 @@ import { Outputs } from "./amqp/outputs.ts";
 import { Publisher } from "./amqp/publisher.ts";
 import { Replies } from "./amqp/replies.ts";
 import { Settler } from "./amqp/settle.ts";
-import { Topology } from "./amqp/topology.ts";
 import { DENO_CONFIG } from "./config.ts";
 import { describeError } from "./errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
@@ -187,8 +186,7 @@ interface Parts {
 
 /** What all functions share. */
 function surroundingsOf({ options: { maxBody }, log, broker, publisher, sandboxes }: Parts): Surroundings {
-  const { consuming, publishing: connection } = broker;
-  const topology = new Topology(log);
+  const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
@@ -196,6 +194,6 @@ function surroundingsOf({ options: { maxBody }, log, broker, publisher, sandboxe
     settler: new Settler({ connection, publisher, topology, log }),
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
     consumer: (options) => openConsumer(options, { connection: consuming, topology }),
-    clock: (definition, log) => new Clock({ connection: consuming, definition, log }),
+    clock: (definition, log) => new Clock({ connection: consuming, topology, definition, log }),
   };
 }

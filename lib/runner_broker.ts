@@ -1,6 +1,8 @@
 import { BrokerAnnouncement } from "./amqp/broker_announcement.ts";
 import { Connection, type ConnectionOptions } from "./amqp/connection.ts";
 import { consumerCount } from "./amqp/consumer_count.ts";
+import { DeclaringConnection } from "./amqp/declaring_connection.ts";
+import { Topology } from "./amqp/topology.ts";
 import { delay } from "./backoff.ts";
 import { type BrokerHost, brokerHostFor } from "./broker_host.ts";
 import { localBrokerUrl, localName } from "./config.ts";
@@ -15,11 +17,14 @@ const BROKER_PATIENCE = 3_000;
 /** Milliseconds for the broker to say how many consumers a queue has. */
 const COUNT_LIMIT = 5_000;
 
-/** The broker of a runner: two connections to it and, where the runner hosts it, its process. */
+/** The broker of a runner: the connections to it and, where the runner hosts it, its process. */
 export class RunnerBroker {
   readonly consuming: Connection;
   /** Apart from the other: a broker that is short of memory stops reading from connections that publish. */
   readonly publishing: Connection;
+  /** What functions need on it, declared on a connection that is there while something is declared. */
+  readonly topology: Topology;
+  readonly #declaring: DeclaringConnection;
   readonly #options: Options;
   /** Absent where the broker is somebody else's. */
   readonly #host: BrokerHost | undefined;
@@ -37,6 +42,10 @@ export class RunnerBroker {
     this.#host = host;
     this.consuming = connect("consuming", { onConnected: (broker, url) => announcement.announce(broker, url) });
     this.publishing = connect("publishing");
+    const current = () => nowFirst(this.consuming.url, typeof urls === "function" ? urls() : urls);
+    const connection = new DeclaringConnection({ urls: current, name: `${options.name} declaring`, vhost, ca });
+    this.#declaring = connection;
+    this.topology = new Topology(log, { connection, queueType: options.queueType });
   }
 
   /** Where the broker of this machine is; undefined where AMQP_URL names another. */
@@ -65,7 +74,7 @@ export class RunnerBroker {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.consuming.close(), this.publishing.close()]);
+    await Promise.all([this.consuming.close(), this.publishing.close(), this.#declaring.close()]);
     await this.#host?.stop();
   }
 
@@ -80,6 +89,11 @@ export class RunnerBroker {
     const count = async (signal: AbortSignal) => consumerCount(await this.consuming.opened(signal), queue);
     return await within(COUNT_LIMIT, count).catch(() => 0);
   }
+}
+
+/** The one that is connected to, and then the others. */
+function nowFirst(now: string | undefined, urls: readonly string[]): readonly string[] {
+  return now === undefined ? urls : [now, ...urls.filter((url) => url !== now)];
 }
 
 function check(name: string, { state }: Connection): Readiness["checks"][number] {

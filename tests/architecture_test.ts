@@ -18,6 +18,7 @@ const LEAVES = [
   "once_address",
   "once_store",
   "options",
+  "queue_type",
   "secret_url",
   "short_string",
   "turns",

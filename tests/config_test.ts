@@ -44,6 +44,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     ca: undefined,
     heartbeat: 20_000,
     name: "warren",
+    queueType: undefined,
     functionsDir: "./functions",
     watch: true,
     host: "127.0.0.1",

@@ -69,6 +69,11 @@ export class Connection {
     };
   }
 
+  /** Of the broker that it was connected to last, with its password. */
+  get url(): string | undefined {
+    return this.#url;
+  }
+
   start(): void {
     this.#loop ??= this.#run();
   }

@@ -2,13 +2,15 @@ import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Logger } from "../log.ts";
+import { endsWithin } from "../within.ts";
 import { Acks } from "./acks.ts";
 import type { Client } from "./client.ts";
 import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
+import { declareBeside } from "./declare_beside.ts";
 import { consumerTag } from "./names.ts";
 import type { Topology } from "./topology.ts";
-import { endsWithin } from "../within.ts";
+import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 import { whileConnected } from "./while_connected.ts";
 
 /** One message from the broker, to be settled once. */
@@ -111,11 +113,23 @@ export class Consumer implements Consuming {
 
   /** Resolves when it was cancelled here; whatever else ends it rejects. */
   async #consume(client: Client): Promise<void> {
-    const { topology, definition, onDelivery, onLost, onState } = this.#options;
+    const { topology, definition, log, onState } = this.#options;
+    const over = new AbortController();
+    const forget = whenAborted(this.#cancelled.signal, () => over.abort());
+    const onLate = (detail: string) => onState?.(false, detail);
+    try {
+      await declareBeside(client, { topology, definition, log, signal: over.signal, onLate });
+      await this.#receive(client);
+    } finally {
+      forget();
+      over.abort();
+    }
+  }
+
+  async #receive(client: Client): Promise<void> {
+    const { onLost, onState } = this.#options;
     const { signal } = this.#cancelled;
-    await topology.declare(client, definition);
-    if (signal.aborted) return;
-    const channel = await client.channel();
+    const channel = await this.#unlessCancelled(client.channel());
     const session = new Session(channel);
     this.#sessions.add(session);
     // Called for every end of the channel that is not our own wish, also when the connection goes.
@@ -124,31 +138,49 @@ export class Consumer implements Consuming {
       this.#sessions.delete(session);
       onLost?.(reason);
     };
+    let consuming = false;
     try {
-      await channel.basicQos(definition.prefetch);
-      const tag = consumerTag(definition);
-      const consumer = await channel.basicConsume(
-        definition.queue.name,
-        { tag, noAck: false },
-        (message) => onDelivery(session.delivery(message)),
-      );
+      const { tag, wait } = await this.#unlessCancelled(this.#begin(session));
+      consuming = true;
       onState?.(true, undefined);
-      const { promise: aborted, resolve: onAbort } = Promise.withResolvers<true>();
-      const abort = () => onAbort(true);
-      signal.addEventListener("abort", abort, { once: true });
-      if (signal.aborted) abort();
-      const end = consumer.wait().then(() => undefined);
+      const { promise: aborted, resolve } = Promise.withResolvers<true>();
+      const forget = whenAborted(signal, () => resolve(true));
+      const end = wait.then(() => undefined);
       end.catch(() => {});
-      const ended = await Promise.race([aborted, end]);
-      signal.removeEventListener("abort", abort);
+      const ended = await Promise.race([aborted, end]).finally(forget);
       if (!ended) throw new Error("the channel was closed");
       await endsWithin(3_000, channel.basicCancel(tag).catch(() => {}));
       onState?.(false, undefined);
     } finally {
       if (channel.closed) this.#sessions.delete(session);
+      else if (!consuming) this.#abandon(session);
       // Cancelled by the broker: what is out can still be settled, and then the channel is closed.
       else if (!signal.aborted) void this.#retire(session);
     }
+  }
+
+  async #begin(session: Session): Promise<{ tag: string; wait: Promise<void> }> {
+    const { definition, onDelivery } = this.#options;
+    const { channel } = session;
+    await channel.basicQos(definition.prefetch);
+    const tag = consumerTag(definition);
+    const consumer = await channel.basicConsume(
+      definition.queue.name,
+      { tag, noAck: false },
+      (message) => onDelivery(session.delivery(message)),
+    );
+    return { tag, wait: consumer.wait() };
+  }
+
+  /** Nothing came on its channel, and the broker may never answer: nobody waits for its end. */
+  #abandon(session: Session): void {
+    this.#sessions.delete(session);
+    void session.close();
+  }
+
+  /** A broker that does not answer keeps nobody from draining. */
+  #unlessCancelled<T>(asked: Promise<T>): Promise<T> {
+    return unlessAborted(asked, this.#cancelled.signal, () => "cancelled");
   }
 
   async #retire(session: Session): Promise<void> {

@@ -2,16 +2,19 @@ import { describeError } from "../errors.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import type { Client } from "./client.ts";
 import { closeChannel } from "./close_channel.ts";
-import { type ConsumerOptions, type Consuming, keepConsuming } from "./consumer.ts";
+import { type ConsumerOptions, type Consuming, type Delivery, keepConsuming } from "./consumer.ts";
+import { declareBeside } from "./declare_beside.ts";
 import { membersQueue, partitionQueue, trialQueue } from "./names.ts";
 import { OrderRouter } from "./order_router.ts";
 import { Pace } from "./pace.ts";
 import { Partition } from "./partition.ts";
 import { tellLived } from "./trial_queue.ts";
-import { unlessAborted } from "./unless_aborted.ts";
+import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 
 /** Milliseconds after which runners look again who is there, and what nobody has. */
 const INTERVAL = 1_000;
+/** Looks after which it is looked for a partition that is nobody's although everybody has a share. */
+const SWAP_AFTER = 5;
 
 export interface OrderedConsumerOptions extends ConsumerOptions {
   definition: FunctionDefinition & { readonly order: Order };
@@ -40,6 +43,11 @@ export class OrderedConsumer implements Consuming {
   readonly #paces = new Map<number, Pace>();
   /** Trials that a lost connection interrupted, by their partition: they count as deaths until it is said that they are none. */
   readonly #interrupted = new Map<number, readonly string[]>();
+  /** Partitions from which something came since they were taken. */
+  readonly #heard = new Set<number>();
+  /** One that nobody had when it was last looked for. */
+  #nobodys: number | undefined;
+  #looks = 0;
   #router: OrderRouter | undefined;
   #loop: Promise<void> | undefined;
   #wake = () => {};
@@ -73,11 +81,15 @@ export class OrderedConsumer implements Consuming {
   async #share(client: Client): Promise<void> {
     const { onState } = this.#options;
     const { signal } = this.#cancelled;
+    const over = new AbortController();
+    const forget = whenAborted(signal, () => over.abort());
     try {
-      await this.#takePart(client);
+      await this.#takePart(client, over.signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      forget();
+      over.abort();
       await this.#router?.close();
       this.#router = undefined;
       for (const partition of this.#partitions.values()) partition.leave();
@@ -85,11 +97,11 @@ export class OrderedConsumer implements Consuming {
     onState?.(false, undefined);
   }
 
-  async #takePart(client: Client): Promise<void> {
-    const { topology, definition, onState } = this.#options;
+  /** @param over aborts when it takes part no more */
+  async #takePart(client: Client, over: AbortSignal): Promise<void> {
+    const { definition, onState } = this.#options;
     const { signal } = this.#cancelled;
-    await this.#unlessCancelled(topology.declare(client, definition));
-    const partitions = await this.#unlessCancelled(topology.declareOrder(client, definition));
+    const partitions = await this.#declare(client, over);
     await this.#unlessCancelled(this.#tellLived(client));
     const channel = await this.#unlessCancelled(client.channel());
     channel.onerror = () => {};
@@ -102,11 +114,12 @@ export class OrderedConsumer implements Consuming {
       onState?.(true, undefined);
       while (!signal.aborted) {
         if (!this.#router?.open && this.#routing.due && await consumers(definition.queue.name) === 0) {
-          await this.#takeRouter(client);
+          await this.#takeRouter(client, over);
         }
         const share = Math.ceil(partitions / Math.max(1, await consumers(members)));
         const free = async (index: number) => await consumers(partitionQueue(definition.queue.name, index)) === 0;
         await this.#balance(client, { partitions, share, free });
+        if (++this.#looks % SWAP_AFTER === 0) await this.#swap({ partitions, share, free });
         await this.#pause();
       }
     } finally {
@@ -129,13 +142,18 @@ export class OrderedConsumer implements Consuming {
     }
   }
 
-  async #takeRouter(client: Client): Promise<void> {
-    const { definition, log, topology } = this.#options;
-    if (this.#routing.failing) {
-      // The last one may have ended because a queue is gone.
-      await this.#unlessCancelled(topology.declare(client, definition));
-      await this.#unlessCancelled(topology.declareOrder(client, definition));
-    }
+  /** Gives how many partitions there are. */
+  async #declare(client: Client, over: AbortSignal): Promise<number> {
+    const { topology, definition, log, onState } = this.#options;
+    const onLate = (detail: string) => onState?.(false, detail);
+    await declareBeside(client, { topology, definition, log, signal: over, onLate });
+    return await this.#unlessCancelled(topology.declareOrder(client, definition, { signal: over, onLate }));
+  }
+
+  async #takeRouter(client: Client, over: AbortSignal): Promise<void> {
+    const { definition, log } = this.#options;
+    // The last one may have ended because a queue is gone.
+    if (this.#routing.failing) await this.#declare(client, over);
     this.#routing.begin();
     const router = await this.#taken(OrderRouter.take(client, definition, log));
     this.#router = router;
@@ -158,12 +176,33 @@ export class OrderedConsumer implements Consuming {
     }
   }
 
+  /**
+   * A quorum queue has no exclusive consumers: of two runners that take a partition at the same time one waits, and nothing
+   * tells it, while another partition is nobody's. Whoever sees that twice gives up one from which nothing came.
+   */
+  async #swap({ partitions, share, free }: Sharing): Promise<void> {
+    const held = [...this.#partitions.values()].filter((partition) => partition.held);
+    const silent = held.find(({ index }) => !this.#heard.has(index));
+    const before = this.#nobodys;
+    this.#nobodys = undefined;
+    if (!silent || held.length < share) return;
+    for (let index = 0; index < partitions && this.#nobodys === undefined; index++) {
+      if (!this.#partitions.has(index) && await free(index)) this.#nobodys = index;
+    }
+    if (this.#nobodys !== undefined && this.#nobodys === before) silent.leave();
+  }
+
   async #take(client: Client, index: number): Promise<boolean> {
-    const { definition, log, onDelivery, onLost } = this.#options;
+    const { definition, log, onLost } = this.#options;
     const pace = this.#paceOf(index);
     const onInterrupted = (trials: readonly string[]) => {
       this.#interrupted.set(index, [...this.#interrupted.get(index) ?? [], ...trials]);
     };
+    const onDelivery = (delivery: Delivery) => {
+      this.#heard.add(index);
+      this.#options.onDelivery(delivery);
+    };
+    this.#heard.delete(index);
     const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery, onInterrupted }));
     if (!partition) return false;
     pace.begin();

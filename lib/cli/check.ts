@@ -37,7 +37,7 @@ export const check: Command = {
     const now = new Date();
     for (const loaded of functions) {
       if ("error" in loaded) printError(`${loaded.name}: broken\n  ${loaded.error.replaceAll("\n", "\n  ")}`);
-      else print(describeFunction(loaded.definition, now));
+      else print(describeFunction(loaded.definition, now, options.queueType));
     }
     if (functions.length === 0) printError(`no functions in ${options.functionsDir}`);
     if (topology) print(describeTopology(topology));

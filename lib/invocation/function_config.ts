@@ -18,6 +18,7 @@ import {
   type Values,
   wrong,
 } from "./config_key.ts";
+import { QUEUE_TYPES, type QueueType } from "../queue_type.ts";
 import { longestHold, MAX_HOLD } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
@@ -28,6 +29,7 @@ import {
   type Isolation,
   type Order,
   type OutputEvent,
+  type QueueDefinition,
   type RetryPolicy,
 } from "./definition.ts";
 import { outputEventProblems } from "./write_cloud_event.ts";
@@ -52,6 +54,13 @@ const QUEUE_KEYS = {
     default: undefined,
     expected: `a name of 1 to ${MAX_QUEUE_BYTES} bytes that does not start with "amq." or "warren."`,
     accept: isQueueName,
+  }),
+  type: leaf<QueueType | undefined>({
+    text:
+      "what kind of queue it is: a quorum queue has copies on several nodes; by default QUEUE_TYPE, else what the broker says",
+    default: undefined,
+    expected: '"classic" or "quorum"',
+    accept: (value) => QUEUE_TYPES.includes(value as QueueType),
   }),
   durable: flag("whether the queue outlives the broker's restart", true),
   autoDelete: flag("whether the queue goes with its last consumer", false),
@@ -281,17 +290,37 @@ export function resolveFunctionConfig(
   if (values.envelope && values.body === "raw") {
     problems.push(`body is "raw": with envelope "${values.envelope}" it is the data of an event`);
   }
+  problems.push(...queueTypeProblems(values.queue));
   if (values.order) problems.push(...orderProblems(values));
   if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
   return {
     validates: false,
     ...where,
     ...values,
-    queue: { ...values.queue, name: queueName },
+    queue: queueOf(values.queue, queueName),
     prefetch: values.prefetch || Math.min(65_535, concurrency * (values.batch?.size ?? 1)),
     permissions: Object.fromEntries(asked),
     strictEnv: env?.strict ?? false,
   };
+}
+
+type QueueValues = Values<typeof QUEUE_KEYS>;
+
+function queueOf({ type, ...queue }: QueueValues, name: string): QueueDefinition {
+  const typed: Arguments = type ? { "x-queue-type": type } : {};
+  return { ...queue, name, arguments: { ...queue.arguments, ...typed } };
+}
+
+/** What a queue of that type cannot be. */
+function queueTypeProblems(
+  { type, durable, autoDelete, arguments: { "x-queue-type": argument } }: QueueValues,
+): string[] {
+  if (type && argument !== undefined && argument !== type) {
+    return [`queue.type is "${type}", and queue.arguments has the type "${argument}": expected one of the two`];
+  }
+  if ((type ?? argument) !== "quorum" || durable && !autoDelete) return [];
+  const key = durable ? "autoDelete is true" : "durable is false";
+  return [`queue.${key}, and queue.type is "quorum": a quorum queue is durable, and stays when nobody consumes it`];
 }
 
 /** What cannot be had together with an order. */

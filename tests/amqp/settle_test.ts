@@ -42,6 +42,7 @@ function fake() {
     pause: (ms) => Promise.resolve(void pauses.push(ms)),
     topology: {
       declare: () => Promise.resolve(void events.push("declare")),
+      declareWayBack: () => Promise.resolve(void events.push("way back")),
       declareRung: (_client, ms) => Promise.resolve(void events.push(`rung ${ms}`)),
       forgetRungs: () => void events.push("forget"),
     },
@@ -78,10 +79,10 @@ Deno.test("a retry is acked only once its copy is confirmed", async () => {
   answers.push(confirm.promise);
   const settled = settler.settle(delivery, RETRY, about);
   await new Promise((resolve) => setImmediate(resolve));
-  assertEquals(events, ["rung 1000", "publish"]);
+  assertEquals(events, ["way back", "rung 1000", "publish"]);
   confirm.resolve();
   await settled;
-  assertEquals(events, ["rung 1000", "publish", "confirmed", "ack"]);
+  assertEquals(events, ["way back", "rung 1000", "publish", "confirmed", "ack"]);
   const [{ exchange, routingKey, body, properties }] = published;
   assertEquals([exchange, routingKey, body], ["warren.retry.1000", "orders", invocation.body]);
   assertEquals(properties.headers!["warren-attempt"], 2);
@@ -90,7 +91,7 @@ Deno.test("a retry is acked only once its copy is confirmed", async () => {
 Deno.test("a retry without a delay goes straight back", async () => {
   const { settler, delivery, events, published } = fake();
   await settler.settle(delivery, { ...RETRY, delay: 0 }, about);
-  assertEquals(events, ["publish", "confirmed", "ack"]);
+  assertEquals(events, ["way back", "publish", "confirmed", "ack"]);
   assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
 });
 
@@ -123,7 +124,10 @@ Deno.test("a copy that the broker does not take is tried again, with its queues 
   const { settler, delivery, events, answers } = fake();
   answers.push(new WarrenError("unroutable", "no queue"));
   await settler.settle(delivery, RETRY, about);
-  assertEquals(events, ["rung 1000", "publish", "forget", "declare", "rung 1000", "publish", "confirmed", "ack"]);
+  assertEquals(events, [
+    ...["way back", "rung 1000", "publish", "forget", "declare"],
+    ...["way back", "rung 1000", "publish", "confirmed", "ack"],
+  ]);
 });
 
 Deno.test("the pauses between the tries grow, up to a quarter of a minute", async () => {
