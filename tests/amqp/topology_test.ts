@@ -38,6 +38,7 @@ function fakeClient(
       };
       const channel = {
         closed: false,
+        connection: client,
         close: () => silent() ? new Promise<void>(() => {}) : Promise.resolve(void (channel.closed = true)),
         queueDeclare: (name: string, params = {}, args = {}) => answer({ method: "queue", name, params, args }),
         exchangeDeclare: (name: string, type: string, params = {}, args = {}) =>
