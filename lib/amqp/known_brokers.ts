@@ -38,7 +38,9 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     product: "RabbitMQ",
     since: "4.0",
     id: "late-retries",
-    text: "retries that wait when a node is killed can come up to three minutes late, but all of them come",
+    text:
+      "retries for a classic queue whose node was down come up to three minutes after the node, but all of them come; " +
+      "use quorum queues on a cluster",
   },
   {
     product: "RabbitMQ",

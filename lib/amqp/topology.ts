@@ -292,7 +292,7 @@ export class Topology {
       this.#log.debug(`queue "${name}" is no quorum queue, and is used as it is`);
       this.#warn(
         `queue "${name}", and maybe others of Warren's own, exist as classic queues, which one node of the broker has: ` +
-          `they are used as they are. docs/deployment.md says how to replace them, which a cluster needs`,
+          `they are used as they are. docs/brokers.md says how to replace them, which a cluster needs`,
         "classic",
       );
     });

@@ -262,7 +262,7 @@ Deno.test("classic queues of Warren's own from an earlier version are used as th
   await declared.declareSchedule(client, define());
   assertEquals(of("queue", "order.dead").at(-1), { passive: true });
   assertEquals(warnings.length, 1);
-  assertStringIncludes(warnings[0], "docs/deployment.md");
+  assertStringIncludes(warnings[0], "docs/brokers.md");
 });
 
 Deno.test("a queue that the broker ends connections for is declared durable at once, where that is a connection of its own", async () => {
