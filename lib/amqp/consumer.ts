@@ -2,12 +2,13 @@ import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Logger } from "../log.ts";
-import { endsWithin } from "../within.ts";
+import { endsWithin, valueWithin } from "../within.ts";
 import { Acks } from "./acks.ts";
 import type { Client } from "./client.ts";
 import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
 import { declareBeside } from "./declare_beside.ts";
+import { existingQueues } from "./existing_queues.ts";
 import { consumerTag } from "./names.ts";
 import type { Topology } from "./topology.ts";
 import { unlessAborted, whenAborted } from "./unless_aborted.ts";
@@ -73,6 +74,11 @@ export function keepConsuming(
   };
   return whileConnected({ connection, signal, initial: 100, onInterrupted }, consume);
 }
+
+/** Why deliveries are lost where the broker cancels a consumer and does not say why. */
+export const CANCELLED = "the broker cancelled the consumer, although its queue is there";
+/** Milliseconds for the broker to say whether a queue is there. */
+const ANSWER_LIMIT = 5_000;
 
 /**
  * Consumes one queue on a channel of its own, for as long as it is not cancelled:
@@ -147,14 +153,17 @@ export class Consumer implements Consuming {
       const forget = whenAborted(signal, () => resolve(true));
       const end = wait.then(() => undefined);
       end.catch(() => {});
-      const ended = await Promise.race([aborted, end]).finally(forget);
+      const ended = await Promise.race([aborted, end]).catch(async (error) => {
+        if (!channel.closed) await this.#cancelledByBroker(client, session);
+        throw error;
+      }).finally(forget);
       if (!ended) throw new Error("the channel was closed");
       await endsWithin(3_000, channel.basicCancel(tag).catch(() => {}));
       onState?.(false, undefined);
     } finally {
       if (channel.closed) this.#sessions.delete(session);
       else if (!consuming) this.#abandon(session);
-      // Cancelled by the broker: what is out can still be settled, and then the channel is closed.
+      // Its queue was deleted: what runs may end, and then the channel is closed.
       else if (!signal.aborted) void this.#retire(session);
     }
   }
@@ -170,6 +179,21 @@ export class Consumer implements Consuming {
       (message) => onDelivery(session.delivery(message)),
     );
     return { tag, wait: consumer.wait() };
+  }
+
+  /**
+   * The broker ended the consumer and left the channel open. If the queue is still there, the broker has taken back what
+   * was out, as RabbitMQ does from 4.3 on after `consumer_timeout`, and will deliver it again: that has to be known before
+   * anything is consumed again, or a message would run beside itself.
+   */
+  async #cancelledByBroker(client: Client, session: Session): Promise<void> {
+    const { definition: { queue }, onLost } = this.#options;
+    const asked = existingQueues(client, [queue.name]);
+    const there = await valueWithin(ANSWER_LIMIT, asked, () => new Error("no answer")).catch(() => undefined);
+    if (there?.size === 0) return;
+    await session.close();
+    this.#sessions.delete(session);
+    onLost?.(CANCELLED);
   }
 
   /** Nothing came on its channel, and the broker may never answer: nobody waits for its end. */

@@ -48,7 +48,7 @@ export class ExclusiveQueue {
           void taken.close();
         }
       });
-      consumer.wait().then(() => taken.#end("the consumer ended"), (error) => taken.#end(describeError(error)));
+      void taken.#whenOver(consumer.wait());
       return taken;
     } catch (error) {
       if (isTaken(error)) return undefined;
@@ -58,6 +58,14 @@ export class ExclusiveQueue {
 
   get open(): boolean {
     return !this.channel.closed;
+  }
+
+  /** A broker that ends the consumer may leave the channel open, and takes back what is out: nothing of that is ours. */
+  async #whenOver(consumer: Promise<unknown>): Promise<void> {
+    const reason = await consumer.then(() => "the consumer ended", describeError);
+    this.acks.flush();
+    await closeChannel(this.channel);
+    this.#end(reason);
   }
 
   /** Gives the queue away, with all that is not acked; resolves once the broker has the acks. */

@@ -58,9 +58,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     product: "RabbitMQ",
     since: "4.3",
     id: "consumer-timeout",
-    text:
-      "consumer_timeout acts on quorum queues alone; keep it above the timeout of every function, or a message can " +
-      "run again beside itself",
+    text: "consumer_timeout acts on quorum queues alone",
   },
   {
     product: "RabbitMQ",

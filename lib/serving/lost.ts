@@ -1,3 +1,4 @@
+import { CANCELLED } from "../amqp/consumer.ts";
 import type { Logger } from "../log.ts";
 import type { Row } from "./row.ts";
 
@@ -13,10 +14,14 @@ export function tellLost(log: Logger, strays: readonly Row[], reason: string): v
     .filter((id) => id !== undefined);
   const about = { reason, messageIds: ids.length > 0 ? ids : undefined };
   const what = `the broker took back ${strays.length} message(s) whose handlers run; they are aborted`;
-  if (!CONSUMER_TIMEOUT.test(reason)) return log.warn(what, about);
+  const known = CONSUMER_TIMEOUT.test(reason);
+  if (!known && reason !== CANCELLED) return log.warn(what, about);
   const { name, timeout } = strays[0].generation.definition;
   log.error(
-    `${what}: the broker's consumer_timeout is shorter than the function's timeout; raise consumer_timeout above ` +
+    `${what}: the broker's consumer_timeout ${
+      known ? "is" : "seems to be"
+    } shorter than the function's timeout; raise ` +
+      "consumer_timeout above " +
       `the ${timeout / 1000} s that "timeout" allows in "${name}", or lower "timeout"`,
     about,
   );
