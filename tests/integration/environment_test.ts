@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
-import { handledBy, startServing } from "../support/serving.ts";
+import { handledBy, startServing, troubleOf } from "../support/serving.ts";
 
 /** Looks at variables when it is imported, as nodemailer, pg and ioredis do. */
 const PACKAGE = `
@@ -30,7 +30,7 @@ brokerTest(
     for (const { debug, host, user } of handledBy(runner)) {
       assertEquals({ debug, host, user }, { debug: false, host: "mail.example", user: "nobody" });
     }
-    const said = runner.log.filter(({ level }) => level === "warn").map(({ message }) => message);
+    const said = troubleOf(runner).map(({ message }) => message);
     assertEquals(said, [
       "the runner's own secrets are in no function's environment: API_TOKEN",
       "the function looks at environment variables that its config does not grant, and finds nothing: MAIL_USER; " +

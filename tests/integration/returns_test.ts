@@ -6,12 +6,10 @@ import { Logger } from "../../lib/log.ts";
 import type { QueueType } from "../../lib/queue_type.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
-import { startPrivateNode } from "../support/private_node.ts";
+import { privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";
 
 /** More than the 20 after which RabbitMQ 4 drops a message by itself. */
 const RETURNS = 25;
-/** Versions from 4 on have it; the installed one may be older. */
-const ignore = Deno.env.get("WARREN_TEST_RABBITMQ_SCRIPTS") === undefined;
 
 for (const type of ["classic", "quorum", undefined] as const) {
   brokerTest(`no queue that is declared drops what comes back again and again, type ${type}`, async (url) => {
@@ -20,14 +18,14 @@ for (const type of ["classic", "quorum", undefined] as const) {
   });
 }
 
-Deno.test("RabbitMQ: nor does one whose vhost makes quorum queues of those that name no type", { ignore }, async () => {
+privateNodeTest("RabbitMQ: nor does one whose vhost makes quorum queues of those that name no type", async () => {
   await using node = await startPrivateNode();
   await node.ctl("update_vhost_metadata", "/", "--default-queue-type", "quorum");
   await using broker = await BrokerClient.connect(node.url);
   const kinds = await keepsAll(node.url, broker, undefined);
   const rows = (await node.ctl("list_queues", "--no-table-headers", "name", "type")).trim().split("\n");
   for (const queue of kinds) assertEquals(rows.find((row) => row.startsWith(`${queue}\t`))?.split("\t")[1], "quorum");
-});
+}, { newer: true });
 
 /** Declares all that Warren consumes from, gives a message back often, and finds it. Gives the queues' names. */
 async function keepsAll(url: string, broker: BrokerClient, queueType: QueueType | undefined): Promise<string[]> {

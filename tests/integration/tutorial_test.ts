@@ -5,6 +5,7 @@ import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { findPika, pikaPublish, PikaReceiver } from "../support/pika.ts";
 import { type LogLine, type RunnerProcess, startRunner } from "../support/runner_process.ts";
+import { troubleOf } from "../support/serving.ts";
 
 const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("rabbitmq");
 const python = findPika();
@@ -74,8 +75,7 @@ tutorialTest("the tutorial's own receiver takes its share beside two runners", a
   const shares = () => [received(first), received(second), third.received];
   await eventually(() => shares().flat().length === 9);
   assertEquals(shares().map((share) => share.length), [3, 3, 3]);
-  const warnings = [...first.log, ...second.log].filter(({ level }) => level === "warn" || level === "error");
-  assertEquals(warnings, []);
+  assertEquals([...troubleOf(first), ...troubleOf(second)], []);
 });
 
 tutorialTest("the receiver joins runners that are there already", async (url, python) => {

@@ -4,7 +4,7 @@ import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { BrokerPlace } from "../support/hosted_broker.ts";
-import { handledBy, post, seen, startServing } from "../support/serving.ts";
+import { handledBy, post, seen, startServing, troubleOf } from "../support/serving.ts";
 
 Deno.test("headers with the names of what every object has go through client, runner, retry and function unharmed", async () => {
   const names = ["constructor", "toString", "hasOwnProperty", "valueOf", "__proto__"];
@@ -79,9 +79,7 @@ brokerTest("what a function publishes cannot break the connection that all of th
       return completed + failed === index + 1;
     });
     await runner.waitForLog((line) => line.steady === String(index));
-    const trouble = runner.log.filter((line) =>
-      line.level === "error" || (line.level === "warn" && line.function !== "odd")
-    );
+    const trouble = troubleOf(runner).filter((line) => line.level === "error" || line.function !== "odd");
     assertEquals(trouble, [], what);
   }
 });

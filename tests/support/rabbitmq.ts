@@ -42,15 +42,20 @@ export function rabbitmqTest(name: string, fn: (url: string, test: Deno.TestCont
 export interface PrivateNodeTestOptions {
   /** Commands that the test needs as well. @default [] */
   commands?: readonly string[];
+  /** It is about what Debian's own RabbitMQ does not have: only `deno task test:rabbitmq VERSION` runs it. @default false */
+  newer?: boolean;
 }
 
 /** A test that starts nodes of RabbitMQ itself. It is named and skipped as a `rabbitmqTest()` is. */
 export function privateNodeTest(
   name: string,
   fn: (test: Deno.TestContext) => Promise<void>,
-  { commands = [] }: PrivateNodeTestOptions = {},
+  { commands = [], newer = false }: PrivateNodeTestOptions = {},
 ): void {
   assertNamed(name);
+  if (newer && Deno.env.get("WARREN_TEST_RABBITMQ_SCRIPTS") === undefined) {
+    return console.log(`only with deno task test:rabbitmq 4.3: ${name}`);
+  }
   const lacking = [
     ...(hasPrivateNodes() ? [] : ["RabbitMQ's own scripts"]),
     ...commands.filter((one) => !isThere(one)),

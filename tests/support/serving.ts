@@ -50,6 +50,16 @@ export async function seen(runner: RunnerProcess): Promise<Record<string, Functi
   return Object.fromEntries(functions.map((view) => [view.name, view]));
 }
 
+/**
+ * The warnings and errors that it logged so far, but for the one about classic queues: a broker that the tests share may
+ * have those of an earlier Warren.
+ */
+export function troubleOf(runner: RunnerProcess): LogLine[] {
+  return runner.log.filter(({ level, message }) =>
+    (level === "warn" || level === "error") && !message.includes("exist as classic queues")
+  );
+}
+
 /** The lines that functions logged as "handled", so far. */
 export function handledBy(runner: RunnerProcess): LogLine[] {
   return runner.log.filter(isHandled);
