@@ -6,7 +6,7 @@ import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
 import type { Logger } from "../log.ts";
 import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
-import { Holding } from "./holding.ts";
+import { Holding } from "../holding.ts";
 import type { KillSwitch } from "./kill_switch.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
@@ -14,7 +14,7 @@ import { leavesNothing, Settlement } from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { crashLoop, isSuspect } from "./suspects.ts";
-import { TIMERS } from "./timers.ts";
+import { TIMERS } from "../timers.ts";
 import { Waiting } from "./waiting.ts";
 
 export interface PipelineOptions {
@@ -187,24 +187,34 @@ export class Pipeline {
   /** 3. Headers that cannot be read are an outcome, and take no others of their batch with them. */
   #begin(admitted: readonly Row[]): void {
     const generation = this.#generation;
-    const era = this.#options.killSwitch()?.era;
     const start: Row[] = [];
-    for (const row of admitted) {
-      if (row.stage !== "waiting") continue;
-      row.stage = "running";
-      row.start = start;
-      row.era = era;
-      if (row.generation !== generation) this.#takeOver(row);
-      const failure = malformed(row.invocation.headers);
-      if (failure) this.#conclude(row, { kind: "undecodable", failure });
-      else start.push(row);
-    }
+    for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
-    generation.run(start.map(({ invocation }) => invocation), (outcomes) => {
-      this.#waiting.leave();
-      start.forEach((row, index) => this.#conclude(row, outcomes[index]));
-      this.#startNext();
-    });
+    if (generation.definition.batch) {
+      generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => {
+        this.#waiting.leave();
+        start.forEach((row, index) => this.#conclude(row, outcomes[index]));
+        this.#startNext();
+      });
+    } else {
+      const [row] = start;
+      generation.run(row.invocation, (outcome) => {
+        this.#waiting.leave();
+        this.#conclude(row, outcome);
+        this.#startNext();
+      });
+    }
+  }
+
+  /** Whether its handler is to be called. */
+  #beginOne(row: Row, start: readonly Row[]): boolean {
+    row.stage = "running";
+    row.start = start;
+    row.era = this.#options.killSwitch()?.era;
+    if (row.generation !== this.#generation) this.#takeOver(row);
+    const failure = malformed(row.invocation.headers);
+    if (failure) this.#conclude(row, { kind: "undecodable", failure });
+    return failure === undefined;
   }
 
   /** The version that runs it may want what its handler returns, where the one that took it did not. */
