@@ -170,7 +170,7 @@ class Guest implements ContextHost {
   #receive(message: ToGuest): void {
     switch (message[0]) {
       case "invoke":
-        this.#invokeAll([...unpack(message)]);
+        this.#invokeAll(unpack(message));
         break;
       case "abort":
         this.#abort(message[1], message[2]);
@@ -226,7 +226,7 @@ class Guest implements ContextHost {
     let now = performance.now();
     let [since, heard] = [now, now];
     for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
-      void this.#invoke(waiting, now);
+      this.#invoke(waiting, now);
       // Its handler has been called by then.
       await null;
       now = performance.now();
@@ -239,13 +239,14 @@ class Guest implements ContextHost {
     this.#beginning = false;
   }
 
-  async #invoke({ started, came, limit }: Waiting, now: number): Promise<void> {
+  #invoke({ started, came, limit }: Waiting, now: number): void {
     const { id } = started;
     const context = this.#context(started, started.deadline + (now - came));
     this.#running.set(id, { context, until: now + limit });
-    const result = await runHandler(this.#loaded, started, context);
-    this.#running.delete(id);
-    this.#end({ id, result, outputs: context.outputs });
+    runHandler(this.#loaded, started, context, (result) => {
+      this.#running.delete(id);
+      this.#end({ id, result, outputs: context.outputs });
+    });
   }
 
   async #invokeBatch(batch: readonly Started[]): Promise<void> {

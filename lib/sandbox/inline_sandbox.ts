@@ -114,7 +114,11 @@ export class InlineSandbox implements Sandbox, ContextHost {
   }
 
   #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    void this.#run(loaded, invocation, this.#begin([invocation], onEnd));
+    const running = this.#begin([invocation], onEnd);
+    const { context } = running;
+    runHandler(loaded, invocation, context, (result) => {
+      this.#end(running, this.#outcome(running, result, context.outputs));
+    });
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
@@ -224,11 +228,6 @@ export class InlineSandbox implements Sandbox, ContextHost {
     this.#once.over(running.id);
     this.#graces.add(running);
     running.context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
-  }
-
-  async #run(loaded: Loaded, invocation: Invocation, running: Running): Promise<void> {
-    const result = await runHandler(loaded, invocation, running.context);
-    this.#end(running, this.#outcome(running, result, running.context.outputs));
   }
 
   #outcome({ overran }: Running, result: HandlerResult, outputs: readonly Publication[]): Outcome {

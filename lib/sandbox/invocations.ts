@@ -73,32 +73,28 @@ export class Invocations {
 }
 
 function isEmpty(headers: Record<string, unknown>): boolean {
-  for (const _ in headers) return false;
-  return true;
+  return Object.keys(headers).length === 0;
 }
 
 /** The invocations of one message, each with objects of its own: what one handler changes, no other sees. */
-export function* unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Generator<Started> {
+export function unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Started[] {
+  const all: Started[] = [];
   let at = 0;
-  for (const [index, size] of sizes.entries()) {
-    const [id, properties, headers, exchange, routingKey, redelivered, attempt, deadline, wantsResult, batch] = rest
-      .slice(
-        index * FIELDS,
-        (index + 1) * FIELDS,
-      ) as [
-        number,
-        MessageProperties,
-        Record<string, unknown>,
-        string,
-        string,
-        boolean,
-        number,
-        number,
-        boolean,
-        number,
-      ];
-    const body = bodies.slice(at, at += size);
-    const own = { properties: { ...properties }, headers: Object.keys(headers).length === 0 ? {} : headers };
-    yield { id, body, ...own, exchange, routingKey, redelivered, attempt, deadline, wantsResult, batch };
+  for (let index = 0, field = 0; index < sizes.length; index++, field += FIELDS) {
+    const headers = rest[field + 2] as Record<string, unknown>;
+    all.push({
+      id: rest[field] as number,
+      body: bodies.slice(at, at += sizes[index]),
+      properties: { ...rest[field + 1] as MessageProperties },
+      headers: isEmpty(headers) ? {} : headers,
+      exchange: rest[field + 3] as string,
+      routingKey: rest[field + 4] as string,
+      redelivered: rest[field + 5] as boolean,
+      attempt: rest[field + 6] as number,
+      deadline: rest[field + 7] as number,
+      wantsResult: rest[field + 8] as boolean,
+      batch: rest[field + 9] as number,
+    });
   }
+  return all;
 }
