@@ -7,34 +7,33 @@ import { BenchQueue, Folder, functionsFolder, median, residentMegabytes, startMe
 const ROUNDS = 5;
 const BODY = new TextEncoder().encode(JSON.stringify({ text: "x".repeat(80), n: 1 }));
 
-/** A function, and how many messages it gets. */
+/** A function, and how many messages it gets in a short run and in a long one. */
 interface Case {
   readonly name: string;
   readonly config: string;
   /** @param out A queue beside its own */
   readonly handler: (out: string) => string;
-  readonly messages: number;
-  /** Messages that are not measured, while everything is compiled. */
-  readonly warmUp: number;
+  readonly short: number;
+  readonly long: number;
 }
 
 const nothing = () => "() => {}";
 const CASES: Case[] = [
-  { name: "in its own process", config: "", handler: nothing, messages: 50_000, warmUp: 10_000 },
-  { name: "inline", config: `isolation: "inline",`, handler: nothing, messages: 50_000, warmUp: 10_000 },
+  { name: "in its own process", config: "", handler: nothing, short: 10_000, long: 50_000 },
+  { name: "inline", config: `isolation: "inline",`, handler: nothing, short: 10_000, long: 50_000 },
   {
     name: "with one confirmed output",
     config: "",
     handler: (out) => `(message, context) => context.publish(message.body, { routingKey: "${out}" })`,
-    messages: 30_000,
-    warmUp: 6_000,
+    short: 6_000,
+    long: 30_000,
   },
   {
     name: "failed once, and retried",
     config: "retry: { attempts: 2, delay: 100 },",
     handler: () => `(message) => { if (message.attempt === 1) throw new Error("no"); }`,
-    messages: 12_000,
-    warmUp: 3_000,
+    short: 4_000,
+    long: 16_000,
   },
 ];
 
@@ -54,8 +53,8 @@ interface Cost {
 }
 
 /**
- * CPU for each further message, from the end of the warm-up to the last one, and until the first one, on the embedded
- * broker. It says more than a rate: that depends on what else the machine does.
+ * CPU for each further message, which is the difference between a long run and a short one, and until the first message, on
+ * the embedded broker. It says more than a rate: that depends on what else the machine does.
  */
 export async function cost(): Promise<string[]> {
   await using broker = await EmbeddedBroker.start();
@@ -79,40 +78,53 @@ export async function cost(): Promise<string[]> {
   ];
 }
 
-async function measured({ config, handler, messages, warmUp }: Case, broker: EmbeddedBroker): Promise<Cost> {
+async function measured(one: Case, broker: EmbeddedBroker): Promise<Cost> {
+  const short = await run(one, one.short, broker);
+  const long = await run(one, one.long, broker);
+  const each = (field: keyof Run) => (long[field] - short[field]) / (one.long - one.short);
+  return {
+    runner: each("own") * 1000,
+    process: each("started") * 1000,
+    broker: each("broker") * 1000,
+    rate: 1000 / each("time"),
+    memory: long.memory,
+    startCpu: short.startCpu,
+    startTime: short.startTime,
+  };
+}
+
+/** Milliseconds of a processor and of the clock, from the start of the runner to its last message. */
+interface Run extends Cpu, Pick<Cost, "memory" | "startCpu" | "startTime"> {
+  readonly broker: number;
+  readonly time: number;
+}
+
+async function run({ config, handler }: Case, messages: number, broker: EmbeddedBroker): Promise<Run> {
   await using queue = new BenchQueue(broker.url, [".out"]);
   await queue.fill(messages, BODY, () => ({ contentType: "application/json" }));
   const text = `export const config = { concurrency: 200, prefetch: 200, ${config} };\n` +
     `export default ${handler(`${queue.name}.out`)};\n`;
   await using folder = new Folder(await functionsFolder([queue.name], text));
-  const begun = performance.now();
+  const [begun, before] = [performance.now(), cpuOf(broker.pid)];
   const [runner] = await startMeasured(folder.path, 1, broker.url);
   await using _ = runner;
-  const now = (done: number) => ({ at: performance.now(), done, cpu: cpuOf(runner.pid), broker: cpuOf(broker.pid) });
-  const first = await whenDone(runner, queue.name, 1, 5).then(now);
-  const from = await whenDone(runner, queue.name, warmUp, 20).then(now);
+  await untilDone(runner, queue.name, 1, 5);
+  const [first, startTime] = [cpuOf(runner.pid), performance.now() - begun];
   // Asking costs the runner as well.
-  const to = await whenDone(runner, queue.name, messages, 50).then(now);
-  const each = (field: (cpu: typeof to) => number) => (field(to) - field(from)) / (to.done - from.done) * 1000;
+  await untilDone(runner, queue.name, messages, 50);
   return {
-    runner: each(({ cpu }) => cpu.own),
-    process: each(({ cpu }) => cpu.started),
-    broker: each(({ broker }) => broker.own),
-    rate: (to.done - from.done) / (to.at - from.at) * 1000,
+    ...cpuOf(runner.pid),
+    broker: cpuOf(broker.pid).own - before.own,
+    time: performance.now() - begun,
     memory: residentMegabytes(runner.pid),
-    startCpu: sum(first.cpu),
-    startTime: first.at - begun,
+    startCpu: first.own + first.started,
+    startTime,
   };
 }
 
-/** How many have completed, once there are so many. */
-async function whenDone(runner: RunnerProcess, name: string, count: number, interval: number): Promise<number> {
-  return await eventually(async () => {
+async function untilDone(runner: RunnerProcess, name: string, count: number, interval: number): Promise<void> {
+  await eventually(async () => {
     const { counts } = await (await fetch(`${runner.url}/functions/${name}`)).json();
-    return counts.completed >= count && counts.completed;
+    return counts.completed >= count;
   }, { interval, timeout: 60_000, what: `${count} messages of ${name}` });
-}
-
-function sum({ own, started }: Cpu): number {
-  return own + started;
 }
