@@ -85,7 +85,9 @@ function matches(pattern: readonly string[], words: readonly string[]): boolean 
 }
 
 function isShort(value: unknown): value is string {
-  return typeof value === "string" && value.length <= MAX_NAME && encoder.encode(value).length <= MAX_NAME;
+  if (typeof value !== "string" || value.length > MAX_NAME) return false;
+  // A character has three bytes at most: most names are shorter than what has to be counted.
+  return value.length * 3 <= MAX_NAME || encoder.encode(value).length <= MAX_NAME;
 }
 
 /** Data all the way down, and not too much of it. */
