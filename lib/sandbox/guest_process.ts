@@ -115,9 +115,14 @@ export class GuestProcess implements Watched {
     return this.running > 0 || !this.#isLoaded;
   }
 
-  /** Its module is loaded, and it has not ended. */
+  /** It has ended, or is about to: nothing that is sent to it runs to its end. */
+  get doomed(): boolean {
+    return this.ended || this.#killedFor !== undefined;
+  }
+
+  /** Its module is loaded, and it goes on. */
   get ready(): boolean {
-    return this.#isLoaded && !this.#failed && !this.ended;
+    return this.#isLoaded && !this.#failed && !this.doomed;
   }
 
   onExceeded(bytes: number): void {

@@ -51,7 +51,11 @@ export class Pool {
   /** The one with the least to do, or a new one. Whoever takes it gives it back. */
   take(): Member {
     let best: Member | undefined;
-    for (const member of this.#members) if (!best || member.running < best.running) best = member;
+    for (const member of this.#members) {
+      // It is killed, and its end is not known yet.
+      if (member.process?.doomed) continue;
+      if (!best || member.running < best.running) best = member;
+    }
     if (!best || (best.running > 0 && this.#members.size < this.#options.instances)) best = this.#add();
     best.running++;
     clearTimeout(best.idleTimer);

@@ -183,3 +183,14 @@ class Gate implements AsyncDisposable {
     await Deno.remove(this.file.slice(0, this.file.lastIndexOf("/")), { recursive: true });
   }
 }
+
+Deno.test("a process that is killed gets no more, also before its end is known", async () => {
+  const { pool, started } = poolOf(1);
+  const first = pool.take();
+  const process = await first.started;
+  assertEquals(pool.take(), first);
+  Object.assign(process, { doomed: true });
+  assert(pool.take() !== first);
+  await pool.close();
+  assertEquals(started.length, 2);
+});
