@@ -1,6 +1,8 @@
+import { brokerName } from "./amqp/known_brokers.ts";
 import { type Found, probe } from "./amqp/probe.ts";
 import { Backoff, delay } from "./backoff.ts";
-import { BrokerProcess, type BrokerSettings, brokerSettings } from "./broker_process.ts";
+import type { BrokerSettings } from "./broker_child.ts";
+import { BrokerProcess, brokerSettings } from "./broker_process.ts";
 import { localName, urlHost } from "./config.ts";
 import type { Options } from "./options.ts";
 import { describeError, WarrenError } from "./errors.ts";
@@ -100,7 +102,7 @@ export class BrokerHost {
     }
     if (found.kind !== "broker") throw inTheWay(this.#place, found);
     const { product, version } = found.broker;
-    const name = `${product} ${version}`.trim();
+    const name = brokerName({ product, version });
     if (product !== PRODUCT && this.#options.mode === "embedded") {
       throw new WarrenError(
         "config",

@@ -1,4 +1,5 @@
-import { resolve, sep } from "node:path";
+import { resolve } from "node:path";
+import { isBelow } from "./below.ts";
 import type { PermissionsConfig } from "./mod.ts";
 
 /** What a process may do: true for all of a permission, or a list. */
@@ -48,7 +49,7 @@ function covers(name: string, most: string, item: string): boolean {
   if (name === "env") return most.endsWith("*") && item.startsWith(most.slice(0, -1));
   if (name !== "read" && name !== "write") return false;
   const [folder, path] = [resolve(most), resolve(item)];
-  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+  return path === folder || isBelow(path, folder);
 }
 
 function shown(most: boolean | string[] | undefined): string {

@@ -116,7 +116,10 @@ function unknownFlag(name: string, commandFlags: readonly CommandFlag[]): Warren
   const negations = OPTIONS.flatMap(({ flag, boolean }) => boolean ? [`no-${flag}`] : []);
   const known = [...OPTIONS.map(({ flag }) => flag), ...commandFlags.map(({ flag }) => flag), ...negations, "version"];
   const near = nearest(name, known);
-  return new WarrenError("config", `unknown flag --${name}; ${near ? `did you mean --${near}?` : "see: main.ts help"}`);
+  return new WarrenError(
+    "config",
+    `unknown flag --${name}; ${near ? `did you mean --${near}?` : "--help lists those that there are"}`,
+  );
 }
 
 function fromEnvironment({ env: name, secret }: OptionSpec, env: Readonly<Record<string, string>>): string | undefined {

@@ -1,31 +1,7 @@
 import type { FunctionState, FunctionView } from "./http/runner_view.ts";
 import { deadLetterQueue } from "./invocation/definition.ts";
 import { noOutcomes } from "./invocation/outcome.ts";
-import type { LoadedFunction } from "./loader/loader.ts";
-import type { ServedFunction } from "./serving/served_function.ts";
-
-/** What the runner knows of one file in the functions folder. */
-export interface Entry {
-  loaded: LoadedFunction;
-  /** Absent while it cannot be served: disabled, or broken since it first appeared. */
-  served: ServedFunction | undefined;
-  /** Why its newest version is not the one that serves. */
-  error: string | undefined;
-}
-
-/** What a function does while its newest version is refused, for the log. */
-export function standing({ served }: Pick<Entry, "served">): string {
-  switch (served?.state) {
-    case undefined:
-      return "it is not bound to a queue";
-    case "broken":
-      return "the version before it is broken too, so that nothing serves";
-    case "paused":
-      return "the version before it stays paused";
-    default:
-      return "the version before it keeps serving";
-  }
-}
+import type { Entry } from "./function_registry.ts";
 
 /** A function as the API shows it. */
 export function view(name: string, { loaded, served, error }: Entry): FunctionView {

@@ -129,6 +129,8 @@ export class Logger {
 }
 
 function fieldText(value: unknown): string {
+  const isList = Array.isArray(value) && value.every((item) => typeof item === "string");
+  if (isList) return `[${value.map(fieldText).join(" ")}]`;
   const text = typeof value === "string" ? value : Deno.inspect(value, { compact: true, breakLength: Infinity });
   return /^[\w./:@+-]+$/.test(text) ? text : JSON.stringify(text);
 }

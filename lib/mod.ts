@@ -261,6 +261,12 @@ export interface RetryConfig {
 export interface QueueConfig {
   /** @default the function's name */
   name?: string;
+  /**
+   * A quorum queue has copies on several nodes of a RabbitMQ cluster, and counts how often a message came back.
+   *
+   * @default the option QUEUE_TYPE; without it, what the broker makes of a queue that names no type
+   */
+  type?: "classic" | "quorum";
   /** @default true */
   durable?: boolean;
   /** @default false */

@@ -5,6 +5,7 @@ import { parseDuration } from "./duration.ts";
 import { describeError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 import { type OnceAddress, parseOnceAddress } from "./once_address.ts";
+import { QUEUE_TYPES, type QueueType } from "./queue_type.ts";
 import { readHost, readSecretUrl } from "./secret_url.ts";
 
 /** What becomes of the place of a broker where there is no AMQP_URL. */
@@ -37,6 +38,8 @@ export interface Options {
   /** Milliseconds; 0 is off. */
   heartbeat: number;
   name: string;
+  /** What functions' queues are that name no type; undefined is what the broker says. */
+  queueType: QueueType | undefined;
   functionsDir: string;
   watch: boolean;
   host: string;
@@ -196,6 +199,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     default: "warren",
     text: "What the broker's own tools call the connections.",
     read: (text) => text,
+  },
+  {
+    key: "queueType",
+    flag: "queue-type",
+    env: "QUEUE_TYPE",
+    default: undefined,
+    text:
+      "What functions' queues are: classic or quorum. On a cluster choose quorum. By default what the broker makes of a " +
+      "queue that names no type. A function's own queue.type wins.",
+    read: (text) => oneOf(QUEUE_TYPES, text),
   },
   {
     key: "functionsDir",

@@ -1,118 +1,94 @@
 import { join } from "node:path";
 import { Clock } from "./amqp/clock.ts";
-import { Connection } from "./amqp/connection.ts";
-import { consumerCount } from "./amqp/consumer_count.ts";
-import { DeadLetters } from "./amqp/dead_letters.ts";
 import { Outputs } from "./amqp/outputs.ts";
 import { Publisher } from "./amqp/publisher.ts";
-import { Replies, type ReplyRoute } from "./amqp/replies.ts";
+import { Replies } from "./amqp/replies.ts";
 import { Settler } from "./amqp/settle.ts";
-import { Topology } from "./amqp/topology.ts";
-import { delay } from "./backoff.ts";
-import { type BrokerHost, brokerHostFor } from "./broker_host.ts";
-import { DENO_CONFIG, localBrokerUrl, localName } from "./config.ts";
-import type { Options } from "./options.ts";
-import { describeError, WarrenError } from "./errors.ts";
-import { type Entry, standing, view } from "./function_view.ts";
+import { DENO_CONFIG } from "./config.ts";
+import { describeError } from "./errors.ts";
+import { FunctionRegistry } from "./function_registry.ts";
+import { FunctionRequests } from "./function_requests.ts";
+import { FunctionsFolder } from "./functions_folder.ts";
 import { createApp } from "./http/app.ts";
-import { IdleWatch } from "./http/idle_watch.ts";
-import { readinessOf, whyIdle } from "./http/readiness.ts";
-import { InvalidBody } from "./http/runner_view.ts";
-import type { FunctionView, Patience, PublishRequest, Readiness, ReplyView, RunnerView } from "./http/runner_view.ts";
+import type { RunnerView } from "./http/runner_view.ts";
 import { listen, type Listening } from "./http/server.ts";
-import { type LoadedFunction, loadFunctions } from "./loader/loader.ts";
-import { watchFunctions } from "./loader/watch.ts";
+import { HttpView } from "./http_view.ts";
 import type { Logger } from "./log.ts";
 import { openStore } from "./once/open_store.ts";
+import type { Options } from "./options.ts";
+import { RunnerBroker } from "./runner_broker.ts";
 import { MemoryWatch } from "./sandbox/memory_watch.ts";
 import { Reaper } from "./sandbox/reaper.ts";
 import { ServedFunction } from "./serving/served_function.ts";
 import { openConsumer, openSandbox, type SandboxSurroundings, type Surroundings } from "./serving/surroundings.ts";
 import { Suspects } from "./serving/suspects.ts";
-import { within } from "./within.ts";
+import { endsWithin } from "./within.ts";
 
-/** Message ids in one line of the log. */
-const MAX_IDS = 20;
 /**
  * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
  * within the 30 s that Kubernetes waits before it kills.
  */
 export const CLOSE_LIMIT = 4_000;
-/** Milliseconds that the start waits for the embedded broker, which may have much to read. */
-const BROKER_PATIENCE = 3_000;
 
 /**
- * The whole program: builds its parts in order, and takes them apart in the
- * reverse one. `start()`, then `quiet()` and `stop()`.
+ * The whole program. It makes its parts, starts them in order and takes them apart in the reverse order.
+ *
+ * `start()`:
+ * 1. watches the functions folder, before anything in it is read;
+ * 2. finds or starts the broker, and opens two connections to it (runner_broker.ts);
+ * 3. at the same time loads the functions and binds them (functions_folder.ts, function_registry.ts);
+ * 4. serves HTTP (http_view.ts).
+ *
+ * `quiet()`:
+ * 5. is not ready any more, follows no changes and takes no more HTTP requests;
+ * 6. stops taking messages, and waits until no function runs any more.
+ *
+ * `stop()`:
+ * 7. does 5 and 6, at most until its deadline, and aborts what runs then: those messages go back untouched;
+ * 8. closes functions, their processes and the store of once(), and leaves behind what does not end;
+ * 9. closes the connections, and ends the embedded broker.
  */
-export class Runner implements RunnerView {
+export class Runner {
+  /** As the HTTP API sees it. */
+  readonly view: RunnerView;
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
   readonly #options: Options;
   readonly #log: Logger;
-  /** Absent where the broker is somebody else's. */
-  readonly #host: BrokerHost | undefined;
-  readonly #consuming: Connection;
-  readonly #publishing: Connection;
-  readonly #publisher: Publisher;
-  readonly #replies: Replies;
-  readonly #entries = new Map<string, Entry>();
-  readonly #watching = new AbortController();
-  readonly #surroundings: Surroundings;
+  readonly #broker: RunnerBroker;
+  readonly #functions: FunctionRegistry;
+  readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
-  readonly #idleWatch = new IdleWatch({ why: (name) => this.#whyNobodyAnswers(name) });
-  #files: readonly string[] = [];
+  /** Aborts at `quiet()`. */
+  readonly #quiet = new AbortController();
+  readonly #finish: () => void;
   #listening: Listening | undefined;
   #started = false;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
-  #finish!: () => void;
-  #folder: string | undefined;
 
   constructor(options: Options, log: Logger) {
+    const { strictReady, drainTimeout } = options;
+    ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
     this.#options = options;
     this.#log = log;
-    this.finished = new Promise((resolve) => this.#finish = resolve);
-    const host = brokerHostFor(options, log);
-    this.#host = host;
-    const { heartbeat, vhost, ca } = options;
-    const urls = options.amqpUrl ?? (() => [localBrokerUrl(options, host?.address.port)]);
-    const prepare = host && (() => host.ensure());
-    const connect = (use: string) =>
-      new Connection({ urls, heartbeat, vhost, ca, log, prepare, name: `${options.name} ${use}` });
-    this.#consuming = connect("consuming");
-    this.#publishing = connect("publishing");
-    this.#publisher = new Publisher(this.#publishing);
-    this.#replies = new Replies(this.#consuming);
-    const topology = new Topology(log);
-    const settler = new Settler({ connection: this.#publishing, publisher: this.#publisher, topology, log });
-    const { maxBody } = options;
-    const reaper = new Reaper(log);
-    this.#sandboxes = {
-      folder: "",
-      configFile: DENO_CONFIG,
-      memoryWatch: new MemoryWatch({ reaper, log }),
-      reaper,
-      once: {
-        store: openStore(options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") }, log),
-        keep: options.onceKeep,
-      },
-    };
-    const connection = this.#consuming;
-    this.#surroundings = {
-      log,
-      suspects: new Suspects(),
-      outputs: new Outputs({ connection: this.#publishing, publisher: this.#publisher, topology, log, maxBody }),
-      settler,
-      sandbox: (version, log) => openSandbox(version, this.#sandboxes, log),
-      consumer: (options) => openConsumer(options, { connection, topology }),
-      clock: (definition, log) => new Clock({ connection, definition, log }),
-    };
+    this.#sandboxes = sandboxesOf(options, log);
+    const broker = this.#broker = new RunnerBroker(options, log);
+    const publisher = new Publisher(broker.publishing);
+    const surroundings = surroundingsOf({ options, log, broker, publisher, sandboxes: this.#sandboxes });
+    const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
+      new ServedFunction(version, surroundings);
+    const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
+    this.#folder = new FunctionsFolder({ options, registry: functions, log, signal: this.#quiet.signal });
+    const consumers = (queue: string) => broker.consumers(queue);
+    const replies = new Replies(broker.consuming);
+    const requests = new FunctionRequests({ functions, publisher, replies, consumers });
+    const started = () => this.#started;
+    this.view = new HttpView({ functions, requests, broker, publisher, started, strict: strictReady });
   }
 
   /**
-   * Connects, loads and binds the functions, and serves HTTP. Does not wait for a
-   * broker that is down: functions are bound when it is there.
+   * Does not wait for a broker that is down: functions are bound when it is there.
    *
    * @throws {WarrenError} `config` when the folder, the port or the broker's port cannot be used
    */
@@ -121,29 +97,32 @@ export class Runner implements RunnerView {
   }
 
   async #start(): Promise<void> {
-    this.#folder = await Deno.makeTempDir({ prefix: "warren-" });
-    this.#sandboxes.folder = this.#folder;
-    // Watched before they are read, so that no change in between is missed.
-    const changes = this.#options.watch ? await this.#openWatch() : undefined;
+    const { signal } = this.#quiet;
+    this.#sandboxes.folder = await Deno.makeTempDir({ prefix: "warren-" });
+    if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
-    await Promise.all([this.#connect(), this.#load()]);
-    if (changes) void this.#follow(changes);
-    if (this.#watching.signal.aborted) return;
-    const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
-    const app = createApp(this, { token, maxBody, host, log: this.#log, closing: this.#watching.signal });
-    this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+    await Promise.all([this.#broker.start(signal), this.#folder.load()]);
+    void this.#folder.follow();
+    if (signal.aborted) return;
+    this.#serveHttp();
     this.#started = true;
-    this.#log.info(`HTTP API at ${this.#listening.url}`);
+    this.#log.info(`HTTP API at ${this.#listening?.url}`);
   }
 
-  /** Not ready any more, no new messages, no new versions; what runs goes on. */
+  #serveHttp(): void {
+    const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
+    const app = createApp(this.view, { token, maxBody, host, log: this.#log, closing: this.#quiet.signal });
+    this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+  }
+
+  /** Not ready any more, no new messages, no new versions; what runs goes on. Resolves once nothing runs. */
   async quiet(): Promise<void> {
     this.#started = false;
-    this.#watching.abort();
+    this.#quiet.abort();
     // Whatever it still builds has to be taken apart as well.
     await this.#starting?.catch(() => {});
     await this.#listening?.shutdown();
-    await Promise.all(this.#served().map((served) => served.drain()));
+    await this.#functions.drain();
   }
 
   /**
@@ -155,297 +134,66 @@ export class Runner implements RunnerView {
   }
 
   async #stop(deadline: number): Promise<void> {
-    const waiting = new AbortController();
-    const drained = await Promise.race([
-      this.quiet().then(() => true),
-      delay(deadline, waiting.signal).then(() => false),
-    ]);
-    waiting.abort();
-    if (!drained) {
-      for (const served of this.#served()) this.#sayUnfinished(served, deadline);
+    const drained = await endsWithin(deadline, this.quiet());
+    if (!drained) this.#functions.logUnfinished(deadline);
+    let complete = false;
+    const closing = this.#close(drained).then((all) => complete = all);
+    if (!await endsWithin(CLOSE_LIMIT, closing) || !complete) {
+      this.#log.warn("not everything could be closed in time; what was not settled comes again");
     }
-    const limit = new AbortController();
-    const closed = await Promise.race([
-      this.#close(drained),
-      delay(CLOSE_LIMIT, limit.signal).then(() => false),
-    ]);
-    limit.abort();
-    if (!closed) this.#log.warn("not everything could be closed in time; what was not settled comes again");
     this.#log.info("stopped");
     this.#finish();
   }
 
   /** Says whether all of it ended: functions that do not are left behind, and the rest is closed. */
   async #close(drained: boolean): Promise<boolean> {
-    const limit = new AbortController();
-    const closed = await Promise.race([
-      this.#closeFunctions(drained).then(() => true),
-      delay(CLOSE_LIMIT * 0.75, limit.signal).then(() => false),
-    ]);
-    limit.abort();
-    await Promise.all([this.#consuming.close(), this.#publishing.close()]);
-    await this.#host?.stop();
-    if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
+    const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
+    await this.#broker.close();
+    const { folder } = this.#sandboxes;
+    if (folder !== "") await Deno.remove(folder, { recursive: true }).catch(() => {});
     return closed;
   }
 
   async #closeFunctions(drained: boolean): Promise<void> {
-    if (!drained) await Promise.all(this.#served().map((served) => served.abort()));
-    await Promise.all(this.#served().map((served) => served.close()));
+    if (!drained) await this.#functions.abort();
+    await this.#functions.close();
     await this.#sandboxes.reaper.close();
     await this.#sandboxes.once.store.close().catch((error) => {
       this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
     });
   }
-
-  #sayUnfinished({ definition, running, messageIds }: ServedFunction, deadline: number): void {
-    if (running === 0) return;
-    const [what, whose] = running === 1
-      ? ["invocation was", "its message goes"]
-      : ["invocations were", "their messages go"];
-    const more = messageIds.length - MAX_IDS;
-    this.#log.warn(`${running} ${what} not done within ${deadline / 1000} s; ${whose} back to the queue`, {
-      function: definition.name,
-      messageIds: more > 0 ? [...messageIds.slice(0, MAX_IDS), `and ${more} more`] : messageIds,
-    });
-  }
-
-  ready(): Readiness {
-    const connections = [
-      connectionCheck("broker: consuming", this.#consuming),
-      connectionCheck("broker: publishing", this.#publishing),
-    ];
-    const { strictReady: strict } = this.#options;
-    return readinessOf({ started: this.#started, connections, functions: this.functions(), strict });
-  }
-
-  functions(): FunctionView[] {
-    return [...this.#entries].map(([name, entry]) => view(name, entry));
-  }
-
-  localBroker(): { hostname: string; port: number } | undefined {
-    const { amqpUrl, brokerHost, brokerPort } = this.#options;
-    if (amqpUrl !== undefined) return undefined;
-    return this.#host?.address ?? { hostname: localName(brokerHost), port: brokerPort };
-  }
-
-  async pause(name: string): Promise<boolean> {
-    const served = this.#entries.get(name)?.served;
-    await served?.pause();
-    return served !== undefined;
-  }
-
-  resume(name: string): boolean {
-    const served = this.#entries.get(name)?.served;
-    served?.resume();
-    return served !== undefined;
-  }
-
-  async publish(name: string, request: PublishRequest): Promise<void> {
-    await this.#publish(name, request, undefined);
-  }
-
-  async request(name: string, request: PublishRequest, { wait, gone }: Patience): Promise<ReplyView | undefined> {
-    const why = await this.#whyNobodyTakes(name);
-    if (why !== undefined) throw new WarrenError("unavailable", `${why}; nothing was published`);
-    const { value, idle } = await this.#idleWatch.during(name, gone, (gone) => {
-      return this.#replies.request({ wait, gone }, (route) => this.#publish(name, request, route));
-    });
-    if (value !== undefined || idle === undefined) return value;
-    throw new WarrenError("unavailable", `${idle}; message ${request.messageId} stays in its queue`);
-  }
-
-  /**
-   * Why a message that is published now is not taken, here or in another runner; undefined where it is, or where that is
-   * not known for lack of a connection.
-   */
-  async #whyNobodyTakes(name: string): Promise<string | undefined> {
-    const entry = this.#entries.get(name);
-    const why = entry && whyIdle(view(name, entry));
-    if (why === undefined || !this.#consuming.state.connected) return undefined;
-    const queue = entry?.served?.definition.queue.name;
-    const others = queue === undefined ? 0 : await this.#consumers(queue).catch(() => 0);
-    return others > 0 ? undefined : why;
-  }
-
-  /** The same for a message that was published before: what is running may still be the answer. */
-  async #whyNobodyAnswers(name: string): Promise<string | undefined> {
-    const served = this.#entries.get(name)?.served;
-    // A consumer that lost its channel has another one in a moment.
-    if (served && (served.running > 0 || served.state === "unavailable")) return undefined;
-    return await this.#whyNobodyTakes(name);
-  }
-
-  async #consumers(queue: string): Promise<number> {
-    return await within(5_000, async (signal) => consumerCount(await this.#consuming.opened(signal), queue));
-  }
-
-  async #publish(
-    name: string,
-    request: PublishRequest,
-    reply: ReplyRoute | undefined,
-  ): Promise<void> {
-    const entry = this.#entries.get(name);
-    const served = entry?.served;
-    if (!served) {
-      throw new WarrenError(
-        "unavailable",
-        `${entry ? whyIdle(view(name, entry)) : `function "${name}" is gone`}; it is not bound to a queue`,
-      );
-    }
-    const { body, headers = {}, ...given } = request;
-    // A function that cannot look at it now does so when its message comes.
-    const { validates, envelope } = served.definition;
-    const looks = validates || envelope !== undefined;
-    const failure = looks
-      ? await served.validate({ body, properties: given, headers }).catch(() => undefined)
-      : undefined;
-    if (failure) throw new InvalidBody(failure);
-    const properties = { deliveryMode: 2, timestamp: new Date(), headers, ...given, ...reply };
-    const message = { exchange: "", routingKey: served.definition.queue.name, body, properties };
-    await within(10_000, (signal) => this.#publisher.publish(message, { channel: "http", signal }));
-  }
-
-  deadLetters(name: string): DeadLetters {
-    const entry = this.#entries.get(name);
-    const queue = entry && view(name, entry).queue;
-    if (queue === undefined) throw new WarrenError("unavailable", `function "${name}" has no queue: it is broken`);
-    return new DeadLetters({ connection: this.#consuming, publisher: this.#publisher, queue });
-  }
-
-  #served(): ServedFunction[] {
-    return [...this.#entries.values()].flatMap(({ served }) => served ? [served] : []);
-  }
-
-  /** Only settings that are wrong are an error; any other broker that cannot be had is waited for. */
-  async #connect(): Promise<void> {
-    const ensured = this.#host?.ensure().catch((error) => {
-      if (error instanceof WarrenError && error.code === "config") throw error;
-    });
-    const limit = new AbortController();
-    const { signal } = this.#watching;
-    const patience = delay(BROKER_PATIENCE, AbortSignal.any([limit.signal, signal]));
-    await Promise.race([ensured, patience]).finally(() => limit.abort());
-    if (signal.aborted) return;
-    this.#consuming.start();
-    this.#publishing.start();
-    if (!this.#host) void this.#announceBroker();
-  }
-
-  async #announceBroker(): Promise<void> {
-    try {
-      await this.#consuming.opened();
-      const { broker, url } = this.#consuming.state;
-      this.#log.info(`broker: ${broker?.product} ${broker?.version} at ${url}`);
-    } catch {
-      // Stopped before there was one.
-    }
-  }
-
-  async #openWatch(): Promise<AsyncGenerator<void> | undefined> {
-    const { signal } = this.#watching;
-    try {
-      return await watchFunctions(this.#options.functionsDir, { files: () => [...this.#files], signal });
-    } catch (error) {
-      this.#log.error(`changes of the functions are not seen: ${describeError(error)}`);
-    }
-  }
-
-  async #follow(changes: AsyncGenerator<void>): Promise<void> {
-    try {
-      for await (const _ of changes) {
-        await this.#load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));
-      }
-    } catch (error) {
-      this.#log.error(`changes of the functions are not seen any more: ${describeError(error)}`);
-    }
-  }
-
-  /** Reads the folder, and brings what is served to what is there. */
-  async #load(): Promise<void> {
-    const { signal } = this.#watching;
-    const { functions, files } = await loadFunctions(this.#options.functionsDir, {
-      config: DENO_CONFIG,
-      signal,
-      log: this.#log,
-      ceiling: this.#options.permissionsCeiling,
-      download: this.#options.download,
-    });
-    if (signal.aborted) return;
-    this.#files = files;
-    const names = new Set(functions.map(({ name }) => name));
-    const gone = [...this.#entries.keys()].filter((name) => !names.has(name));
-    // Those that go first, so that a file that was renamed can keep its queue.
-    for (const name of gone) this.#remove(name);
-    await Promise.all(functions.map((loaded) => this.#bring(loaded)));
-    if (functions.length === 0) {
-      this.#log.warn(
-        `no functions in ${this.#options.functionsDir}: drop a module there, or type: deno task new hello`,
-      );
-    }
-  }
-
-  async #bring(loaded: LoadedFunction): Promise<void> {
-    const { name } = loaded;
-    const entry = this.#entries.get(name) ?? { loaded, served: undefined, error: undefined };
-    this.#entries.set(name, entry);
-    const log = this.#log.child({ function: name });
-    if ("error" in loaded) {
-      if (loaded.error === entry.error) return;
-      log.error(`${loaded.error}; ${standing(entry)}`);
-      Object.assign(entry, { error: loaded.error });
-      return;
-    }
-    const { definition } = loaded;
-    const { served } = entry;
-    if (served && served.definition.version === definition.version && served.state !== "broken") {
-      Object.assign(entry, { loaded, error: undefined });
-      return;
-    }
-    if (!definition.enabled) {
-      if (served || entry.loaded !== loaded) log.info("disabled");
-      Object.assign(entry, { loaded, served: undefined, error: undefined });
-      if (served) void this.#end(name, served);
-      return;
-    }
-    try {
-      if (served) {
-        if (!await served.replace(loaded)) return;
-        log.info("serving a new version");
-      } else {
-        // What has to load before the runner is ready does not wait for a message.
-        const warm = definition.warm || this.#options.strictReady;
-        entry.served = new ServedFunction({ ...loaded, definition: { ...definition, warm } }, this.#surroundings);
-        entry.served.start();
-      }
-      Object.assign(entry, { loaded, error: undefined });
-    } catch (error) {
-      entry.error = describeError(error);
-      log.error(`the new version does not load: ${entry.error}; ${standing(entry)}`);
-    }
-  }
-
-  #remove(name: string): void {
-    const { served } = this.#entries.get(name)!;
-    this.#entries.delete(name);
-    this.#log.info("removed; its queue and the messages in it stay", { function: name });
-    if (served) void this.#end(name, served);
-  }
-
-  async #end(name: string, served: ServedFunction): Promise<void> {
-    try {
-      const limit = new AbortController();
-      await Promise.race([served.drain(), delay(this.#options.drainTimeout, limit.signal)]);
-      limit.abort();
-      await served.abort();
-      await served.close();
-      this.#log.debug("drained", { function: name });
-    } catch (error) {
-      this.#log.error(`could not be ended cleanly: ${describeError(error)}`, { function: name });
-    }
-  }
 }
 
-function connectionCheck(name: string, { state }: Connection): { name: string; ok: boolean; detail?: string } {
-  return { name, ok: state.connected && !state.blocked, detail: state.detail };
+function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
+  const reaper = new Reaper(log);
+  const address = options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") };
+  return {
+    folder: "", // is made at the start
+    configFile: DENO_CONFIG,
+    memoryWatch: new MemoryWatch({ reaper, log }),
+    reaper,
+    once: { store: openStore(address, log), keep: options.onceKeep },
+  };
+}
+
+interface Parts {
+  options: Options;
+  log: Logger;
+  broker: RunnerBroker;
+  publisher: Publisher;
+  sandboxes: SandboxSurroundings;
+}
+
+/** What all functions share. */
+function surroundingsOf({ options: { maxBody }, log, broker, publisher, sandboxes }: Parts): Surroundings {
+  const { consuming, publishing: connection, topology } = broker;
+  return {
+    log,
+    suspects: new Suspects(),
+    outputs: new Outputs({ connection, publisher, topology, log, maxBody }),
+    settler: new Settler({ connection, publisher, topology, log }),
+    sandbox: (version, log) => openSandbox(version, sandboxes, log),
+    consumer: (options) => openConsumer(options, { connection: consuming, topology }),
+    clock: (definition, log) => new Clock({ connection: consuming, topology, definition, log }),
+  };
 }

@@ -34,17 +34,22 @@ export function readSecretUrl(text: string, which: string, { schemes, example }:
   if (UNSEEN.test(text)) {
     throw new Error(`${which} has a space or a control character; percent-encode it (a space is %20)`);
   }
-  for (const [part, encoded] of partsOf(text.slice(scheme.length + 2))) assertEncoded(encoded, `${which}: the ${part}`);
-  if (!URL.canParse(text)) throw new Error(`${which} cannot be read; expected ${example}. ${ENCODE}`);
+  for (const [part, encoded] of partsOf(text.slice(scheme.length + 2))) {
+    assertEncoded(encoded, `the ${part} of ${which}`);
+  }
+  if (!URL.canParse(text)) throw new Error(`${which} cannot be read. ${encode(example)}`);
   const url = new URL(text);
   if (url.hash !== "" || /@/.test(url.pathname + url.search)) {
-    throw new Error(`${which} has an "@" or a "#" after its host; expected ${example}. ${ENCODE}`);
+    throw new Error(`${which} has an "@" or a "#" after its host. ${encode(example)}`);
   }
   return url;
 }
 
-const ENCODE =
-  "In a user, a password or a vhost, percent-encode these: / is %2F, ? is %3F, # is %23, @ is %40, % is %25";
+/** The example comes last: `withoutLogins` hides what is between a scheme and an `@`, also in an error of our own. */
+function encode(example: string): string {
+  return "In a user, a password or a vhost, percent-encode these: / is %2F, ? is %3F, # is %23, @ is %40, % is %25. " +
+    `Expected ${example}`;
+}
 
 /** What is percent-encoded, as it was typed: `URL` changes it. */
 function partsOf(text: string): [string, string][] {

@@ -28,6 +28,28 @@ export async function within<T>(ms: number, work: (signal: AbortSignal) => Promi
   }
 }
 
+/** Waits for a promise, but no longer than `ms` milliseconds; says whether it settled in that time. Its rejection passes on. */
+export async function endsWithin(ms: number, promise: PromiseLike<unknown>): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), ms);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The promise's value, if it comes within `ms` milliseconds; else rejects with what `late` makes. */
+export async function valueWithin<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(late()), ms);
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function limitOf(ms: number): Limit {
   const now = performance.now();
   const shared = ms / 30;

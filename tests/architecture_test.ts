@@ -4,6 +4,7 @@ import { readModuleGraph } from "./support/module_graph.ts";
 const ROOT = new URL("../", import.meta.url);
 const LEAVES = [
   "backoff",
+  "below",
   "byte_size",
   "bytes",
   "ceiling",
@@ -12,13 +13,16 @@ const LEAVES = [
   "errors",
   "holding",
   "log",
+  "loopback",
   "mod",
   "nearest",
   "once_address",
   "once_store",
   "options",
+  "queue_type",
   "secret_url",
   "timers",
+  "short_string",
   "turns",
   "utf8",
   "within",
@@ -34,7 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   serving: ["amqp", "sandbox", ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
   // An island: everybody else reaches it by URL. `cli` runs it alone; the runner starts `hosted.ts` as a process.
-  broker: ["errors", "log", "turns", "utf8"],
+  broker: ["errors", "log", "loopback", "short_string", "turns", "utf8", "within"],
   invocation: LEAVES,
   ...Object.fromEntries(LEAVES.map((leaf) => [leaf, LEAVES])),
 };
@@ -50,7 +54,13 @@ const LIBRARIES: Record<string, string> = {
 
 /** Single files of lib/ that belong to a room of another name. */
 const ROOM_OF_FILE: Record<string, string> = {
+  "function_registry": "runner",
+  "function_requests": "runner",
   "function_view": "runner",
+  "functions_folder": "runner",
+  "http_view": "runner",
+  "runner_broker": "runner",
+  "broker_child": "runner",
   "broker_host": "runner",
   "broker_process": "runner",
 };

@@ -134,7 +134,7 @@ Deno.test("port 0 is any, and stays the same when the broker is started again", 
   assertEquals([hosting.host.address.port, await kindAt(port)], [port, "broker"]);
 });
 
-rabbitmqTest("a broker that is there already is used", async (url) => {
+rabbitmqTest("RabbitMQ: a broker that is there already is used", async (url) => {
   await using place = await BrokerPlace.make();
   const { hostname, port } = new URL(url);
   await using hosting = new Hosting({ host: hostname, port: Number(port), dataDir: place.dataDir });
@@ -144,15 +144,18 @@ rabbitmqTest("a broker that is there already is used", async (url) => {
   assertMatch(hosting.lines[0], /^using RabbitMQ \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+$/);
 });
 
-rabbitmqTest("--broker embedded uses nobody else's broker, and says whose it is and what to do", async (url) => {
-  await using place = await BrokerPlace.make();
-  const { hostname, port } = new URL(url);
-  const options = { mode: "embedded", host: hostname, port: Number(port), dataDir: place.dataDir } as const;
-  await using hosting = new Hosting(options);
-  const error = await failure(hosting.host);
-  assertEquals(error.code, "config");
-  for (const part of [`${hostname}:${port}`, "RabbitMQ", "--broker-port"]) assertStringIncludes(error.message, part);
-});
+rabbitmqTest(
+  "RabbitMQ: --broker embedded uses nobody else's broker, and says whose it is and what to do",
+  async (url) => {
+    await using place = await BrokerPlace.make();
+    const { hostname, port } = new URL(url);
+    const options = { mode: "embedded", host: hostname, port: Number(port), dataDir: place.dataDir } as const;
+    await using hosting = new Hosting(options);
+    const error = await failure(hosting.host);
+    assertEquals(error.code, "config");
+    for (const part of [`${hostname}:${port}`, "RabbitMQ", "--broker-port"]) assertStringIncludes(error.message, part);
+  },
+);
 
 Deno.test("something at the port that is no broker is an error that names the port and the mend", async () => {
   await using place = await BrokerPlace.make();

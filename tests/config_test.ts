@@ -44,6 +44,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     ca: undefined,
     heartbeat: 20_000,
     name: "warren",
+    queueType: undefined,
     functionsDir: "./functions",
     watch: true,
     host: "127.0.0.1",
@@ -132,7 +133,7 @@ Deno.test("an unknown flag is an error that names the nearest known one", () => 
   assertEquals(wrong(["--prot", "1"]), "unknown flag --prot; did you mean --port?");
   assertEquals(wrong(["--jsn"], {}, [JSON_FLAG]), "unknown flag --jsn; did you mean --json?");
   assertEquals(wrong(["--no-wacth"]), "unknown flag --no-wacth; did you mean --no-watch?");
-  assertStringIncludes(wrong(["--entirely-else"]), "unknown flag --entirely-else; see");
+  assertStringIncludes(wrong(["--entirely-else"]), "unknown flag --entirely-else; --help lists");
 });
 
 Deno.test("a flag without its value is an error", () => {
@@ -183,9 +184,9 @@ Deno.test("no error shows a password", () => {
 
 Deno.test("a bare percent sign is an error at the start, which names the part that it is in", () => {
   const bare = 'has a bare "%"; percent-encode it as %25';
-  assertEquals(wrong([], { AMQP_URL: "amqp://guest:hunter2%@host" }), `AMQP_URL: the URL: the password ${bare}`);
-  assertEquals(wrong([], { AMQP_URL: "amqp://a,amqp://b/c%" }), `AMQP_URL: URL 2: the path ${bare}`);
-  assertEquals(wrong([], { ONCE_STORE: "redis://u:p%@h" }), `ONCE_STORE: the Redis URL: the password ${bare}`);
+  assertEquals(wrong([], { AMQP_URL: "amqp://guest:hunter2%@host" }), `AMQP_URL: the password of the URL ${bare}`);
+  assertEquals(wrong([], { AMQP_URL: "amqp://a,amqp://b/c%" }), `AMQP_URL: the path of URL 2 ${bare}`);
+  assertEquals(wrong([], { ONCE_STORE: "redis://u:p%@h" }), `ONCE_STORE: the password of the Redis URL ${bare}`);
 });
 
 Deno.test("AMQP_CA is a file with certificates, all of which can be read", async () => {

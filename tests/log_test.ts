@@ -70,6 +70,12 @@ Deno.test("text shows the level, the message and the fields, quoted where they n
   assertStringIncludes(lines[0], 'WARN  slow function=hello why="it sleeps" count=2');
 });
 
+Deno.test("a list of texts has each of them as it would stand alone", () => {
+  const { log, lines } = kept({ format: "text" });
+  log.info("lost", { ids: ["a-1", "and 3 more", "x\ny"], none: [], mixed: [1] });
+  assertStringIncludes(lines[0], 'ids=[a-1 "and 3 more" "x\\ny"] none=[] mixed="[ 1 ]"');
+});
+
 Deno.test("color is there only when it is asked for", () => {
   const { log, lines } = kept({ format: "text", color: true });
   log.error("red");

@@ -33,14 +33,14 @@ embeddedTest("a runner that is stopped while it starts never serves HTTP, and le
   await runner.stop();
   await started;
   assertEquals(lines.filter((line) => line.startsWith("HTTP API")), []);
-  assertEquals([runner.ready().ready, lines.at(-1)], [false, "stopped"]);
+  assertEquals([runner.view.ready().ready, lines.at(-1)], [false, "stopped"]);
 });
 
 embeddedTest("a runner that is stopped while its functions warm up leaves nothing", async (url) => {
   await using made = await runnerOf(url);
   const { runner, lines } = made;
   await runner.start();
-  await eventually(() => runner.functions()[0]?.processes === 1);
+  await eventually(() => runner.view.functions()[0]?.processes === 1);
   await runner.stop();
   assertEquals(lines.at(-1), "stopped");
 });

@@ -50,6 +50,13 @@ Deno.test("a URL whose password could be taken for another part is refused, and 
   }
 });
 
+Deno.test("the advice of a refusal is still whole where logins are hidden in it", () => {
+  for (const url of ["amqp://guest:12/hunter2@host", "amqp://host/vhost#hunter2"]) {
+    const shown = withoutLogins(`warren: AMQP_URL: ${refusal(url)}`);
+    assertStringIncludes(shown, "/ is %2F, ? is %3F, # is %23, @ is %40, % is %25. Expected amqp://…@host:5672/vhost");
+  }
+});
+
 Deno.test("no part of a URL that may be a secret is shown", () => {
   for (const url of [...REFUSED, ...READ]) {
     assert(!/hunter2/.test(shownUrl(url)), `${url}: ${shownUrl(url)}`);
@@ -66,10 +73,13 @@ Deno.test("no part of a URL that may be a secret is shown", () => {
 
 Deno.test("a bare percent sign names the part that it is in, and how it is written", () => {
   const bare = 'has a bare "%"; percent-encode it as %25';
-  assertEquals(refusal("amqp://a%:b@h"), `the URL: the user ${bare}`);
-  assertEquals(refusal("amqp://a:b%1@h"), `the URL: the password ${bare}`);
-  assertEquals(refusal("amqp://a:b@h/50%"), `the URL: the path ${bare}`);
-  assertStringIncludes(refusal("amqp://a:b%ff@h"), "the password has a percent-encoded character that is not UTF-8");
+  assertEquals(refusal("amqp://a%:b@h"), `the user of the URL ${bare}`);
+  assertEquals(refusal("amqp://a:b%1@h"), `the password of the URL ${bare}`);
+  assertEquals(refusal("amqp://a:b@h/50%"), `the path of the URL ${bare}`);
+  assertStringIncludes(
+    refusal("amqp://a:b%ff@h"),
+    "the password of the URL has a percent-encoded character that is not UTF-8",
+  );
 });
 
 Deno.test("a host is a name or an address, and a URL in its place is not quoted", () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { within } from "../lib/within.ts";
+import { endsWithin, within } from "../lib/within.ts";
 
 /** Calls `work` and gives the timers that it set and did not clear. */
 async function timersLeftBy(work: () => Promise<unknown>): Promise<number> {
@@ -73,4 +73,14 @@ Deno.test("within() gives each at least its time, whenever another one began", a
   const took = await Promise.all([first, wait()]);
   clearTimeout(alive);
   assertEquals(took.every((each) => each >= 59), true, `${took} ms`);
+});
+
+Deno.test("endsWithin() says whether a promise settled in time, and leaves no timer behind", async () => {
+  const given: boolean[] = [];
+  const left = await timersLeftBy(async () => {
+    given.push(await endsWithin(3_600_000, Promise.resolve()));
+    given.push(await endsWithin(0, new Promise(() => {})));
+    await assertRejects(() => endsWithin(3_600_000, Promise.reject(new Error("gone"))), Error, "gone");
+  });
+  assertEquals([given, left], [[true, false], 0]);
 });

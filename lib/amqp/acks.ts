@@ -37,6 +37,17 @@ export class Acks {
     this.#tellDrained();
   }
 
+  /** For each of these delivery tags, which rise, the last one up to it that is not settled; none twice. */
+  lastOutstanding(tags: readonly number[]): number[] {
+    const found = new Set<number>();
+    const outstanding = [...this.#outstanding];
+    for (const tag of tags) {
+      const last = outstanding.findLast((other) => other <= tag);
+      if (last !== undefined) found.add(last);
+    }
+    return [...found];
+  }
+
   /** Every delivery is to be told, in the order in which they come. */
   delivered(tag: number): void {
     this.#outstanding.add(tag);

@@ -2,6 +2,7 @@ import { AMQPClient, type AMQPError, AMQPWebSocketClient } from "@cloudamqp/amqp
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { describeError, WarrenError } from "../errors.ts";
 import { shownUrl, withoutLogins } from "../secret_url.ts";
+import { endsWithin } from "../within.ts";
 import { patchClient } from "./client_patches.ts";
 import { coalesceWrites } from "./coalesce_writes.ts";
 import { DeliveryReader } from "./delivery_reader.ts";
@@ -29,6 +30,13 @@ export interface ClientOptions {
 export interface BrokerIdentity {
   product: string;
   version: string;
+}
+
+const identities = new WeakMap<Client, BrokerIdentity>();
+
+/** What the broker at the other end of a connection says of itself; undefined for a connection from elsewhere. */
+export function brokerOf(client: Client): BrokerIdentity | undefined {
+  return identities.get(client);
 }
 
 export interface OpenClient {
@@ -71,6 +79,7 @@ export async function connectClient(url: string, options: ClientOptions): Promis
   } catch (error) {
     throw connectError(url, error);
   }
+  identities.set(client, broker);
   const internals = client as unknown as Internals;
   const destroy = (reason: string) => {
     if (client instanceof AMQPClient) client.socket?.destroy(new WarrenError("unavailable", reason));
@@ -191,10 +200,7 @@ function superviseHeartbeat(client: Client, lastRead: () => number, destroy: (re
 
 /** The client's own close never settles when the socket dies first. */
 async function closeClient(client: Client, destroy: (reason: string) => void): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, 2000));
-  await Promise.race([client.closed ? undefined : client.close().catch(() => {}), limit]);
-  clearTimeout(timer);
+  if (!client.closed) await endsWithin(2_000, client.close().catch(() => {}));
   destroy("closed by the runner");
 }
 

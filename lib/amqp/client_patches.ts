@@ -1,4 +1,5 @@
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { SHORT_STRING } from "../short_string.ts";
 import { decodeText, encodeText } from "../utf8.ts";
 import { readProperties } from "./content_header.ts";
 import { decodeTable } from "./field_table.ts";
@@ -70,8 +71,10 @@ export function patchClient(): void {
     return [readText(this, offset + 4, length), length + 4];
   };
   view.setShortString = function (offset, text) {
-    const length = text.length > 255 ? Infinity : writeText(this, offset + 1, text);
-    if (length > 255) throw new Error(`a short string has 255 bytes at most: ${text.substring(0, 255)}…`);
+    const length = text.length > SHORT_STRING ? Infinity : writeText(this, offset + 1, text);
+    if (length > SHORT_STRING) {
+      throw new Error(`a short string has ${SHORT_STRING} bytes at most: ${text.substring(0, SHORT_STRING)}…`);
+    }
     this.setUint8(offset, length);
     return length + 1;
   };

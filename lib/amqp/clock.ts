@@ -1,14 +1,12 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { dueAfter, type Schedule } from "../invocation/schedule.ts";
 import type { Logger } from "../log.ts";
-import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
-import { Declaring } from "./declaring.ts";
-import { HEADERS, scheduleQueue } from "./names.ts";
-import { rightsOf } from "./rights.ts";
+import { HEADERS, scheduledId, scheduleQueue } from "./names.ts";
+import type { Topology } from "./topology.ts";
 import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 import { whileConnected } from "./while_connected.ts";
 
@@ -19,6 +17,7 @@ const SKEW = 5_000;
 
 export interface ClockOptions {
   connection: Connection;
+  topology: Pick<Topology, "declareSchedule">;
   definition: FunctionDefinition & { readonly schedule: Schedule };
   log: Logger;
   /** @default the wall clock */
@@ -34,8 +33,6 @@ export interface ClockOptions {
 export class Clock {
   readonly #options: ClockOptions;
   readonly #stopped = new AbortController();
-  /** What differs from what was asked for is told once, not at every reconnect. */
-  readonly #told = new Set<string>();
   #loop: Promise<void> | undefined;
 
   constructor(options: ClockOptions) {
@@ -53,31 +50,18 @@ export class Clock {
   }
 
   #run(): Promise<void> {
-    const { connection, log } = this.#options;
+    const { connection, topology, definition, log } = this.#options;
+    const { signal } = this.#stopped;
     const onInterrupted = (error: unknown) => {
       if (connection.state.connected) log.warn(`the schedule is interrupted: ${describeError(error)}`);
     };
     return whileConnected(
-      { connection, signal: this.#stopped.signal, initial: 200, onInterrupted },
+      { connection, signal, initial: 200, onInterrupted },
       async (client) => {
-        await this.#declare(client);
-        await this.#keep(await unlessAborted(client.channel(), this.#stopped.signal, () => "stopped"));
+        await unlessAborted(topology.declareSchedule(client, definition, { signal }), signal, () => "stopped");
+        await this.#keep(await unlessAborted(client.channel(), signal, () => "stopped"));
       },
     );
-  }
-
-  /** The queue with the token. */
-  async #declare(client: Client): Promise<void> {
-    const { definition, log } = this.#options;
-    const warn = (message: string) => {
-      if (!this.#told.has(message)) log.warn(message);
-      this.#told.add(message);
-    };
-    await using declaring = new Declaring(client, { warn });
-    const name = scheduleQueue(definition.queue.name);
-    const args = { "x-single-active-consumer": true };
-    await declaring.queue({ name, durable: true, autoDelete: false, arguments: args });
-    declaring.assertComplete(rightsOf(definition));
   }
 
   /** Until it is stopped; rejects when the channel is lost. */
@@ -91,9 +75,7 @@ export class Clock {
       await unlessStopped(holder.open());
       while (!signal.aborted) await unlessStopped(holder.turn());
     } finally {
-      if (!channel.closed && !channel.connection.closed) {
-        await Promise.race([channel.close().catch(() => {}), delay(2000)]);
-      }
+      await closeChannel(channel);
     }
   }
 }
@@ -127,7 +109,7 @@ class Holder {
     await channel.txSelect();
     // Two that begin at once may both do this: whoever gets two tokens makes one of them.
     if (messageCount === 0 && consumerCount === 0) {
-      await this.#publishToken(this.#now());
+      await this.#publishToken(this.#now(), { first: true });
       await channel.txCommit();
     }
     await channel.basicQos(10);
@@ -143,12 +125,15 @@ class Holder {
   async turn(): Promise<void> {
     if (this.#lost !== undefined) throw new Error(this.#lost);
     const now = this.#now();
-    const ran = this.#tokens.map((token) => this.#lastRun(token, now)).sort((a, b) => b.getTime() - a.getTime());
-    const [last, ...others] = ran;
+    // A broker whose node is lost may have said that there is no token: a first one says nothing of runs that were missed.
+    const earlier = this.#tokens.filter((token) => !isFirst(token));
+    const telling = earlier.length > 0 ? earlier : this.#tokens;
+    const ran = telling.map((token) => this.#lastRun(token, now)).sort((a, b) => b.getTime() - a.getTime());
+    const [last] = ran;
     if (!last) return await this.#sleep(REFRESH);
     const due = dueAfter(this.#definition.schedule, last, now);
     const wait = due ? due.getTime() - now.getTime() : Infinity;
-    if (wait > 0 && others.length === 0 && !this.#corrected) {
+    if (wait > 0 && this.#tokens.length === 1 && !this.#corrected) {
       const held = this.#tokens.length;
       await this.#sleep(Math.min(wait, REFRESH));
       // Another token came, the end, or the time: look again, unless the token was held for long.
@@ -184,14 +169,14 @@ class Holder {
     await this.#channel.basicPublish("", queue, JSON.stringify({ scheduled }), {
       contentType: "application/json",
       deliveryMode: 2,
-      messageId: `schedule/${name}/${scheduled}`.slice(0, 255),
+      messageId: scheduledId(name, scheduled),
       timestamp: due,
       headers: { [HEADERS.scheduled]: scheduled },
     }, true);
   }
 
-  async #publishToken(last: Date): Promise<void> {
-    const body = JSON.stringify({ last: last.toISOString() });
+  async #publishToken(last: Date, { first }: { first?: true } = {}): Promise<void> {
+    const body = JSON.stringify({ last: last.toISOString(), first });
     await this.#channel.basicPublish("", this.#queue, body, { deliveryMode: 2, contentType: "application/json" });
   }
 
@@ -210,6 +195,15 @@ class Holder {
       clearTimeout(timer);
       forget();
     });
+  }
+}
+
+/** Whether it is the first token of a schedule: nothing has run. */
+function isFirst(token: AMQPMessage): boolean {
+  try {
+    return JSON.parse(token.bodyString() ?? "").first === true;
+  } catch {
+    return false;
   }
 }
 

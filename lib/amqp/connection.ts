@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   timeout?: number;
   /** Awaited before each attempt; what it throws is that attempt's failure. */
   prepare?: () => Promise<void>;
+  /** Called after each handshake, with the URL without its password. */
+  onConnected?: (broker: BrokerIdentity, url: string) => void;
 }
 
 /** Milliseconds; one that is lost again and again sooner than that is connected again after growing pauses. */
@@ -65,6 +67,11 @@ export class Connection {
       url: this.#url && shownUrl(this.#url),
       broker: this.#open?.broker,
     };
+  }
+
+  /** Of the broker that it was connected to last, with its password. */
+  get url(): string | undefined {
+    return this.#url;
   }
 
   start(): void {
@@ -152,6 +159,7 @@ export class Connection {
     this.#open = open;
     this.#detail = undefined;
     this.#log.debug(`connected to ${broker.product} ${broker.version}`, { url: shownUrl(url) });
+    this.#options.onConnected?.(broker, shownUrl(url));
     this.#waiting.resolve(client);
     const reason = await open.closed;
     this.#open = undefined;

@@ -1,13 +1,17 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Logger } from "../log.ts";
+import { endsWithin, valueWithin } from "../within.ts";
 import { Acks } from "./acks.ts";
 import type { Client } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 import type { Connection } from "./connection.ts";
+import { declareBeside } from "./declare_beside.ts";
+import { existingQueues } from "./existing_queues.ts";
 import { consumerTag } from "./names.ts";
 import type { Topology } from "./topology.ts";
+import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 import { whileConnected } from "./while_connected.ts";
 
 /** One message from the broker, to be settled once. */
@@ -18,6 +22,18 @@ export interface Delivery {
   ack(): void;
   /** Back to its place in the queue, untouched. */
   requeue(): void;
+  /** Where the message may be what ends its runners, and cannot leave its place. */
+  readonly trial?: Trial;
+}
+
+/** What is known of a message that may be what ends its runners. */
+export interface Trial {
+  /** How many runners ended while they ran it. */
+  readonly deaths: number;
+  /** It is about to run. Resolves once that is known to whoever gets the message next. */
+  begin(): Promise<void>;
+  /** It runs no more, and the runner lives. */
+  end(): void;
 }
 
 export interface ConsumerOptions {
@@ -54,10 +70,15 @@ export function keepConsuming(
     const detail = describeError(error);
     onState?.(false, detail);
     // The connection tells of its own loss; what is the consumer's alone is told here.
-    if (connection.state.connected) log.warn(`the consumer stopped: ${detail}; consuming again`);
+    if (connection.state.connected) log.warn(`cannot consume: ${detail}; trying again`);
   };
   return whileConnected({ connection, signal, initial: 100, onInterrupted }, consume);
 }
+
+/** Why deliveries are lost where the broker cancels a consumer and does not say why. */
+export const CANCELLED = "the broker cancelled the consumer, although its queue is there";
+/** Milliseconds for the broker to say whether a queue is there. */
+const ANSWER_LIMIT = 5_000;
 
 /**
  * Consumes one queue on a channel of its own, for as long as it is not cancelled:
@@ -98,11 +119,23 @@ export class Consumer implements Consuming {
 
   /** Resolves when it was cancelled here; whatever else ends it rejects. */
   async #consume(client: Client): Promise<void> {
-    const { topology, definition, onDelivery, onLost, onState } = this.#options;
+    const { topology, definition, log, onState } = this.#options;
+    const over = new AbortController();
+    const forget = whenAborted(this.#cancelled.signal, () => over.abort());
+    const onLate = (detail: string) => onState?.(false, detail);
+    try {
+      await declareBeside(client, { topology, definition, log, signal: over.signal, onLate });
+      await this.#receive(client);
+    } finally {
+      forget();
+      over.abort();
+    }
+  }
+
+  async #receive(client: Client): Promise<void> {
+    const { onLost, onState } = this.#options;
     const { signal } = this.#cancelled;
-    await topology.declare(client, definition);
-    if (signal.aborted) return;
-    const channel = await client.channel();
+    const channel = await this.#unlessCancelled(client.channel());
     const session = new Session(channel);
     this.#sessions.add(session);
     // Called for every end of the channel that is not our own wish, also when the connection goes.
@@ -111,31 +144,67 @@ export class Consumer implements Consuming {
       this.#sessions.delete(session);
       onLost?.(reason);
     };
+    let consuming = false;
     try {
-      await channel.basicQos(definition.prefetch);
-      const tag = consumerTag(definition);
-      const consumer = await channel.basicConsume(
-        definition.queue.name,
-        { tag, noAck: false },
-        (message) => onDelivery(session.delivery(message)),
-      );
+      const { tag, wait } = await this.#unlessCancelled(this.#begin(session));
+      consuming = true;
       onState?.(true, undefined);
-      const { promise: aborted, resolve: onAbort } = Promise.withResolvers<true>();
-      const abort = () => onAbort(true);
-      signal.addEventListener("abort", abort, { once: true });
-      if (signal.aborted) abort();
-      const end = consumer.wait().then(() => undefined);
+      const { promise: aborted, resolve } = Promise.withResolvers<true>();
+      const forget = whenAborted(signal, () => resolve(true));
+      const end = wait.then(() => undefined);
       end.catch(() => {});
-      const ended = await Promise.race([aborted, end]);
-      signal.removeEventListener("abort", abort);
+      const ended = await Promise.race([aborted, end]).catch(async (error) => {
+        if (!channel.closed) await this.#cancelledByBroker(client, session);
+        throw error;
+      }).finally(forget);
       if (!ended) throw new Error("the channel was closed");
-      await Promise.race([channel.basicCancel(tag).catch(() => {}), delay(3000)]);
+      await endsWithin(3_000, channel.basicCancel(tag).catch(() => {}));
       onState?.(false, undefined);
     } finally {
       if (channel.closed) this.#sessions.delete(session);
-      // Cancelled by the broker: what is out can still be settled, and then the channel is closed.
+      else if (!consuming) this.#abandon(session);
+      // Its queue was deleted: what runs may end, and then the channel is closed.
       else if (!signal.aborted) void this.#retire(session);
     }
+  }
+
+  async #begin(session: Session): Promise<{ tag: string; wait: Promise<void> }> {
+    const { definition, onDelivery } = this.#options;
+    const { channel } = session;
+    await channel.basicQos(definition.prefetch);
+    const tag = consumerTag(definition);
+    const consumer = await channel.basicConsume(
+      definition.queue.name,
+      { tag, noAck: false },
+      (message) => onDelivery(session.delivery(message)),
+    );
+    return { tag, wait: consumer.wait() };
+  }
+
+  /**
+   * The broker ended the consumer and left the channel open. If the queue is still there, the broker has taken back what
+   * was out, as RabbitMQ does from 4.3 on after `consumer_timeout`, and will deliver it again: that has to be known before
+   * anything is consumed again, or a message would run beside itself.
+   */
+  async #cancelledByBroker(client: Client, session: Session): Promise<void> {
+    const { definition: { queue }, onLost } = this.#options;
+    const asked = existingQueues(client, [queue.name]);
+    const there = await valueWithin(ANSWER_LIMIT, asked, () => new Error("no answer")).catch(() => undefined);
+    if (there?.size === 0) return;
+    await session.close();
+    this.#sessions.delete(session);
+    onLost?.(CANCELLED);
+  }
+
+  /** Nothing came on its channel, and the broker may never answer: nobody waits for its end. */
+  #abandon(session: Session): void {
+    this.#sessions.delete(session);
+    void session.close();
+  }
+
+  /** A broker that does not answer keeps nobody from draining. */
+  #unlessCancelled<T>(asked: Promise<T>): Promise<T> {
+    return unlessAborted(asked, this.#cancelled.signal, () => "cancelled");
   }
 
   async #retire(session: Session): Promise<void> {
@@ -163,9 +232,7 @@ class Session {
   /** Closing is the only answer that says that the acks before it arrived. */
   async close(): Promise<void> {
     this.acks.flush();
-    if (!this.channel.closed && !this.channel.connection.closed) {
-      await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
-    }
+    await closeChannel(this.channel);
     this.acks.lose();
   }
 }

@@ -1,4 +1,5 @@
 import { type Client, replyCode } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 
 /** How many consumers a queue has, those of other programs counted; 0 where there is no such queue. */
 export async function consumerCount(client: Client, queue: string): Promise<number> {
@@ -10,6 +11,6 @@ export async function consumerCount(client: Client, queue: string): Promise<numb
     if (replyCode(error) === 404) return 0;
     throw error;
   } finally {
-    if (!channel.closed) await channel.close();
+    await closeChannel(channel);
   }
 }

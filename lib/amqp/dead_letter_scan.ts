@@ -1,9 +1,10 @@
 import type { AMQPChannel, AMQPConsumer, AMQPMessage } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../errors.ts";
 import { Acks } from "./acks.ts";
-import { type Client, replyCode } from "./client.ts";
+import { type BrokerIdentity, brokerOf, type Client, replyCode } from "./client.ts";
 import { Ahead, HeldBack } from "./scan_limits.ts";
 import { ScanPage } from "./scan_page.ts";
+import { ScanRenewal } from "./scan_renewal.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 import { within } from "../within.ts";
 
@@ -13,6 +14,8 @@ export interface ScanOptions {
   /** No more deliveries ahead than this. @default 512, or what 16 MB hold */
   ahead?: number;
   signal?: AbortSignal;
+  /** Resolves once a copy of the message is at the end of the queue. */
+  copy(message: AMQPMessage): Promise<void>;
 }
 
 /** Milliseconds: nothing came although there was room, so the queue is asked whether there is anything. */
@@ -21,9 +24,13 @@ const QUIET = 250;
 const PATIENCE = 15_000;
 const PATIENCE_AT_END = 1_000;
 
+/** Milliseconds for what is behind those that were copied, at most, and messages. */
+const ORDERING = 10_000;
+const MAX_ORDERED = 10_000;
+
 /**
- * Looks through a queue from its head, on a channel of its own. What was held and not acked goes back to its place when
- * the channel closes.
+ * Looks through a queue from its head, on a channel of its own. What was held and not acked goes back to its place at the
+ * end, or, where it was returned too often already, is replaced by a copy.
  */
 export class Scan implements AsyncDisposable {
   /** Messages in the queue when it began. */
@@ -31,12 +38,16 @@ export class Scan implements AsyncDisposable {
   looked = 0;
   readonly #queue: string;
   readonly #channel: AMQPChannel;
-  readonly #most: number;
+  #most: number;
   readonly #ahead: Ahead;
   readonly #held = new HeldBack();
   readonly #signal: AbortSignal | undefined;
   readonly #acks: Acks;
+  readonly #nacks: boolean;
+  readonly #renewal: ScanRenewal;
   readonly #waiting: AMQPMessage[] = [];
+  /** The last delivery tag of each page. */
+  readonly #pageEnds: number[] = [];
   #stopped: "window" | "signal" | undefined;
   #page: ScanPage | undefined;
   #delivered = 0;
@@ -54,6 +65,8 @@ export class Scan implements AsyncDisposable {
     this.#ahead = new Ahead(options.ahead);
     this.#signal = options.signal;
     this.#acks = new Acks(channel);
+    this.#nacks = nacksUncounted(brokerOf(channel.connection as Client));
+    this.#renewal = new ScanRenewal({ copy: options.copy, onCopied: (message) => this.ack(message) });
     options.signal?.addEventListener("abort", this.#onAbort);
   }
 
@@ -77,22 +90,28 @@ export class Scan implements AsyncDisposable {
   }
 
   /** The last one was not wanted any more, because the signal aborted. */
-  takeBack(): void {
+  takeBack(message: AMQPMessage): void {
     this.looked--;
+    this.#waiting.unshift(message);
     this.#stopped = "signal";
   }
 
   /** The next message, to be held or acked; none at the end, and where it had to stop. */
   async next(): Promise<AMQPMessage | undefined> {
+    if (this.#ended || this.looked >= this.#most) return undefined;
+    const message = await this.#next();
+    if (message) this.looked++;
+    return message;
+  }
+
+  async #next(): Promise<AMQPMessage | undefined> {
     for (;;) {
-      if (this.#ended || this.looked >= this.#most) return undefined;
+      if (this.#ended) return undefined;
       this.#stopped = this.#signal?.aborted ? "signal" : this.#held.full ? "window" : undefined;
       if (this.#stopped) return undefined;
       const message = this.#waiting.shift();
-      if (message) {
-        this.looked++;
-        return message;
-      }
+      if (message) return message;
+      await this.#renewal.room();
       if (this.#lost) throw this.#lost;
       if (this.#page?.spent(this.#ahead.fitting) ?? true) await this.#turn();
       else if (await this.#quiet() && await this.#empty()) return undefined;
@@ -105,8 +124,9 @@ export class Scan implements AsyncDisposable {
     this.#wake();
   }
 
-  /** It was only looked at: it goes back to its place at the end. */
+  /** It was only looked at: it stays in the queue. */
   hold(message: AMQPMessage): void {
+    if (this.#renewal.take(message)) return;
     this.#held.add(message);
     this.#page?.hold(message.deliveryTag);
   }
@@ -122,18 +142,64 @@ export class Scan implements AsyncDisposable {
     return messageCount;
   }
 
-  /** Resolves once the broker has the acks, and has what was held back in its place. */
-  async close(patience = PATIENCE): Promise<void> {
+  /**
+   * Resolves once the broker has the acks, and has what was held back in its place.
+   *
+   * @throws {WarrenError} `refused` where returns may delete messages soon, and no copies of them could be made
+   */
+  async close(): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    if (this.#page && this.#page.late.length > 0) await this.#endPage(patience);
-    this.#acks.flush();
-    await this.#call(this.#channel.close(), patience);
+    const stopped = this.#stopped;
+    this.#copyRest();
+    if (this.#renewal.begun && this.depth <= MAX_ORDERED) await this.#copyBehind();
+    await this.#close(PATIENCE);
+    this.#stopped = stopped;
+    const { failure } = this.#renewal;
+    if (failure !== undefined) throw wornError(this.#queue, failure);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close(PATIENCE_AT_END).catch(() => {});
+    await this.#close(PATIENCE_AT_END).catch(() => {});
+    if (!this.#channel.closed) this.#channel.close().catch(() => {});
+  }
+
+  async #close(patience: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    await this.#endPage(patience);
+    this.#copyRest();
+    await this.#call(this.#renewal.settled(), patience);
+    this.#acks.flush();
+    await this.#call(this.#nackHeld(), patience);
+    await this.#call(this.#channel.close(), patience);
+  }
+
+  /**
+   * A nack is not counted on RabbitMQ from 4.3 on; there a quorum queue keeps the order of what returns together. On other
+   * brokers, nacked messages of a quorum queue may go to its end, while those of a closed channel return to its head.
+   */
+  async #nackHeld(): Promise<void> {
+    if (!this.#nacks) return;
+    for (const last of this.#acks.lastOutstanding(this.#pageEnds)) await this.#channel.basicNack(last, true, true);
+  }
+
+  /** What came ahead and was not looked at stays too. */
+  #copyRest(): void {
+    for (const message of this.#waiting.splice(0)) this.#renewal.take(message);
+  }
+
+  /** What is behind those that were copied is copied too, so that the order stays. */
+  async #copyBehind(): Promise<void> {
+    const end = performance.now() + ORDERING;
+    this.#most = this.depth;
+    this.#ended = false;
+    while (this.#renewal.begun && this.#delivered < this.#most && performance.now() < end) {
+      const message = await this.#next();
+      if (!message) return;
+      this.hold(message);
+    }
+    this.#copyRest();
   }
 
   async #turn(): Promise<void> {
@@ -159,6 +225,7 @@ export class Scan implements AsyncDisposable {
     if (!page) return;
     await this.#call(page.consumer.cancel(), patience);
     this.#page = undefined;
+    if (this.#delivered > (this.#pageEnds.at(-1) ?? 0)) this.#pageEnds.push(this.#delivered);
     for (const tag of page.late) this.#acks.ack(tag);
   }
 
@@ -186,8 +253,10 @@ export class Scan implements AsyncDisposable {
     await this.#endPage();
     if (this.#waiting.length > 0) return false;
     const message = await this.#call(this.#channel.basicGet(this.#queue, { noAck: false }));
-    if (message) this.#deliver(message);
-    return !message;
+    if (!message) return true;
+    this.#deliver(message);
+    this.#pageEnds.push(message.deliveryTag);
+    return false;
   }
 
   async #call<T>(call: Promise<T>, patience = PATIENCE): Promise<T> {
@@ -202,6 +271,21 @@ export class Scan implements AsyncDisposable {
 async function answered<T>(call: Promise<T>, patience = PATIENCE): Promise<T> {
   call.catch(() => {});
   return await within(patience, (signal) => unlessAborted(call, signal, () => "the broker did not answer in time"));
+}
+
+/** Whether quorum queues do not count what is nacked. */
+function nacksUncounted(broker: BrokerIdentity | undefined): boolean {
+  const [major = 0, minor = 0] = (broker?.version ?? "").split(".").map(Number);
+  return broker?.product === "RabbitMQ" && (major > 4 || (major === 4 && minor >= 3));
+}
+
+function wornError(queue: string, error: unknown): WarrenError {
+  const policy = `rabbitmqctl set_policy --apply-to queues NAME '^${queue}$' '{"delivery-limit": -1}'`;
+  return new WarrenError(
+    "refused",
+    `messages in queue "${queue}" were returned so often that a delivery limit may delete them, and they could not be ` +
+      `replaced by copies: ${describeError(error)}. Do not look again before the queue has no limit: ${policy}`,
+  );
 }
 
 function lookError(queue: string, error: unknown): WarrenError {

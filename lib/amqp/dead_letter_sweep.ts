@@ -77,7 +77,7 @@ export class SweepRun {
         this.#scan.hold(message);
       } else {
         await this.#pace();
-        if (signal?.aborted) return this.#scan.takeBack();
+        if (signal?.aborted) return this.#scan.takeBack(message);
         this.#matched++;
         this.#begin(act, letter, message);
       }

@@ -1,3 +1,4 @@
+import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import { WarrenError } from "../errors.ts";
 import { decodeBody } from "../invocation/codec.ts";
 import { isCompressionHeader } from "../invocation/content_encoding.ts";
@@ -17,7 +18,8 @@ import { keepReceived } from "./content_header.ts";
 import { isTooLarge, wholeForms } from "./copy_forms.ts";
 import { Scan, type ScanOptions } from "./dead_letter_scan.ts";
 import { type Act, SweepRun } from "./dead_letter_sweep.ts";
-import { redriveProperties } from "./headers.ts";
+import { bodyOf } from "./dead_letter_lane.ts";
+import { redriveProperties, samePlaceProperties } from "./headers.ts";
 import { HEADER_PREFIX, HEADERS } from "./names.ts";
 import type { Publisher } from "./publisher.ts";
 
@@ -110,10 +112,23 @@ export class DeadLetters implements DeadLetterBox {
     return await new SweepRun(scan, options).run(act);
   }
 
-  async #open(options: ScanOptions): Promise<Scan> {
+  async #open(options: Omit<ScanOptions, "copy">): Promise<Scan> {
     const patience = AbortSignal.timeout(PATIENCE);
     const signal = options.signal ? AbortSignal.any([options.signal, patience]) : patience;
-    return await Scan.open(await this.#options.connection.opened(signal), this.queue, options);
+    const client = await this.#options.connection.opened(signal);
+    return await Scan.open(client, this.queue, { ...options, copy: (message) => this.#copy(message) });
+  }
+
+  /** A copy as it is, at the end of the dead letters. */
+  async #copy(message: AMQPMessage): Promise<void> {
+    const { publisher } = this.#options;
+    const copy = {
+      exchange: "",
+      routingKey: this.queue,
+      body: bodyOf(message),
+      properties: samePlaceProperties(message),
+    };
+    await publisher.publish(copy, { channel: CHANNEL, signal: AbortSignal.timeout(PATIENCE) });
   }
 
   /** With its stack, and then its error, left out where they do not fit beside what is new. */

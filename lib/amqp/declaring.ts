@@ -1,8 +1,11 @@
 import type { AMQPChannel } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../errors.ts";
-import type { QueueDefinition } from "../invocation/definition.ts";
 import { type Client, replyCode } from "./client.ts";
-import { describeRights, type Rights } from "./rights.ts";
+import { closeChannel } from "./close_channel.ts";
+import type { LateAnswers } from "./late_answers.ts";
+import type { Shape } from "./queue_shapes.ts";
+import type { Refusals } from "./refusals.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 import { withinLimit } from "./within_limit.ts";
 
 const ACCESS_REFUSED = 403;
@@ -15,26 +18,31 @@ const REFUSED_KIND = [540, 541];
 export interface DeclaringOptions {
   /** Is called with what differs from what was asked for. */
   warn(message: string): void;
-  /** Queues that the broker refuses to have as not durable; one that it refuses now is added. @default none */
-  onlyDurable?: Set<string>;
+  refusals: Refusals;
+  late: LateAnswers;
+  /** Is called where an answer is late. */
+  onLate?: (detail: string) => void;
+  /** Queues that the broker refuses to have as not durable; one that it refuses now is added. */
+  onlyDurable: Set<string>;
+  /** Queues that exist with other arguments; one that is found now is added. They are looked for, not declared. */
+  different: Set<string>;
   /** Milliseconds for each answer of the broker. @default 30_000 */
   patience?: number;
+  /** Nobody waits for the answers any more. */
+  signal?: AbortSignal;
 }
 
 /**
  * Declarations one after the other on a channel of their own: a refused one closes it, and the next opens another.
  *
  * What exists with other arguments is used as it is. What the user may not declare is looked for; if it is there, it is
- * used, and `assertComplete()` says what is not.
+ * used, and `refusals` has what is not.
  */
 export class Declaring implements AsyncDisposable {
   readonly #client: Client;
   readonly #options: DeclaringOptions;
-  /** As they are named in errors: `queue "a"`. */
-  readonly #missing = new Set<string>();
   #channel: Promise<AMQPChannel> | undefined;
   #open: AMQPChannel | undefined;
-  #refused: unknown;
   #unanswered = false;
 
   constructor(client: Client, options: DeclaringOptions) {
@@ -42,15 +50,15 @@ export class Declaring implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Whether the user was refused something. */
-  get restricted(): boolean {
-    return this.#refused !== undefined;
-  }
-
-  /** @param otherwise the arguments for a broker that does not take the first ones */
-  async queue(queue: QueueDefinition, otherwise?: QueueDefinition["arguments"]): Promise<void> {
+  /** @param onDifferent is called, in place of the warning, where the queue exists with other arguments */
+  async queue({ queue, otherwise }: Shape, onDifferent?: (error: unknown) => void): Promise<void> {
     const { name, autoDelete } = queue;
-    const durable = queue.durable || this.#onlyDurable.has(name);
+    const { onlyDurable, different } = this.#options;
+    const durable = queue.durable || onlyDurable.has(name);
+    if (different.has(name)) {
+      if (await this.hasQueue(name)) return;
+      different.delete(name);
+    }
     try {
       await this.#run(
         `queue "${name}"`,
@@ -58,15 +66,22 @@ export class Declaring implements AsyncDisposable {
       );
     } catch (error) {
       const code = replyCode(error);
-      if (otherwise && code !== undefined && code !== ACCESS_REFUSED) {
-        return await this.queue({ ...queue, arguments: otherwise });
+      if (otherwise && isRefusedArgument(error)) {
+        return await this.queue({ queue: { ...queue, arguments: otherwise } }, onDifferent);
       }
       if (!durable && REFUSED_KIND.includes(code ?? 0)) {
-        this.#onlyDurable.add(name);
+        onlyDurable.add(name);
         this.#warn(`the broker refuses queues that are not durable, so "${name}" is declared durable`, error);
         throw error; // such a refusal ends the connection; the next one declares it durable
       }
-      await this.#orUseIt("queue", name, error, (channel) => channel.queueDeclare(name, { passive: true }));
+      await this.#orUseIt(
+        "queue",
+        name,
+        error,
+        (channel) => channel.queueDeclare(name, { passive: true }),
+        onDifferent,
+      );
+      if (code === PRECONDITION_FAILED) different.add(name);
     }
   }
 
@@ -87,7 +102,8 @@ export class Declaring implements AsyncDisposable {
 
   /** A binding cannot be looked for: where the user may not bind, it is taken to be there. */
   async bind(queue: string, exchange: string, routingKey: string, args: Record<string, unknown> = {}): Promise<void> {
-    if (this.#missing.has(`queue "${queue}"`) || this.#missing.has(`exchange "${exchange}"`)) return;
+    const { refusals } = this.#options;
+    if (refusals.isMissing(`queue "${queue}"`) || refusals.isMissing(`exchange "${exchange}"`)) return;
     const what = `binding of queue "${queue}" to exchange "${exchange}" with routing key "${routingKey}"`;
     try {
       await this.#run(
@@ -96,7 +112,7 @@ export class Declaring implements AsyncDisposable {
       );
     } catch (error) {
       if (replyCode(error) !== ACCESS_REFUSED) throw error;
-      this.#refused = error;
+      refusals.refused(error);
       const needs = `it needs the rights to write to the queue and to read from the exchange`;
       this.#warn(`the ${what} is taken to be there, since the user may not make it (${needs})`, error);
     }
@@ -108,23 +124,9 @@ export class Declaring implements AsyncDisposable {
       await this.#run(`queue "${name}"`, (channel) => channel.queueDeclare(name, { passive: true }));
       return true;
     } catch (error) {
-      if (replyCode(error) === NOT_FOUND) return false;
-      throw error;
+      if (isAbsent(error)) return false;
+      throw declareError(`queue "${name}"`, error);
     }
-  }
-
-  /**
-   * @param needed what the user needs for all of it
-   * @throws {WarrenError} `refused` where something is missing that the user may not declare
-   */
-  assertComplete(needed: Rights): void {
-    if (this.#missing.size === 0) return;
-    const missing = [...this.#missing].join(", ");
-    throw new WarrenError(
-      "refused",
-      `the user may not declare what is missing on the broker: ${missing}. Declare it beforehand, or give the user the ` +
-        `right to configure it. ${describeRights(needed)}. The broker says: ${describeError(this.#refused)}`,
-    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -133,11 +135,7 @@ export class Declaring implements AsyncDisposable {
     // Where the broker does not answer, nobody waits: it is closed when it has opened, or read the rest.
     if (!channel || this.#unanswered) return void opening?.then((late) => late.close()).catch(() => {});
     if (channel.closed || this.#client.closed) return;
-    await withinLimit(channel.close(), 2_000, () => "").catch(() => {});
-  }
-
-  get #onlyDurable(): Set<string> {
-    return this.#options.onlyDurable ?? new Set();
+    await closeChannel(channel, 2_000);
   }
 
   /** After a refusal: what is there is used as it is. */
@@ -146,33 +144,44 @@ export class Declaring implements AsyncDisposable {
     name: string,
     error: unknown,
     look: (channel: AMQPChannel) => Promise<unknown>,
+    onDifferent?: (error: unknown) => void,
   ): Promise<void> {
     const what = `${kind} "${name}"`;
     const code = replyCode(error);
     if (code !== PRECONDITION_FAILED && code !== ACCESS_REFUSED) throw declareError(what, error);
-    if (code === ACCESS_REFUSED) this.#refused = error;
+    if (code === ACCESS_REFUSED) this.#options.refusals.refused(error);
+    else if (onDifferent) onDifferent(error);
     else this.#warn(`${what} exists with other arguments and is used as it is`, error);
     try {
       await this.#run(what, look);
     } catch (found) {
       const answer = replyCode(found);
-      if (code !== ACCESS_REFUSED || (answer !== NOT_FOUND && answer !== ACCESS_REFUSED)) {
+      if (code !== ACCESS_REFUSED || (!isAbsent(found) && answer !== ACCESS_REFUSED)) {
         throw declareError(what, found);
       }
-      this.#missing.add(what);
+      this.#options.refusals.missing(what);
     }
   }
 
   /** @throws {WarrenError} `unavailable` where the broker does not answer in time: a blocked connection is not read */
   async #run(what: string, step: (channel: AMQPChannel) => Promise<unknown>): Promise<void> {
-    const { patience = 30_000 } = this.#options;
-    const late = () => {
-      this.#unanswered = true;
-      return `the broker did not answer within ${patience / 1000} s about ${what}`;
-    };
+    const { patience = 30_000, signal, late, onLate } = this.#options;
     const { blocked } = this.#client;
     if (blocked) throw new WarrenError("unavailable", `the broker takes nothing now: ${blocked}`);
-    await withinLimit(this.#onChannel(step), patience, late);
+    const asking = late.ask(what, onLate);
+    const gaveUp = () => {
+      this.#unanswered = true;
+      asking.gaveUp();
+      return `the broker did not answer within ${patience / 1000} s about ${what}`;
+    };
+    const aborted = () => {
+      this.#unanswered = true;
+      asking.forgotten();
+      return "cancelled";
+    };
+    const answer = this.#onChannel(step);
+    answer.catch(() => {}).finally(() => this.#unanswered || asking.answered());
+    await unlessAborted(withinLimit(answer, patience, gaveUp), signal, aborted);
   }
 
   async #onChannel(step: (channel: AMQPChannel) => Promise<unknown>): Promise<void> {
@@ -191,8 +200,23 @@ export class Declaring implements AsyncDisposable {
   }
 }
 
+/** Whether an argument means nothing to the broker, or nothing for a queue of that kind. */
+function isRefusedArgument(error: unknown): boolean {
+  const code = replyCode(error);
+  if (code === undefined || code === ACCESS_REFUSED) return false;
+  return code !== PRECONDITION_FAILED || !/inequivalent/i.test(describeError(error));
+}
+
+/** A queue of a node that is down is said to be not found as well. */
+function isAbsent(error: unknown): boolean {
+  return replyCode(error) === NOT_FOUND && !/\bdown\b|inaccessible|stopped/i.test(describeError(error));
+}
+
 function declareError(what: string, error: unknown): WarrenError {
   if (error instanceof WarrenError) return error;
-  const code = replyCode(error) ? "refused" : "unavailable";
-  return new WarrenError(code, `cannot declare ${what}: ${describeError(error)}`);
+  const code = replyCode(error);
+  // A queue that is declared cannot be absent: the node that has it is down.
+  const down = code === NOT_FOUND && what.startsWith("queue ");
+  const refused = code !== undefined && !down;
+  return new WarrenError(refused ? "refused" : "unavailable", `cannot declare ${what}: ${describeError(error)}`);
 }

@@ -1,8 +1,8 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import { Acks } from "./acks.ts";
 import { type Client, replyCode } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 
 export interface ExclusiveOptions {
   queue: string;
@@ -48,7 +48,7 @@ export class ExclusiveQueue {
           void taken.close();
         }
       });
-      consumer.wait().then(() => taken.#end("the consumer ended"), (error) => taken.#end(describeError(error)));
+      void taken.#whenOver(consumer.wait());
       return taken;
     } catch (error) {
       if (isTaken(error)) return undefined;
@@ -60,12 +60,18 @@ export class ExclusiveQueue {
     return !this.channel.closed;
   }
 
+  /** A broker that ends the consumer may leave the channel open, and takes back what is out: nothing of that is ours. */
+  async #whenOver(consumer: Promise<unknown>): Promise<void> {
+    const reason = await consumer.then(() => "the consumer ended", describeError);
+    this.acks.flush();
+    await closeChannel(this.channel);
+    this.#end(reason);
+  }
+
   /** Gives the queue away, with all that is not acked; resolves once the broker has the acks. */
   async close(): Promise<void> {
     this.acks.flush();
-    if (!this.channel.closed && !this.channel.connection.closed) {
-      await Promise.race([this.channel.close().catch(() => {}), delay(3000)]);
-    }
+    await closeChannel(this.channel);
     this.#end("closed");
   }
 }

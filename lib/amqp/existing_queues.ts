@@ -1,4 +1,5 @@
 import { type Client, replyCode } from "./client.ts";
+import { closeChannel } from "./close_channel.ts";
 
 /** Asked for at once, each on a channel of its own: a queue that is not there closes it. */
 const SIDE_BY_SIDE = 16;
@@ -22,8 +23,8 @@ export async function existingQueues(client: Client, names: readonly string[]): 
         if (replyCode(error) !== 404) throw error;
       }
     }
-    if (!channel.closed) await channel.close();
+    await closeChannel(channel);
   };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, ask));
+  await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, names.length) }, ask));
   return found;
 }

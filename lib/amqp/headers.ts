@@ -12,6 +12,9 @@ import { DISPATCH_EXCHANGE, HEADERS } from "./names.ts";
 const NOT_COPIED =
   /^(x-death|x-first-death-|x-last-death-|x-delivery-count$|x-acquired-count$|CC$|BCC$|x-dead-letter-|x-delay$)/;
 
+/** Of these, what is not about where a message has been. */
+const OBEYED = /^(x-delivery-count$|x-acquired-count$|CC$|BCC$|x-delay$)/;
+
 const EMPTY = new Uint8Array(0);
 
 /** How often a broker with quorum queues delivered it before; LavinMQ too, where a queue has a delivery limit. */
@@ -37,8 +40,7 @@ export function toInvocation(
     routingKey: retried ? text(headers[HEADERS.routingKey]) ?? message.routingKey : message.routingKey,
     redelivered: message.redelivered,
     attempt,
-    // The first delivery has no count: what is there then came with the message, from another queue.
-    returns: message.redelivered ? countOf(wireNumber(headers[DELIVERY_COUNT]), 0) : 0,
+    returns: deliveryCount(message),
     setAside,
     wantsResult: output !== undefined || properties.replyTo !== undefined,
   };
@@ -57,6 +59,12 @@ export function malformed(headers: Record<string, unknown>): Failure | undefined
   if (why === undefined) return undefined;
   const what = typeof why === "string" ? `: ${why}` : "";
   return { type: "MalformedHeaders", message: `the headers cannot be read${what}` };
+}
+
+/** How often it was returned before, as far as its queue counts that. */
+export function deliveryCount({ redelivered, properties: { headers } }: AMQPMessage): number {
+  // The first delivery has no count: what is there then came with the message, from another queue.
+  return redelivered ? countOf(wireNumber(headers?.[DELIVERY_COUNT]), 0) : 0;
 }
 
 function countOf(header: unknown, otherwise: number): number {
@@ -151,14 +159,24 @@ export function redriveProperties(letter: Pick<DeadLetter, "properties" | "heade
   return properties;
 }
 
+/** The properties of a copy of a dead letter that takes its place in the same queue: nothing has happened to it. */
+export function samePlaceProperties(message: AMQPMessage): AMQPProperties {
+  const { headers = {}, ...rest } = message.properties;
+  const given = keepReceived(rest as MessageProperties, message.properties);
+  const { expiration, deliveryMode } = given;
+  const properties = inertProperties(given, headers, OBEYED);
+  if (headers[HEADERS.expiration] === undefined) delete properties.headers[HEADERS.expiration];
+  return Object.assign(properties, { expiration, deliveryMode });
+}
+
 /**
  * Persistent, and without what a broker would obey or refuse on a copy. All else is as it came, byte for byte; bytes that
  * are neither a property nor a header are in a header of their own.
  */
-function inertProperties(given: MessageProperties, from: Record<string, unknown>) {
+function inertProperties(given: MessageProperties, from: Record<string, unknown>, without = NOT_COPIED) {
   const { expiration, userId, ...properties } = given;
   const headers: NonNullable<AMQPProperties["headers"]> = {};
-  for (const [name, value] of Object.entries(from)) if (!NOT_COPIED.test(name)) setOwn(headers, name, value);
+  for (const [name, value] of Object.entries(from)) if (!without.test(name)) setOwn(headers, name, value);
   if (expiration) headers[HEADERS.expiration] = expiration;
   if (userId) headers[HEADERS.userId] = userId;
   const unread = receivedOf(given)?.rest;

@@ -1,8 +1,6 @@
 import type { FunctionDefinition } from "../invocation/definition.ts";
+import { cutToShortString, SHORT_STRING } from "../short_string.ts";
 import { cutToBytes } from "../utf8.ts";
-
-/** Bytes of a name. */
-const MAX_NAME = 255;
 
 /** Where a waited-out retry comes back: a direct exchange with every function's queue bound under its own name. */
 export const DISPATCH_EXCHANGE = "warren.dispatch";
@@ -18,7 +16,7 @@ export function retryQueue(ms: number): string {
 
 /** The queue with the token of a scheduled function. */
 export function scheduleQueue(queue: string): string {
-  return cutToBytes(`warren.schedule.${queue}`, MAX_NAME);
+  return cutToShortString(`warren.schedule.${queue}`);
 }
 
 /** A queue with the messages of some keys of an ordered function. As long as a name of dead letters. */
@@ -28,7 +26,18 @@ export function partitionQueue(queue: string, partition: number): string {
 
 /** A queue that never has a message: its consumers are the runners that share an ordered function. */
 export function membersQueue(queue: string): string {
-  return cutToBytes(`warren.members.${queue}`, MAX_NAME);
+  return cutToShortString(`warren.members.${queue}`);
+}
+
+/** The message id of a scheduled run, the same in each runner. A long name is cut: what tells runs apart is their time. */
+export function scheduledId(name: string, scheduled: string): string {
+  const time = `/${scheduled}`;
+  return cutToBytes(`schedule/${name}`, SHORT_STRING - time.length) + time;
+}
+
+/** A queue that names the messages of a partition that run and may be what ends their runners. */
+export function trialQueue(queue: string, partition: number): string {
+  return cutToShortString(`warren.trial.${partition}.${queue}`);
 }
 
 /** The headers that Warren sets. */
@@ -80,5 +89,5 @@ export const HEADER_PREFIX = "warren-";
 /** A consumer's tag: which function on which host in which process. */
 export function consumerTag(definition: FunctionDefinition): string {
   const id = crypto.randomUUID().slice(0, 8);
-  return cutToBytes(`warren.${definition.name}.${Deno.hostname()}.${Deno.pid}.${id}`, MAX_NAME);
+  return cutToShortString(`warren.${definition.name}.${Deno.hostname()}.${Deno.pid}.${id}`);
 }

@@ -1,8 +1,8 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
-import { delay } from "../backoff.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import { orderKey, partitionOf } from "../invocation/order.ts";
 import type { Logger } from "../log.ts";
+import { endsWithin } from "../within.ts";
 import type { Client } from "./client.ts";
 import { CopyLane, describeRefusal } from "./copy_lane.ts";
 import { bodyOf, DeadLetterLane } from "./dead_letter_lane.ts";
@@ -73,10 +73,9 @@ export class OrderRouter {
 
   /** Routes nothing more, and closes once what is on its way has arrived, or after 3 s. */
   async close(): Promise<void> {
-    const limit = new AbortController();
     const arrived = Promise.all([...this.#lanes.values(), this.#dead!].map((lane) => lane.settled()));
     this.#closing.abort();
-    await Promise.race([arrived, this.#queue!.ended, delay(GRACE, limit.signal)]).finally(() => limit.abort());
+    await endsWithin(GRACE, Promise.race([arrived, this.#queue!.ended]));
     await this.#queue!.close();
   }
 

@@ -1,15 +1,20 @@
-import { delay } from "../backoff.ts";
+import { describeError } from "../errors.ts";
 import type { FunctionDefinition, Order } from "../invocation/definition.ts";
 import type { Client } from "./client.ts";
-import { type ConsumerOptions, type Consuming, keepConsuming } from "./consumer.ts";
-import { membersQueue, partitionQueue } from "./names.ts";
+import { closeChannel } from "./close_channel.ts";
+import { type ConsumerOptions, type Consuming, type Delivery, keepConsuming } from "./consumer.ts";
+import { declareBeside } from "./declare_beside.ts";
+import { membersQueue, partitionQueue, trialQueue } from "./names.ts";
 import { OrderRouter } from "./order_router.ts";
 import { Pace } from "./pace.ts";
 import { Partition } from "./partition.ts";
-import { unlessAborted } from "./unless_aborted.ts";
+import { tellLived } from "./trial_queue.ts";
+import { unlessAborted, whenAborted } from "./unless_aborted.ts";
 
 /** Milliseconds after which runners look again who is there, and what nobody has. */
 const INTERVAL = 1_000;
+/** Looks after which it is looked for a partition that is nobody's although everybody has a share. */
+const SWAP_AFTER = 5;
 
 export interface OrderedConsumerOptions extends ConsumerOptions {
   definition: FunctionDefinition & { readonly order: Order };
@@ -36,6 +41,13 @@ export class OrderedConsumer implements Consuming {
   /** When the queue, and each partition, may be taken again: what is lost again and again is left to rest. */
   readonly #routing = new Pace();
   readonly #paces = new Map<number, Pace>();
+  /** Trials that a lost connection interrupted, by their partition: they count as deaths until it is said that they are none. */
+  readonly #interrupted = new Map<number, readonly string[]>();
+  /** Partitions from which something came since they were taken. */
+  readonly #heard = new Set<number>();
+  /** One that nobody had when it was last looked for. */
+  #nobodys: number | undefined;
+  #looks = 0;
   #router: OrderRouter | undefined;
   #loop: Promise<void> | undefined;
   #wake = () => {};
@@ -69,11 +81,15 @@ export class OrderedConsumer implements Consuming {
   async #share(client: Client): Promise<void> {
     const { onState } = this.#options;
     const { signal } = this.#cancelled;
+    const over = new AbortController();
+    const forget = whenAborted(signal, () => over.abort());
     try {
-      await this.#takePart(client);
+      await this.#takePart(client, over.signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      forget();
+      over.abort();
       await this.#router?.close();
       this.#router = undefined;
       for (const partition of this.#partitions.values()) partition.leave();
@@ -81,11 +97,12 @@ export class OrderedConsumer implements Consuming {
     onState?.(false, undefined);
   }
 
-  async #takePart(client: Client): Promise<void> {
-    const { topology, definition, onState } = this.#options;
+  /** @param over aborts when it takes part no more */
+  async #takePart(client: Client, over: AbortSignal): Promise<void> {
+    const { definition, onState } = this.#options;
     const { signal } = this.#cancelled;
-    await this.#unlessCancelled(topology.declare(client, definition));
-    const partitions = await this.#unlessCancelled(topology.declareOrder(client, definition));
+    const partitions = await this.#declare(client, over);
+    await this.#unlessCancelled(this.#tellLived(client));
     const channel = await this.#unlessCancelled(client.channel());
     channel.onerror = () => {};
     const members = membersQueue(definition.queue.name);
@@ -97,15 +114,16 @@ export class OrderedConsumer implements Consuming {
       onState?.(true, undefined);
       while (!signal.aborted) {
         if (!this.#router?.open && this.#routing.due && await consumers(definition.queue.name) === 0) {
-          await this.#takeRouter(client);
+          await this.#takeRouter(client, over);
         }
         const share = Math.ceil(partitions / Math.max(1, await consumers(members)));
         const free = async (index: number) => await consumers(partitionQueue(definition.queue.name, index)) === 0;
         await this.#balance(client, { partitions, share, free });
+        if (++this.#looks % SWAP_AFTER === 0) await this.#swap({ partitions, share, free });
         await this.#pause();
       }
     } finally {
-      if (!channel.closed && !client.closed) await Promise.race([channel.close().catch(() => {}), delay(3000)]);
+      await closeChannel(channel);
     }
   }
 
@@ -124,13 +142,18 @@ export class OrderedConsumer implements Consuming {
     }
   }
 
-  async #takeRouter(client: Client): Promise<void> {
-    const { definition, log, topology } = this.#options;
-    if (this.#routing.failing) {
-      // The last one may have ended because a queue is gone.
-      await this.#unlessCancelled(topology.declare(client, definition));
-      await this.#unlessCancelled(topology.declareOrder(client, definition));
-    }
+  /** Gives how many partitions there are. */
+  async #declare(client: Client, over: AbortSignal): Promise<number> {
+    const { topology, definition, log, onState } = this.#options;
+    const onLate = (detail: string) => onState?.(false, detail);
+    await declareBeside(client, { topology, definition, log, signal: over, onLate });
+    return await this.#unlessCancelled(topology.declareOrder(client, definition, { signal: over, onLate }));
+  }
+
+  async #takeRouter(client: Client, over: AbortSignal): Promise<void> {
+    const { definition, log } = this.#options;
+    // The last one may have ended because a queue is gone.
+    if (this.#routing.failing) await this.#declare(client, over);
     this.#routing.begin();
     const router = await this.#taken(OrderRouter.take(client, definition, log));
     this.#router = router;
@@ -153,10 +176,34 @@ export class OrderedConsumer implements Consuming {
     }
   }
 
+  /**
+   * A quorum queue has no exclusive consumers: of two runners that take a partition at the same time one waits, and nothing
+   * tells it, while another partition is nobody's. Whoever sees that twice gives up one from which nothing came.
+   */
+  async #swap({ partitions, share, free }: Sharing): Promise<void> {
+    const held = [...this.#partitions.values()].filter((partition) => partition.held);
+    const silent = held.find(({ index }) => !this.#heard.has(index));
+    const before = this.#nobodys;
+    this.#nobodys = undefined;
+    if (!silent || held.length < share) return;
+    for (let index = 0; index < partitions && this.#nobodys === undefined; index++) {
+      if (!this.#partitions.has(index) && await free(index)) this.#nobodys = index;
+    }
+    if (this.#nobodys !== undefined && this.#nobodys === before) silent.leave();
+  }
+
   async #take(client: Client, index: number): Promise<boolean> {
-    const { definition, log, onDelivery, onLost } = this.#options;
+    const { definition, log, onLost } = this.#options;
     const pace = this.#paceOf(index);
-    const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery }));
+    const onInterrupted = (trials: readonly string[]) => {
+      this.#interrupted.set(index, [...this.#interrupted.get(index) ?? [], ...trials]);
+    };
+    const onDelivery = (delivery: Delivery) => {
+      this.#heard.add(index);
+      this.#options.onDelivery(delivery);
+    };
+    this.#heard.delete(index);
+    const partition = await this.#taken(Partition.take(client, { definition, index, log, onDelivery, onInterrupted }));
     if (!partition) return false;
     pace.begin();
     this.#partitions.set(index, partition);
@@ -168,6 +215,18 @@ export class OrderedConsumer implements Consuming {
     });
     if (this.#cancelled.signal.aborted) partition.leave();
     return true;
+  }
+
+  async #tellLived(client: Client): Promise<void> {
+    const { definition: { queue }, log } = this.#options;
+    for (const [index, trials] of [...this.#interrupted]) {
+      try {
+        await tellLived(client, trialQueue(queue.name, index), trials);
+        this.#interrupted.delete(index);
+      } catch (error) {
+        log.debug(`messages that ran when the connection was lost are under suspicion: ${describeError(error)}`);
+      }
+    }
   }
 
   #paceOf(index: number): Pace {

@@ -6,15 +6,22 @@ import type { Client } from "./client.ts";
 import type { Delivery } from "./consumer.ts";
 import { DeadLetterLane } from "./dead_letter_lane.ts";
 import { ExclusiveQueue } from "./exclusive.ts";
-import { toInvocation } from "./headers.ts";
+import { deliveryCount, toInvocation } from "./headers.ts";
 import { consumerTag, partitionQueue } from "./names.ts";
+import { mayEndRunners, TrialQueue } from "./trial_queue.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 export interface PartitionOptions {
   definition: FunctionDefinition & { readonly order: Order };
   index: number;
   log: Logger;
   onDelivery: (delivery: Delivery) => void;
+  /** The runner lives, but could not end these trials of the partition, since it lost the broker. */
+  onInterrupted: (trials: readonly string[]) => void;
 }
+
+/** Returns after which a queue's delivery limit is near, if it has one: by default RabbitMQ 4 has 20. */
+const ENDANGERED = 10;
 
 /**
  * One partition that this runner has: of each key, one message is out at a time, and the next one follows when it is
@@ -26,12 +33,17 @@ export class Partition {
   /** What waits behind the message of its key that is out. */
   readonly #lanes = new Map<string, AMQPMessage[]>();
   readonly #ending = new AbortController();
+  readonly #leave = new AbortController();
+  readonly #client: Client;
+  #trials: Promise<TrialQueue | undefined> | undefined;
+  #warned = false;
   #queue: ExclusiveQueue | undefined;
   #dead: DeadLetterLane | undefined;
   #leaving = false;
   #left = false;
 
-  private constructor(options: PartitionOptions) {
+  private constructor(client: Client, options: PartitionOptions) {
+    this.#client = client;
     this.#options = options;
     this.index = options.index;
   }
@@ -39,7 +51,7 @@ export class Partition {
   /** Undefined where another runner has it. */
   static async take(client: Client, options: PartitionOptions): Promise<Partition | undefined> {
     const { definition, index, log } = options;
-    const partition = new Partition(options);
+    const partition = new Partition(client, options);
     const early: AMQPMessage[] = [];
     const queue = await ExclusiveQueue.take(client, {
       queue: partitionQueue(definition.queue.name, index),
@@ -56,6 +68,7 @@ export class Partition {
       void partition.close();
     };
     partition.#queue = queue;
+    void queue.ended.then(() => partition.#endTrials());
     for (const message of early) partition.#receive(message);
     return partition;
   }
@@ -81,14 +94,26 @@ export class Partition {
   /** Begins nothing more, and gives the partition away once what is out is settled. */
   leave(): void {
     this.#leaving = this.#left = true;
+    this.#leave.abort();
     if (this.#lanes.size === 0) void this.close();
   }
 
   /** Gives it away now; whatever is out comes again, to whoever has it then. */
   async close(): Promise<void> {
     this.#leaving = true;
+    this.#leave.abort();
     this.#ending.abort();
+    // Before somebody else can have the partition, who would read what is left as deaths.
+    await this.#endTrials();
     await this.#queue!.close();
+  }
+
+  async #endTrials(): Promise<void> {
+    const opening = this.#trials;
+    this.#trials = undefined;
+    const trials = await opening;
+    const interrupted = await trials?.close() ?? [];
+    if (interrupted.length > 0) this.#options.onInterrupted(interrupted);
   }
 
   #receive(message: AMQPMessage): void {
@@ -99,7 +124,38 @@ export class Partition {
     // Goes back to its place when the channel closes.
     if (this.#leaving) return;
     this.#lanes.set(key, []);
-    this.#options.onDelivery(new PartitionDelivery(message, this, key));
+    this.#hand(message, key);
+  }
+
+  #hand(message: AMQPMessage, key: string): void {
+    const delivery = new PartitionDelivery(message, this, key);
+    if (mayEndRunners(message)) void this.#try(delivery, message);
+    else this.#options.onDelivery(delivery);
+  }
+
+  /** What is known of the message is read first. */
+  async #try(delivery: PartitionDelivery, message: AMQPMessage): Promise<void> {
+    const { onDelivery } = this.#options;
+    if (deliveryCount(message) >= ENDANGERED) this.#warnOfLimit(deliveryCount(message));
+    this.#trials ??= TrialQueue.open(this.#client, this.#options);
+    try {
+      const trials = await unlessAborted(this.#trials, this.#leave.signal, () => "leaving");
+      delivery.trial = trials?.of(message);
+    } catch {
+      return delivery.requeue();
+    }
+    onDelivery(delivery);
+  }
+
+  #warnOfLimit(returns: number): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    const queue = partitionQueue(this.#options.definition.queue.name, this.index);
+    const policy = `rabbitmqctl set_policy --apply-to queues NAME '^${queue}$' '{"delivery-limit": -1}'`;
+    this.#options.log.warn(
+      `a message came back ${returns} times from queue "${queue}": if the queue has a delivery limit, as it has on RabbitMQ 4 ` +
+        `where an earlier version declared it, the broker drops the message at its end; to prevent that: ${policy}`,
+    );
   }
 
   /** Undefined for a message that has none: it came here by another key, and is a dead letter now. */
@@ -116,7 +172,7 @@ export class Partition {
   ack(message: AMQPMessage, key: string): void {
     this.#queue!.acks.ack(message.deliveryTag);
     const next = this.#leaving ? undefined : this.#lanes.get(key)?.shift();
-    if (next) return this.#options.onDelivery(new PartitionDelivery(next, this, key));
+    if (next) return this.#hand(next, key);
     this.#settle(key);
   }
 
@@ -134,6 +190,7 @@ export class Partition {
 
 class PartitionDelivery implements Delivery {
   readonly message: AMQPMessage;
+  trial: ReturnType<TrialQueue["of"]> | undefined;
   readonly #partition: Partition;
   readonly #key: string;
   #settled = false;
@@ -151,12 +208,14 @@ class PartitionDelivery implements Delivery {
   ack(): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.trial?.clear();
     this.#partition.ack(this.message, this.#key);
   }
 
   requeue(): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.trial?.end();
     this.#partition.giveBack(this.#key);
   }
 }

@@ -215,11 +215,15 @@ export class Publisher {
 }
 
 function unroutable(message: OutgoingMessage, why: string): WarrenError {
-  return new WarrenError("unroutable", `no queue takes messages for ${target(message)}: ${why}`);
+  return new WarrenError("unroutable", `${untaken(message)}: ${why}`);
 }
 
 function target({ exchange, routingKey }: OutgoingMessage): string {
   return exchange ? `exchange "${exchange}" with routing key "${routingKey}"` : `queue "${routingKey}"`;
+}
+
+function untaken(message: OutgoingMessage): string {
+  return message.exchange ? `no queue takes messages for ${target(message)}` : `there is no ${target(message)}`;
 }
 
 /** What the client says of a broker that takes nothing now, while the channel is well. */

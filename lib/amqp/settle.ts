@@ -1,6 +1,6 @@
 import { Backoff, delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
-import { deadLetterQueue } from "../invocation/definition.ts";
+import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
 import type { Disposition } from "../invocation/outcome.ts";
 import type { Logger } from "../log.ts";
 import { within } from "../within.ts";
@@ -11,6 +11,7 @@ import { type FailedDelivery, setAsideProperties } from "./headers.ts";
 import { DISPATCH_EXCHANGE, retryQueue } from "./names.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
 import type { Topology } from "./topology.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** Copies of failed messages have a channel of their own: nothing that a function publishes can close it. */
 const CHANNEL = "settle";
@@ -22,7 +23,7 @@ export interface SettlerOptions {
   /** The connection that the publisher publishes on. */
   connection: Connection;
   publisher: Pick<Publisher, "publish">;
-  topology: Pick<Topology, "declare" | "declareRung" | "forgetRungs">;
+  topology: Pick<Topology, "declare" | "declareWayBack" | "declareRung" | "forgetRungs">;
   log: Logger;
   /** Waits between two tries, in milliseconds. @default a timer */
   pause?: (ms: number) => Promise<void>;
@@ -93,7 +94,8 @@ export class Settler {
     let copy = forms.next().value!;
     while (delivery.live) {
       try {
-        await within(30_000, (signal) => this.#publish(copy, signal));
+        await within(30_000, (signal) => this.#publish(copy, failed.definition, signal));
+        if (disposition.kind === "retry" && copy.exchange === "") this.#sayUnretried(failed, copy);
         return delivery.ack();
       } catch (error) {
         const smaller = isTooLarge(error) ? forms.next().value : undefined;
@@ -101,6 +103,14 @@ export class Settler {
         else await this.#hold(error, failed, backoff);
       }
     }
+  }
+
+  #sayUnretried({ definition, invocation }: FailedDelivery, { routingKey }: Copy): void {
+    this.#options.log.warn("not tried again: its headers leave no room in a frame for those of a retry", {
+      function: definition.name,
+      messageId: invocation.properties.messageId,
+      deadLetter: routingKey,
+    });
   }
 
   /** A message that the broker does not take now keeps its place, with a growing pause before each try. */
@@ -114,9 +124,15 @@ export class Settler {
     await this.#pause(backoff.next());
   }
 
-  async #publish({ delay, ...copy }: Copy, signal: AbortSignal): Promise<void> {
+  async #publish({ delay, ...copy }: Copy, definition: FunctionDefinition, signal: AbortSignal): Promise<void> {
     const { connection, topology, publisher } = this.#options;
-    if (delay > 0) await topology.declareRung(await connection.opened(signal), delay);
+    // What is held back without a way back to its queue would end among the orphans.
+    if (copy.exchange !== "") {
+      const client = await connection.opened(signal);
+      const late = () => `the broker has not declared in time what a retry needs`;
+      await unlessAborted(topology.declareWayBack(client, definition), signal, late);
+      if (delay > 0) await unlessAborted(topology.declareRung(client, delay), signal, late);
+    }
     await publisher.publish(copy, { channel: CHANNEL, signal });
   }
 
@@ -126,7 +142,7 @@ export class Settler {
     try {
       const client = await connection.opened(AbortSignal.timeout(5000));
       topology.forgetRungs(client);
-      await topology.declare(client, failed.definition);
+      await within(30_000, (signal) => topology.declare(client, failed.definition, { signal }));
     } catch (error) {
       log.debug(`declaring again failed: ${describeError(error)}`);
     }

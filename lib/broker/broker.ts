@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { isLoopback } from "../loopback.ts";
 import { Alarms } from "./alarms.ts";
 import { Connection, type ConnectionSurroundings } from "./connection.ts";
 import type { Window } from "./lane.ts";
 import { LIMITS, type Limits } from "./limits.ts";
-import { isLoopback } from "./loopback.ts";
 import { storageError } from "./store/open.ts";
 import { Store } from "./store/store.ts";
 import { TcpTransport, type Transport } from "./transport.ts";

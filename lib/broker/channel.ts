@@ -14,7 +14,7 @@ import type { Queue } from "./queue.ts";
 import { recipients } from "./router.ts";
 import type { Store } from "./store/store.ts";
 import { Transaction } from "./transaction.ts";
-import { type Delivery, Unacked } from "./unacked.ts";
+import { type Taken, Unacked, type Verdict } from "./unacked.ts";
 import type { Turns } from "../turns.ts";
 import type { VirtualHost } from "./vhost.ts";
 
@@ -39,9 +39,6 @@ export interface ChannelPeer {
   /** Calls `wake()` of its channels in a moment. */
   wakeLater(): void;
 }
-
-/** How a delivery is settled. */
-export type Settlement = "ack" | "reject" | "requeue";
 
 /** So many unsettled ones, and those on disk do not stay in memory too. */
 const MANY_UNACKED = 1000;
@@ -131,23 +128,23 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   }
 
   /** Settles the delivery of a tag, or all up to it. @throws {AmqpError} 406 for an unknown tag */
-  settle(tag: number, multiple: boolean, settlement: Settlement): void {
-    if (this.transaction) return this.transaction.settle(this.unacked.take(tag, multiple), settlement);
+  settle(tag: number, multiple: boolean, verdict: Verdict): void {
+    if (this.transaction) return this.transaction.settle(this.unacked.take(tag, multiple), verdict);
     const last = multiple && tag === 0 ? this.unacked.lastTag : tag;
     const taken = this.unacked.take(tag, multiple, SETTLED);
-    this.settleTaken(taken, settlement);
-    if (taken.length === SETTLED) this.peer.finishLater(() => this.#settleMore(last, settlement));
+    this.settleTaken(taken, verdict);
+    if (taken.length === SETTLED) this.peer.finishLater(() => this.#settleMore(last, verdict));
   }
 
   /** Whether that was the rest. */
-  #settleMore(last: number, settlement: Settlement): boolean {
+  #settleMore(last: number, verdict: Verdict): boolean {
     const taken = this.unacked.takeUpTo(last, SETTLED);
-    this.settleTaken(taken, settlement);
+    this.settleTaken(taken, verdict);
     this.peer.turns.goOn(SETTLED);
     return taken.length < SETTLED;
   }
 
-  settleTaken(taken: readonly [number, Delivery<ChannelConsumer>][], settlement: Settlement): void {
+  settleTaken(taken: Readonly<Taken<ChannelConsumer>>, verdict: Verdict): void {
     this.peer.released(taken.length);
     const queues = new Set<Queue>();
     for (const [, { entry, queue, consumer }] of taken) {
@@ -155,16 +152,18 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
         consumer.inFlight--;
         this.#inFlight--;
       }
-      this.#settle(queue, entry, settlement);
+      this.#settle(queue, entry, verdict);
       queues.add(queue);
     }
     if (this.globalPrefetch !== 0) this.wake();
     for (const queue of queues) queue.deliver();
   }
 
-  #settle(queue: Queue, entry: Entry, settlement: Settlement): void {
+  #settle(queue: Queue, entry: Entry, verdict: Verdict): void {
     if (queue.id !== 0) this.#settledAt = this.peer.store.commits;
-    queue[settlement](entry);
+    if (verdict === "ack") queue.ack(entry);
+    else if (verdict === "reject") queue.reject(entry);
+    else queue.requeue(entry);
   }
 
   /** A message that is complete: in a transaction it waits for the commit. */

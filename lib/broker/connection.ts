@@ -19,6 +19,7 @@ import type { Published } from "./publishing.ts";
 import type { Store } from "./store/store.ts";
 import type { Transport } from "./transport.ts";
 import { Share, type Turns } from "../turns.ts";
+import { endsWithin } from "../within.ts";
 import type { VirtualHost } from "./vhost.ts";
 
 /** What a connection needs of its broker. */
@@ -171,7 +172,7 @@ export class Connection implements ChannelPeer {
   async stop(): Promise<void> {
     this.#releaseAll();
     if (this.#negotiated) this.#fail(AmqpError.hard("connectionForced", "broker shutdown"));
-    await Promise.race([this.output.drained().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 500))]);
+    await endsWithin(500, this.output.drained().catch(() => {}));
     this.#end();
   }
 

@@ -20,6 +20,7 @@ export interface QueueArguments {
   deadLetterRoutingKey: string | undefined;
   maxPriority: number | undefined;
   singleActiveConsumer: boolean;
+  /** Returns that a message survives; undefined is no limit. */
   deliveryLimit: number | undefined;
 }
 
@@ -41,6 +42,8 @@ const integer: Check = (value, type) => {
   if (typeof value !== "number" || !INTEGER_TYPES.includes(type)) return unacceptable(type);
   return value < 0 ? `{value_negative,${value}}` : undefined;
 };
+/** RabbitMQ 4 takes a negative number as no limit. */
+const limit: Check = (value, type) => INTEGER_TYPES.includes(type) ? undefined : integer(value, type);
 const milliseconds: Check = (value, type) =>
   integer(value, type) ?? (value as number > MAX_EXPIRY ? `{value_too_big,${value}}` : undefined);
 const positive: Check = (value, type) => milliseconds(value, type) ?? (value === 0 ? "{value_zero,0}" : undefined);
@@ -72,7 +75,7 @@ const KNOWN: Record<string, Known> = {
   "x-queue-mode": { check: oneOf(["default", "lazy"], "invalid_queue_mode"), kinds: ["classic"] },
   "x-queue-version": { check: integer, kinds: ["classic"] },
   "x-single-active-consumer": { check: boolean, kinds: BOTH },
-  "x-delivery-limit": { check: integer, kinds: ["quorum"] },
+  "x-delivery-limit": { check: limit, kinds: ["quorum"] },
   "x-max-in-memory-length": { check: integer, kinds: ["quorum"] },
   "x-max-in-memory-bytes": { check: integer, kinds: ["quorum"] },
   "x-quorum-initial-group-size": { check: positive, kinds: ["quorum"] },
@@ -95,6 +98,7 @@ export function readQueueArguments(queue: string, bytes: Uint8Array): QueueArgum
   if (args["x-dead-letter-routing-key"] !== undefined && args["x-dead-letter-exchange"] === undefined) {
     throw refuse("x-dead-letter-routing-key", ": routing_key_but_no_dlx_defined");
   }
+  const deliveryLimit = args["x-delivery-limit"] as number | undefined;
   const overflow = (args["x-overflow"] ?? "drop-head") as Overflow;
   if (kind === "quorum" && overflow === "reject-publish-dlx") {
     throw refuse("x-overflow", `: {invalid_overflow,<<"${overflow}">>} of queue type rabbit_quorum_queue`);
@@ -110,7 +114,7 @@ export function readQueueArguments(queue: string, bytes: Uint8Array): QueueArgum
     deadLetterRoutingKey: args["x-dead-letter-routing-key"] as string | undefined,
     maxPriority: args["x-max-priority"] as number | undefined,
     singleActiveConsumer: args["x-single-active-consumer"] === true,
-    deliveryLimit: args["x-delivery-limit"] as number | undefined,
+    deliveryLimit: deliveryLimit !== undefined && deliveryLimit >= 0 ? deliveryLimit : undefined,
   };
 }
 

@@ -1,22 +1,19 @@
 import type { ChannelConsumer } from "./channel_consumer.ts";
 import type { Published } from "./publishing.ts";
-import type { Delivery, Unacked } from "./unacked.ts";
-
-type Settlement = "ack" | "reject" | "requeue";
-type Taken = [number, Delivery<ChannelConsumer>][];
+import type { Taken, Unacked, Verdict } from "./unacked.ts";
 
 /** The channel of a transaction, as the transaction sees it. */
 export interface TransactionChannel {
   readonly unacked: Unacked<ChannelConsumer>;
   publishNow(published: Published): void;
-  settleTaken(taken: Taken, settlement: Settlement): void;
+  settleTaken(taken: Taken<ChannelConsumer>, verdict: Verdict): void;
 }
 
 /** What a channel published and settled since `tx.select`, or since the last commit or rollback. */
 export class Transaction {
   readonly #channel: TransactionChannel;
   #published: Published[] = [];
-  #settled: { taken: Taken; settlement: Settlement }[] = [];
+  #settled: { taken: Taken<ChannelConsumer>; verdict: Verdict }[] = [];
 
   constructor(channel: TransactionChannel) {
     this.#channel = channel;
@@ -26,8 +23,8 @@ export class Transaction {
     this.#published.push(published);
   }
 
-  settle(taken: Taken, settlement: Settlement): void {
-    this.#settled.push({ taken, settlement });
+  settle(taken: Taken<ChannelConsumer>, verdict: Verdict): void {
+    this.#settled.push({ taken, verdict });
   }
 
   commit(): void {
@@ -35,7 +32,7 @@ export class Transaction {
     this.#published = [];
     this.#settled = [];
     for (const each of published) this.#channel.publishNow(each);
-    for (const { taken, settlement } of settled) this.#channel.settleTaken(taken, settlement);
+    for (const { taken, verdict } of settled) this.#channel.settleTaken(taken, verdict);
   }
 
   /** Nothing was published, and what was settled is not. */

@@ -19,7 +19,11 @@ interface Chunk<Consumer> {
   count: number;
 }
 
-type Taken<Consumer> = [number, Delivery<Consumer>][];
+/** How a client settles a delivery. */
+export type Verdict = "ack" | "reject" | "requeue";
+
+/** Deliveries with their tags. */
+export type Taken<Consumer> = [tag: number, delivery: Delivery<Consumer>][];
 
 /**
  * The deliveries of one channel by their delivery tags, in their order. They are kept in chunks: a map with an entry for

@@ -1,6 +1,6 @@
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
-import { isLoopback } from "./loopback.ts";
+import { isLoopback, isLoopbackAuthority } from "../loopback.ts";
 import { type Transport, Unread, WebSocketTransport } from "./transport.ts";
 
 export interface WebSocketOptions {
@@ -16,9 +16,6 @@ export interface WebSocketListener {
   readonly port: number;
   close(): Promise<void>;
 }
-
-/** As it stands in a URL and in the header `Host`. */
-const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
 /**
  * Serves AMQP over WebSocket, with the subprotocol `amqp`. `onClient` gets each client, and whether it is on this
@@ -64,13 +61,13 @@ function refusal(request: Request, host: string): Response | undefined {
       headers: { upgrade: "websocket" },
     });
   }
-  if (!isLoopback(host) && !LOOPBACK_HOST.test(host)) return undefined;
+  if (!isLoopback(host)) return undefined;
   const origin = request.headers.get("origin");
   const page = origin === null ? undefined : URL.canParse(origin) ? new URL(origin).host : "";
-  if (!LOOPBACK_HOST.test(request.headers.get("host") ?? "")) {
+  if (!isLoopbackAuthority(request.headers.get("host") ?? "")) {
     return new Response("Not this machine\n", { status: 403 });
   }
-  if (page !== undefined && !LOOPBACK_HOST.test(page)) {
+  if (page !== undefined && !isLoopbackAuthority(page)) {
     return new Response("Pages of other sites are refused\n", { status: 403 });
   }
   return undefined;

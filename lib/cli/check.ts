@@ -3,7 +3,7 @@ import { type LoadedFunction, loadFunctions } from "../loader/loader.ts";
 import { type Command, type CommandContext, takesNothing } from "./command.ts";
 import { withConnection } from "./connect.ts";
 import { describeFunction } from "./describe_function.ts";
-import { findTopology, type FoundQueue, NO_POLICY } from "./topology_report.ts";
+import { describeTopology, findTopology, type FoundTopology } from "./topology_report.ts";
 
 /**
  * Reads every function as the runner would: its configuration, its imports, and whether these are in Deno's cache. It runs
@@ -13,7 +13,10 @@ export const check: Command = {
   summary: "Read every function and say what would be declared",
   flags: [
     { flag: "json", text: "One JSON document instead of text." },
-    { flag: "topology", text: "Also look on the broker for what no function needs any more." },
+    {
+      flag: "topology",
+      text: "Also say which broker it is, what is known to differ on it, and which queues no function needs any more.",
+    },
   ],
   async run(context) {
     const { options, positional, flags, log, print, printError } = context;
@@ -28,13 +31,13 @@ export const check: Command = {
     const topology = flags.has("topology") ? await topologyOf(context, functions) : undefined;
     if (flags.has("json")) {
       const shown = functions.map((loaded) => "error" in loaded ? loaded : loaded.definition);
-      print(JSON.stringify({ functions: shown, topology }, undefined, 2));
+      print(JSON.stringify({ functions: shown, broker: topology?.broker, topology: topology?.queues }, undefined, 2));
       return broken.length > 0 ? 1 : 0;
     }
     const now = new Date();
     for (const loaded of functions) {
       if ("error" in loaded) printError(`${loaded.name}: broken\n  ${loaded.error.replaceAll("\n", "\n  ")}`);
-      else print(describeFunction(loaded.definition, now));
+      else print(describeFunction(loaded.definition, now, options.queueType));
     }
     if (functions.length === 0) printError(`no functions in ${options.functionsDir}`);
     if (topology) print(describeTopology(topology));
@@ -44,20 +47,8 @@ export const check: Command = {
   },
 };
 
-function topologyOf(context: CommandContext, functions: readonly LoadedFunction[]): Promise<FoundQueue[]> {
+function topologyOf(context: CommandContext, functions: readonly LoadedFunction[]): Promise<FoundTopology> {
   const definitions = functions.flatMap((loaded) => "error" in loaded ? [] : [loaded.definition]);
   const place = { exchange: "", routingKey: "" };
   return withConnection(context, "check", place, (connection) => findTopology(connection, definitions));
-}
-
-function describeTopology(topology: readonly FoundQueue[]): string {
-  const width = Math.max(0, ...topology.map(({ name }) => name.length));
-  const lines = topology.map(({ name, messages, neededBy, text }) => {
-    const need = neededBy.length > 0 ? `${text} of ${neededBy.join(", ")}` : `not needed: ${text}`;
-    return `  ${name.padEnd(width)} ${String(messages).padStart(8)} waiting  ${need}`;
-  });
-  const note = topology.some(({ text }) => text === NO_POLICY)
-    ? ["  What waits in such a queue comes back by itself; Retry({ delay }) and outputs with a delay may still use it."]
-    : [];
-  return ["on the broker", ...lines, ...note].join("\n");
 }

@@ -1,6 +1,9 @@
+import { traitsOf } from "../amqp/broker_traits.ts";
+import { workShape } from "../amqp/queue_shapes.ts";
 import { formatDuration } from "../duration.ts";
 import { deadLetterQueue, type FunctionDefinition, type Order, type RetryPolicy } from "../invocation/definition.ts";
 import { nextRun, type Schedule } from "../invocation/schedule.ts";
+import type { QueueType } from "../queue_type.ts";
 
 /** How many times of a schedule are shown. */
 const TIMES = 3;
@@ -8,10 +11,15 @@ const TIMES = 3;
 const DELAYS = 10;
 const LABEL = 14;
 
-/** What a function is and what would be declared for it, for people: a line with its name, and one for each setting. */
-export function describeFunction(definition: FunctionDefinition, now: Date): string {
+/**
+ * What a function is and what would be declared for it, for people: a line with its name, and one for each setting.
+ *
+ * @param queueType what its queue is where it names no type
+ */
+export function describeFunction(definition: FunctionDefinition, now: Date, queueType?: QueueType): string {
+  const { queue } = workShape(definition, traitsOf(undefined), queueType);
   const lines = [
-    ...addressLines(definition),
+    ...addressLines({ ...definition, queue }),
     ...messageLines(definition, now),
     ...limitLines(definition),
     ...processLines(definition),

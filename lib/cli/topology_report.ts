@@ -1,8 +1,22 @@
 import type { Connection } from "../amqp/connection.ts";
 import { existingQueues } from "../amqp/existing_queues.ts";
+import { brokerName, knownDifferences } from "../amqp/known_brokers.ts";
 import { membersQueue, ORPHANS, partitionQueue, retryQueue, scheduleQueue } from "../amqp/names.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import { allRungs, rungsOf } from "../invocation/retry_policy.ts";
+
+/** Which broker it is, and what is known to differ on it. */
+export interface FoundBroker {
+  product: string;
+  version: string;
+  differences: { id: string; text: string }[];
+}
+
+/** What `check --topology` finds. */
+export interface FoundTopology {
+  broker: FoundBroker;
+  queues: FoundQueue[];
+}
 
 /** A queue of Warren's own that is on the broker. */
 export interface FoundQueue {
@@ -15,7 +29,7 @@ export interface FoundQueue {
 }
 
 /** Of a queue of retries. What is in it comes back by itself. */
-export const NO_POLICY = "no retry policy has this delay";
+const NO_POLICY = "no retry policy has this delay";
 
 /**
  * Looks on the broker for what functions have declared there, and says who needs it: queues of retries, tokens of
@@ -27,20 +41,39 @@ export async function findTopology(
   connection: Connection,
   definitions: readonly FunctionDefinition[],
   delays: readonly number[] = allRungs(),
-): Promise<FoundQueue[]> {
-  const asked = [
-    ...rungs(definitions, delays),
-    ...schedules(definitions),
-    ...partitions(definitions),
-    ...members(definitions),
-    orphans(),
-  ];
+): Promise<FoundTopology> {
   const client = await connection.opened(AbortSignal.timeout(10_000));
-  const found = await existingQueues(client, asked.map(({ name }) => name));
-  return asked
+  const exist = (asked: readonly Asked[]) => existingQueues(client, asked.map(({ name }) => name));
+  const first = [...rungs(definitions, delays), ...schedules(definitions)];
+  const last = [...members(definitions), orphans()];
+  const found = await exist([...first, ...last]);
+  const ordered = (await Promise.all(definitions.map((definition) => partitions(definition, exist)))).flat();
+  for (const { name, messages } of ordered) found.set(name, messages);
+  const queues = [...first, ...ordered, ...last]
     .filter(({ name }) => found.has(name))
     .map((queue) => ({ ...queue, messages: found.get(queue.name)! }))
     .filter(({ name, messages }) => name !== ORPHANS || messages > 0);
+  return { broker: describedBroker(connection), queues };
+}
+
+function describedBroker(connection: Connection): FoundBroker {
+  const { product, version } = connection.state.broker ?? { product: "unknown broker", version: "" };
+  const differences = knownDifferences({ product, version }).map(({ id, text }) => ({ id, text }));
+  return { product, version, differences };
+}
+
+/** As text: the broker with what differs on it, then the queues. */
+export function describeTopology({ broker, queues }: FoundTopology): string {
+  const width = Math.max(0, ...queues.map(({ name }) => name.length));
+  const lines = queues.map(({ name, messages, neededBy, text }) => {
+    const need = neededBy.length > 0 ? `${text} of ${neededBy.join(", ")}` : `not needed: ${text}`;
+    return `  ${name.padEnd(width)} ${String(messages).padStart(8)} waiting  ${need}`;
+  });
+  const note = queues.some(({ text }) => text === NO_POLICY)
+    ? ["  What waits in such a queue comes back by itself; Retry({ delay }) and outputs with a delay may still use it."]
+    : [];
+  const differences = broker.differences.map(({ text }) => `  ${text}`);
+  return [`broker: ${brokerName(broker)}`, ...differences, "on the broker", ...lines, ...note].join("\n");
 }
 
 type Asked = Omit<FoundQueue, "messages">;
@@ -63,20 +96,36 @@ function schedules(definitions: readonly FunctionDefinition[]): Asked[] {
   }));
 }
 
-function partitions(definitions: readonly FunctionDefinition[]): Asked[] {
-  return definitions.flatMap(({ name, queue, order }) =>
-    // One beyond is enough to see that there are more; without an order the first one tells.
-    Array.from({ length: (order?.partitions ?? 0) + 1 }, (_, at) => ({
-      name: partitionQueue(queue.name, at),
-      neededBy: order && at < order.partitions ? [name] : [],
-      text: order && at < order.partitions
-        ? "a partition"
-        : order
-        ? `${name} has ${order.partitions} partitions: what is in others is still handled`
-        : `${name} has no order any more: nothing takes what is in its partitions; give it its order back until they ` +
-          "are empty",
-    }))
-  );
+/** Those that its order has, and those behind them until one is not there. Each is said with what waits in it. */
+async function partitions(
+  definition: FunctionDefinition,
+  exist: (asked: readonly Asked[]) => Promise<Map<string, number>>,
+): Promise<FoundQueue[]> {
+  const found: FoundQueue[] = [];
+  const asked = Array.from({ length: definition.order?.partitions ?? 0 }, (_, at) => partition(definition, at));
+  for (let next = asked.length;; next++) {
+    asked.push(partition(definition, next));
+    const there = await exist(asked);
+    found.push(
+      ...asked.flatMap((queue) => there.has(queue.name) ? { ...queue, messages: there.get(queue.name)! } : []),
+    );
+    if (!there.has(asked.at(-1)!.name)) return found;
+    asked.length = 0;
+  }
+}
+
+function partition({ name, queue, order }: FunctionDefinition, at: number): Asked {
+  const needed = order !== undefined && at < order.partitions;
+  return {
+    name: partitionQueue(queue.name, at),
+    neededBy: needed ? [name] : [],
+    text: needed
+      ? "a partition"
+      : order
+      ? `${name} has ${order.partitions} partitions: what is in others is still handled`
+      : `${name} has no order any more: nothing takes what is in its partitions; give it its order back until they ` +
+        "are empty",
+  };
 }
 
 function members(definitions: readonly FunctionDefinition[]): Asked[] {

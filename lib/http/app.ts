@@ -1,9 +1,11 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
+import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "../log.ts";
 import { describeError } from "../errors.ts";
+import { isLoopback } from "../loopback.ts";
 import { deadLetterRoutes } from "./dead_letters.ts";
 import { functionRoutes } from "./functions.ts";
-import { assertGuarded, isLoopback, refuseOtherSites, requireToken, WS_AMQP } from "./guard.ts";
+import { assertGuarded, refuseOtherSites, requireToken } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
@@ -40,18 +42,13 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   });
   if (isLoopback(options.host)) app.use(refuseOtherSites());
   if (options.token !== undefined) app.use(requireToken(options.token));
+  app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.route("/", healthRoutes(runner, options));
   app.route("/", functionRoutes(runner, options));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));
   app.route("/", jobRoutes(jobs));
-  app.all("/functions/:name/dead/redrive", () => notAllowed("POST, GET, HEAD, PUT, DELETE"));
-  app.all("/functions/:name/dead/:id", () => notAllowed("GET, HEAD, PUT, DELETE"));
-  app.all("/functions/:name/dead", () => notAllowed("GET, HEAD, DELETE"));
-  app.all("/jobs/:id", () => notAllowed("GET, HEAD, DELETE"));
-  app.all("/functions/:name", () => notAllowed("GET, HEAD, POST"));
-  for (const path of ["/functions", "/healthz", "/readyz", WS_AMQP]) app.all(path, () => notAllowed("GET, HEAD"));
   app.notFound((context) =>
     problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
   );
@@ -65,6 +62,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   return app;
 }
 
-function notAllowed(allow: string): never {
-  throw new Problem(405, "Method Not Allowed", `allowed here: ${allow}`, { allow });
+function onMethodNotAllowed(context: Context, methods: string[]): Response {
+  const allow = methods.join(", ");
+  return problemResponse(context, new Problem(405, "Method Not Allowed", `allowed here: ${allow}`, { allow }));
 }

@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { CONTENT_ENCODINGS } from "../invocation/content_encoding.ts";
 import { PREFIX } from "../invocation/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
+import { isShortString, SHORT_STRING } from "../short_string.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
 import { whyIdle } from "./readiness.ts";
@@ -53,8 +54,8 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
 
 /** @throws {Problem} 404 */
 export function functionOf(runner: RunnerView, context: Context): FunctionView {
-  const name = context.req.param("name");
-  const found = runner.functions().find((view) => view.name === name);
+  const name = context.req.param("name") ?? "";
+  const found = runner.function(name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);
   return found;
 }
@@ -102,9 +103,14 @@ function notBound(name: string): Problem {
 function mediaType(context: Context): string | undefined {
   const type = context.req.header("content-type");
   if (type === undefined) return undefined;
-  if (!MEDIA_TYPE.test(type) || type.length > 255 || type.toLowerCase().startsWith("multipart/")) {
-    throw new Problem(415, "Unsupported Media Type", `content type "${type}" cannot be the type of a message`);
-  }
+  const wrong = type.toLowerCase().startsWith("multipart/")
+    ? "is a form with several parts, and a message has one body"
+    : !isShortString(type)
+    ? "is longer than the 255 bytes that a message has for it"
+    : MEDIA_TYPE.test(type)
+    ? undefined
+    : "is not a media type, as in application/json";
+  if (wrong) throw new Problem(415, "Unsupported Media Type", `content type "${type}" ${wrong}`);
   return type;
 }
 
@@ -149,8 +155,8 @@ function unescaped(value: string): string {
 function idOf(context: Context): string {
   const given = context.req.header("message-id");
   if (given === undefined) return crypto.randomUUID();
-  if (given.length === 0 || new TextEncoder().encode(given).length > 255) {
-    throw new Problem(400, "Bad Request", "Message-Id must have 1 to 255 bytes");
+  if (given.length === 0 || !isShortString(given)) {
+    throw new Problem(400, "Bad Request", `Message-Id must have 1 to ${SHORT_STRING} bytes`);
   }
   return given;
 }

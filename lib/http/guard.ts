@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { timingSafeEqual } from "node:crypto";
 import { WarrenError } from "../errors.ts";
+import { isLoopback, isLoopbackAuthority } from "../loopback.ts";
 import { Problem } from "./problem.ts";
 
 /** They change nothing, and a page of another origin cannot read their answers. A link may lead here. */
@@ -10,12 +11,6 @@ const NEVER_SAFE = /^\/functions\/[^/]+\/dead(\/|$)/;
 const OPEN = ["/healthz", "/readyz"];
 /** Browsers can set no header on a WebSocket: here the token may be in the query. */
 export const WS_AMQP = "/ws/amqp";
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
-
-/** Whether only this machine reaches what listens there. */
-export function isLoopback(host: string): boolean {
-  return LOOPBACK.test(host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
-}
 
 /**
  * Whoever reaches the API can put messages into queues.
@@ -63,7 +58,7 @@ async function digest(text: string): Promise<Uint8Array> {
 export function refuseOtherSites(): MiddlewareHandler {
   return async (context, next) => {
     const host = context.req.header("host") ?? new URL(context.req.url).host;
-    if (!LOOPBACK.test(host)) throw new Problem(403, "Forbidden", `host "${host}" is not this machine`);
+    if (!isLoopbackAuthority(host)) throw new Problem(403, "Forbidden", `host "${host}" is not this machine`);
     const { method, path } = context.req;
     const safe = SAFE.includes(method) && !NEVER_SAFE.test(path);
     if (!safe && fromAnotherSite(context, host)) {
@@ -92,6 +87,6 @@ export function assertOwnPage({ req }: Context): void {
   if (origin === undefined) return;
   const host = req.header("host") ?? new URL(req.url).host;
   const its = URL.canParse(origin) ? new URL(origin).host : "";
-  if (LOOPBACK.test(its) || (its !== "" && its === host.toLowerCase())) return;
+  if (isLoopbackAuthority(its) || (its !== "" && its === host.toLowerCase())) return;
   throw new Problem(403, "Forbidden", `pages of "${origin}" are refused`);
 }

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { Sweep } from "../invocation/dead_letter_box.ts";
+import { endsWithin } from "../within.ts";
 import { Problem } from "./problem.ts";
 
 /** So many finished ones are remembered. */
@@ -58,11 +58,10 @@ export class Jobs {
 
   /** Its result if it is there in time, else where to ask for it. */
   async answer(context: Context, job: Job, patience: number): Promise<Response> {
-    const limit = new AbortController();
-    const sweep = await Promise.race([job.result, delay(patience, limit.signal)]).finally(() => limit.abort());
-    if (!sweep) return context.json(job.view, 202, { location: `/jobs/${job.view.id}` });
+    const done = await endsWithin(patience, job.result);
+    if (!done) return context.json(job.view, 202, { location: `/jobs/${job.view.id}` });
     this.#jobs.delete(job.view.id);
-    return context.json(sweep);
+    return context.json(await job.result);
   }
 
   /** @throws {Problem} 404 */

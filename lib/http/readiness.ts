@@ -5,6 +5,8 @@ export interface Condition {
   /** False while the runner starts or stops. */
   started: boolean;
   connections: readonly { name: string; ok: boolean; detail?: string }[];
+  /** What the broker was asked to declare, and has not answered in time. */
+  unanswered?: readonly { what: string; detail: string }[];
   functions: readonly FunctionView[];
   /** Whether a function that is broken, or whose module is not loaded yet, makes the runner not ready. */
   strict: boolean;
@@ -20,10 +22,12 @@ const CHOSEN: readonly FunctionState[] = ["paused", "disabled"];
  * function consumes its queue. With `strict` every module has to be loaded, too, and a broken function counts. A paused
  * function never counts. Each function has a check of its own in any case.
  */
-export function readinessOf({ started, connections, functions, strict }: Condition): Readiness {
+export function readinessOf({ started, connections, unanswered = [], functions, strict }: Condition): Readiness {
   const all: Readiness["checks"] = [
     { name: "runner", ok: started, detail: started ? undefined : "starting or stopping" },
     ...connections,
+    // A function that cannot work without it has a check of its own that says so.
+    ...unanswered.map(({ what, detail }) => ({ name: `declaring ${what}`, ok: false, required: false, detail })),
     ...functions.map((view) => ({
       name: `function ${view.name}`,
       ok: (view.state === "serving" && !(strict && view.loaded === false)) || view.state === "disabled",

@@ -1,6 +1,6 @@
 import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
 import type { BindingDefinition, Envelope, Isolation, Order, RetryPolicy } from "../invocation/definition.ts";
-import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
+import type { OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */
 export interface Readiness {
@@ -62,16 +62,6 @@ export interface Patience {
   gone: AbortSignal;
 }
 
-/** A message that the function's `envelope` or `input` does not let through: nothing was published. */
-export class InvalidBody extends Error {
-  readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(`${failure.type}: ${failure.message}`);
-    this.failure = failure;
-  }
-}
-
 /** The answer of a function. */
 export interface ReplyView {
   /** `completed`, or how the invocation ended for good. */
@@ -88,6 +78,8 @@ export interface RunnerView {
   resume(name: string): boolean;
   ready(): Readiness;
   functions(): FunctionView[];
+  /** Undefined where there is none of that name. */
+  function(name: string): FunctionView | undefined;
   /** Where the broker of this machine is; undefined where AMQP_URL names another. */
   localBroker(): { hostname: string; port: number } | undefined;
   /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */

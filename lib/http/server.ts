@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { urlHost } from "../config.ts";
 import { WarrenError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { endsWithin } from "../within.ts";
 
 export interface ListenOptions {
   host: string;
@@ -49,8 +50,5 @@ export function listen(app: Hono, { host, port, portAsked, log }: ListenOptions)
 
 /** Closes idle connections at once, and those with a request when it is answered; gives up waiting after GRACE. */
 async function shutdown(server: Deno.HttpServer): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, GRACE));
-  await Promise.race([server.shutdown(), limit]);
-  clearTimeout(timer);
+  await endsWithin(GRACE, server.shutdown());
 }

@@ -81,7 +81,7 @@ async function unnamedEvent({ body, properties, headers }: Content): Promise<unk
   const none = (why: string) =>
     noEvent(`${why}; its headers have no attributes, and its content type is ${JSON.stringify(contentType)}`);
   const type = mediaType(contentType);
-  if (!GENERAL.includes(type)) throw none("its body is not looked at");
+  if (!GENERAL.includes(type)) throw none("a body of its content type is not read as an event");
   let value: unknown;
   try {
     const json = { ...properties, contentType: contentType.replace(/^[^;]*/, "application/json") };

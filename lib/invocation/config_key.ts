@@ -2,10 +2,9 @@ import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { describeError } from "../errors.ts";
 import { closest } from "../nearest.ts";
+import { SHORT_STRING } from "../short_string.ts";
 
 const MB = 1024 * 1024;
-/** The protocol's short strings: names of queues and exchanges, routing keys. */
-export const MAX_NAME_BYTES = 255;
 
 /** One key of a function's `config`. */
 export interface ConfigKey<T> {
@@ -129,7 +128,7 @@ export function isScalar(value: unknown): boolean {
   return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }
 
-export function isText(value: unknown, min: number, max = MAX_NAME_BYTES): value is string {
+export function isText(value: unknown, min: number, max = SHORT_STRING): value is string {
   if (typeof value !== "string") return false;
   const bytes = new TextEncoder().encode(value).length;
   return bytes >= min && bytes <= max;

@@ -1,4 +1,5 @@
 import { describeError, WarrenError } from "../errors.ts";
+import { SHORT_STRING } from "../short_string.ts";
 import {
   byteSize,
   type ConfigKey,
@@ -10,7 +11,6 @@ import {
   isText,
   leaf,
   list,
-  MAX_NAME_BYTES,
   number,
   object,
   optional,
@@ -18,6 +18,7 @@ import {
   type Values,
   wrong,
 } from "./config_key.ts";
+import { QUEUE_TYPES, type QueueType } from "../queue_type.ts";
 import { longestHold, MAX_HOLD } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
@@ -28,6 +29,7 @@ import {
   type Isolation,
   type Order,
   type OutputEvent,
+  type QueueDefinition,
   type RetryPolicy,
 } from "./definition.ts";
 import { outputEventProblems } from "./write_cloud_event.ts";
@@ -37,7 +39,7 @@ type Arguments = Record<string, string | number | boolean>;
 const MB = 1024 * 1024;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
-const MAX_QUEUE_BYTES = MAX_NAME_BYTES - deadLetterQueue("").length;
+const MAX_QUEUE_BYTES = SHORT_STRING - deadLetterQueue("").length;
 
 const ARGUMENTS = leaf<Arguments>({
   text: "arguments, as the broker takes them",
@@ -53,6 +55,13 @@ const QUEUE_KEYS = {
     expected: `a name of 1 to ${MAX_QUEUE_BYTES} bytes that does not start with "amq." or "warren."`,
     accept: isQueueName,
   }),
+  type: leaf<QueueType | undefined>({
+    text:
+      "what kind of queue it is: a quorum queue has copies on several nodes; by default QUEUE_TYPE, else what the broker says",
+    default: undefined,
+    expected: '"classic" or "quorum"',
+    accept: (value) => QUEUE_TYPES.includes(value as QueueType),
+  }),
   durable: flag("whether the queue outlives the broker's restart", true),
   autoDelete: flag("whether the queue goes with its last consumer", false),
   arguments: ARGUMENTS,
@@ -62,7 +71,7 @@ const BINDING_KEYS = {
   exchange: leaf<string>({
     text: "the exchange, declared durable if it is not there",
     default: "",
-    expected: `an exchange's name of 1 to ${MAX_NAME_BYTES} bytes (the default exchange has no bindings)`,
+    expected: `an exchange's name of 1 to ${SHORT_STRING} bytes (the default exchange has no bindings)`,
     accept: (value) => isText(value, 1),
   }),
   type: leaf<string>({
@@ -74,7 +83,7 @@ const BINDING_KEYS = {
   routingKey: leaf<string>({
     text: "the routing key, or a topic's pattern",
     default: "",
-    expected: `a string of at most ${MAX_NAME_BYTES} bytes`,
+    expected: `a string of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
   }),
   arguments: ARGUMENTS,
@@ -127,13 +136,13 @@ const OUTPUT_KEYS = {
   exchange: leaf<string>({
     text: "the exchange; by default the default one",
     default: "",
-    expected: `an exchange's name of at most ${MAX_NAME_BYTES} bytes`,
+    expected: `an exchange's name of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
   }),
   routingKey: leaf<string>({
     text: "the routing key",
     default: "",
-    expected: `a string of at most ${MAX_NAME_BYTES} bytes`,
+    expected: `a string of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
   }),
   event: {
@@ -281,17 +290,37 @@ export function resolveFunctionConfig(
   if (values.envelope && values.body === "raw") {
     problems.push(`body is "raw": with envelope "${values.envelope}" it is the data of an event`);
   }
+  problems.push(...queueTypeProblems(values.queue));
   if (values.order) problems.push(...orderProblems(values));
   if (problems.length > 0) throw new WarrenError("function", problems.join("\n"));
   return {
     validates: false,
     ...where,
     ...values,
-    queue: { ...values.queue, name: queueName },
+    queue: queueOf(values.queue, queueName),
     prefetch: values.prefetch || Math.min(65_535, concurrency * (values.batch?.size ?? 1)),
     permissions: Object.fromEntries(asked),
     strictEnv: env?.strict ?? false,
   };
+}
+
+type QueueValues = Values<typeof QUEUE_KEYS>;
+
+function queueOf({ type, ...queue }: QueueValues, name: string): QueueDefinition {
+  const typed: Arguments = type ? { "x-queue-type": type } : {};
+  return { ...queue, name, arguments: { ...queue.arguments, ...typed } };
+}
+
+/** What a queue of that type cannot be. */
+function queueTypeProblems(
+  { type, durable, autoDelete, arguments: { "x-queue-type": argument } }: QueueValues,
+): string[] {
+  if (type && argument !== undefined && argument !== type) {
+    return [`queue.type is "${type}", and queue.arguments has the type "${argument}": expected one of the two`];
+  }
+  if ((type ?? argument) !== "quorum" || durable && !autoDelete) return [];
+  const key = durable ? "autoDelete is true" : "durable is false";
+  return [`queue.${key}, and queue.type is "quorum": a quorum queue is durable, and stays when nobody consumes it`];
 }
 
 /** What cannot be had together with an order. */

@@ -1,4 +1,5 @@
 import type { MessageProperties } from "../mod.ts";
+import { isShortString } from "../short_string.ts";
 
 /** A message that a handler publishes. */
 export interface Publication {
@@ -15,8 +16,6 @@ export interface Publication {
 export const MAX_OUTPUTS = 10_000;
 /** Bytes of bodies. */
 export const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
-/** AMQP's short strings, in bytes. */
-const MAX_ID = 255;
 
 /** The message id of an output: the same each time its message is handled, so that whoever gets it twice can tell. */
 export function outputId(messageId: string | undefined, index: number): string {
@@ -26,5 +25,5 @@ export function outputId(messageId: string | undefined, index: number): string {
 
 /** Whether it can be a message id. */
 export function isMessageId(id: unknown): id is string {
-  return typeof id === "string" && id.length > 0 && new TextEncoder().encode(id).length <= MAX_ID;
+  return id !== "" && isShortString(id);
 }

@@ -1,26 +1,26 @@
 import { WarrenError } from "../errors.ts";
+import { isShortString, SHORT_STRING } from "../short_string.ts";
 import type { FunctionDefinition } from "./definition.ts";
 import type { Publication } from "./publication.ts";
 
-/** What one publication may be, in bytes; names are AMQP's short strings. */
-const MAX_NAME = 255;
+/** Bytes. */
 const MAX_HEADERS = 64 * 1024;
 /** Thirty days in milliseconds. */
 const MAX_DELAY = 30 * 24 * 3_600_000;
 /** Properties that only a broker or the runner sets. */
 const TYPES: Record<string, (value: unknown) => boolean> = {
-  contentType: isShort,
-  contentEncoding: isShort,
+  contentType: isShortString,
+  contentEncoding: isShortString,
   deliveryMode: (value) => value === 1 || value === 2,
   priority: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255,
-  correlationId: isShort,
-  replyTo: isShort,
+  correlationId: isShortString,
+  replyTo: isShortString,
   expiration: (value) => typeof value === "string" && /^\d{1,10}$/.test(value),
-  messageId: isShort,
+  messageId: isShortString,
   timestamp: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
-  type: isShort,
-  userId: isShort,
-  appId: isShort,
+  type: isShortString,
+  userId: isShortString,
+  appId: isShortString,
 };
 const encoder = new TextEncoder();
 
@@ -36,8 +36,8 @@ export function assertMayPublish(
   maxBody: number,
 ): void {
   const refuse = (what: string) => new WarrenError("refused", `function "${name}" may not publish ${what}`);
-  if (!isShort(exchange)) throw refuse(`to an exchange that is no text of at most ${MAX_NAME} bytes`);
-  if (!isShort(routingKey)) throw refuse(`with a routing key that is no text of at most ${MAX_NAME} bytes`);
+  if (!isShortString(exchange)) throw refuse(`to an exchange that is no text of at most ${SHORT_STRING} bytes`);
+  if (!isShortString(routingKey)) throw refuse(`with a routing key that is no text of at most ${SHORT_STRING} bytes`);
   if (!(body instanceof Uint8Array)) throw refuse("a body that is not bytes");
   if (body.length > maxBody) {
     throw new WarrenError("tooLarge", `a message of ${body.length} bytes is beyond the limit of ${maxBody}`);
@@ -84,12 +84,6 @@ function matches(pattern: readonly string[], words: readonly string[]): boolean 
   return reached[words.length];
 }
 
-function isShort(value: unknown): value is string {
-  if (typeof value !== "string" || value.length > MAX_NAME) return false;
-  // A character has three bytes at most: most names are shorter than what has to be counted.
-  return value.length * 3 <= MAX_NAME || encoder.encode(value).length <= MAX_NAME;
-}
-
 /** Data all the way down, and not too much of it. */
 function isHeaders(headers: unknown): boolean {
   let left = MAX_HEADERS;
@@ -106,7 +100,7 @@ function isHeaders(headers: unknown): boolean {
     if (typeof value === "number") return Number.isFinite(value);
     if (typeof value !== "object") return typeof value === "boolean";
     return Object.entries(value).every(([key, inner]) =>
-      isShort(key) && (left -= key.length) >= 0 && isData(inner, depth + 1)
+      isShortString(key) && (left -= key.length) >= 0 && isData(inner, depth + 1)
     );
   };
   return typeof headers === "object" && headers !== null && !Array.isArray(headers) && isData(headers, 0) && left >= 0;

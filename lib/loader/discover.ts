@@ -1,7 +1,8 @@
 import { extname, join, relative, resolve, sep } from "node:path";
 import { describeError, WarrenError } from "../errors.ts";
 import { brokenLink } from "./links.ts";
-import { below, projectsOf } from "./own_code.ts";
+import { isBelow } from "../below.ts";
+import { projectsOf } from "./own_code.ts";
 import { displayPath } from "./place.ts";
 
 /** A module in the functions folder; with `error` it has no name of its own, or cannot be read. */
@@ -100,9 +101,9 @@ async function visitBroken(path: string, { root, found }: Walk): Promise<void> {
 }
 
 function foreignLink(real: string, { real: root, projects }: Walk): string | undefined {
-  if (below(real, root)) return undefined;
-  if (below(root, real)) return `it is a link to "${real}", which the functions folder is in`;
-  if (projects.some((project) => below(real, project))) return undefined;
+  if (isBelow(real, root)) return undefined;
+  if (isBelow(root, real)) return `it is a link to "${real}", which the functions folder is in`;
+  if (projects.some((project) => isBelow(real, project))) return undefined;
   return `it is a link to "${real}", which is outside of ${displayPath(projects[0])}: ` +
     "what is there would need no permission";
 }

@@ -1,5 +1,6 @@
-import { dirname, extname, resolve, sep } from "node:path";
+import { dirname, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isBelow } from "../below.ts";
 import { displayPath } from "./place.ts";
 
 /** What a function may import of Warren. */
@@ -16,9 +17,9 @@ export function foreignFiles(files: readonly string[], functionsDir: string): st
   const projects = projectsOf(functionsDir);
   return files.flatMap((file) => {
     const path = realPath(file);
-    if (below(path, WARREN) || below(path, real)) return [];
+    if (isBelow(path, WARREN) || isBelow(path, real)) return [];
     const code = CODE.test(extname(path));
-    if (code && projects.some((project) => below(path, project))) return [];
+    if (code && projects.some((project) => isBelow(path, project))) return [];
     const where = code ? displayPath(projects[0]) : displayPath(real);
     return [
       `imports ${displayPath(path)}, which is outside of ${where}: what it imports there would need no permission`,
@@ -29,10 +30,6 @@ export function foreignFiles(files: readonly string[], functionsDir: string): st
 /** The folders that the functions folder is in, without links: as its path is written, and where it really is. */
 export function projectsOf(functionsDir: string): string[] {
   return [...new Set([realPath(dirname(resolve(functionsDir))), dirname(realPath(functionsDir))])];
-}
-
-export function below(path: string, folder: string): boolean {
-  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
 /** Where a link leads, if the file is there. */

@@ -97,7 +97,7 @@ async function whyUncached(files: string[], { config, signal, log }: GraphOption
     const said = success ? "" : whyNot(new TextDecoder().decode(stderr));
     if (success || !said.includes("--cached-only")) return undefined;
     const what = said.replace(/,? ?--cached-only is specified/, "");
-    return `what it imports is not in Deno's cache: ${what} Fetch it with --download, or with: deno cache`;
+    return `what it imports is not in Deno's cache: ${what}; fetch it with --download, or with "deno cache"`;
   } catch (error) {
     if (!signal?.aborted) log?.warn(`imports were not looked for in Deno's cache: ${describeError(error)}`);
     return undefined;

@@ -1,4 +1,3 @@
-import { delay } from "../backoff.ts";
 import type { Outcome } from "../invocation/outcome.ts";
 
 /** How an invocation ends that its handler does not end, alike in every sandbox. */
@@ -12,10 +11,4 @@ export function timedOut(timeout: number): Outcome {
     kind: "timedOut",
     failure: { type: "TimeoutError", message: `the handler did not settle within ${timeout} ms` },
   };
-}
-
-/** Waits until nothing runs any more, at most `grace` milliseconds. */
-export async function untilIdle(running: { readonly size: number }, grace: number): Promise<void> {
-  const until = performance.now() + grace;
-  while (running.size > 0 && performance.now() < until) await delay(10);
 }

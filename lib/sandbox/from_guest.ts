@@ -1,5 +1,6 @@
 import { boundedFailure, type Failure, type Issue, type Result } from "../invocation/outcome.ts";
 import { fits, isKey } from "../once_store.ts";
+import { cutToShortString } from "../short_string.ts";
 import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../invocation/publication.ts";
 import type { FromGuest } from "./protocol.ts";
 
@@ -104,7 +105,7 @@ function resultIn(value: unknown): Result | undefined {
   if (value === undefined) return undefined;
   const { body, contentType } = (value ?? {}) as Partial<Record<keyof Result, unknown>>;
   if (body instanceof Uint8Array && (contentType === undefined || typeof contentType === "string")) {
-    return { body, contentType: contentType?.slice(0, 255) };
+    return { body, contentType: contentType && cutToShortString(contentType) };
   }
   throw new TypeError("it is no message of the protocol");
 }

@@ -1,7 +1,8 @@
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { Failure } from "../invocation/outcome.ts";
+import { endsWithin } from "../within.ts";
 import type { MemoryWatch, Watched } from "./memory_watch.ts";
+import { LoadError } from "./load_error.ts";
 import { OutputBudget, readLines } from "./output.ts";
 import { checkedFromGuest } from "./from_guest.ts";
 import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "./protocol.ts";
@@ -36,17 +37,6 @@ const turns = new Turns();
 
 /** Milliseconds for a process whose connection is closed to end by itself. */
 const EXIT_TIMEOUT = 500;
-
-/** A failure while the module loads: the function's own fault, with its own error. */
-export class LoadError extends Error {
-  override name = "LoadError";
-  readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
 
 /** One operating-system process that runs one function. */
 export class GuestProcess implements Watched {
@@ -100,7 +90,7 @@ export class GuestProcess implements Watched {
     const limit = setTimeout(() => {
       this.#failLoad({
         type: "LoadError",
-        message: `the module did not finish loading within ${options.loadTimeout / 1000} s`,
+        message: `it did not finish loading within ${options.loadTimeout / 1000} s`,
       });
     }, options.loadTimeout);
     this.loaded.finally(() => clearTimeout(limit)).catch(() => {});
@@ -115,14 +105,14 @@ export class GuestProcess implements Watched {
     return this.running > 0 || !this.#isLoaded;
   }
 
-  /** It has ended, or is about to: nothing that is sent to it runs to its end. */
-  get doomed(): boolean {
-    return this.ended || this.#killedFor !== undefined;
+  /** Whether it was killed, and may not have ended yet. */
+  get killed(): boolean {
+    return this.#killedFor !== undefined;
   }
 
   /** Its module is loaded, and it goes on. */
   get ready(): boolean {
-    return this.#isLoaded && !this.#failed && !this.doomed;
+    return this.#isLoaded && !this.#failed && !this.ended && !this.killed;
   }
 
   onExceeded(bytes: number): void {
@@ -195,9 +185,7 @@ export class GuestProcess implements Watched {
     const status = await exited;
     clearTimeout(limit);
     // What it started, and left behind, may hold its output open for ever.
-    const last = new AbortController();
-    await Promise.race([output, delay(EXIT_TIMEOUT, last.signal)]);
-    last.abort();
+    await endsWithin(EXIT_TIMEOUT, output);
     const reason = this.#exitReason(status);
     this.ended = true;
     this.#settleLoad(new LoadError(this.#lastWords(reason)));
@@ -262,6 +250,6 @@ export class GuestProcess implements Watched {
   /** A process that ended before it said why may have said so on standard error. */
   #lastWords(reason: string): Failure {
     const said = this.#stderr.join("\n").trim();
-    return { type: "LoadError", message: said ? `${said} (${reason})` : `while the module was loading ${reason}` };
+    return { type: "LoadError", message: said ? `${said} (${reason})` : reason };
   }
 }

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { describeError, WarrenError } from "../errors.ts";
+import { WarrenError } from "../errors.ts";
 import { Holding } from "../holding.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { OnceKeeping } from "../once_store.ts";
@@ -7,15 +7,17 @@ import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../log.ts";
+import { endsWithin, valueWithin } from "../within.ts";
 import { logFields } from "./log_fields.ts";
-import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
+import { CANCELLED, CLOSED, STOPPED, timedOut } from "./endings.ts";
 import { checkedOut, isSame, type Sources } from "./entry.ts";
+import { loadError } from "./load_error.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
-import { limited } from "./limited.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
 import { runBatch } from "./run_batch.ts";
+import { RunningMap } from "./running.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
 
 /** The texts of what inline functions import, as they were when this process imported them first. */
@@ -62,7 +64,7 @@ interface Running {
  */
 export class InlineSandbox implements Sandbox, ContextHost {
   readonly #options: InlineSandboxOptions;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new RunningMap<Running>();
   readonly #limits: Holding<Running>;
   /** Those whose signal was aborted at their time limit. */
   readonly #graces: Holding<Running>;
@@ -91,12 +93,12 @@ export class InlineSandbox implements Sandbox, ContextHost {
   }
 
   async warm(): Promise<void> {
-    await this.#loaded();
+    await this.#loaded().catch((error) => Promise.reject(loadError(error)));
   }
 
   async validate(content: Content): Promise<Failure | undefined> {
     const checking = this.#loaded().then((loaded) => check(content, loaded));
-    return await limited(this.#loadTimeout, checking, () => {
+    return await valueWithin(this.#loadTimeout, checking, () => {
       return new WarrenError("unavailable", "the function did not look at the message in time");
     });
   }
@@ -150,7 +152,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
       this.#once.over(id);
       context.abort(new DOMException("the runner is stopping", "AbortError"));
     }
-    await untilIdle(this.#running, grace);
+    await endsWithin(grace, this.#running.idle());
     await this.close();
   }
 
@@ -167,7 +169,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
       const loaded = await this.#loaded();
       return this.#closed ? CLOSED : loaded;
     } catch (error) {
-      return { kind: "abandoned", reason: `the module could not be loaded: ${describeError(error)}` };
+      return { kind: "abandoned", reason: loadError(error).message };
     }
   }
 
@@ -201,8 +203,8 @@ export class InlineSandbox implements Sandbox, ContextHost {
     try {
       const loading = import(`${pathToFileURL(place).href}?version=${version}`);
       const seconds = this.#loadTimeout / 1000;
-      const module = await limited(this.#loadTimeout, loading, () => {
-        return new WarrenError("function", `the module did not finish loading within ${seconds} s`);
+      const module = await valueWithin(this.#loadTimeout, loading, () => {
+        return new WarrenError("function", `it did not finish loading within ${seconds} s`);
       });
       return toLoaded(module, { name, envelope, body });
     } catch (error) {

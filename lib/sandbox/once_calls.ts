@@ -2,6 +2,7 @@ import { Backoff, delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import type { Logger } from "../log.ts";
+import { endsWithin } from "../within.ts";
 
 /** What a call of `once()` is told by the runner. */
 export type OnceAnswer =
@@ -104,14 +105,10 @@ export class OnceCalls {
   /** A store that never answers is not waited for without end. */
   async #patiently(work: Promise<unknown>): Promise<void> {
     const { patience = 6_000, log } = this.#options;
-    const answered = new AbortController();
-    const late = await Promise.race([work.then(() => false), delay(patience, answered.signal).then(() => true)]);
-    answered.abort();
-    if (late) {
-      log.warn(
-        `the store of once() did not answer within ${patience / 1000} s; its keys are held until their time is over`,
-      );
-    }
+    if (await endsWithin(patience, work)) return;
+    log.warn(
+      `the store of once() did not answer within ${patience / 1000} s; its keys are held until their time is over`,
+    );
   }
 
   async #ask<T>(asking: Promise<T>): Promise<T> {

@@ -52,8 +52,8 @@ export class Pool {
   take(): Member {
     let best: Member | undefined;
     for (const member of this.#members) {
-      // It is killed, and its end is not known yet.
-      if (member.process?.doomed) continue;
+      // What it got would never be handled.
+      if (member.process?.killed) continue;
       if (!best || member.running < best.running) best = member;
     }
     if (!best || (best.running > 0 && this.#members.size < this.#options.instances)) best = this.#add();

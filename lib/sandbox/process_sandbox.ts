@@ -4,16 +4,18 @@ import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../errors.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import { type Logger, toLogLevel } from "../log.ts";
+import { endsWithin } from "../within.ts";
 import { sandboxCommand } from "./command.ts";
-import { CANCELLED, CLOSED, STOPPED, timedOut, untilIdle } from "./endings.ts";
+import { CANCELLED, CLOSED, STOPPED, timedOut } from "./endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
-import { GuestProcess, LoadError } from "./guest_process.ts";
+import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "./log_fields.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
 import { OnceCalls } from "./once_calls.ts";
 import { type Member, Pool } from "./pool.ts";
 import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
+import { RunningMap } from "./running.ts";
 import { type Timed, TimeLimits } from "./time_limits.ts";
 import { UngrantedVariables } from "./ungranted_variables.ts";
 import { Validations } from "./validations.ts";
@@ -71,7 +73,7 @@ export class ProcessSandbox implements Sandbox {
   readonly #definition: FunctionDefinition;
   readonly #grace: number;
   readonly #pool: Pool;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new RunningMap<Running>();
   /** Processes that are killed for a handler that overran. */
   readonly #overrun = new WeakSet<GuestProcess>();
   readonly #validations: Validations;
@@ -183,7 +185,7 @@ export class ProcessSandbox implements Sandbox {
       process?.once?.over(id);
       process?.send(["abort", id, "the runner is stopping"]);
     }
-    await untilIdle(this.#running, grace);
+    await endsWithin(grace, this.#running.idle());
     await this.close();
   }
 
@@ -215,7 +217,7 @@ export class ProcessSandbox implements Sandbox {
       process = await started;
       await process.loaded;
     } catch (error) {
-      return this.#settle(running.id, { kind: "abandoned", reason: loadReason(error) });
+      return this.#settle(running.id, { kind: "abandoned", reason: describeError(error) });
     }
     if (this.#running.has(running.id)) this.#begin(running, process);
   }
@@ -488,8 +490,4 @@ function readFields(text: string): Record<string, unknown> {
     // Not from our guest.
   }
   return { fields: text.slice(0, 1024) };
-}
-
-function loadReason(error: unknown): string {
-  return error instanceof LoadError ? `the module could not be loaded: ${error.message}` : describeError(error);
 }

@@ -1,4 +1,4 @@
-import type { Delivery } from "../amqp/consumer.ts";
+import type { Delivery, Trial } from "../amqp/consumer.ts";
 import { malformed, toInvocation } from "../amqp/headers.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
@@ -13,7 +13,7 @@ import { tellLost } from "./lost.ts";
 import { leavesNothing, Settlement } from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { crashLoop, isSuspect } from "./suspects.ts";
+import { crashLoop, crashLoopOf, isSuspect } from "./suspects.ts";
 import { TIMERS } from "../timers.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -171,8 +171,19 @@ export class Pipeline {
   }
 
   #admitAlone(row: Row): void {
+    const { trial } = row.delivery;
+    if (trial) return this.#admitOnTrial(row, trial);
     if (!this.#isSuspect(row)) return this.#waiting.add(row);
     const failure = crashLoop(row.invocation);
+    if (failure) return this.#conclude(row, { kind: "crashed", failure, final: true });
+    this.#waiting.addSuspect(row);
+  }
+
+  /** It keeps its place. Beside others as long as no runner ended while it ran, and then as the only suspect. */
+  #admitOnTrial(row: Row, trial: Trial): void {
+    const { deaths } = trial;
+    if (deaths === 0) return this.#waiting.add(row);
+    const failure = crashLoopOf(trial);
     if (failure) return this.#conclude(row, { kind: "crashed", failure, final: true });
     this.#waiting.addSuspect(row);
   }
@@ -190,20 +201,9 @@ export class Pipeline {
     const start: Row[] = [];
     for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
-    if (generation.definition.batch) {
-      generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => {
-        this.#waiting.leave();
-        start.forEach((row, index) => this.#conclude(row, outcomes[index]));
-        this.#startNext();
-      });
-    } else {
-      const [row] = start;
-      generation.run(row.invocation, (outcome) => {
-        this.#waiting.leave();
-        this.#conclude(row, outcome);
-        this.#startNext();
-      });
-    }
+    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#run(start, generation);
+    const trials = start.map(({ delivery }) => delivery.trial).filter((trial) => trial !== undefined);
+    void Promise.all(trials.map((trial) => trial.begin())).then(() => this.#runOnTrial(start, generation));
   }
 
   /** Whether its handler is to be called. */
@@ -215,6 +215,28 @@ export class Pipeline {
     const failure = malformed(row.invocation.headers);
     if (failure) this.#conclude(row, { kind: "undecodable", failure });
     return failure === undefined;
+  }
+
+  #run(start: readonly Row[], generation: Generation): void {
+    const end = (outcomeOf: (index: number) => Outcome) => {
+      this.#waiting.leave();
+      start.forEach((row, index) => {
+        row.delivery.trial?.end();
+        this.#conclude(row, outcomeOf(index));
+      });
+      this.#startNext();
+    };
+    if (!generation.definition.batch) generation.run(start[0].invocation, (outcome) => end(() => outcome));
+    else generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => end((index) => outcomes[index]));
+  }
+
+  /** Unless the delivery is gone, or everything is being aborted, by now. */
+  #runOnTrial(start: readonly Row[], generation: Generation): void {
+    const gone = (row: Row) => this.#aborting || !row.delivery.live;
+    if (!start.some(gone)) return this.#run(start, generation);
+    this.#waiting.leave();
+    for (const row of start) this.#conclude(row, { kind: "abandoned", reason: "the message went back" });
+    this.#startNext();
   }
 
   /** The version that runs it may want what its handler returns, where the one that took it did not. */
@@ -278,6 +300,7 @@ export class Pipeline {
     if (!this.#open) return void this.#return([row]);
     this.#settling.delete(row);
     row.stage = "waiting";
+    this.#leaveDesk(row);
     row.invocation = { ...row.invocation, attempt };
     this.#waiting.hold(row, delay);
   }
@@ -331,11 +354,16 @@ export class Pipeline {
     this.#settling.delete(row);
     this.#strays.delete(row);
     this.#waiting.release(row);
-    if (row.suspect) this.#options.surroundings.suspects.leave(row.suspect);
+    this.#leaveDesk(row);
     if (row.follower) this.#release(row.follower);
     if (this.#rows.size > 0) return;
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
+  }
+
+  #leaveDesk(row: Row): void {
+    if (row.suspect) this.#options.surroundings.suspects.leave(row.suspect);
+    row.suspect = undefined;
   }
 
   /** It waited for the end of the same message. */

@@ -1,9 +1,9 @@
-import { delay } from "../backoff.ts";
 import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 import type { Content } from "../invocation/sandbox.ts";
 import type { Logger } from "../log.ts";
+import { endsWithin } from "../within.ts";
 import { Consumption } from "./consumption.ts";
 import { type Action, FunctionStates, type ServedState } from "./function_states.ts";
 import { Generation } from "./generation.ts";
@@ -133,17 +133,34 @@ export class ServedFunction {
     this.#next = next;
     const adopted = this.#states.happen(consumesAlike(was, version.definition) ? "replaced" : "moved");
     if (!adopted) await next.close();
+    else this.#sayLeft(was, version.definition);
     return adopted;
+  }
+
+  /** Logs what the newest version does not take any more, though messages may wait there. */
+  #sayLeft({ queue: { name }, order }: FunctionDefinition, now: FunctionDefinition): void {
+    if (name !== now.queue.name) {
+      this.#log.warn(
+        `it takes no more messages from queue "${name}", and none of that queue's retries: they stay there`,
+      );
+    } else if (order && !now.order) {
+      this.#log.warn(
+        `it has no order any more, and takes nothing from its partitions, "${name}.p0" and so on: what waits there ` +
+          "stays until it has its order back",
+      );
+    }
   }
 
   /** Takes no more messages until `resume()`; what runs goes on, and what has not begun goes back. */
   async pause(): Promise<void> {
+    this.#log.info("paused by hand: it takes no more messages until it is resumed");
     this.#states.happen("pause", "paused by hand");
     await this.#returned;
   }
 
   /** Takes messages again. */
   resume(): void {
+    this.#log.info("resumed by hand");
     this.#states.happen("resume");
   }
 
@@ -168,9 +185,7 @@ export class ServedFunction {
     this.#states.happen("drain");
     this.#pipeline.abort();
     await Promise.all([...this.#generations].map((generation) => generation.close()));
-    const limit = new AbortController();
-    await Promise.race([this.#pipeline.empty(), delay(RETURN_GRACE, limit.signal)]);
-    limit.abort();
+    await endsWithin(RETURN_GRACE, this.#pipeline.empty());
     await this.#consumption.close();
   }
 

@@ -42,7 +42,7 @@ export class Settlement {
   tell({ invocation, generation }: Row, { kind, failure }: Failed, conclusion: Conclusion): void {
     const next = conclusion.kind === "deadLetter"
       ? { deadLetter: deadLetterQueue(generation.definition.queue.name) }
-      : conclusion.kind === "again"
+      : conclusion.kind === "again" || conclusion.kind === "giveBack"
       ? { probe: "costs no attempt" }
       : { retryIn: "delay" in conclusion ? conclusion.delay : 0 };
     this.#log.warn(`${kind}: ${failure.message}`, {

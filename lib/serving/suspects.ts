@@ -1,4 +1,5 @@
 import { delay } from "../backoff.ts";
+import type { Trial } from "../amqp/consumer.ts";
 import type { Failure } from "../invocation/outcome.ts";
 import type { DeliveredInvocation } from "../invocation/sandbox.ts";
 
@@ -9,6 +10,8 @@ const SUSPECT = 2;
  * deaths of a runner in a row for other reasons, each with the same message in flight, are rarer than a message that kills.
  */
 export const GUILTY = 5;
+/** So many runners ended while they ran a message of an ordered function: all but the first time it was the only suspect. */
+const GUILTY_ON_TRIAL = 3;
 /** Milliseconds without another suspect after which one of those that came is chosen. */
 const QUIET = 250;
 /**
@@ -28,6 +31,12 @@ export function isSuspect({ returns, setAside }: Suspicious): boolean {
 export function crashLoop({ returns }: Pick<DeliveredInvocation, "returns">): Failure | undefined {
   if (returns < GUILTY) return undefined;
   return { type: "CrashLoop", message: `its runner ended ${returns} times while it had the message` };
+}
+
+/** As `crashLoop()`, for a message that keeps its place and is known by its trials. */
+export function crashLoopOf({ deaths }: Pick<Trial, "deaths">): Failure | undefined {
+  if (deaths < GUILTY_ON_TRIAL) return undefined;
+  return { type: "CrashLoop", message: `its runner ended ${deaths} times while it ran the message` };
 }
 
 /** A delivery under suspicion, and what can be done with it. */

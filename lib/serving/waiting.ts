@@ -68,7 +68,8 @@ export class Waiting {
     const waits = () => row.stage === "waiting";
     const suspect: Suspect = {
       owner: this,
-      invocation: row.invocation,
+      // One that keeps its place waits at the desk, whatever its count.
+      invocation: row.delivery.trial ? { returns: 0, setAside: true } : row.invocation,
       start: () => waits() ? this.addAlone(row) : suspects.leave(suspect),
       giveBack: () => waits() ? giveBack(row) : undefined,
       setAside: () => waits() ? setAside(row) : Promise.resolve(true),

@@ -4,12 +4,11 @@ import { Topology } from "../../lib/amqp/topology.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import { Logger } from "../../lib/log.ts";
 import { eventually } from "../support/eventually.ts";
-import { hasPrivateNodes, startPrivateNode } from "../support/private_node.ts";
+import { privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";
 
-Deno.test({
-  name: "the queue of a retry is not waited for without end where the broker is short of memory",
-  ignore: !hasPrivateNodes(),
-  async fn() {
+privateNodeTest(
+  "RabbitMQ: the queue of a retry is not waited for without end where the broker is short of memory",
+  async () => {
     await using node = await startPrivateNode();
     const log = new Logger({ level: "silent" });
     const connection = new Connection({ urls: [node.url], name: "test", log });
@@ -29,4 +28,4 @@ Deno.test({
     assertEquals(connection.state.connected, true);
     await connection.close();
   },
-});
+);

@@ -1,20 +1,21 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Clock } from "../../lib/amqp/clock.ts";
 import { Connection } from "../../lib/amqp/connection.ts";
+import { Topology } from "../../lib/amqp/topology.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import { Logger } from "../../lib/log.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 
-/** The clock of a function that runs each second, by a clock of its own, and what it warns of. */
+/** The clock of a function that runs each second, by a clock of its own, and what it warns of concerning the schedule. */
 class Ticking implements AsyncDisposable {
   readonly warnings: string[] = [];
   readonly #connection: Connection;
   readonly #clock: Clock;
 
   constructor(url: string, queue: string, now: () => Date) {
-    const log = new Logger({ level: "warn", write: (line) => void this.warnings.push(JSON.parse(line).message) });
+    const log = new Logger({ level: "warn", write: (line) => this.#warned(JSON.parse(line).message) });
     const definition = resolveFunctionConfig(
       { queue, schedule: "* * * * * *" },
       { name: "ticking", file: "/ticking.ts", version: "1" },
@@ -22,8 +23,14 @@ class Ticking implements AsyncDisposable {
     this.#connection = new Connection({ urls: [url], name: "test", log });
     this.#connection.start();
     const schedule = definition.schedule!;
-    this.#clock = new Clock({ connection: this.#connection, definition: { ...definition, schedule }, log, now });
+    const [connection, topology] = [this.#connection, new Topology(log)];
+    this.#clock = new Clock({ connection, topology, definition: { ...definition, schedule }, log, now });
     this.#clock.start();
+  }
+
+  /** That the queue of the token exists as a classic one is said as well. */
+  #warned(message: string): void {
+    if (message.includes("schedule's")) this.warnings.push(message);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,11 @@
+import type { AMQPProperties } from "@cloudamqp/amqp-client";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { workQueue } from "../../lib/amqp/dead_letters.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import type { SweepOptions } from "../../lib/invocation/dead_letter_box.ts";
 import { nested, withHeader } from "../support/amqp/odd_messages.ts";
 import { RawClient } from "../support/amqp/raw_client.ts";
-import { brokerTest } from "../support/brokers.ts";
+import { brokerTest, embeddedTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { Graveyard } from "../support/graveyard.ts";
 import { Proxy } from "../support/proxy.ts";
@@ -46,6 +47,68 @@ brokerTest("a look leaves the dead letters there, in their order", async (url) =
 
   await eventually(async () => (await graveyard.counts())[1] === 1_000);
   assertEquals(await graveyard.drainBodies(graveyard.letters.queue), numbers(1_000));
+});
+
+const LIMITED = { "x-queue-type": "quorum", "x-delivery-limit": 3 };
+
+brokerTest("looking takes nothing away, however often, where returns are limited", async (url) => {
+  await using graveyard = await Graveyard.open(url, { args: LIMITED });
+  await graveyard.buryNumbered(60);
+
+  // The count of a quorum queue follows a little later.
+  const back = () => eventually(async () => (await graveyard.counts())[1] === 60, { what: "60 dead letters" });
+
+  // In which order a quorum queue takes back what several consumers had is the broker's to say.
+  const sorted = (bodies: string[]) => bodies.toSorted((a, b) => Number(a) - Number(b));
+
+  for (let look = 0; look < 8; look++) {
+    assertEquals(sorted(await listed(graveyard)), numbers(60));
+    await back();
+    assertEquals((await listed(graveyard, { limit: 5 })).length, 5);
+    await back();
+    assertEquals((await graveyard.letters.find("id-30")).attempts, 3);
+    await back();
+    assertEquals((await graveyard.letters.redrive({ filter: { id: "none" } })).looked, 60);
+    await back();
+    assertEquals((await graveyard.letters.purge({ filter: { id: "none" }, dryRun: true })).matched, 0);
+    await back();
+  }
+
+  assertEquals(sorted(await graveyard.drainBodies(graveyard.letters.queue)), numbers(60));
+});
+
+// RabbitMQ itself may change the order of what a quorum queue takes back while somebody else looks.
+embeddedTest("embedded: dead letters that were looked at often keep their order", async (url) => {
+  await using graveyard = await Graveyard.open(url, { args: LIMITED });
+  await graveyard.buryNumbered(60);
+
+  for (let look = 0; look < 20; look++) {
+    const limit = 1 + (look * 7) % 60;
+    assertEquals(await listed(graveyard, { limit }), numbers(limit));
+    await graveyard.letters.find(`id-${59 - look}`);
+  }
+
+  assertEquals(await graveyard.drainBodies(graveyard.letters.queue), numbers(60));
+});
+
+brokerTest("what replaces a dead letter that was looked at often has all that it had", async (url) => {
+  await using graveyard = await Graveyard.open(url, { args: LIMITED });
+  const properties: AMQPProperties = { messageId: "m-1", correlationId: "c", priority: 3, expiration: "600000" };
+  await graveyard.bury(["kept"], { stack: "at x" }, { ...properties, headers: { mine: "kept", CC: [] as never } });
+  const seen: unknown[] = [];
+  const look = () =>
+    graveyard.letters.list(({ headers, properties }) => {
+      const { "x-delivery-count": _, "x-acquired-count": __, CC: ___, ...own } = headers;
+      seen.push([own, properties]);
+    });
+
+  for (let count = 0; count < 12; count++) {
+    await look();
+    await eventually(async () => (await graveyard.counts())[1] === 1, { what: "the dead letter to be back" });
+  }
+
+  assertEquals(seen, Array(12).fill(seen[0]));
+  assertEquals((await graveyard.drain(graveyard.letters.queue)).map((message) => message.bodyString()), ["kept"]);
 });
 
 brokerTest("each filter picks its own", async (url) => {
@@ -341,7 +404,8 @@ brokerTest("on a quorum queue a look counts as a delivery, of those that were as
   const left = await graveyard.drain(graveyard.letters.queue);
   const looked = left.filter(({ properties }) => Number(properties.headers?.["x-delivery-count"] ?? 0) > 0);
   // Five were looked at, and two of them are gone; which come first again is the broker's to say.
-  assertEquals(looked.length, 3);
+  // RabbitMQ from 4.3 on does not count what is returned in peace.
+  assert([0, 3].includes(looked.length), `${looked.length} were counted`);
   assertEquals(looked.filter((message) => Number(message.bodyString()) >= 5), []);
 });
 

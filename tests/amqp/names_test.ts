@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { consumerTag, membersQueue, scheduleQueue } from "../../lib/amqp/names.ts";
+import { consumerTag, membersQueue, scheduledId, scheduleQueue } from "../../lib/amqp/names.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 
 Deno.test("names have 255 bytes at most, whatever the characters are, and none is cut in two", () => {
@@ -11,4 +11,13 @@ Deno.test("names have 255 bytes at most, whatever the characters are, and none i
     assert(name.isWellFormed());
   }
   assertEquals([membersQueue("q"), scheduleQueue("q")], ["warren.members.q", "warren.schedule.q"]);
+});
+
+Deno.test("each run of a schedule has a message id of its own, however long the function's name is", () => {
+  assertEquals(scheduledId("clean", "2026-01-01T00:00:00.000Z"), "schedule/clean/2026-01-01T00:00:00.000Z");
+  for (const name of ["x".repeat(300), "é€😀".repeat(40)]) {
+    const ids = ["2026-01-01T00:00:00.000Z", "2026-01-01T00:01:00.000Z"].map((time) => scheduledId(name, time));
+    assert(ids[0] !== ids[1]);
+    assert(ids.every((id) => new TextEncoder().encode(id).length <= 255));
+  }
 });

@@ -6,6 +6,7 @@ import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import { Logger } from "../../lib/log.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
+import { rabbitmqTest } from "../support/rabbitmq.ts";
 import { eventually } from "../support/eventually.ts";
 import { Proxy } from "../support/proxy.ts";
 
@@ -68,4 +69,46 @@ brokerTest("a partition that is given back again and again is taken after growin
   await consumer.close();
   await connection.close();
   assertEquals(times[4] - times[1] > 1_500, true, `${times.map((time) => time - times[0])}`);
+});
+
+rabbitmqTest("RabbitMQ: a runner that only waits for a quorum partition takes one that is nobody's", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const queue = broker.queue("ordered");
+  const partitions = [broker.own(`${queue}.p0`), broker.own(`${queue}.p1`)];
+  const members = broker.own(`warren.members.${queue}`);
+  const log = new Logger({ level: "silent" });
+  const connection = new Connection({ urls: [url], name: "test", log });
+  connection.start();
+  const config = { queue: { name: queue, type: "quorum" }, order: { by: "routingKey", partitions: 2 } };
+  const definition = resolveFunctionConfig(config, { name: "f", file: "/f.ts", version: "1" });
+  const came: string[] = [];
+  const topology = new Topology(log);
+  const ordered = { ...definition, order: definition.order! };
+  const client = await connection.opened();
+  await topology.declare(client, definition);
+  await topology.declareOrder(client, ordered);
+  // Another runner, which is counted.
+  const other = await client.channel();
+  await other.basicConsume(members, { noAck: true }, () => {});
+  const consumer = new OrderedConsumer({
+    connection,
+    topology,
+    definition: ordered,
+    log,
+    onDelivery: (delivery) => {
+      came.push(delivery.message.bodyString() ?? "");
+      delivery.ack();
+    },
+  });
+  consumer.start();
+  const taken = async () => await Promise.all(partitions.map(async (name) => (await broker.count(name)).consumers));
+  await eventually(async () => (await taken()).includes(1));
+  const [mine, nobodys] = (await taken())[0] === 1 ? partitions : partitions.toReversed();
+  // It took the same one at the same time, and is the one that waits from now on.
+  await other.basicConsume(mine, { noAck: false }, () => {});
+  await eventually(async () => (await broker.count(nobodys)).consumers === 1, { timeout: 30_000 });
+  await broker.publish(nobodys, ["x"]);
+  await eventually(() => came.length === 1);
+  await consumer.close();
+  await connection.close();
 });

@@ -12,7 +12,7 @@ async function found(serve: (connection: Deno.TcpConn) => unknown): Promise<Foun
   return result;
 }
 
-rabbitmqTest("a broker is known by its product and its version", async (url) => {
+rabbitmqTest("RabbitMQ: a broker is known by its product and its version", async (url) => {
   const { hostname, port } = new URL(url);
   const found = await probe(hostname, Number(port));
   assert(found.kind === "broker", found.kind);

@@ -34,13 +34,15 @@ function fake() {
   const answers: (Error | Promise<void>)[] = [];
   /** How long it waited between two tries; no time passes here. */
   const pauses: number[] = [];
+  const lines: { message: string }[] = [];
   const connection = { state: { connected: true }, opened: () => Promise.resolve({} as Client) };
   const settler = new Settler({
     connection: connection as unknown as Connection,
-    log: new Logger({ level: "silent" }),
+    log: new Logger({ level: "info", write: (line) => void lines.push(JSON.parse(line)) }),
     pause: (ms) => Promise.resolve(void pauses.push(ms)),
     topology: {
       declare: () => Promise.resolve(void events.push("declare")),
+      declareWayBack: () => Promise.resolve(void events.push("way back")),
       declareRung: (_client, ms) => Promise.resolve(void events.push(`rung ${ms}`)),
       forgetRungs: () => void events.push("forget"),
     },
@@ -61,7 +63,7 @@ function fake() {
     ack: () => void events.push("ack"),
     requeue: () => void events.push("requeue"),
   };
-  return { settler, delivery, connection, events, published, answers, pauses };
+  return { settler, delivery, connection, events, published, answers, pauses, lines };
 }
 
 Deno.test("what completed is acked, what was abandoned goes back, and nothing is published", async () => {
@@ -77,10 +79,10 @@ Deno.test("a retry is acked only once its copy is confirmed", async () => {
   answers.push(confirm.promise);
   const settled = settler.settle(delivery, RETRY, about);
   await new Promise((resolve) => setImmediate(resolve));
-  assertEquals(events, ["rung 1000", "publish"]);
+  assertEquals(events, ["way back", "rung 1000", "publish"]);
   confirm.resolve();
   await settled;
-  assertEquals(events, ["rung 1000", "publish", "confirmed", "ack"]);
+  assertEquals(events, ["way back", "rung 1000", "publish", "confirmed", "ack"]);
   const [{ exchange, routingKey, body, properties }] = published;
   assertEquals([exchange, routingKey, body], ["warren.retry.1000", "orders", invocation.body]);
   assertEquals(properties.headers!["warren-attempt"], 2);
@@ -89,7 +91,7 @@ Deno.test("a retry is acked only once its copy is confirmed", async () => {
 Deno.test("a retry without a delay goes straight back", async () => {
   const { settler, delivery, events, published } = fake();
   await settler.settle(delivery, { ...RETRY, delay: 0 }, about);
-  assertEquals(events, ["publish", "confirmed", "ack"]);
+  assertEquals(events, ["way back", "publish", "confirmed", "ack"]);
   assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
 });
 
@@ -122,7 +124,10 @@ Deno.test("a copy that the broker does not take is tried again, with its queues 
   const { settler, delivery, events, answers } = fake();
   answers.push(new WarrenError("unroutable", "no queue"));
   await settler.settle(delivery, RETRY, about);
-  assertEquals(events, ["rung 1000", "publish", "forget", "declare", "rung 1000", "publish", "confirmed", "ack"]);
+  assertEquals(events, [
+    ...["way back", "rung 1000", "publish", "forget", "declare"],
+    ...["way back", "rung 1000", "publish", "confirmed", "ack"],
+  ]);
 });
 
 Deno.test("the pauses between the tries grow, up to a quarter of a minute", async () => {
@@ -172,14 +177,17 @@ Deno.test("a dead letter that does not fit has less and less, at once, and is ac
   assert(!events.includes("declare"));
 });
 
-Deno.test("a retry that does not fit without its error is a dead letter that says so", async () => {
-  const { settler, delivery, published, answers } = fake();
+Deno.test("a retry that does not fit without its error is a dead letter that says so, and the log does", async () => {
+  const { settler, delivery, published, answers, lines } = fake();
   answers.push(TOO_LARGE, TOO_LARGE, TOO_LARGE);
   await settler.settle(delivery, RETRY, about);
   assertEquals(published.map(({ exchange }) => exchange), [...Array(3).fill("warren.retry.1000"), ""]);
   const { headers } = published[3].properties;
   assertEquals([published[3].routingKey, headers!["warren-reason"]], ["orders.dead", "failed"]);
   assertStringIncludes(String(headers!["warren-error"]), "no (not tried again: its headers leave no room");
+  assertEquals(lines.map(({ message }) => message), [
+    "not tried again: its headers leave no room in a frame for those of a retry",
+  ]);
 });
 
 Deno.test("what the broker refuses for another reason than its size is held as it is", async () => {

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Client } from "../../lib/amqp/client.ts";
-import { Topology } from "../../lib/amqp/topology.ts";
+import { Topology, type TopologyOptions } from "../../lib/amqp/topology.ts";
 import { WarrenError } from "../../lib/errors.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
 import { Logger } from "../../lib/log.ts";
+import { eventually } from "../support/eventually.ts";
 
 interface Call {
   method: string;
@@ -18,7 +19,7 @@ interface Call {
  */
 function fakeClient(
   refuse: (call: Call) => string | undefined = () => undefined,
-  silent: () => boolean = () => false,
+  silent: (call?: Call) => boolean = () => false,
 ) {
   const calls: Call[] = [];
   let channels = 0;
@@ -28,7 +29,7 @@ function fakeClient(
       channels++;
       const answer = (call: Call) => {
         if (channel.closed) return Promise.reject(new Error("Channel is closed"));
-        if (silent()) return new Promise<void>(() => {});
+        if (silent(call)) return new Promise<void>(() => {});
         calls.push(call);
         const refusal = refuse(call);
         if (refusal === undefined) return Promise.resolve();
@@ -37,6 +38,7 @@ function fakeClient(
       };
       const channel = {
         closed: false,
+        connection: client,
         close: () => silent() ? new Promise<void>(() => {}) : Promise.resolve(void (channel.closed = true)),
         queueDeclare: (name: string, params = {}, args = {}) => answer({ method: "queue", name, params, args }),
         exchangeDeclare: (name: string, type: string, params = {}, args = {}) =>
@@ -52,10 +54,15 @@ function fakeClient(
   return { client: client as unknown as Client, calls, of, channels: () => channels };
 }
 
-function topology() {
+function topology(options: TopologyOptions = {}) {
   const warnings: string[] = [];
   const log = new Logger({ level: "warn", write: (line) => warnings.push(JSON.parse(line).message) });
-  return { topology: new Topology(log), warnings };
+  return { topology: new Topology(log, options), warnings };
+}
+
+/** As a RabbitMQ of that version. */
+function rabbitmq(version: string): TopologyOptions {
+  return { identify: () => ({ product: "RabbitMQ", version }) };
 }
 
 function define(config: Record<string, unknown> = {}) {
@@ -71,10 +78,8 @@ Deno.test("a function has its queue, its dead letters, its bindings and the way 
   assertEquals(of("queue", "order.dead"), [kept]);
   assertEquals(of("queue", "warren.orphans"), [kept]);
   assertEquals(of("exchange", "shop"), [{ type: "direct", passive: false, durable: true }]);
-  assertEquals(of("bind", "order"), [
-    { exchange: "warren.dispatch", routingKey: "order" },
-    { exchange: "shop", routingKey: "new" },
-  ]);
+  const bound = of("bind", "order").map(({ exchange, routingKey }) => `${exchange} ${routingKey}`);
+  assertEquals(bound.sort(), ["shop new", "warren.dispatch order"]);
   const dispatch = calls.find(({ name }) => name === "warren.dispatch");
   assertEquals(dispatch?.args, { "alternate-exchange": "warren.orphans" });
 });
@@ -101,14 +106,15 @@ Deno.test("a broker that refuses queues that are not durable gets a durable one 
 
 Deno.test("a queue that exists with other arguments is used as it is, and that is told once", async () => {
   const refusal = "Channel 1 closed: PRECONDITION_FAILED - inequivalent arg 'x-max-length' (406)";
-  const { client, of, channels } = fakeClient(({ name, method, params }) =>
+  const { client, of } = fakeClient(({ name, method, params }) =>
     method === "queue" && name === "order" && !params.passive ? refusal : undefined
   );
   const { topology: declared, warnings } = topology();
   await declared.declare(client, define());
   assertEquals(of("queue", "order").at(-1), { passive: true });
-  assertEquals(channels(), 2, "the refusal closed the first channel");
   await declared.declare(client, define());
+  // From then on it is looked for: a refusal is an error in the broker's log.
+  assertEquals(of("queue", "order").map(({ passive }) => passive), [undefined, true, true]);
   assertEquals(warnings.length, 1);
   assertStringIncludes(warnings[0], "x-max-length");
 });
@@ -160,6 +166,9 @@ Deno.test("what a user may not declare and is missing is listed at once, with al
   const definition = define({ bindings: [{ exchange: "shop" }, { exchange: "amq.topic" }], retry: ["1s"] });
   const { code, message } = await assertRejects(() => topology().topology.declare(client, definition), WarrenError);
   assertEquals(code, "refused");
+  const nothing = restricted([...DISPATCH, "amq.topic"]);
+  const first = await assertRejects(() => topology().topology.declareQueue(nothing.client, definition), WarrenError);
+  assertStringIncludes(first.message, 'missing on the broker: queue "order", queue "order.dead", exchange "shop"');
   const missing = 'queue "order.dead", exchange "shop", exchange "warren.retry.1000", queue "warren.retry.1000"';
   assertStringIncludes(message, `missing on the broker: ${missing}. Declare it beforehand, or give the user`);
   const own = "order, order.dead, warren.dispatch, warren.orphans, warren.retry.1000";
@@ -186,7 +195,7 @@ Deno.test("a declare that the broker does not answer is given up, and tried agai
   const declared = new Topology(new Logger({ level: "silent" }), { patience: 20 });
   const error = await assertRejects(() => declared.declareRung(client, 500), WarrenError);
   assertEquals(error.code, "unavailable");
-  assertStringIncludes(error.message, 'did not answer within 0.02 s about exchange "warren.orphans"');
+  assertStringIncludes(error.message, 'did not answer within 0.02 s about exchange "warren.dispatch"');
   await assertRejects(() => declared.bindToDispatch(client, "order"), WarrenError, "did not answer");
   silent = false;
   await declared.declareRung(client, 500);
@@ -200,10 +209,75 @@ Deno.test("a connection on which the broker takes nothing is not asked", async (
   assertEquals([error.code, calls], ["unavailable", []]);
 });
 
+Deno.test("a queue whose node is down is unavailable, an exchange that is not there is refused", async () => {
+  const down = "NOT_FOUND - home node 'rabbit@b' of durable queue 'order' in vhost '/' is down or inaccessible (404)";
+  const lost = fakeClient(({ method }) => method === "queue" ? down : undefined);
+  const unavailable = await assertRejects(() => topology().topology.declareQueue(lost.client, define()), WarrenError);
+  const absent = fakeClient(({ name }) => name === "amq.none" ? "NOT_FOUND - no exchange 'amq.none' (404)" : undefined);
+  const definition = define({ bindings: [{ exchange: "amq.none" }] });
+  const refused = await assertRejects(() => topology().topology.declareRest(absent.client, definition), WarrenError);
+  assertEquals([unavailable.code, refused.code], ["unavailable", "refused"]);
+});
+
 Deno.test("a lost connection is unavailable, not refused", async () => {
   const { client } = fakeClient(() => "Connection closed");
   const error = await assertRejects(() => topology().topology.declare(client, define()), WarrenError);
   assertEquals(error.code, "unavailable");
+});
+
+Deno.test("a queue about which the broker says nothing holds back none of the others, and is a reason until it does", async () => {
+  const { client, of } = fakeClient(() => undefined, (call) => call?.name === "order.dead");
+  const { topology: declared, warnings } = topology({ late: 1, patience: 200 });
+  const over = new AbortController();
+  const resting = declared.declareRest(client, define({ bindings: [{ exchange: "shop" }] }), { signal: over.signal });
+  await eventually(() => declared.unanswered.length === 1);
+  assertEquals(declared.unanswered[0].what, 'queue "order.dead"');
+  assertEquals(warnings, ['the broker has not answered for 0.001 s about queue "order.dead"']);
+  assertEquals([of("queue", "warren.orphans").length, of("bind", "order").length], [1, 2]);
+  await declared.declareWayBack(client, define());
+  over.abort();
+  await assertRejects(() => resting, WarrenError, "cancelled");
+  assertEquals(declared.unanswered, []);
+});
+
+Deno.test("a queue that names no type asks for no delivery limit where that means nothing for it", async () => {
+  const refusal =
+    "PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 'order' of queue type rabbit_classic_queue (406)";
+  const { client, calls } = fakeClient(({ name, args }) =>
+    name === "order" && "x-delivery-limit" in args ? refusal : undefined
+  );
+  const { topology: declared, warnings } = topology(rabbitmq("4.0.5"));
+  await declared.declareQueue(client, define());
+  const tried = calls.filter(({ method, name }) => method === "queue" && name === "order").map(({ args }) => args);
+  assertEquals(tried, [{ "x-delivery-limit": -1 }, {}]);
+  assertEquals(warnings, []);
+});
+
+Deno.test("classic queues of Warren's own from an earlier version are used as they are, and that is told once", async () => {
+  const refusal =
+    "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'a': received 'quorum' but current is 'classic' (406)";
+  const { client, of } = fakeClient(({ args }) => args["x-queue-type"] === "quorum" ? refusal : undefined);
+  const { topology: declared, warnings } = topology(rabbitmq("4.3.6"));
+  await declared.declareRest(client, define());
+  await declared.declareSchedule(client, define());
+  assertEquals(of("queue", "order.dead").at(-1), { passive: true });
+  assertEquals(warnings.length, 1);
+  assertStringIncludes(warnings[0], "docs/brokers.md");
+});
+
+Deno.test("a queue that the broker ends connections for is declared durable at once, where that is a connection of its own", async () => {
+  const refusal = "Connection closed by server: NOT_ALLOWED - transient_nonexcl_queues is deprecated (541)";
+  const { client, of } = fakeClient(({ params }) => params.durable === false ? refusal : undefined);
+  const lent: string[] = [];
+  const lend = (name: string) => () => {
+    lent.push(name);
+    return Promise.resolve({ client, [Symbol.asyncDispose]: () => Promise.resolve() });
+  };
+  const { topology: declared } = topology({ connection: { lend: lend("shared"), lendAlone: lend("alone") } });
+  const main = fakeClient();
+  await declared.declareQueue(main.client, define({ queue: { durable: false } }));
+  assertEquals(of("queue", "order").map(({ durable }) => durable), [false, true]);
+  assertEquals([lent, main.calls], [["alone", "shared"], []]);
 });
 
 Deno.test("a rung is declared once a connection, however many ask for it", async () => {

@@ -1,5 +1,6 @@
 import type { BrokerOptions } from "../../lib/broker/broker.ts";
-import { spawnBroker } from "../../lib/broker_process.ts";
+import { type BrokerAnswer, readAnswer, settingsLine, spawnBroker, tellBroker } from "../../lib/broker_child.ts";
+import { TEST_BROKER } from "../support/broker_settings.ts";
 import { residentMemory } from "../support/resident_memory.ts";
 import { RawClient } from "../support/amqp/raw_client.ts";
 import type { ConnectOptions } from "../support/amqp/raw_client.ts";
@@ -76,30 +77,20 @@ export class BrokerChild implements AsyncDisposable {
   }
 
   /** As `start()`, but gives what it said, or undefined where it was killed before that. */
-  async startAnyhow(): Promise<ChildAnswer | undefined> {
-    const { host = "127.0.0.1", port = 0, wsPort = 0 } = this.#options;
-    this.#process = spawnBroker({ host, port, wsPort, dataDir: this.dataDir }, "piped");
-    this.#logged = this.#readLog(this.#process.stderr);
-    await this.#say(JSON.stringify({
-      host: "127.0.0.1",
-      port: 0,
-      wsPortAsked: false,
-      users: {},
-      memoryLimit: 8 * 1024 ** 3,
-      diskFreeLimit: 0,
-      version: "0.0.0",
-      ...this.#options,
-      dataDir: this.dataDir,
-      logging: { level: "warn", format: "json", color: false },
-    }));
-    const answer = await readAnswer(this.#process.stdout);
+  async startAnyhow(): Promise<BrokerAnswer | undefined> {
+    const { wsPort = 0 } = this.#options;
+    const settings = { ...TEST_BROKER, ...this.#options, wsPort, dataDir: this.dataDir };
+    const process = this.#process = spawnBroker(settings, "piped");
+    this.#logged = this.#readLog(process.stderr);
+    await tellBroker(process, settingsLine(settings, { level: "warn", format: "json", color: false }));
+    const answer = await readAnswer(process);
     if (answer?.ready) ({ port: this.#port, wsPort: this.#wsPort } = answer.ready);
     return answer;
   }
 
   /** Lets it stop by itself. */
   async stop(): Promise<ChildEnd> {
-    await this.#say("stop");
+    await tellBroker(this.#process!, "stop");
     return await this.ended();
   }
 
@@ -132,12 +123,6 @@ export class BrokerChild implements AsyncDisposable {
     }
   }
 
-  async #say(line: string): Promise<void> {
-    const writer = this.#process!.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
-    writer.releaseLock();
-  }
-
   async #readLog(stderr: ReadableStream<Uint8Array>): Promise<void> {
     let rest = "";
     for await (const chunk of stderr.pipeThrough(new TextDecoderStream())) {
@@ -146,22 +131,6 @@ export class BrokerChild implements AsyncDisposable {
       for (const line of lines) this.log.push(parsed(line));
     }
   }
-}
-
-/** What the process says on its standard output. */
-export interface ChildAnswer {
-  ready?: { port: number; wsPort?: number };
-  failed?: { code: string; message: string };
-}
-
-/** The first line, if there is one; what follows is dropped. */
-async function readAnswer(stdout: ReadableStream<Uint8Array>): Promise<ChildAnswer | undefined> {
-  let text = "";
-  for await (const chunk of stdout.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    if (text.includes("\n")) return JSON.parse(text);
-  }
-  return undefined;
 }
 
 /** A line that is no JSON is what the runtime itself says at a crash. */

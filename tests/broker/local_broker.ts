@@ -1,5 +1,6 @@
 import { Broker, type BrokerOptions } from "../../lib/broker/broker.ts";
 import { Logger } from "../../lib/log.ts";
+import { TEST_BROKER } from "../support/broker_settings.ts";
 
 /** A broker in the test's own process, on a fresh folder unless one is given. */
 export class LocalBroker implements AsyncDisposable {
@@ -21,14 +22,8 @@ export class LocalBroker implements AsyncDisposable {
     const lines: string[] = [];
     const dataDir = options.dataDir ?? folder!;
     const broker = await Broker.start({
-      host: "127.0.0.1",
-      port: 0,
+      ...TEST_BROKER,
       wsPort: undefined,
-      wsPortAsked: false,
-      users: {},
-      memoryLimit: 8 * 1024 ** 3,
-      diskFreeLimit: 0,
-      version: "0.0.0",
       ...options,
       dataDir,
       log: new Logger({ level: "warn", write: (line) => void lines.push(JSON.parse(line).message) }),

@@ -132,3 +132,9 @@ Deno.test("check finds a package that is not in Deno's cache, as a user runs it"
   assertMatch(stderr, /wanting: broken\n.*wanting\.ts:1:8.*@warren-test\/gone/s);
   assertStringIncludes(stdout, "0 of 1 functions can be bound");
 });
+
+Deno.test("check says of which type a queue would be", async () => {
+  await using functions = await folder({ "pay.ts": `export default () => {};` });
+  const { stdout } = await runMain(["check", "--functions-dir", functions.path], { QUEUE_TYPE: "quorum" });
+  assertStringIncludes(stdout, "pay (durable, x-queue-type=quorum)");
+});

@@ -1,6 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { knownDifferences } from "../../lib/amqp/known_brokers.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
+import { brokerIdentity } from "../support/broker_version.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { startServing } from "../support/serving.ts";
@@ -43,16 +45,34 @@ brokerTest("check --topology tells what a changed retry, schedule or order left 
   await Deno.writeTextFile(`${functions.path}/waiting.ts`, waiting(queue, `["1s"]`));
   await Deno.writeTextFile(`${functions.path}/ordered.ts`, waiting(`${queue}.ordered`, `["1s"]`));
 
+  // What was routed into a partition, in which nobody consumes any more.
+  await broker.publish(`${queue}.ordered.p1`, ["x"]);
+  await eventually(async () => (await broker.count(`${queue}.ordered.p1`)).messages === 1);
   const text = await check();
   assertStringIncludes(lineOf(text, rung), "waiting  not needed: no retry policy has this delay");
   assertStringIncludes(lineOf(text, `warren.schedule.${queue}`), "not needed: waiting has no schedule any more");
   assertStringIncludes(lineOf(text, `${queue}.ordered.p0`), "not needed: ordered has no order any more");
+  assertStringIncludes(lineOf(text, `${queue}.ordered.p1`), "1 waiting  not needed: ordered has no order any more");
   assertStringIncludes(lineOf(text, `warren.members.${queue}.ordered`), "not needed: ordered has no order any more");
   const { topology } = JSON.parse(await check("--json"));
   const found = topology.find(({ name }: { name: string }) => name === rung);
   assertEquals([found.neededBy, found.messages > 0], [[], true]);
   await broker.delete(rung);
   await broker.deleteExchange(rung);
+});
+
+brokerTest("check --topology says which broker it is and what differs on it", async (url) => {
+  await using functions = await folder({});
+  const identity = await brokerIdentity(url);
+  const differences = knownDifferences(identity).map(({ id, text }) => ({ id, text }));
+  const flags = ["check", "--topology", "--functions-dir", functions.path];
+
+  const { stdout } = await runMain(flags, { AMQP_URL: url });
+  const lines = [`broker: ${identity.product} ${identity.version}`, ...differences.map(({ text }) => `  ${text}`)];
+  assertStringIncludes(stdout, [...lines, "on the broker"].join("\n"));
+
+  const { stdout: json } = await runMain([...flags, "--json"], { AMQP_URL: url });
+  assertEquals(JSON.parse(json).broker, { ...identity, differences });
 });
 
 brokerTest("a queue of delays that somebody deleted is declared again when it is needed", async (url) => {

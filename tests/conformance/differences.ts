@@ -46,6 +46,12 @@ export const differences: Difference[] = [
   {
     on: "rabbitmq",
     since: "4.0",
+    why: "a time in a header matches no time of a headers binding",
+    cases: ["a time in a header is its seconds"],
+  },
+  {
+    on: "rabbitmq",
+    since: "4.0",
     why: "it sorts the headers by their names, and of two with one name it keeps one",
     cases: [
       "a mandatory message that no queue gets comes back whole with 312",
@@ -69,6 +75,8 @@ export const differences: Difference[] = [
       "the same queue and reason again raise the count, in one entry that comes first",
       "deaths in other queues or for other reasons have entries of their own, the latest first",
       "an x-death that the publisher made up is kept and counted on",
+      "entries of deaths that a client repeats are merged: the first one stays, counted where it has no count",
+      "where a message died first is noted with its first death alone",
       "retries through a delay queue come back with their count",
     ],
   },
@@ -83,8 +91,10 @@ export const differences: Difference[] = [
   {
     on: "rabbitmq",
     since: "4.3",
-    why: "it takes no frame-max below 8192",
+    why: "it takes no frame-max below 8192, and frames of that size before one is agreed on",
     cases: [
+      "until frames are agreed on, a payload of more than 4096 bytes ends the TCP connection",
+      "a payload as large as a whole frame may be is taken: some clients forget the eight bytes around it",
       "a frame larger than agreed is refused with 501",
       "bodies are cut at the agreed frame-max in both directions",
       "content headers larger than frame-max are refused with 501",
@@ -100,6 +110,12 @@ export const differences: Difference[] = [
       "a global prefetch that grows lets more through at once",
       "a quorum queue knows no priorities, no global prefetch and no lazy mode",
     ],
+  },
+  {
+    on: "rabbitmq",
+    since: "4.3",
+    why: "its classic queues have version 2 alone",
+    cases: ["the version of a queue is compared too"],
   },
   {
     on: "rabbitmq",

@@ -115,6 +115,16 @@ export const queueCases: ConformanceCase[] = [
     },
   },
   {
+    name: "a queue may be neither durable nor exclusive: it is for all connections",
+    async run(broker) {
+      const queue = broker.name("queue");
+      await (await openChannel(broker)).call("queue.declare", { queue });
+      const channel = await openChannel(broker);
+      await fill(channel, queue, "one");
+      assertEquals(await drain(channel, queue), ["one"]);
+    },
+  },
+  {
     name: "the version of a queue is compared too",
     async run(broker) {
       const client = await broker.client();

@@ -57,6 +57,18 @@ export const quorumCases: ConformanceCase[] = [
     },
   },
   {
+    name: "a classic queue does not count deliveries that came back",
+    async run(broker) {
+      const channel = await openChannel(broker);
+      const queue = await sharedQueue(broker, channel);
+      await fill(channel, queue, "one");
+      await channel.consume(queue);
+      await channel.reject((await channel.nextDelivery()).tag, true);
+      const again = await channel.nextDelivery();
+      assertEquals([again.headers["x-delivery-count"], again.redelivered], [undefined, true]);
+    },
+  },
+  {
     name: "x-delivery-limit sends what comes back too often to the dead letters, as delivery_limit",
     async run(broker) {
       const channel = await openChannel(broker);

@@ -122,7 +122,7 @@ brokerTest("a job that fails says why", async (url) => {
     const { body } = await json(`/jobs/${id}`);
     return body.state === "failed" && body;
   });
-  assertStringIncludes(job.error, "no queue takes messages");
+  assertStringIncludes(job.error, "there is no queue");
   assertEquals((await json(`/jobs/${id}`, "DELETE")).body.state, "failed");
 });
 

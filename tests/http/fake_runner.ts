@@ -26,6 +26,8 @@ export class FakeRunner implements RunnerView {
   pausing: string[] = [];
   /** The dead letters of every function. */
   box: DeadLetterBox | undefined;
+  /** How often somebody asked for all functions. */
+  listed = 0;
   /** What publish() throws. */
   failure: Error | undefined;
 
@@ -34,7 +36,12 @@ export class FakeRunner implements RunnerView {
   }
 
   functions(): FunctionView[] {
+    this.listed++;
     return this.views;
+  }
+
+  function(name: string): FunctionView | undefined {
+    return this.views.find((view) => view.name === name);
   }
 
   localBroker(): { hostname: string; port: number } | undefined {

@@ -138,6 +138,36 @@ Deno.test("a method that is not served is 405 with those that are", async () => 
   assertEquals(await allowed("/healthz", "PUT"), [405, "GET, HEAD"]);
 });
 
+Deno.test("each path says which methods it has, and none of them is 404", async () => {
+  const { app, ask } = fakeApi();
+  const paths = new Set(app.routes.map(({ path }) => path).filter((path) => path !== "/*"));
+  assert(paths.size > 8, "the routes of the app are not known");
+  for (const path of paths) {
+    const at = path.replaceAll(/:\w+/g, "hello");
+    const response = await ask(at, { method: "PATCH" });
+    const { detail } = await problemOf(response);
+    assertEquals([response.status, detail], [405, `allowed here: ${response.headers.get("allow")}`], at);
+  }
+});
+
+Deno.test("what is only posted to cannot be got", async () => {
+  const { ask } = fakeApi();
+  for (const path of ["/functions/hello/pause", "/functions/hello/resume"]) {
+    const response = await ask(path);
+    assertEquals([response.status, response.headers.get("allow")], [405, "POST"], path);
+  }
+  const redrive = await ask("/functions/hello/dead/redrive", { method: "PATCH" });
+  assertEquals(redrive.headers.get("allow")?.split(", ").sort(), ["DELETE", "GET", "HEAD", "POST", "PUT"]);
+});
+
+Deno.test("a request for one function does not ask for all", async () => {
+  const { ask, post, runner } = fakeApi();
+  await post("/functions/hello", "0");
+  await post("/functions/hello/pause", null);
+  await ask("/functions/hello");
+  assertEquals(runner.listed, 0);
+});
+
 Deno.test("a path that is not served is a 404 problem", async () => {
   const response = await fakeApi().ask("/elsewhere");
   assertEquals(response.status, 404);

@@ -22,6 +22,13 @@ Deno.test("a runner that starts, or has no connection, is not ready", () => {
   assertEquals(whyNotReady(ready([], { connections })), "broker (refused)");
 });
 
+Deno.test("what the broker does not answer about is a reason, and decides nothing by itself", () => {
+  const unanswered = [{ what: 'queue "pay.dead"', detail: "the broker has not answered for 7 s" }];
+  const { ready: is, checks } = ready([seen("serving")], { unanswered });
+  const [{ detail }] = unanswered;
+  assertEquals([is, checks[2]], [true, { name: 'declaring queue "pay.dead"', ok: false, required: false, detail }]);
+});
+
 Deno.test("a function that does not consume yet, or not any more, makes the runner not ready", () => {
   for (const state of ["starting", "unavailable", "draining"] as const) {
     assertEquals([state, ready([seen(state)]).ready], [state, false]);

@@ -50,6 +50,8 @@ brokerTest(
       "warren-stack": stack,
       "warren-first-seen": firstSeen,
       "warren-failed-at": failedAt,
+      // Of a broker whose queue of dead letters is a quorum queue.
+      "x-delivery-count": _returns,
       ...rest
     } = headers as unknown as Record<string, string>;
     assertEquals(rest as unknown, {
@@ -211,7 +213,8 @@ brokerTest(
     await broker.publish(queue, ["x"]);
 
     assertEquals((await runner.waitForLog(isHandled)).body, "x");
-    const warnings = runner.log.filter(({ level }) => level === "warn");
+    // The broker that tests share may have queues of Warren's own from an earlier version.
+    const warnings = runner.log.filter(({ level, message }) => level === "warn" && !message.includes("Warren's own"));
     assertEquals(warnings.length, 1);
     assertStringIncludes(warnings[0].message, `queue "${queue}" exists with other arguments`);
     assertStringIncludes(warnings[0].message, "x-max-length");

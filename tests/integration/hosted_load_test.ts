@@ -3,18 +3,12 @@ import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { freePort } from "../support/free_port.ts";
-import { hasPrivateNodes, type PrivateNode, startPrivateNode } from "../support/private_node.ts";
+import { type PrivateNode, privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";
 import { Proxy } from "../support/proxy.ts";
 import { RunnerProcess } from "../support/runner_process.ts";
 import { isHandled, startServing } from "../support/serving.ts";
 import { WebSocketRelay } from "../support/websocket_relay.ts";
 import { telling } from "./telling.ts";
-
-const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("rabbitmq");
-const ignore = !hasPrivateNodes() && !required;
-if (ignore) {
-  console.log("RabbitMQ's own scripts are not installed: the test of a broker set up as hosted ones are is skipped.");
-}
 
 /** As hosting companies set a broker up: TLS alone for the world, a virtual host and a user for each customer. */
 interface Hosted {
@@ -37,7 +31,7 @@ async function setUp(node: PrivateNode): Promise<void> {
   await node.ctl("set_vhost_limits", "-p", VHOST, '{"max-connections": 20}');
 }
 
-Deno.test("RabbitMQ: a runner works on a broker that is set up as hosted ones are", { ignore }, async (test) => {
+privateNodeTest("RabbitMQ: a runner works on a broker that is set up as hosted ones are", async (test) => {
   const place = await Deno.makeTempDir({ prefix: "warren-hosted-" });
   try {
     const certificates = await makeCertificates(place);
@@ -58,7 +52,7 @@ ssl_options.keyfile = ${certificates.key}
   } finally {
     await Deno.remove(place, { recursive: true });
   }
-});
+}, { commands: ["openssl"] });
 
 /** A retry and an output, so that all of Warren's own queues are declared under the user's rights. */
 const FUNCTIONS = {

@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { Fleet } from "../support/fleet.ts";
 import { isRetried, Ledger, stageSource } from "../support/ledger.ts";
 import { type PrivateBroker, PrivateEmbedded } from "../support/private_broker.ts";
-import { hasPrivateNodes, startPrivateNode } from "../support/private_node.ts";
+import { privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";
 
 const MESSAGES = 100_000;
 const RUNNERS = 3;
@@ -25,10 +25,6 @@ const CUTS = 6;
 /** To repeat a failure: every fate, every victim and every moment follows from it. */
 const seed = Number(Deno.env.get("WARREN_TEST_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]) >>> 0;
 
-const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("rabbitmq");
-const ignore = !hasPrivateNodes() && !required;
-if (ignore) console.log("RabbitMQ's own scripts are not installed: the ledger is kept on the embedded broker alone.");
-
 Deno.test("embedded: a hundred thousand messages balance, whatever is killed", async () => {
   await using broker = await PrivateEmbedded.launch();
   await balances(broker, async () => {
@@ -37,7 +33,7 @@ Deno.test("embedded: a hundred thousand messages balance, whatever is killed", a
   }, 0);
 });
 
-Deno.test("RabbitMQ: a hundred thousand messages balance, whatever is killed", { ignore }, async () => {
+privateNodeTest("RabbitMQ: a hundred thousand messages balance, whatever is killed", async () => {
   await using broker = await startPrivateNode();
   await balances(broker, async () => {
     await broker.stop();

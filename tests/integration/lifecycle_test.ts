@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
 import { parseDuration } from "../../lib/duration.ts";
 import { OPTIONS } from "../../lib/options.ts";
 import { CLOSE_LIMIT } from "../../lib/runner.ts";
@@ -32,6 +33,29 @@ function endless(queue: string): Promise<Folder> {
       };`,
   });
 }
+
+brokerTest(
+  "a function whose file was removed finishes what it runs, also when the runner stops meanwhile",
+  async (url) => {
+    await using broker = await BrokerClient.connect(url);
+    await using gate = await Gate.make();
+    const queue = broker.queue("removed");
+    await using functions = await gated(queue, gate);
+    await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path, env: { WATCH: "true" } });
+    await broker.publish(queue, ["in flight"]);
+    await runner.waitForLog(begun);
+    await Deno.remove(join(functions.path, "gated.ts"));
+    await runner.waitForLog(({ message }) => message.startsWith("removed;"));
+
+    runner.kill("SIGTERM");
+    await runner.waitForLog(draining);
+    await gate.open();
+
+    assertEquals((await runner.status).code, 0);
+    assertEquals(handledBy(runner).map(({ body }) => body), ["in flight"]);
+    assertEquals((await broker.count(queue)).messages, 0);
+  },
+);
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   brokerTest(

@@ -61,7 +61,7 @@ brokerTest("an output that no queue takes makes the invocation a failed one, wit
   const dead = await broker.take(`${source}.dead`);
   const { "warren-error-type": type, "warren-error": error } = dead.properties.headers as Record<string, string>;
   assertEquals(type, "PublishError");
-  assertStringIncludes(error, `no queue takes messages for queue "nowhere.${source}"`);
+  assertStringIncludes(error, `there is no queue "nowhere.${source}"`);
 });
 
 brokerTest("an output with a delay comes when it is over", async (url) => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { eventually } from "../support/eventually.ts";
-import { hasPrivateNodes, type PrivateNode, startPrivateNode } from "../support/private_node.ts";
+import { type PrivateNode, privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";
 import { type RunnerProcess, startRunner } from "../support/runner_process.ts";
 import { handledBy, startServing } from "../support/serving.ts";
 
@@ -32,10 +32,9 @@ async function userWith(node: PrivateNode, name: string, rights: [string, string
 
 const messages = (runner: RunnerProcess) => runner.log.map(({ message }) => message).join("\n");
 
-Deno.test({
-  name: "a user that may configure nothing runs all kinds of functions once everything is there",
-  ignore: !hasPrivateNodes(),
-  async fn() {
+privateNodeTest(
+  "RabbitMQ: a user that may configure nothing runs all kinds of functions once everything is there",
+  async () => {
     await using node = await startPrivateNode();
     await using functions = await folder(FUNCTIONS);
     const restricted = await userWith(node, "ann", ["^$", ".*", ".*"]);
@@ -75,32 +74,28 @@ Deno.test({
     });
     assertEquals(String((await client.take("failing.dead")).bodyString()), "never");
   },
-});
+);
 
-Deno.test({
-  name: "a user that may not bind runs with the bindings that are there, and says so",
-  ignore: !hasPrivateNodes(),
-  async fn() {
-    await using node = await startPrivateNode();
-    await using functions = await folder({ "failing.ts": FUNCTIONS["failing.ts"] });
-    await (await startServing({ amqpUrl: node.url, functionsDir: functions.path }))[Symbol.asyncDispose]();
-    const rights: [string, string, string] = ["^$", "^(amq\\.default|warren\\.retry\\..*)$", "^failing$"];
-    const restricted = await userWith(node, "bob", rights);
-    await using setup = await BrokerClient.connect(node.url);
-    {
-      await using runner = await startRunner({ amqpUrl: restricted, functionsDir: functions.path });
-      await eventually(() => messages(runner).includes('queue "warren.retry.100"'), {
-        what: "the queue that is missing",
-      });
-    }
-    {
-      await using runner = await startServing({ amqpUrl: node.url, functionsDir: functions.path });
-      await setup.publishTo("shop", "order", "first");
-      await eventually(() => handledBy(runner).some(({ body }) => body === "first"));
-    }
-    await using runner = await startServing({ amqpUrl: restricted, functionsDir: functions.path });
-    assertStringIncludes(messages(runner), 'binding of queue "failing" to exchange "shop"');
-    await setup.publishTo("shop", "order", "second");
-    await eventually(() => handledBy(runner).some(({ body }) => body === "second"));
-  },
+privateNodeTest("RabbitMQ: a user that may not bind runs with the bindings that are there, and says so", async () => {
+  await using node = await startPrivateNode();
+  await using functions = await folder({ "failing.ts": FUNCTIONS["failing.ts"] });
+  await (await startServing({ amqpUrl: node.url, functionsDir: functions.path }))[Symbol.asyncDispose]();
+  const rights: [string, string, string] = ["^$", "^(amq\\.default|warren\\.retry\\..*)$", "^failing$"];
+  const restricted = await userWith(node, "bob", rights);
+  await using setup = await BrokerClient.connect(node.url);
+  {
+    await using runner = await startRunner({ amqpUrl: restricted, functionsDir: functions.path });
+    await eventually(() => messages(runner).includes('queue "warren.retry.100"'), {
+      what: "the queue that is missing",
+    });
+  }
+  {
+    await using runner = await startServing({ amqpUrl: node.url, functionsDir: functions.path });
+    await setup.publishTo("shop", "order", "first");
+    await eventually(() => handledBy(runner).some(({ body }) => body === "first"));
+  }
+  await using runner = await startServing({ amqpUrl: restricted, functionsDir: functions.path });
+  assertStringIncludes(messages(runner), 'binding of queue "failing" to exchange "shop"');
+  await setup.publishTo("shop", "order", "second");
+  await eventually(() => handledBy(runner).some(({ body }) => body === "second"));
 });

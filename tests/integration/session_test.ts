@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { knownDifferences } from "../../lib/amqp/known_brokers.ts";
+import { shownUrl } from "../../lib/secret_url.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
+import { brokerIdentity } from "../support/broker_version.ts";
 import { brokerTest, embeddedTest, sharedBroker } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";
+import { Proxy } from "../support/proxy.ts";
 import { startRunner } from "../support/runner_process.ts";
 import { isHandled, post, startServing, status, untilReady } from "../support/serving.ts";
 import { WebSocketRelay } from "../support/websocket_relay.ts";
@@ -33,6 +37,24 @@ brokerTest("of several URLs the first that answers is used", async (url) => {
   assertEquals((await runner.waitForLog(isHandled)).body, "x");
   const line = await runner.waitForLog(({ message }) => message.startsWith("broker: "));
   assertStringIncludes(line.message, new URL(url).host);
+});
+
+brokerTest("the start says which broker it is and what differs on it, once, also after a cut", async (url) => {
+  await using proxy = Proxy.for(url);
+  await using functions = await folder({});
+  await using runner = await startServing({ amqpUrl: proxy.urlFor(url), functionsDir: functions.path });
+  const broker = await brokerIdentity(url);
+  const name = `${broker.product} ${broker.version}`;
+  const told = () => runner.log.filter(({ message }) => message.startsWith("broker: ") || message.startsWith(name));
+  const expected = knownDifferences(broker).map(({ text }) => `${name}: ${text}`);
+
+  proxy.cut();
+  await runner.waitForLog(({ message }) => message.includes("is lost"));
+  await untilReady(runner);
+
+  const [first, ...others] = told();
+  assertEquals(first.message, `broker: ${name} at ${shownUrl(proxy.urlFor(url))}`);
+  assertEquals(others.map(({ level, message }) => [level, message]), expected.map((text) => ["info", text]));
 });
 
 brokerTest("over WebSocket it serves, and serves again after a cut", async (url) => {

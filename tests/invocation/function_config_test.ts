@@ -176,3 +176,18 @@ Deno.test("messages and results can be CloudEvents, with attributes that are che
   assertStringIncludes(problems({ output: { routingKey: "q", event: "t" } })[0], 'output.event is "t": expected the');
   assertStringIncludes(problems({ envelope: "cloudevents", schedule: "0 3 * * *" })[0], "a message that is no event");
 });
+
+Deno.test("a queue's type is one of its arguments, and says what it rules out", () => {
+  assertEquals(resolve({ queue: { type: "quorum" } }).queue.arguments, { "x-queue-type": "quorum" });
+  const both = { type: "classic", arguments: { "x-queue-type": "classic", "x-max-length": 5 } };
+  assertEquals(resolve({ queue: both }).queue.arguments, { "x-queue-type": "classic", "x-max-length": 5 });
+  const other = { type: "quorum", arguments: { "x-queue-type": "classic" } };
+  assertEquals(problems({ queue: other }), [
+    'queue.type is "quorum", and queue.arguments has the type "classic": expected one of the two',
+  ]);
+  for (const [key, value] of [["durable", false], ["autoDelete", true]] as const) {
+    const [problem] = problems({ queue: { type: "quorum", [key]: value } });
+    assertEquals(problem.startsWith(`queue.${key} is ${value}, and queue.type is "quorum"`), true, problem);
+  }
+  assertEquals(problems({ queue: { type: "stream" } }), ['queue.type is "stream": expected "classic" or "quorum"']);
+});

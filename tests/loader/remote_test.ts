@@ -39,7 +39,10 @@ Deno.test("a function that imports what is not in the cache is an error with its
 
   const [[wanting, ...more], fine, broken] = [...graphs.values()].map(({ errors }) => errors);
   assertEquals([more, fine, broken], [[], [], ["a syntax error"]]);
-  assertMatch(wanting, /^\S*wanting\.ts: what it imports is not in Deno's cache: .*127\.0\.0\.1:1.* with: deno cache$/);
+  assertMatch(
+    wanting,
+    /^\S*wanting\.ts: what it imports is not in Deno's cache: .*127\.0\.0\.1:1.* with "deno cache"$/,
+  );
   assertStringIncludes(wanting, "wanting.ts:1:8");
   assert(!/\n|backtrace|error: |cached-only/i.test(wanting), wanting);
 });

@@ -10,7 +10,8 @@ const SAY_PID = `
     context.log.info(String(Deno.pid), { said: true });
     await new Promise((go) => setTimeout(go, 5));
     if (message.body === "exit") Deno.exit(3);
-    if (message.body === "wait") await new Promise((go) => context.signal.addEventListener("abort", go));
+    const { signal } = context;
+    if (message.body === "wait" && !signal.aborted) await new Promise((go) => signal.addEventListener("abort", go));
   };`;
 
 /** A pool of processes that are none. */
@@ -58,6 +59,16 @@ Deno.test("nobody gets a process that is gone", async () => {
   assertEquals([pool.size, second.running], [1, 1]);
   await pool.close();
   assertEquals(started.length, 2);
+});
+
+Deno.test("nobody gets a process that was killed and has not ended yet", async () => {
+  const { pool } = poolOf(1);
+  const first = pool.take();
+  pool.give(first);
+  Object.assign(await first.started, { killed: true });
+  assert(pool.take() !== first);
+  clearTimeout(first.idleTimer);
+  await pool.close();
 });
 
 Deno.test("messages are spread over as many processes as there may be", async () => {
@@ -183,14 +194,3 @@ class Gate implements AsyncDisposable {
     await Deno.remove(this.file.slice(0, this.file.lastIndexOf("/")), { recursive: true });
   }
 }
-
-Deno.test("a process that is killed gets no more, also before its end is known", async () => {
-  const { pool, started } = poolOf(1);
-  const first = pool.take();
-  const process = await first.started;
-  assertEquals(pool.take(), first);
-  Object.assign(process, { doomed: true });
-  assert(pool.take() !== first);
-  await pool.close();
-  assertEquals(started.length, 2);
-});

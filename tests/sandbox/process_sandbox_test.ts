@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
@@ -192,10 +192,11 @@ Deno.test("a handler that ends its process crashed, and the next message runs in
   });
 });
 
-Deno.test("a module that throws while it loads abandons the message with its own error", async () => {
+Deno.test("a module that throws while it loads abandons the message with its own error, and the line that threw", async () => {
   await withSandbox(`throw new Error("no database");`, {}, async ({ sandbox, run }) => {
-    assertStringIncludes(reasonOf(await run()), "no database");
-    await assertRejects(() => sandbox.warm(), Error, "no database");
+    const why = /^the module could not be loaded: no database, at file:\S+:1:7$/;
+    assertMatch(reasonOf(await run()), why);
+    assertMatch((await assertRejects(() => sandbox.warm(), Error)).message, why);
   });
 });
 

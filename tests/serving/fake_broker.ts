@@ -1,5 +1,5 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
-import type { Consuming, Delivery } from "../../lib/amqp/consumer.ts";
+import type { Consuming, Delivery, Trial } from "../../lib/amqp/consumer.ts";
 import { retryProperties, setAsideProperties } from "../../lib/amqp/headers.ts";
 import type { FunctionDefinition } from "../../lib/invocation/definition.ts";
 import type { Disposition } from "../../lib/invocation/outcome.ts";
@@ -36,6 +36,8 @@ export class FakeBroker {
   refusesOutputs = false;
   /** Copies are confirmed after that; none are if it never resolves. */
   confirms: Promise<unknown> = Promise.resolve();
+  /** What is known of a message that keeps its place, by its body. */
+  readonly trials = new Map<string, Trial>();
   /** A cancel is answered after that. */
   cancels: Promise<unknown> = Promise.resolve();
 
@@ -225,12 +227,14 @@ export class FakeDelivery implements Delivery {
   readonly message: AMQPMessage;
   readonly #consumer: FakeConsumer;
   readonly #ready: Ready;
+  readonly trial: Trial | undefined;
   live = true;
 
   constructor(consumer: FakeConsumer, ready: Ready) {
     this.#consumer = consumer;
     this.#ready = ready;
     const { body, properties, redelivered, exchange } = ready;
+    this.trial = consumer.broker.trials.get(body);
     this.message = {
       body: new TextEncoder().encode(body),
       properties,

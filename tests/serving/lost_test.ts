@@ -1,3 +1,4 @@
+import { CANCELLED } from "../../lib/amqp/consumer.ts";
 import { assert, assertEquals } from "@std/assert";
 import { COMPLETED, FAILED } from "./fake_sandbox.ts";
 import { settled } from "./fake_timers.ts";
@@ -40,14 +41,25 @@ Deno.test("a late success is said, and its message runs again", async () => {
   await one.close();
 });
 
-Deno.test("the log names both settings when the broker's consumer timeout is the shorter one", async () => {
-  const one = await Served.start({ timeout: "90s" });
+for (const reason of [TIMED_OUT, CANCELLED]) {
+  Deno.test(`the log names both settings when the broker's consumer timeout is the shorter one: ${reason}`, async () => {
+    const one = await Served.start({ timeout: "90s" });
+    await one.publish("a");
+    await lose(one, reason);
+    const [line] = one.lines.filter(({ level }) => level === "error");
+    for (const text of ["consumer_timeout", '"timeout"', "90 s"]) assert(line.message.includes(text), line.message);
+    await lose(one);
+    assertEquals(one.lines.filter(({ level }) => level === "error").length, 1);
+    await one.close();
+  });
+}
+
+Deno.test("the log has the ids of the messages that are lost, where they have one", async () => {
+  const one = await Served.start();
   await one.publish("a");
-  await lose(one, TIMED_OUT);
-  const [line] = one.lines.filter(({ level }) => level === "error");
-  for (const text of ["consumer_timeout", '"timeout"', "90 s"]) assert(line.message.includes(text), line.message);
   await lose(one);
-  assertEquals(one.lines.filter(({ level }) => level === "error").length, 1);
+  const line = one.lines.find(({ message }) => message.includes("took back 1 message"));
+  assertEquals(line && "messageIds" in line, false);
   await one.close();
 });
 

@@ -41,6 +41,21 @@ Deno.test("each message is tried in its turn, as the same attempt", async () => 
   await one.close();
 });
 
+Deno.test("the log says of every failed probe that it costs no attempt, of an ordered function's too", async () => {
+  for (const config of [{}, { order: { by: "routingKey" } }] satisfies FunctionConfig[]) {
+    const one = await Served.start(switched(1, { concurrency: 1, prefetch: 1, ...config }), { handler: () => FAILED });
+    await one.publish("a");
+    await one.timers.pass(2_500);
+    const failures = one.lines.filter(({ message }) => message === "failed: no");
+    assert(failures.length > 1);
+    assertEquals(
+      failures.slice(1).map(({ probe, retryIn }) => [probe, retryIn]),
+      failures.slice(1).map(() => ["costs no attempt", undefined]),
+    );
+    await one.close();
+  }
+});
+
 Deno.test("while it probes, what began before the trip decides nothing", async () => {
   const one = await Served.start(switched(1));
   await one.publish("slow", "slower", "x");

@@ -50,6 +50,16 @@ Deno.test("what still comes while the consumer is being cancelled goes back once
   await one.close();
 });
 
+Deno.test("the log says who paused a function, and that it goes on", async () => {
+  const one = await Served.start({});
+  await one.served.pause();
+  assertEquals(one.said("paused by hand"), 1);
+  one.served.resume();
+  await settled();
+  assertEquals([one.said("resumed by hand"), one.served.state], [1, "serving"]);
+  await one.close();
+});
+
 Deno.test("the retry of an ordered message goes back as well", async () => {
   const one = await Served.start({ order: { by: "routingKey" }, retry: { attempts: 2, delay: 1_000, jitter: 0 } });
   await one.publish("a");

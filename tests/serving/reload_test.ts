@@ -5,6 +5,22 @@ import { QUEUE, Served } from "./served.ts";
 
 const RESULT = { kind: "completed", result: { body: new Uint8Array(), contentType: undefined } } as const;
 
+Deno.test("a function that gets another queue says that what is in the old one stays there", async () => {
+  const one = await Served.start();
+  await one.replace("v2", { queue: "renamed" });
+  assertEquals(one.said(`takes no more messages from queue "${QUEUE}"`), 1);
+  await one.close();
+});
+
+Deno.test("a function that loses its order says that what is in its partitions stays there", async () => {
+  const one = await Served.start({ order: { by: "routingKey" } });
+  await one.replace("v2", { order: { by: "routingKey", partitions: 2 } });
+  assertEquals(one.said("takes nothing from its partitions"), 0);
+  await one.replace("v3");
+  assertEquals(one.said("takes nothing from its partitions"), 1);
+  await one.close();
+});
+
 Deno.test("what runs while the output is taken away still publishes by the version that began it", async () => {
   const one = await Served.start({ output: { exchange: "", routingKey: "out" } });
   await one.publish("a");

@@ -23,7 +23,7 @@ export class Served {
   readonly runs: Run[] = [];
   readonly sandboxes: FakeSandbox[] = [];
   readonly clocks: { running: boolean }[] = [];
-  readonly lines: { level: string; message: string }[] = [];
+  readonly lines: { level: string; message: string; [field: string]: unknown }[] = [];
   readonly served: ServedFunction;
 
   constructor(config: FunctionConfig = {}, readonly behaviour: Behaviour = {}) {

@@ -1,19 +1,17 @@
 import { RawClient } from "./amqp/raw_client.ts";
+import type { BrokerIdentity } from "../../lib/amqp/client.ts";
 
-/** What the broker at `url` says that it is, as in `4.3.6`. */
-export async function brokerVersion(url: string): Promise<string> {
+export { isAtLeast } from "../../lib/amqp/known_brokers.ts";
+
+/** What the broker at `url` says that it is. */
+export async function brokerIdentity(url: string): Promise<BrokerIdentity> {
   await using client = await RawClient.connect(url);
-  const { version } = client.serverProperties;
+  const { product, version } = client.serverProperties;
   await client.close();
-  return String(version.value);
+  return { product: String(product.value), version: String(version.value) };
 }
 
-/** Whether a version is `least` or a later one. */
-export function isAtLeast(version: string, least: string): boolean {
-  const [numbers, bounds] = [version, least].map((text) => text.split(".").map((part) => parseInt(part) || 0));
-  for (const [index, bound] of bounds.entries()) {
-    const number = numbers[index] ?? 0;
-    if (number !== bound) return number > bound;
-  }
-  return true;
+/** Its version, as in `4.3.6`. */
+export async function brokerVersion(url: string): Promise<string> {
+  return (await brokerIdentity(url)).version;
 }

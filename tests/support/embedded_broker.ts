@@ -1,5 +1,5 @@
-import { spawnBroker } from "../../lib/broker_process.ts";
-import { TextLineStream } from "./text_lines.ts";
+import { type BrokerSettings, readAnswer, settingsLine, spawnBroker, tellBroker } from "../../lib/broker_child.ts";
+import { TEST_BROKER } from "./broker_settings.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -12,12 +12,6 @@ export interface EmbeddedBrokerOptions {
   diskFreeLimit?: number;
   /** Passwords by names. @default { guest: "guest" } */
   users?: Record<string, string>;
-}
-
-/** What its process says once. */
-interface Answer {
-  ready?: { port: number; wsPort?: number };
-  failed?: { code: string; message: string };
 }
 
 /**
@@ -70,11 +64,12 @@ export class EmbeddedBroker implements AsyncDisposable {
   async start(limits: Pick<EmbeddedBrokerOptions, "memoryLimit" | "diskFreeLimit"> = {}): Promise<void> {
     if (this.#child) throw new Error("the embedded broker runs already");
     // As the runner starts it, with the same permissions.
-    const child = spawnBroker({ host: "127.0.0.1", port: this.#port, wsPort: this.#wsPort, dataDir: this.#folder });
+    const settings = this.#settings(limits);
+    const child = spawnBroker(settings);
     this.#child = child;
-    await tell(child, JSON.stringify(this.#settings(limits)));
-    const { ready, failed } = await answerOf(child);
-    if (!ready) throw new Error(`the embedded broker does not start: ${failed?.message}`);
+    await tellBroker(child, settingsLine(settings, { level: "error", format: "text", color: false }));
+    const { ready, failed } = await readAnswer(child) ?? {};
+    if (!ready) throw new Error(`the embedded broker does not start: ${failed?.message ?? "it ended"}`);
     this.#port = ready.port;
     this.#wsPort = ready.wsPort ?? 0;
   }
@@ -82,7 +77,7 @@ export class EmbeddedBroker implements AsyncDisposable {
   /** Stops it cleanly and waits for its end. */
   async stop(): Promise<void> {
     if (!this.#child) return;
-    await tell(this.#child, "stop");
+    await tellBroker(this.#child, "stop");
     await this.#gone(this.#child);
   }
 
@@ -111,21 +106,10 @@ export class EmbeddedBroker implements AsyncDisposable {
     return `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
   }
 
-  #settings(limits: EmbeddedBrokerOptions): Record<string, unknown> {
-    return {
-      host: "127.0.0.1",
-      wsPortAsked: true,
-      dataDir: this.#folder,
-      users: {},
-      memoryLimit: 512 * MEGABYTE,
-      diskFreeLimit: 0,
-      version: "0.0.0",
-      logging: { level: "error", format: "text", color: false },
-      ...this.#options,
-      ...limits,
-      port: this.#port,
-      wsPort: this.#wsPort,
-    };
+  #settings(limits: EmbeddedBrokerOptions): BrokerSettings {
+    const memoryLimit = 512 * MEGABYTE;
+    const own = { wsPortAsked: true, memoryLimit, ...this.#options, ...limits };
+    return { ...TEST_BROKER, ...own, dataDir: this.#folder, port: this.#port, wsPort: this.#wsPort };
   }
 
   async #gone(child: Deno.ChildProcess): Promise<void> {
@@ -133,18 +117,4 @@ export class EmbeddedBroker implements AsyncDisposable {
     await child.stdin.close().catch(() => {});
     this.#child = undefined;
   }
-}
-
-/** A process that is gone takes nothing; its status says so. */
-async function tell(child: Deno.ChildProcess, line: string): Promise<void> {
-  const input = child.stdin.getWriter();
-  await input.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
-  input.releaseLock();
-}
-
-async function answerOf(child: Deno.ChildProcess): Promise<Answer> {
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
-  for await (const line of lines) return JSON.parse(line);
-  const { code } = await child.status;
-  throw new Error(`the embedded broker ended with code ${code} while it started`);
 }

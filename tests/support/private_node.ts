@@ -61,6 +61,8 @@ export class PrivateNode implements PrivateBroker {
   /** Starts the node, also one that was stopped or killed, with the data it had. */
   async start(): Promise<void> {
     this.#child = new Deno.Command(join(SCRIPTS, "rabbitmq-server"), {
+      // A node that cannot start leaves its dump in the folder where it was started.
+      cwd: this.#folder,
       env: this.#env,
       stdin: "null",
       stdout: "null",
@@ -122,6 +124,7 @@ export class PrivateNode implements PrivateBroker {
   async #tool(tool: "rabbitmqctl" | "rabbitmq-queues", args: readonly string[]): Promise<string> {
     const command = new Deno.Command(join(SCRIPTS, tool), {
       args: ["-q", "-n", this.#env.RABBITMQ_NODENAME, ...args],
+      cwd: this.#folder,
       env: this.#env,
       stdin: "null",
     });

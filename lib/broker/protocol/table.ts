@@ -1,4 +1,5 @@
 import { AmqpError } from "./amqp_error.ts";
+import { SHORT_STRING } from "../../short_string.ts";
 import { decodeText, encodeText } from "../../utf8.ts";
 
 /**
@@ -254,7 +255,7 @@ class TableWriter {
 
   field(name: string, value: FieldValue): void {
     const start = this.#take(1);
-    const size = this.#text(name, 255);
+    const size = this.#text(name, SHORT_STRING);
     this.bytes[start] = size;
     this.#value(value);
   }

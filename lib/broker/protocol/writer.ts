@@ -1,5 +1,6 @@
 import { FRAME, FRAME_END } from "./constants.ts";
 import { encodeTable, type FieldTable } from "./table.ts";
+import { SHORT_STRING } from "../../short_string.ts";
 import { encodeText } from "../../utf8.ts";
 
 /** Whole frames, one after the other, in a buffer that grows. */
@@ -130,7 +131,7 @@ function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: 
 
 /** The text with its length before it. A text that is too long is cut between two characters. */
 export function shortStringBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(1 + Math.min(text.length * 3, 255));
+  const bytes = new Uint8Array(1 + Math.min(text.length * 3, SHORT_STRING));
   bytes[0] = encodeText(text, bytes, 1, bytes.length);
   return bytes.slice(0, bytes[0] + 1);
 }

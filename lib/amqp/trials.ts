@@ -1,0 +1,102 @@
+/** What is in the queue of the trials of a partition. */
+export type TrialNote =
+  /** A message began to run that may be what ends its runners. */
+  | { readonly trial: string; readonly message: string }
+  /** The runner of these trials lost its connection, and lives. */
+  | { readonly lived: readonly string[] }
+  /** Everything that was there before has been read. */
+  | { readonly mark: string };
+
+/** Where notes are kept: what is published comes back to `receive()`. */
+export interface TrialNotes {
+  /** Resolves once the broker has it. */
+  publish(note: TrialNote): Promise<void>;
+  ack(tag: number): void;
+}
+
+/**
+ * Finds out which message of a partition ends its runners, without moving it. While such a message runs there is a note
+ * that names it, and its end takes the note away. A note whose trial has no end is a death of a runner.
+ *
+ * A runner that lost its connection left its notes behind as well. It says so as soon as it is connected again, and they
+ * count no more.
+ */
+export class Trials {
+  readonly #notes: TrialNotes;
+  /** Of trials, by their ids. */
+  readonly #left = new Map<string, { message: string; tag: number }>();
+  /** Trials that run here, and the messages. */
+  readonly #running = new Map<string, string>();
+  /** Trials that ended here, whose note has not come back yet. */
+  readonly #ended = new Set<string>();
+  readonly #marks = new Map<string, () => void>();
+
+  constructor(notes: TrialNotes) {
+    this.#notes = notes;
+  }
+
+  receive(note: TrialNote | undefined, tag: number): void {
+    if (note && "trial" in note && !this.#ended.delete(note.trial)) {
+      this.#left.set(note.trial, { message: note.message, tag });
+      return;
+    }
+    if (note && "lived" in note) { for (const trial of note.lived) this.#forget(trial); }
+    if (note && "mark" in note) this.#marks.get(note.mark)?.();
+    this.#notes.ack(tag);
+  }
+
+  /** Resolves once everything has come that is in the queue now. */
+  async read(): Promise<void> {
+    const mark = crypto.randomUUID();
+    const read = new Promise<void>((resolve) => this.#marks.set(mark, resolve));
+    await this.#notes.publish({ mark });
+    await read;
+    this.#marks.delete(mark);
+  }
+
+  /** How many runners ended while they ran the message. */
+  deaths(message: string): number {
+    let deaths = 0;
+    for (const [trial, left] of this.#left) if (left.message === message && !this.#running.has(trial)) deaths++;
+    return deaths;
+  }
+
+  /** The message is about to run. Gives the trial. */
+  async begin(message: string): Promise<string> {
+    const trial = crypto.randomUUID();
+    this.#running.set(trial, message);
+    await this.#notes.publish({ trial, message });
+    return trial;
+  }
+
+  /** Every trial of the message has ended without the end of the runner. */
+  end(message: string): void {
+    for (const [trial, running] of [...this.#running]) {
+      if (running !== message) continue;
+      this.#running.delete(trial);
+      if (!this.#forget(trial)) this.#ended.add(trial);
+    }
+  }
+
+  /** The message is gone from its queue, and with it what is known of it. */
+  clear(message: string): void {
+    this.end(message);
+    for (const [trial, left] of [...this.#left]) if (left.message === message) this.#forget(trial);
+  }
+
+  /** Trials that run here. */
+  get running(): { trials: string[]; messages: string[] } {
+    return { trials: [...this.#running.keys()], messages: [...new Set(this.#running.values())] };
+  }
+
+  /** Whether notes of trials that ended here are still to be taken away. */
+  get pending(): boolean {
+    return this.#ended.size > 0;
+  }
+
+  #forget(trial: string): boolean {
+    const left = this.#left.get(trial);
+    if (left) this.#notes.ack(left.tag);
+    return this.#left.delete(trial);
+  }
+}
