@@ -25,6 +25,10 @@ export class EmbeddedBroker implements AsyncDisposable {
     return started;
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Resident, in MB. */
   get memory(): number {
     return residentMegabytes(this.#child.pid);

@@ -1,12 +1,21 @@
 import { broker } from "./broker.ts";
 import { consume } from "./consume.ts";
+import { cost } from "./cost.ts";
 import { features } from "./features.ts";
 import { frameworks } from "./frameworks.ts";
 import { sandbox } from "./sandbox.ts";
 import { start } from "./start.ts";
 
 /** Each question with the script that answers it. */
-const QUESTIONS: Record<string, () => Promise<string[]>> = { broker, consume, features, frameworks, sandbox, start };
+const QUESTIONS: Record<string, () => Promise<string[]>> = {
+  broker,
+  consume,
+  cost,
+  features,
+  frameworks,
+  sandbox,
+  start,
+};
 
 const asked = Deno.args.length > 0 ? Deno.args : Object.keys(QUESTIONS);
 for (const name of asked) {

@@ -86,7 +86,7 @@ export async function startMeasured(
 }
 
 /** Functions, and the data of their runner: deleted afterwards. */
-class Folder implements AsyncDisposable {
+export class Folder implements AsyncDisposable {
   constructor(readonly path: string) {}
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,11 @@
 import { AMQPClient, type AMQPError, AMQPWebSocketClient } from "@cloudamqp/amqp-client";
-import type { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { describeError, WarrenError } from "../errors.ts";
 import { shownUrl, withoutLogins } from "../secret_url.ts";
 import { endsWithin } from "../within.ts";
 import { patchClient } from "./client_patches.ts";
 import { coalesceWrites } from "./coalesce_writes.ts";
+import { DeliveryReader } from "./delivery_reader.ts";
 import { FrameAssembler } from "./frame_assembler.ts";
 
 /** One connection to a broker, over TCP or over WebSocket. */
@@ -86,7 +87,10 @@ export async function connectClient(url: string, options: ClientOptions): Promis
     markClosed(reason);
   };
   let lastRead = performance.now();
-  const frames = new FrameAssembler((view) => {
+  const deliveries = new DeliveryReader(() => client.channels);
+  const frames = new FrameAssembler((from, at, size) => {
+    if (deliveries.take(from, at, size)) return;
+    const view = new AMQPView(from.bytes.buffer as ArrayBuffer, from.bytes.byteOffset + at, size);
     identify(view, broker);
     internals.parseFrames(view);
   });

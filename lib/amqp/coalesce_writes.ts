@@ -1,6 +1,5 @@
 import { AMQPClient, type AMQPWebSocketClient } from "@cloudamqp/amqp-client";
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
-import { joinBytes } from "../bytes.ts";
 
 /** What the client has but does not show. */
 interface Internals {
@@ -27,25 +26,31 @@ export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
   const shared = new AMQPView(new ArrayBuffer(client.frameMax));
   // A body that does not fit has a buffer of its own, which nobody is to keep.
   Object.assign((client as unknown as Internals).bufferPool, { pop: () => shared, push: () => 1 });
-  let chunks: Uint8Array[] = [];
+  /** Copied from here in one piece: a piece for each chunk would be as many allocations outside of V8's heap. */
+  const waiting = new Uint8Array(LARGE);
   let size = 0;
   let scheduled = false;
+  const write = (bytes: Uint8Array) => void send(bytes).catch((error) => client.socket?.destroy(error));
   const flush = () => {
-    scheduled = false;
-    if (size === 0) return;
-    const bytes = chunks.length === 1 ? chunks[0] : joinBytes(chunks, size);
-    chunks = [];
+    if (size > 0) write(waiting.slice(0, size));
     size = 0;
-    send(bytes).catch((error) => client.socket?.destroy(error));
+  };
+  const onTurn = () => {
+    scheduled = false;
+    flush();
   };
   client.send = (bytes) => {
     // Nothing would ever answer.
     if (client.closed || !client.socket) return send(bytes);
-    if (!scheduled) setImmediate(flush);
-    scheduled = true;
-    chunks.push(bytes.buffer === shared.buffer ? bytes.slice() : bytes);
+    if (size + bytes.length > LARGE) flush();
+    if (bytes.length > LARGE) {
+      write(bytes.buffer === shared.buffer ? bytes.slice() : bytes);
+      return SENT;
+    }
+    waiting.set(bytes, size);
     size += bytes.length;
-    if (size >= LARGE) flush();
+    if (!scheduled) setImmediate(onTurn);
+    scheduled = true;
     return SENT;
   };
 }

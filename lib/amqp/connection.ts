@@ -92,6 +92,12 @@ export class Connection {
     );
   }
 
+  /** The live client, where there is one that takes publishes now: nobody has to wait for it. */
+  get ready(): Client | undefined {
+    const client = this.#open?.client;
+    return client?.blocked ? undefined : client;
+  }
+
   /** Resolves once the broker takes publishes; it may refuse them for a while when it is short of memory or disk. */
   async unblocked(signal?: AbortSignal): Promise<void> {
     while (this.#open?.client.blocked) {

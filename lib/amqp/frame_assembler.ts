@@ -1,4 +1,4 @@
-import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import type { Bytes } from "./field_table.ts";
 
 /** Type, channel and size. */
 const HEAD = 7;
@@ -7,26 +7,30 @@ const LARGEST = 16 * 1024 * 1024;
 /** Bytes that are kept for the next frame in pieces. */
 const KEPT = 256 * 1024;
 
+/** A frame of `size` bytes from `at` on; what it is in is overwritten by the next read. */
+export type OnFrame = (from: Bytes, at: number, size: number) => void;
+
 /** Cuts what was read into frames, whatever pieces it came in. */
 export class FrameAssembler {
-  readonly #onFrame: (frame: AMQPView) => void;
+  readonly #onFrame: OnFrame;
   #buffer = new Uint8Array(0);
   /** Bytes of a frame whose end did not come yet. */
   #have = 0;
 
-  constructor(onFrame: (frame: AMQPView) => void) {
+  constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
   }
 
   /** @throws {RangeError} for a frame that is too large */
   push(chunk: Uint8Array): void {
+    const from = viewed(chunk);
     let at = 0;
     while (at < chunk.length) {
       const left = chunk.length - at;
       if (this.#have === 0 && left >= HEAD) {
         const size = sizeOf(chunk, at);
         if (left >= size) {
-          this.#onFrame(new AMQPView(chunk.buffer as ArrayBuffer, chunk.byteOffset + at, size));
+          this.#onFrame(from, at, size);
           at += size;
           continue;
         }
@@ -48,7 +52,7 @@ export class FrameAssembler {
     this.#have += taken;
     if (this.#have === need && need > HEAD) {
       this.#have = 0;
-      this.#onFrame(new AMQPView(this.#buffer.buffer, 0, need));
+      this.#onFrame(viewed(this.#buffer), 0, need);
       if (this.#buffer.length > KEPT) this.#buffer = new Uint8Array(0);
     }
     return taken;
@@ -60,4 +64,8 @@ function sizeOf(bytes: Uint8Array, at: number): number {
   const payload = ((bytes[at + 3] << 24) | (bytes[at + 4] << 16) | (bytes[at + 5] << 8) | bytes[at + 6]) >>> 0;
   if (payload > LARGEST) throw new RangeError(`a frame of ${payload} bytes is beyond the limit of ${LARGEST}`);
   return payload + HEAD + 1;
+}
+
+function viewed(bytes: Uint8Array): Bytes {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
 }

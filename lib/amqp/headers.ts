@@ -25,8 +25,8 @@ export function toInvocation(
   message: AMQPMessage,
   { output }: Pick<FunctionDefinition, "output">,
 ): DeliveredInvocation {
-  const { headers = {}, ...rest } = message.properties;
-  const properties = keepReceived(rest as MessageProperties, message.properties);
+  const { headers = {} } = message.properties;
+  const properties = propertiesOf(message);
   const attempt = countOf(headers[HEADERS.attempt], 1);
   // Then it came by way of Warren, and how it was first published is in its headers.
   const setAside = countOf(headers[HEADERS.setAside], 0) > 0;
@@ -44,6 +44,13 @@ export function toInvocation(
     setAside,
     wantsResult: output !== undefined || properties.replyTo !== undefined,
   };
+}
+
+/** All but the headers. Where there are none, nothing has to be left out, and nothing is copied. */
+function propertiesOf({ properties }: AMQPMessage): MessageProperties {
+  if (properties.headers === undefined) return properties as MessageProperties;
+  const { headers: _, ...rest } = properties;
+  return keepReceived(rest as MessageProperties, properties);
 }
 
 /** The failure of a message whose headers could not be read; undefined for every other. */

@@ -55,11 +55,11 @@ export class Outputs {
     const { output } = definition;
     for (const publication of outputs) assertMayPublish(definition, publication, this.#options.maxBody);
     const all = output && result ? [...outputs, this.#result(handled, result, outputs.length)] : outputs;
-    await Promise.all(
-      all.map((publication, index) =>
-        this.#deliver(handled, () => this.#message(invocation, publication, index), definition.name)
-      ),
-    );
+    const channel = `outputs ${definition.name}`;
+    const deliver = (publication: Publication, index: number) =>
+      this.#deliver(handled, () => this.#message(invocation, publication, index), channel);
+    if (all.length === 1) await deliver(all[0], 0);
+    else await Promise.all(all.map(deliver));
     if (invocation.properties.replyTo !== undefined) await this.#reply(handled, answer(invocation, result));
   }
 
@@ -75,7 +75,7 @@ export class Outputs {
 
   async #reply(handled: Handled, message: OutgoingMessage): Promise<void> {
     try {
-      await this.#deliver(handled, () => Promise.resolve(message), REPLIES, false);
+      await this.#deliver(handled, () => message, REPLIES, false);
     } catch (error) {
       this.#options.log.warn(`an answer could not be published: ${describeError(error)}`, {
         function: handled.definition.name,
@@ -87,19 +87,20 @@ export class Outputs {
   /** One message, as often as it takes. */
   async #deliver(
     { delivery, definition, invocation }: Handled,
-    make: () => Promise<OutgoingMessage>,
+    make: () => OutgoingMessage | Promise<OutgoingMessage>,
     channel: string,
     mandatory = true,
   ): Promise<void> {
-    const backoff = new Backoff({ initial: 200, max: 15_000 });
+    let backoff: Backoff | undefined;
     let forgotten = false;
     while (delivery.live) {
       let held = false;
       try {
-        const message = await make();
+        const made = make();
+        const message = made instanceof Promise ? await made : made;
         held = message.exchange.startsWith(RETRY_PREFIX);
-        const options = { channel: `outputs ${channel}`, mandatory };
-        return await within(30_000, (signal) => this.#options.publisher.publish(message, { ...options, signal }));
+        const { publisher } = this.#options;
+        return await within(30_000, (signal) => publisher.publish(message, { channel, mandatory, signal }));
       } catch (error) {
         if (error instanceof WarrenError && error.code !== "unavailable") {
           // The queue that was to hold it back may have been deleted: it is declared again, once.
@@ -112,6 +113,7 @@ export class Outputs {
           function: definition.name,
           messageId: invocation.properties.messageId,
         });
+        backoff ??= new Backoff({ initial: 200, max: 15_000 });
         await delay(backoff.next());
       }
     }
@@ -146,7 +148,11 @@ export class Outputs {
     }
   }
 
-  async #message(invocation: Invocation, publication: Publication, index: number): Promise<OutgoingMessage> {
+  #message(
+    invocation: Invocation,
+    publication: Publication,
+    index: number,
+  ): OutgoingMessage | Promise<OutgoingMessage> {
     const { exchange, routingKey, body, headers, delay: held } = publication;
     const properties = {
       ...publication.properties,
@@ -154,12 +160,15 @@ export class Outputs {
       headers: { ...traceOf(invocation), ...headers } as AMQPProperties["headers"],
     };
     if (held === 0) return { exchange, routingKey, body, properties };
+    return this.#heldBack({ routingKey, body, properties }, toRung(held));
+  }
+
+  async #heldBack(message: Omit<OutgoingMessage, "exchange">, rung: number): Promise<OutgoingMessage> {
     const { connection, topology } = this.#options;
     const client = await within(30_000, (signal) => connection.opened(signal));
-    const rung = toRung(held);
-    await topology.bindToDispatch(client, routingKey);
+    await topology.bindToDispatch(client, message.routingKey);
     await topology.declareRung(client, rung);
-    return { exchange: retryQueue(rung), routingKey, body, properties };
+    return { exchange: retryQueue(rung), ...message };
   }
 }
 

@@ -31,6 +31,8 @@ export interface PublisherOptions {
   window?: number;
 }
 
+const DEFAULT = "default";
+const LATE_CONFIRM = "the broker did not confirm the message in time";
 const LATE_CHANNEL = "the broker did not open a channel to publish on in time";
 
 /** One confirm channel and what is on its way on it. */
@@ -46,14 +48,27 @@ interface Outgoing {
   returned: string | undefined;
 }
 
+/** What publishes of one name go out on, and on which client. */
+interface Lane {
+  readonly client: Client;
+  readonly opening: Promise<ConfirmChannel>;
+  /** Once it is open. */
+  confirm: ConfirmChannel | undefined;
+}
+
+/** What a publisher needs of a connection. */
+type Connected = Pick<Connection, "opened" | "unblocked" | "ready">;
+
 /** Publishes with confirms, mandatory: a resolved `publish()` means that a queue has the message. */
 export class Publisher {
-  readonly #connection: Pick<Connection, "opened" | "unblocked">;
+  readonly #connection: Connected;
   readonly #window: number;
-  readonly #channels = new Map<string, { client: Client; opening: Promise<ConfirmChannel> }>();
+  readonly #lanes = new Map<string, Lane>();
   readonly #queues = new Map<string, (() => void)[]>();
+  /** How many of each name have to wait for something: those that come later wait behind them. */
+  readonly #late = new Map<string, number>();
 
-  constructor(connection: Pick<Connection, "opened" | "unblocked">, options: PublisherOptions = {}) {
+  constructor(connection: Connected, options: PublisherOptions = {}) {
     this.#connection = connection;
     this.#window = options.window ?? WINDOW;
   }
@@ -63,55 +78,79 @@ export class Publisher {
    * `unavailable` when there is no connection, it was lost before the confirm (the message may
    * have arrived), or the signal aborted
    */
-  async publish(message: OutgoingMessage, options: PublishOptions = {}): Promise<void> {
-    const { confirm, outgoing, sent } = await this.#begin(message, options);
-    try {
-      await unlessAborted(sent, options.signal, () => "the broker did not confirm the message in time");
-    } catch (error) {
-      throw publishError(message, error, confirm.channel.closed);
-    }
-    if (outgoing.returned) {
-      throw new WarrenError("unroutable", `${untaken(message)}: ${outgoing.returned}`);
-    }
+  publish(message: OutgoingMessage, options: PublishOptions = {}): Promise<void> {
+    const confirm = this.#ready(options);
+    return confirm ? this.#send(confirm, message, options) : this.#sendSoon(message, options);
+  }
+
+  /** The channel, where the message can be sent at once; that is nearly always so. */
+  #ready({ signal, channel: name = DEFAULT }: PublishOptions): ConfirmChannel | undefined {
+    const { ready } = this.#connection;
+    const lane = this.#lanes.get(name);
+    if (!ready || lane?.client !== ready || signal?.aborted || this.#late.get(name)) return undefined;
+    const { confirm } = lane;
+    return confirm && !confirm.channel.closed && !this.#isFull(confirm) ? confirm : undefined;
   }
 
   /** Waits for room on a channel and sends there, in one turn: nothing is sent for a caller that has given up. */
-  async #begin(message: OutgoingMessage, { signal, mandatory = true, channel: name = "default" }: PublishOptions) {
+  async #sendSoon(message: OutgoingMessage, options: PublishOptions): Promise<void> {
+    const { signal, channel: name = DEFAULT } = options;
+    let sent: Promise<void>;
+    this.#count(name, 1);
     try {
       for (;;) {
         await this.#connection.opened(signal);
         await this.#connection.unblocked(signal);
         const confirm = await this.#channel(name, signal);
         if (signal?.aborted) throw new WarrenError("unavailable", "the message was not sent in time: it had to wait");
-        if (!this.#isFull(confirm)) return this.#add(name, confirm, message, mandatory);
+        if (!this.#isFull(confirm)) {
+          sent = this.#send(confirm, message, options);
+          break;
+        }
         await this.#room(name, signal);
       }
     } catch (error) {
       // It may have been woken in place of another.
       this.#next(name);
       throw error;
+    } finally {
+      this.#count(name, -1);
     }
+    await sent;
   }
 
-  #add(name: string, confirm: ConfirmChannel, message: OutgoingMessage, mandatory: boolean) {
+  #count(name: string, late: 1 | -1): void {
+    this.#late.set(name, (this.#late.get(name) ?? 0) + late);
+  }
+
+  #send(confirm: ConfirmChannel, message: OutgoingMessage, options: PublishOptions): Promise<void> {
+    const { signal, mandatory = true, channel: name = DEFAULT } = options;
     const outgoing: Outgoing = { message, returned: undefined };
+    const { exchange, routingKey, body, properties } = message;
     confirm.outgoing.add(outgoing);
-    confirm.bytes += message.body.length;
+    confirm.bytes += body.length;
+    const sent = confirm.channel.basicPublish(exchange, routingKey, body, properties, mandatory);
     // Many small ones may fit where one large one was.
     if (!this.#isFull(confirm)) this.#next(name);
-    // It has its place until the broker has settled it, also when the caller has given up: it is on its way.
-    const sent = this.#send(confirm, message, mandatory).finally(() => {
-      confirm.outgoing.delete(outgoing);
-      confirm.bytes -= message.body.length;
-      this.#next(name);
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown) => reject(publishError(message, error, confirm.channel.closed));
+      const forget = signal && whenAborted(signal, () => fail(new WarrenError("unavailable", LATE_CONFIRM)));
+      // It has its place until the broker has settled it, also when the caller has given up: it is on its way.
+      const settled = () => {
+        forget?.();
+        confirm.outgoing.delete(outgoing);
+        confirm.bytes -= body.length;
+        this.#next(name);
+      };
+      sent.then(() => {
+        settled();
+        if (outgoing.returned === undefined) resolve();
+        else reject(unroutable(message, outgoing.returned));
+      }, (error) => {
+        settled();
+        fail(error);
+      });
     });
-    sent.catch(() => {});
-    return { confirm, outgoing, sent };
-  }
-
-  async #send({ channel }: ConfirmChannel, message: OutgoingMessage, mandatory: boolean): Promise<void> {
-    const { exchange, routingKey, body, properties } = message;
-    await channel.basicPublish(exchange, routingKey, body, properties, mandatory);
   }
 
   #isFull({ outgoing, bytes }: ConfirmChannel): boolean {
@@ -138,19 +177,19 @@ export class Publisher {
 
   async #channel(name: string, signal: AbortSignal | undefined): Promise<ConfirmChannel> {
     const client = await this.#connection.opened(signal);
-    const known = this.#channels.get(name);
+    const known = this.#lanes.get(name);
     if (known?.client === client) {
       const confirm = await unlessAborted(known.opening, signal, () => LATE_CHANNEL);
       if (!confirm.channel.closed) return confirm;
-      if (this.#channels.get(name) === known) this.#channels.delete(name);
+      if (this.#lanes.get(name) === known) this.#lanes.delete(name);
       return await this.#channel(name, signal);
     }
-    const entry = { client, opening: this.#open(client) };
-    this.#channels.set(name, entry);
-    entry.opening.catch(() => {
-      if (this.#channels.get(name) === entry) this.#channels.delete(name);
+    const lane: Lane = { client, opening: this.#open(client), confirm: undefined };
+    this.#lanes.set(name, lane);
+    lane.opening.then((confirm) => lane.confirm = confirm, () => {
+      if (this.#lanes.get(name) === lane) this.#lanes.delete(name);
     });
-    return await unlessAborted(entry.opening, signal, () => LATE_CHANNEL);
+    return await unlessAborted(lane.opening, signal, () => LATE_CHANNEL);
   }
 
   async #open(client: Client): Promise<ConfirmChannel> {
@@ -173,6 +212,10 @@ export class Publisher {
       throw new WarrenError("unavailable", `cannot open a channel to publish on: ${describeError(error)}`);
     }
   }
+}
+
+function unroutable(message: OutgoingMessage, why: string): WarrenError {
+  return new WarrenError("unroutable", `${untaken(message)}: ${why}`);
 }
 
 function target({ exchange, routingKey }: OutgoingMessage): string {

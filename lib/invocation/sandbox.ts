@@ -38,8 +38,11 @@ export interface Sandbox {
    * does not load or does not answer.
    */
   validate(content: Content): Promise<Failure | undefined>;
-  /** Runs the handler once. Never rejects: every way to end is an outcome. */
-  invoke(invocation: Invocation): Promise<Outcome>;
+  /**
+   * Runs the handler once and calls `onEnd` once, never before it returns. Every way to end is an outcome. A call back
+   * instead of a promise: there may be tens of thousands a second.
+   */
+  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void;
   /** Runs a batch's handler once: an outcome for each message, in their order. Never rejects. */
   invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]>;
   /**

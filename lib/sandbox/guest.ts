@@ -1,13 +1,14 @@
 import { type Result, toFailure } from "../invocation/outcome.ts";
 import type { Publication } from "../invocation/publication.ts";
 import { describeError } from "../errors.ts";
-import { BatchContext, InvocationContext } from "./invocation_context.ts";
+import { BatchContext, type ContextHost, InvocationContext, type Logging } from "./invocation_context.ts";
 import { watchEnv } from "./guest_env.ts";
 import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "./protocol.ts";
 import { type Started, unpack } from "./invocations.ts";
 import { explained } from "./denied.ts";
 import { type Facts, type Loaded, toLoaded } from "./loaded.ts";
+import type { OnceLine } from "./once_effects.ts";
 import { runBatch, type Settled } from "./run_batch.ts";
 import { check, runHandler } from "./run_handler.ts";
 
@@ -111,7 +112,7 @@ function closeStores(): void {
   for (const name of ["localStorage", "sessionStorage", "caches"]) Reflect.deleteProperty(globalThis, name);
 }
 
-class Guest {
+class Guest implements ContextHost {
   readonly #writer: FrameWriter<FromGuest>;
   readonly #running = new Map<number, Current>();
   /** In their order. */
@@ -131,6 +132,14 @@ class Guest {
       throw new Error("the function is not loaded");
     };
     this.#loaded = { ...facts, handler, input: undefined };
+  }
+
+  get name(): string {
+    return this.#loaded.name;
+  }
+
+  once(id: number): OnceLine {
+    return this.#once.line(id);
   }
 
   ready(module: Record<string, unknown>): void {
@@ -161,7 +170,7 @@ class Guest {
   #receive(message: ToGuest): void {
     switch (message[0]) {
       case "invoke":
-        this.#invokeAll([...unpack(message)]);
+        this.#invokeAll(unpack(message));
         break;
       case "abort":
         this.#abort(message[1], message[2]);
@@ -217,7 +226,7 @@ class Guest {
     let now = performance.now();
     let [since, heard] = [now, now];
     for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
-      void this.#invoke(waiting, now);
+      this.#invoke(waiting, now);
       // Its handler has been called by then.
       await null;
       now = performance.now();
@@ -230,13 +239,14 @@ class Guest {
     this.#beginning = false;
   }
 
-  async #invoke({ started, came, limit }: Waiting, now: number): Promise<void> {
+  #invoke({ started, came, limit }: Waiting, now: number): void {
     const { id } = started;
     const context = this.#context(started, started.deadline + (now - came));
     this.#running.set(id, { context, until: now + limit });
-    const result = await runHandler(this.#loaded, started, context);
-    this.#running.delete(id);
-    this.#end({ id, result, outputs: context.outputs });
+    runHandler(this.#loaded, started, context, (result) => {
+      this.#running.delete(id);
+      this.#end({ id, result, outputs: context.outputs });
+    });
   }
 
   async #invokeBatch(batch: readonly Started[]): Promise<void> {
@@ -250,16 +260,7 @@ class Guest {
   }
 
   #context(started: Started, deadline: number): InvocationContext {
-    const { id } = started;
-    return new InvocationContext(
-      {
-        name: this.#loaded.name,
-        log: (level, text, fields) => this.#log(id, level, text, fields),
-        once: () => this.#once.line(id),
-      },
-      started,
-      deadline,
-    );
+    return new InvocationContext(this, started.id, started, deadline);
   }
 
   #end({ id, result, outputs }: Settled): void {
@@ -286,7 +287,7 @@ class Guest {
   }
 
   /** Fields that JSON does not know are sent as their text. */
-  #log(id: number, level: string, text: string, fields: Record<string, unknown> | undefined): void {
+  log({ id }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
     // What is over is not known any more: a line is told before the end of its invocation.
     this.#done = undefined;
     this.#writer.send(["log", id, level, text.slice(0, MAX_TEXT), fields ? fieldsText(fields) : undefined]);

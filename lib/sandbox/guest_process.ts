@@ -6,7 +6,7 @@ import { LoadError } from "./load_error.ts";
 import { OutputBudget, readLines } from "./output.ts";
 import { checkedFromGuest } from "./from_guest.ts";
 import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "./protocol.ts";
-import { Invocations, type Started } from "./invocations.ts";
+import { Invocations, type Starting } from "./invocations.ts";
 import type { OnceCalls } from "./once_calls.ts";
 import type { Reaper } from "./reaper.ts";
 import { Share, Turns } from "../turns.ts";
@@ -50,6 +50,7 @@ export class GuestProcess implements Watched {
   #writer: FrameWriter<ToGuest> | undefined;
   #settleLoad!: (error?: LoadError) => void;
   #isLoaded = false;
+  #failed = false;
   #killedFor: string | undefined;
   #connection: Deno.Conn | undefined;
   /** Log lines in what was read last. */
@@ -71,6 +72,7 @@ export class GuestProcess implements Watched {
     this.#events = events;
     this.loaded = new Promise((resolve, reject) => {
       this.#settleLoad = (error) => {
+        if (!this.#isLoaded) this.#failed = error !== undefined;
         this.#isLoaded = true;
         if (error) reject(error);
         else resolve();
@@ -108,6 +110,11 @@ export class GuestProcess implements Watched {
     return this.#killedFor !== undefined;
   }
 
+  /** Its module is loaded, and it goes on. */
+  get ready(): boolean {
+    return this.#isLoaded && !this.#failed && !this.ended && !this.killed;
+  }
+
   onExceeded(bytes: number): void {
     const [most, took] = [this.memory, bytes].map((size) => Math.round(size / 1024 / 1024));
     this.kill(`it took more memory than its limit of ${most} MB: ${took} MB`);
@@ -130,8 +137,8 @@ export class GuestProcess implements Watched {
   }
 
   /** Starts an invocation, in one message with the others of this turn of the event loop. */
-  invoke(started: Started): void {
-    this.#invocations.add(started);
+  invoke(starting: Starting): void {
+    this.#invocations.add(starting);
     if (this.#invocations.length === 1) this.send(() => this.#invocations.take());
   }
 

@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { WarrenError } from "../errors.ts";
+import { Holding } from "../holding.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { OnceKeeping } from "../once_store.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
@@ -11,7 +12,7 @@ import { logFields } from "./log_fields.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "./endings.ts";
 import { checkedOut, isSame, type Sources } from "./entry.ts";
 import { loadError } from "./load_error.ts";
-import { BatchContext, InvocationContext } from "./invocation_context.ts";
+import { BatchContext, type ContextHost, InvocationContext, type Logging } from "./invocation_context.ts";
 import { OnceCalls } from "./once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
@@ -51,30 +52,40 @@ interface Running {
   readonly id: number;
   readonly invocations: readonly Invocation[];
   readonly context: InvocationContext;
-  readonly settle: (outcome: Outcome) => void;
+  readonly onEnd: (outcome: Outcome) => void;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
   overran: boolean;
-  limit: ReturnType<typeof setTimeout> | undefined;
 }
 
 /**
  * Runs a trusted function in the runner's own process. Nothing is between the two: it may do what the runner may, its
  * endless loop is the runner's, and a handler that does not stop at its time limit goes on unseen.
  */
-export class InlineSandbox implements Sandbox {
+export class InlineSandbox implements Sandbox, ContextHost {
   readonly #options: InlineSandboxOptions;
   readonly #running = new RunningMap<Running>();
+  readonly #limits: Holding<Running>;
+  /** Those whose signal was aborted at their time limit. */
+  readonly #graces: Holding<Running>;
   readonly #once: OnceCalls;
   /** Nobody waits for them any more: they do not begin. */
   readonly #cancelled = new WeakSet<Invocation>();
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
+  #module: Loaded | undefined;
   #closed = false;
 
   constructor(options: InlineSandboxOptions) {
     this.#options = options;
-    this.#once = new OnceCalls({ keeping: options.once, scope: options.definition.name, log: options.log });
+    const { definition: { name, timeout }, once, log, grace = 1000 } = options;
+    this.#once = new OnceCalls({ keeping: once, scope: name, log });
+    this.#limits = new Holding({ patience: timeout, onOverdue: (running) => this.#overdue(running) });
+    this.#graces = new Holding({ patience: grace, onOverdue: (running) => this.#end(running, timedOut(timeout)) });
+  }
+
+  get name(): string {
+    return this.#options.definition.name;
   }
 
   get processes(): number {
@@ -92,13 +103,23 @@ export class InlineSandbox implements Sandbox {
     });
   }
 
-  async invoke(invocation: Invocation): Promise<Outcome> {
+  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
+    if (this.#module && !this.#closed) this.#invokeIn(this.#module, invocation, onEnd);
+    else void this.#invokeOnce(invocation, onEnd);
+  }
+
+  async #invokeOnce(invocation: Invocation, onEnd: (outcome: Outcome) => void): Promise<void> {
     const loaded = await this.#ready();
-    if ("kind" in loaded) return loaded;
-    if (this.#cancelled.has(invocation)) return CANCELLED;
-    return await new Promise((settle) => {
-      const running = this.#begin([invocation], [settle]);
-      void this.#run(loaded, invocation, running);
+    if ("kind" in loaded) onEnd(loaded);
+    else if (this.#cancelled.has(invocation)) onEnd(CANCELLED);
+    else this.#invokeIn(loaded, invocation, onEnd);
+  }
+
+  #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
+    const running = this.#begin([invocation], onEnd);
+    const { context } = running;
+    runHandler(loaded, invocation, context, (result) => {
+      this.#end(running, this.#outcome(running, result, context.outputs));
     });
   }
 
@@ -107,7 +128,7 @@ export class InlineSandbox implements Sandbox {
     if ("kind" in loaded) return batch.map(() => loaded);
     if (batch.every((invocation) => this.#cancelled.has(invocation))) return batch.map(() => CANCELLED);
     const settled = batch.map(() => Promise.withResolvers<Outcome>());
-    const running = this.#begin(batch, settled.map(({ resolve }) => resolve));
+    const running = this.#begin(batch, (outcome) => settled.forEach(({ resolve }) => resolve(outcome)));
     const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
     const context = new BatchContext(running.context);
     const lineFor = () => this.#line(running);
@@ -152,10 +173,14 @@ export class InlineSandbox implements Sandbox {
     }
   }
 
-  #loaded(): Promise<Loaded> {
-    this.#loading ??= this.#load();
-    this.#loading.catch(() => this.#loading = undefined);
-    return this.#loading;
+  async #loaded(): Promise<Loaded> {
+    try {
+      this.#loading ??= this.#load();
+      return this.#module = await this.#loading;
+    } catch (error) {
+      this.#loading = undefined;
+      throw error;
+    }
   }
 
   get #loadTimeout(): number {
@@ -189,31 +214,22 @@ export class InlineSandbox implements Sandbox {
   }
 
   /** From here its time runs. */
-  #begin(invocations: readonly Invocation[], settle: readonly ((outcome: Outcome) => void)[]): Running {
-    const { definition: { timeout }, grace = 1000 } = this.#options;
-    const deadline = Date.now() + timeout;
-    const running: Running = {
-      id: this.#nextId++,
-      invocations,
-      context: this.#context(invocations[0], deadline, () => this.#line(running)),
-      settle: (outcome) => settle.forEach((each) => each(outcome)),
-      deadline,
-      overran: false,
-      limit: undefined,
-    };
-    this.#running.set(running.id, running);
-    running.limit = setTimeout(() => {
-      running.overran = true;
-      this.#once.over(running.id);
-      running.context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
-      running.limit = setTimeout(() => this.#end(running, timedOut(timeout)), grace);
-    }, timeout);
+  #begin(invocations: readonly Invocation[], onEnd: (outcome: Outcome) => void): Running {
+    const deadline = Date.now() + this.#options.definition.timeout;
+    const id = this.#nextId++;
+    const context = new InvocationContext(this, id, invocations[0], deadline);
+    const running: Running = { id, invocations, context, onEnd, deadline, overran: false };
+    this.#running.set(id, running);
+    this.#limits.add(running);
     return running;
   }
 
-  async #run(loaded: Loaded, invocation: Invocation, running: Running): Promise<void> {
-    const result = await runHandler(loaded, invocation, running.context);
-    this.#end(running, this.#outcome(running, result, running.context.outputs));
+  #overdue(running: Running): void {
+    const { definition: { timeout } } = this.#options;
+    running.overran = true;
+    this.#once.over(running.id);
+    this.#graces.add(running);
+    running.context.abort(new DOMException(`the time limit of ${timeout} ms is over`, "AbortError"));
   }
 
   #outcome({ overran }: Running, result: HandlerResult, outputs: readonly Publication[]): Outcome {
@@ -223,9 +239,10 @@ export class InlineSandbox implements Sandbox {
 
   /** Whoever is settled already stays so. */
   #end(running: Running, outcome?: Outcome): void {
-    clearTimeout(running.limit);
+    this.#limits.delete(running);
+    if (running.overran) this.#graces.delete(running);
     this.#once.over(running.id);
-    if (this.#running.delete(running.id) && outcome) running.settle(outcome);
+    if (this.#running.delete(running.id) && outcome) running.onEnd(outcome);
   }
 
   /** What is claimed here is never given up by the sandbox: an effect that overran its time may still run. */
@@ -235,26 +252,30 @@ export class InlineSandbox implements Sandbox {
       claim: async (key) => {
         const call = this.#nextId++;
         const lease = Math.max(0, deadline - Date.now()) + (this.#options.grace ?? 1000);
-        const answer = this.#running.has(running.id) ? await this.#once.claim({ id, call, key, lease }) : undefined;
-        return { call, answer: answer ?? { kind: "error", message: "the invocation is over" } };
+        const answer = this.#running.has(id) ? await this.#once.claim({ id, call, key, lease }) : undefined;
+        return { call, answer: answer ?? TOO_LATE };
       },
       done: (call, value) => this.#once.done(call, value),
       failed: (call) => void this.#once.failed(call),
     };
   }
 
-  #context(invocation: Invocation, deadline: number, once: () => OnceLine): InvocationContext {
-    const { log, definition: { name, batch } } = this.#options;
+  log({ invocation }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
+    const { log, definition: { batch } } = this.#options;
     // In a batch only the handler knows which message a line is of.
-    const about = () => batch ? {} : logFields(invocation);
-    return new InvocationContext(
-      {
-        name,
-        log: (level, text, fields) => log.log(toLogLevel(level), text, { ...fields, ...about() }),
-        once,
-      },
-      invocation,
-      deadline,
-    );
+    log.log(toLogLevel(level), text, { ...fields, ...(batch ? {} : logFields(invocation)) });
+  }
+
+  /** Its calls are answered as long as the invocation runs. */
+  once(id: number): OnceLine {
+    const running = this.#running.get(id);
+    return running ? this.#line(running) : OVER;
   }
 }
+
+const TOO_LATE = { kind: "error", message: "the invocation is over" } as const;
+const OVER: OnceLine = {
+  claim: () => Promise.resolve({ call: 0, answer: TOO_LATE }),
+  done: () => Promise.resolve(TOO_LATE),
+  failed: () => {},
+};

@@ -8,28 +8,39 @@ import { Outbox } from "./outbox.ts";
 export interface ContextHost {
   /** The function's. */
   readonly name: string;
-  log(level: string, message: string, fields: Record<string, unknown> | undefined): void;
-  /** Called when the handler first wants an effect to run once. */
-  once(): OnceLine;
+  log(of: Logging, level: string, message: string, fields: Record<string, unknown> | undefined): void;
+  /** Called when the handler of that invocation first wants an effect to run once. */
+  once(id: number): OnceLine;
 }
 
-/** The context of one invocation. Its signal is made when it is first asked for: most handlers never do. */
+/** The invocation that a line of the log is of, and its number in its sandbox. */
+export interface Logging {
+  readonly id: number;
+  readonly invocation: Invocation;
+}
+
+const NONE: readonly Publication[] = [];
+
+/** The context of one invocation. What it offers is made when it is first asked for: most handlers never do. */
 export class InvocationContext implements Context {
   readonly attempt: number;
   readonly #host: ContextHost;
+  readonly #id: number;
+  readonly #invocation: Invocation;
   readonly #deadline: number;
   readonly #messageId: string | undefined;
   #controller: AbortController | undefined;
   #log: ContextLog | undefined;
   #abortReason: unknown;
-  readonly #outbox: Outbox;
+  #outbox: Outbox | undefined;
   #effects: OnceEffects | undefined;
   #line: OnceLine | undefined;
 
-  constructor(host: ContextHost, invocation: Invocation, deadline: number) {
+  constructor(host: ContextHost, id: number, invocation: Invocation, deadline: number) {
     this.#host = host;
+    this.#id = id;
+    this.#invocation = invocation;
     this.attempt = invocation.attempt;
-    this.#outbox = new Outbox(host.name, invocation);
     this.#deadline = deadline;
     this.#messageId = invocation.properties.messageId;
   }
@@ -47,9 +58,11 @@ export class InvocationContext implements Context {
   }
 
   get log(): ContextLog {
+    if (this.#log) return this.#log;
+    const of = { id: this.#id, invocation: this.#invocation };
     const at = (level: string) => (message: string, fields?: Record<string, unknown>) =>
-      this.#host.log(level, String(message), fields);
-    return this.#log ??= { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+      this.#host.log(of, level, String(message), fields);
+    return this.#log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
 
   abort(reason: unknown): void {
@@ -59,10 +72,11 @@ export class InvocationContext implements Context {
 
   /** What was published, for when the handler has succeeded. */
   get outputs(): readonly Publication[] {
-    return this.#outbox.outputs;
+    return this.#outbox?.outputs ?? NONE;
   }
 
   publish(body: unknown, options: PublishOptions): Promise<void> {
+    this.#outbox ??= new Outbox(this.#host.name, this.#invocation);
     return this.#outbox.publish(body, options);
   }
 
@@ -71,7 +85,7 @@ export class InvocationContext implements Context {
   async once(...given: [string, Effect] | [Effect]): Promise<unknown> {
     const { key, effect } = onceArguments(given, this.#messageId);
     this.#effects ??= new OnceEffects();
-    this.#line ??= this.#host.once();
+    this.#line ??= this.#host.once(this.#id);
     return await this.#effects.run(this.#line, key, effect);
   }
 }

@@ -11,6 +11,15 @@ export interface Started extends Invocation {
   readonly batch: number;
 }
 
+/** An invocation that is about to begin in a process. */
+export interface Starting {
+  readonly id: number;
+  readonly batch: number;
+  readonly invocation: Invocation;
+  /** Milliseconds since the epoch. */
+  readonly endsAt: number;
+}
+
 /** What follows the body of one invocation, flat, in this order. */
 const FIELDS = 10;
 const NO_HEADERS: Record<string, unknown> = {};
@@ -20,72 +29,72 @@ const NO_HEADERS: Record<string, unknown> = {};
  * are one object, which v8 writes once: so a message costs a seventh of what a tuple of its own did.
  */
 export class Invocations {
-  #waiting: Started[] = [];
-  readonly #alike = new Map<string, MessageProperties>();
+  #waiting: Starting[] = [];
+  /** Of the last one whose properties say nothing else. */
+  #last: MessageProperties = {};
 
   get length(): number {
     return this.#waiting.length;
   }
 
-  add(started: Started): void {
-    this.#waiting.push(started);
+  add(starting: Starting): void {
+    this.#waiting.push(starting);
   }
 
   /** Takes all that wait. */
   take(): ToGuest {
     const waiting = this.#waiting;
     this.#waiting = [];
-    const sizes = waiting.map(({ body }) => body.length);
+    const sizes = waiting.map(({ invocation }) => invocation.body.length);
     const bodies = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
     const rest: unknown[] = [];
     let at = 0;
-    for (const started of waiting) {
-      const { body, id, properties, headers, exchange, routingKey, redelivered, attempt, deadline } = started;
+    for (const { id, batch, invocation, endsAt } of waiting) {
+      const { body, properties, headers, exchange, routingKey, redelivered, attempt, wantsResult } = invocation;
       bodies.set(body, at);
       at += body.length;
-      const empty = Object.keys(headers).length === 0;
-      rest.push(id, this.#shared(properties), empty ? NO_HEADERS : headers, exchange, routingKey, redelivered);
-      rest.push(attempt, deadline, started.wantsResult, started.batch);
+      rest.push(id, this.#shared(properties), isEmpty(headers) ? NO_HEADERS : headers, exchange, routingKey);
+      rest.push(redelivered, attempt, endsAt, wantsResult, batch);
     }
     return ["invoke", bodies, sizes, rest];
   }
 
   /** One object for all properties that say nothing but how the message is stored and what type it has. */
   #shared(properties: MessageProperties): MessageProperties {
-    const { deliveryMode, contentType, ...others } = properties;
-    for (const name in others) if (others[name as keyof typeof others] !== undefined) return properties;
-    const key = `${deliveryMode} ${contentType}`;
-    const known = this.#alike.get(key);
-    if (known) return known;
-    // Types come from whoever publishes.
-    if (this.#alike.size >= 100) this.#alike.clear();
-    this.#alike.set(key, properties);
-    return properties;
+    const { deliveryMode, contentType } = properties;
+    for (const name in properties) {
+      if (name === "deliveryMode" || name === "contentType") continue;
+      if (properties[name as keyof MessageProperties] !== undefined) return properties;
+    }
+    const last = this.#last;
+    if (last.deliveryMode === deliveryMode && last.contentType === contentType) return last;
+    return this.#last = properties;
   }
 }
 
+function isEmpty(headers: Record<string, unknown>): boolean {
+  return Object.keys(headers).length === 0;
+}
+
 /** The invocations of one message, each with objects of its own: what one handler changes, no other sees. */
-export function* unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Generator<Started> {
+export function unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Started[] {
+  const all: Started[] = [];
   let at = 0;
-  for (const [index, size] of sizes.entries()) {
-    const [id, properties, headers, exchange, routingKey, redelivered, attempt, deadline, wantsResult, batch] = rest
-      .slice(
-        index * FIELDS,
-        (index + 1) * FIELDS,
-      ) as [
-        number,
-        MessageProperties,
-        Record<string, unknown>,
-        string,
-        string,
-        boolean,
-        number,
-        number,
-        boolean,
-        number,
-      ];
-    const body = bodies.slice(at, at += size);
-    const own = { properties: { ...properties }, headers: Object.keys(headers).length === 0 ? {} : headers };
-    yield { id, body, ...own, exchange, routingKey, redelivered, attempt, deadline, wantsResult, batch };
+  for (let index = 0, field = 0; index < sizes.length; index++, field += FIELDS) {
+    const headers = rest[field + 2] as Record<string, unknown>;
+    all.push({
+      id: rest[field] as number,
+      body: bodies.slice(at, at += sizes[index]),
+      properties: { ...rest[field + 1] as MessageProperties },
+      headers: isEmpty(headers) ? {} : headers,
+      exchange: rest[field + 3] as string,
+      routingKey: rest[field + 4] as string,
+      redelivered: rest[field + 5] as boolean,
+      attempt: rest[field + 6] as number,
+      deadline: rest[field + 7] as number,
+      wantsResult: rest[field + 8] as boolean,
+      batch: rest[field + 9] as number,
+    });
   }
+  return all;
 }

@@ -12,7 +12,7 @@ import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "./log_fields.ts";
 import type { MemoryWatch } from "./memory_watch.ts";
 import { OnceCalls } from "./once_calls.ts";
-import { Pool } from "./pool.ts";
+import { type Member, Pool } from "./pool.ts";
 import { type FromGuest, MAX_FIELDS } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
 import { RunningMap } from "./running.ts";
@@ -44,13 +44,17 @@ interface Running extends Timed {
   readonly invocation: Invocation;
   /** Those with the same number run together; 0 is alone. One that runs again does so in a batch of its own. */
   batch: number;
-  readonly settle: (outcome: Outcome) => void;
+  readonly onEnd: (outcome: Outcome) => void;
+  /** Milliseconds since the epoch: when its time is over, as its process sees it. */
+  endsAt: number;
   /** It ended together with others, and runs alone now: whatever happens is its own doing. */
   alone: boolean;
   /** Its signal was aborted before its time: nobody waits for it any more. */
   cancelled: boolean;
-  /** Gives its place in the process back. */
-  leave: () => void;
+  /** Its place in the pool, where it has one of its own. */
+  member: Member | undefined;
+  /** Gives the place back that it has beside others, or outside of the pool. */
+  leave: (() => void) | undefined;
 }
 
 /** Messages that wait for a process to read them. */
@@ -122,9 +126,9 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  invoke(invocation: Invocation): Promise<Outcome> {
-    if (this.#closed) return Promise.resolve(CLOSED);
-    return new Promise((settle) => void this.#run(this.#enter(invocation, 0, settle)));
+  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
+    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED));
+    this.#run(this.#enter(invocation, 0, onEnd));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
@@ -137,25 +141,27 @@ export class ProcessSandbox implements Sandbox {
       new Promise<Outcome>((settle) => {
         const running = this.#enter(invocation, number, settle);
         running.leave = leave;
-        void this.#runIn(running, member.started);
+        this.#runIn(running, member.started, member.process);
       })
     ));
   }
 
-  #enter(invocation: Invocation, batch: number, settle: (outcome: Outcome) => void): Running {
+  #enter(invocation: Invocation, batch: number, onEnd: (outcome: Outcome) => void): Running {
     const id = this.#nextId++;
     const running: Running = {
       id,
       invocation,
       batch,
-      settle,
+      onEnd,
+      endsAt: 0,
       deadline: Infinity,
       killAt: undefined,
       late: 0,
       process: undefined,
       alone: false,
       cancelled: false,
-      leave: () => {},
+      member: undefined,
+      leave: undefined,
     };
     this.#running.set(id, running);
     return running;
@@ -194,14 +200,18 @@ export class ProcessSandbox implements Sandbox {
   }
 
   /** In a process of the pool, with the others that are in it. */
-  #run(running: Running): Promise<void> {
-    const member = this.#pool.take();
-    running.leave = () => this.#pool.give(member);
-    return this.#runIn(running, member.started);
+  #run(running: Running): void {
+    const member = running.member = this.#pool.take();
+    this.#runIn(running, member.started, member.process);
   }
 
-  /** The limit counts from when the module is loaded: a slow start is not the handler's. */
-  async #runIn(running: Running, started: Promise<GuestProcess>): Promise<void> {
+  /** At once in a process that has loaded the module; that is nearly always so. */
+  #runIn(running: Running, started: Promise<GuestProcess>, process?: GuestProcess): void {
+    if (process?.ready) this.#begin(running, process);
+    else void this.#runOnce(running, started);
+  }
+
+  async #runOnce(running: Running, started: Promise<GuestProcess>): Promise<void> {
     let process: GuestProcess;
     try {
       process = await started;
@@ -209,13 +219,16 @@ export class ProcessSandbox implements Sandbox {
     } catch (error) {
       return this.#settle(running.id, { kind: "abandoned", reason: describeError(error) });
     }
-    if (!this.#running.has(running.id)) return;
-    const { timeout } = this.#definition;
+    if (this.#running.has(running.id)) this.#begin(running, process);
+  }
+
+  /** The limit counts from when the module is loaded: a slow start is not the handler's. */
+  #begin(running: Running, process: GuestProcess): void {
     this.#limits.begin(running);
+    running.endsAt = Date.now() + this.#definition.timeout;
     running.process = process;
     process.running++;
-    const { invocation, id, batch } = running;
-    process.invoke({ ...invocation, id, batch, deadline: Date.now() + timeout });
+    process.invoke(running);
   }
 
   async #start(): Promise<GuestProcess> {
@@ -278,7 +291,7 @@ export class ProcessSandbox implements Sandbox {
     const overran = inside.filter(({ killAt }) => killAt !== undefined);
     const certain = process.responsive || overran.length === 1 || overran[0]?.alone;
     for (const running of inside) {
-      if (running.killAt === undefined) void this.#run(running);
+      if (running.killAt === undefined) this.#run(running);
       else if (certain) this.#settle(running.id, timedOut(this.#definition.timeout));
       else this.#suspect(running);
     }
@@ -307,7 +320,7 @@ export class ProcessSandbox implements Sandbox {
       running.leave = leave;
       const process = await started?.catch(() => undefined);
       if (!process || process.ended) started = this.#pool.alone();
-      void this.#runIn(running, started!);
+      this.#runIn(running, started!);
       await left;
     }
     this.#trying = false;
@@ -333,7 +346,8 @@ export class ProcessSandbox implements Sandbox {
         this.#pool.noteSuccess();
         // No process settles what runs in another.
         for (const id of message[1]) {
-          if (this.#running.get(id)?.process === process) this.#settle(id, COMPLETED);
+          const running = this.#running.get(id);
+          if (running?.process === process) this.#end(running, COMPLETED);
         }
         return;
       }
@@ -342,9 +356,9 @@ export class ProcessSandbox implements Sandbox {
         if (running?.process !== process) return;
         this.#pool.noteSuccess();
         // A handler that its signal stopped did not fail: its time was over.
-        if (running.killAt !== undefined) return this.#settle(running.id, timedOut(this.#definition.timeout));
-        const [, id, kind, failure, delay] = message;
-        return this.#settle(id, kind === "failed" ? { kind, failure, delay } : { kind, failure });
+        if (running.killAt !== undefined) return this.#end(running, timedOut(this.#definition.timeout));
+        const [, , kind, failure, delay] = message;
+        return this.#end(running, kind === "failed" ? { kind, failure, delay } : { kind, failure });
       }
       case "early": {
         const running = this.#running.get(message[1]);
@@ -379,9 +393,10 @@ export class ProcessSandbox implements Sandbox {
         return this.#tellDropped(process);
       case "completed": {
         const [, id, outputs, result] = message;
-        if (this.#running.get(id)?.process !== process) return;
+        const running = this.#running.get(id);
+        if (running?.process !== process) return;
         this.#pool.noteSuccess();
-        return this.#settle(id, { kind: "completed", outputs, result });
+        return this.#end(running, { kind: "completed", outputs, result });
       }
     }
   }
@@ -425,21 +440,32 @@ export class ProcessSandbox implements Sandbox {
     if (dropped > 0) this.#options.log.warn(`${dropped} lines were dropped: the function says more than the log takes`);
   }
 
+  /** Ends it for another reason than its process's word, and tells later: whoever asked for that is not to be surprised. */
   #settle(id: number, outcome: Outcome): void {
     const running = this.#running.get(id);
     if (!running) return;
-    this.#running.delete(id);
+    this.#remove(running);
+    queueMicrotask(() => running.onEnd(outcome));
+  }
+
+  #end(running: Running, outcome: Outcome): void {
+    this.#remove(running);
+    running.onEnd(outcome);
+  }
+
+  #remove(running: Running): void {
+    this.#running.delete(running.id);
     this.#leave(running);
-    running.settle(outcome);
   }
 
   #leave(running: Running): void {
     if (running.process) running.process.running--;
     running.process?.once?.over(running.id);
     running.process = undefined;
-    const { leave } = running;
-    running.leave = () => {};
-    leave();
+    const { member, leave } = running;
+    running.member = running.leave = undefined;
+    if (member) this.#pool.give(member);
+    leave?.();
   }
 }
 

@@ -95,25 +95,19 @@ export class FrameReader<T> {
 
   /** Takes what was read; gives the messages that are complete with it. */
   push(chunk: Uint8Array): T[] {
+    // Frames that are whole in what was read are not gathered first.
+    if (this.#length === 0) {
+      const { messages, end } = readFrames<T>(chunk);
+      if (end < chunk.length) this.#append(chunk.subarray(end));
+      return messages;
+    }
     this.#append(chunk);
-    const view = new DataView(this.#buffer.buffer);
-    let messages: T[] | undefined;
-    let at = 0;
-    while (this.#length - at >= 4) {
-      const size = view.getUint32(at);
-      if (size > MAX_FRAME) throw new RangeError(`a frame of ${size} bytes is beyond the limit of ${MAX_FRAME}`);
-      if (this.#length - at - 4 < size) break;
-      const payload = this.#buffer.slice(at + 4, at + 4 + size);
-      const decoded: unknown = deserialize(payload);
-      if (!Array.isArray(decoded)) throw new TypeError("a frame is not an array");
-      messages = messages ? messages.concat(decoded) : decoded;
-      at += 4 + size;
+    const { messages, end } = readFrames<T>(this.#buffer.subarray(0, this.#length));
+    if (end > 0) {
+      this.#buffer.copyWithin(0, end, this.#length);
+      this.#length -= end;
     }
-    if (at > 0) {
-      this.#buffer.copyWithin(0, at, this.#length);
-      this.#length -= at;
-    }
-    return messages ?? [];
+    return messages;
   }
 
   #append(chunk: Uint8Array): void {
@@ -126,6 +120,24 @@ export class FrameReader<T> {
     this.#buffer.set(chunk, this.#length);
     this.#length = needed;
   }
+}
+
+/** The messages of all whole frames, and where those end. */
+function readFrames<T>(bytes: Uint8Array): { messages: T[]; end: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let messages: T[] | undefined;
+  let at = 0;
+  while (bytes.length - at >= 4) {
+    const size = view.getUint32(at);
+    if (size > MAX_FRAME) throw new RangeError(`a frame of ${size} bytes is beyond the limit of ${MAX_FRAME}`);
+    if (bytes.length - at - 4 < size) break;
+    // A copy: what is decoded may be views of it.
+    const decoded: unknown = deserialize(bytes.slice(at + 4, at + 4 + size));
+    if (!Array.isArray(decoded)) throw new TypeError("a frame is not an array");
+    messages = messages ? messages.concat(decoded) : decoded;
+    at += 4 + size;
+  }
+  return { messages: messages ?? [], end: at };
 }
 
 /** A message, or what makes it when its frame is made: until then it can grow. */

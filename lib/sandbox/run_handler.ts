@@ -78,17 +78,20 @@ function toMessage(invocation: Invocation, body: unknown): Message {
   return { body, raw, headers, properties, exchange, routingKey, redelivered, attempt };
 }
 
-/** Decodes the message and runs the handler on it once. Never rejects. */
-export async function runHandler(loaded: Loaded, invocation: Invocation, context: Context): Promise<HandlerResult> {
-  const reading = readMessage(invocation, loaded);
-  const read = reading instanceof Promise ? await reading : reading;
-  if (read.result) return read.result;
-  try {
-    const value = await called(loaded.handler as Handler, read.message, context);
-    return invocation.wantsResult && value !== undefined ? { kind: "completed", result: encodeBody(value) } : COMPLETED;
-  } catch (error) {
-    return thrown(error, loaded.grants);
-  }
+/** Decodes the message and runs the handler on it once. `onEnd` is called once, never before this returns. */
+export function runHandler(
+  loaded: Loaded,
+  invocation: Invocation,
+  context: Context,
+  onEnd: (result: HandlerResult) => void,
+): void {
+  const run = (read: Read) => {
+    if (read.result) apply(then, NOW, [() => onEnd(read.result)]);
+    else call(loaded, invocation, read.message, context, onEnd);
+  };
+  const read = readMessage(invocation, loaded);
+  if (read instanceof Promise) void read.then(run);
+  else run(read);
 }
 
 /** As they are before a function's module loads, which may replace them. */
@@ -100,22 +103,36 @@ const NOW = Promise.resolve();
  * Calls the handler with nothing of ours below it on the stack, and nothing of ours that is known to await it: the text
  * of an error's stack costs some microseconds a frame, which is most of what a failure costs, and ours help nobody.
  */
-function called(handler: Handler, message: Message, context: Context): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const call = () => {
-      try {
-        const result = handler(message, context);
-        if (!isThenable(result)) return resolve(result);
-        // V8 looks through `resolve` itself for who awaits it, but not through a function around it.
-        const settle = [(value: unknown) => resolve(value), (error: unknown) => reject(error)] as const;
-        if (result instanceof Promise) apply(then, result, settle);
-        else result.then(...settle);
-      } catch (error) {
-        reject(error);
-      }
-    };
-    apply(then, NOW, [call]);
-  });
+function call(
+  { handler, grants }: Loaded,
+  { wantsResult }: Invocation,
+  message: Message,
+  context: Context,
+  onEnd: (result: HandlerResult) => void,
+): void {
+  const returned = (value: unknown) => onEnd(wantsResult && value !== undefined ? completed(value, grants) : COMPLETED);
+  const threw = (error: unknown) => onEnd(thrown(error, grants));
+  apply(then, NOW, [() => {
+    let result: unknown;
+    let thenable: boolean;
+    try {
+      result = (handler as Handler)(message, context);
+      thenable = isThenable(result);
+    } catch (error) {
+      return threw(error);
+    }
+    if (!thenable) returned(result);
+    else if (result instanceof Promise) apply(then, result, [returned, threw]);
+    else new Promise((resolve) => resolve(result)).then(returned, threw);
+  }]);
+}
+
+function completed(value: unknown, grants: Grants | undefined): HandlerResult {
+  try {
+    return { kind: "completed", result: encodeBody(value) };
+  } catch (error) {
+    return thrown(error, grants);
+  }
 }
 
 const COMPLETED: HandlerResult = { kind: "completed" };

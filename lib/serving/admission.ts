@@ -1,5 +1,5 @@
 import { type Rate, RateLimit } from "./rate_limit.ts";
-import { TIMERS, type Timers } from "./timers.ts";
+import { TIMERS, type Timers } from "../timers.ts";
 
 export interface AdmissionOptions<T> {
   concurrency: number;

@@ -1,4 +1,4 @@
-import { TIMERS, type Timers } from "./timers.ts";
+import { TIMERS, type Timers } from "../timers.ts";
 
 export interface BatcherOptions<T> {
   /** Items of a full batch. */

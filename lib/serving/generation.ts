@@ -3,7 +3,7 @@ import { describeError } from "../errors.ts";
 import type { FunctionDefinition } from "../invocation/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
-import { sleep, TIMERS, type Timers } from "./timers.ts";
+import { sleep, TIMERS, type Timers } from "../timers.ts";
 
 /** A version of a function with the sandbox that runs it. */
 export class Generation {
@@ -68,18 +68,22 @@ export class Generation {
     return this.#sandbox.validate(content);
   }
 
-  /** Runs the handler once, with one message or with a batch. `onEnd` gets an outcome for each, in their order. */
-  run(invocations: readonly Invocation[], onEnd: (outcomes: readonly Outcome[]) => void): void {
-    this.#used = true;
-    this.#running++;
-    const ended = (outcomes: readonly Outcome[]) => {
-      this.#running--;
-      this.#loaded ||= outcomes.some(({ kind }) => kind !== "abandoned");
-      if (this.#retired && this.#running === 0) void this.close();
+  /** Runs the handler once, with one message. */
+  run(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
+    this.#begun();
+    this.#sandbox.invoke(invocation, (outcome) => {
+      this.#ended(outcome.kind !== "abandoned");
+      onEnd(outcome);
+    });
+  }
+
+  /** Runs the handler once, with a batch. `onEnd` gets an outcome for each, in their order. */
+  runBatch(batch: readonly Invocation[], onEnd: (outcomes: readonly Outcome[]) => void): void {
+    this.#begun();
+    void this.#sandbox.invokeBatch(batch).then((outcomes) => {
+      this.#ended(outcomes.some(({ kind }) => kind !== "abandoned"));
       onEnd(outcomes);
-    };
-    if (this.definition.batch) void this.#sandbox.invokeBatch(invocations).then(ended);
-    else void this.#sandbox.invoke(invocations[0]).then((outcome) => ended([outcome]));
+    });
   }
 
   /** Aborts the signal of the handler that runs with these. How it ends is reported as ever. */
@@ -96,6 +100,17 @@ export class Generation {
   /** Aborts what runs, ends it after the grace (ms), and with it the sandbox. */
   abort(grace: number): Promise<void> {
     return this.#sandbox.abort(grace);
+  }
+
+  #begun(): void {
+    this.#used = true;
+    this.#running++;
+  }
+
+  #ended(loaded: boolean): void {
+    this.#running--;
+    this.#loaded ||= loaded;
+    if (this.#retired && this.#running === 0) void this.close();
   }
 
   /** Ends at once; whatever still runs is abandoned. */

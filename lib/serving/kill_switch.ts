@@ -1,4 +1,4 @@
-import { TIMERS, type Timers } from "./timers.ts";
+import { TIMERS, type Timers } from "../timers.ts";
 
 /** When a function stops taking messages because they all fail. */
 export interface KillSwitchConfig {

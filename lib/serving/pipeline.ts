@@ -6,7 +6,7 @@ import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
 import type { Logger } from "../log.ts";
 import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
-import { Holding } from "./holding.ts";
+import { Holding } from "../holding.ts";
 import type { KillSwitch } from "./kill_switch.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
@@ -14,7 +14,7 @@ import { leavesNothing, Settlement } from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { crashLoop, crashLoopOf, isSuspect } from "./suspects.ts";
-import { TIMERS } from "./timers.ts";
+import { TIMERS } from "../timers.ts";
 import { Waiting } from "./waiting.ts";
 
 export interface PipelineOptions {
@@ -198,33 +198,36 @@ export class Pipeline {
   /** 3. Headers that cannot be read are an outcome, and take no others of their batch with them. */
   #begin(admitted: readonly Row[]): void {
     const generation = this.#generation;
-    const era = this.#options.killSwitch()?.era;
     const start: Row[] = [];
-    for (const row of admitted) {
-      if (row.stage !== "waiting") continue;
-      row.stage = "running";
-      row.start = start;
-      row.era = era;
-      if (row.generation !== generation) this.#takeOver(row);
-      const failure = malformed(row.invocation.headers);
-      if (failure) this.#conclude(row, { kind: "undecodable", failure });
-      else start.push(row);
-    }
+    for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
+    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#run(start, generation);
     const trials = start.map(({ delivery }) => delivery.trial).filter((trial) => trial !== undefined);
-    if (trials.length === 0) return this.#run(start, generation);
     void Promise.all(trials.map((trial) => trial.begin())).then(() => this.#runOnTrial(start, generation));
   }
 
+  /** Whether its handler is to be called. */
+  #beginOne(row: Row, start: readonly Row[]): boolean {
+    row.stage = "running";
+    row.start = start;
+    row.era = this.#options.killSwitch()?.era;
+    if (row.generation !== this.#generation) this.#takeOver(row);
+    const failure = malformed(row.invocation.headers);
+    if (failure) this.#conclude(row, { kind: "undecodable", failure });
+    return failure === undefined;
+  }
+
   #run(start: readonly Row[], generation: Generation): void {
-    generation.run(start.map(({ invocation }) => invocation), (outcomes) => {
+    const end = (outcomeOf: (index: number) => Outcome) => {
       this.#waiting.leave();
       start.forEach((row, index) => {
         row.delivery.trial?.end();
-        this.#conclude(row, outcomes[index]);
+        this.#conclude(row, outcomeOf(index));
       });
       this.#startNext();
-    });
+    };
+    if (!generation.definition.batch) generation.run(start[0].invocation, (outcome) => end(() => outcome));
+    else generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => end((index) => outcomes[index]));
   }
 
   /** Unless the delivery is gone, or everything is being aborted, by now. */

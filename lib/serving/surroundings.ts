@@ -16,7 +16,7 @@ import type { MemoryWatch } from "../sandbox/memory_watch.ts";
 import { ProcessSandbox } from "../sandbox/process_sandbox.ts";
 import type { Reaper } from "../sandbox/reaper.ts";
 import type { Suspects } from "./suspects.ts";
-import type { Timers } from "./timers.ts";
+import type { Timers } from "../timers.ts";
 
 /** One version of a function: what it is configured as, and its modules. */
 export interface Version {

@@ -3,7 +3,7 @@ import { Admission } from "./admission.ts";
 import { Batcher } from "./batcher.ts";
 import type { Row } from "./row.ts";
 import type { Suspect, Suspects } from "./suspects.ts";
-import type { Timers } from "./timers.ts";
+import type { Timers } from "../timers.ts";
 
 export interface WaitingOptions {
   definition: FunctionDefinition;

@@ -86,7 +86,7 @@ function heldConnection() {
     },
   };
   const client = { channel: () => Promise.resolve(channel) } as unknown as Client;
-  const connection = { opened: () => Promise.resolve(client), unblocked: () => Promise.resolve() };
+  const connection = { opened: () => Promise.resolve(client), unblocked: () => Promise.resolve(), ready: client };
   return { connection, channel, sent, keys: () => sent.map(({ routingKey }) => routingKey) };
 }
 
@@ -150,7 +150,7 @@ Deno.test("a message that nobody waits for any more has its place until the brok
 
 Deno.test("a channel that the broker does not open keeps nobody beyond its signal", async () => {
   const client = { channel: () => new Promise(() => {}) } as unknown as Client;
-  const connection = { opened: () => Promise.resolve(client), unblocked: () => Promise.resolve() };
+  const connection = { opened: () => Promise.resolve(client), unblocked: () => Promise.resolve(), ready: client };
   const publisher = new Publisher(connection);
   for (let n = 0; n < 2; n++) {
     const giveUp = new AbortController();

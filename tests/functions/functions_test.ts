@@ -5,6 +5,7 @@ import { loadFunctions } from "../../lib/loader/loader.ts";
 import { Logger } from "../../lib/log.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
 import { folder } from "../loader/folder.ts";
+import { invoked } from "../support/invoked.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = `${ROOT}deno.json`;
@@ -38,7 +39,7 @@ async function runAll(name: string, bodies: string[], contentType: string) {
     log: new Logger({ format: "json", write: (line) => void lines.push(JSON.parse(line).message) }),
   });
   const invoke = async (body: string): Promise<Outcome> => {
-    const outcome = await sandbox.invoke({
+    const outcome = await invoked(sandbox, {
       body: new TextEncoder().encode(body),
       properties: { contentType },
       headers: {},

@@ -14,6 +14,7 @@ import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";
 import { MemoryWatch } from "../../lib/sandbox/memory_watch.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
 import { Reaper } from "../../lib/sandbox/reaper.ts";
+import { invoked } from "../support/invoked.ts";
 
 const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
 const MAX_BODY = 16 * 1024 * 1024;
@@ -68,7 +69,7 @@ export class Cage implements AsyncDisposable {
 
   /** Runs the handler on a body, which is JSON, and publishes as the runner does. */
   async run(body: unknown = null, more: Partial<Invocation> = {}): Promise<Outcome> {
-    const outcome = await this.sandbox.invoke({ ...invocationOf(body), ...more });
+    const outcome = await invoked(this.sandbox, { ...invocationOf(body), ...more });
     if (outcome.kind !== "completed") return outcome;
     try {
       for (const publication of outcome.outputs ?? []) {

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Isolation } from "../../lib/invocation/definition.ts";
 import { Cage, failureOf, invocationOf, reasonOf } from "../misbehaving/cage.ts";
 import { eventually } from "../support/eventually.ts";
+import { invoked } from "../support/invoked.ts";
 
 /** Says that it began, and ends with its signal: it throws the reason, or returns where the body says so. */
 const MODULE = `
@@ -16,9 +17,9 @@ for (const isolation of ["process", "inline"] as Isolation[]) {
   Deno.test(`${isolation}: who is cancelled hears why, ends as it likes, and its neighbours run on`, async () => {
     await using cage = await Cage.make(MODULE, { config: { isolation } });
     const [fails, completes, stays] = ["fails", "completes", "stays"].map(invocationOf);
-    const ended = [fails, completes].map((invocation) => cage.sandbox.invoke(invocation));
+    const ended = [fails, completes].map((invocation) => invoked(cage.sandbox, invocation));
     let over = false;
-    const staying = cage.sandbox.invoke(stays).finally(() => over = true);
+    const staying = invoked(cage.sandbox, stays).finally(() => over = true);
     await eventually(() => cage.said.length === 3);
 
     cage.sandbox.cancel([fails, completes], "the broker took the message back");
@@ -44,7 +45,7 @@ for (const isolation of ["process", "inline"] as Isolation[]) {
   Deno.test(`${isolation}: who is cancelled while the module loads never begins`, async () => {
     await using cage = await Cage.make(MODULE, { config: { isolation } });
     const invocation = invocationOf("x");
-    const ended = cage.sandbox.invoke(invocation);
+    const ended = invoked(cage.sandbox, invocation);
     cage.sandbox.cancel([invocation], "gone");
     assertEquals(reasonOf(await ended), "it was cancelled before the handler began");
     assertEquals(cage.said, []);
@@ -60,7 +61,7 @@ Deno.test("who is cancelled in a process that ends does not run again", async ()
       await new Promise(() => {});
     };`);
   const [exit, beside] = ["exit", "beside"].map(invocationOf);
-  const ended = [exit, beside].map((invocation) => cage.sandbox.invoke(invocation));
+  const ended = [exit, beside].map((invocation) => invoked(cage.sandbox, invocation));
   await eventually(() => cage.said.length === 2);
   cage.sandbox.cancel([exit, beside], "gone");
   assertEquals((await Promise.all(ended)).map(({ kind }) => kind), ["abandoned", "abandoned"]);

@@ -7,6 +7,7 @@ import { Logger } from "../../lib/log.ts";
 import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
 import { failureOf, invocationOf } from "../misbehaving/cage.ts";
+import { invoked } from "../support/invoked.ts";
 
 const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
 const REQUIRED = { specversion: "1.0", id: "e1", source: "/shop", type: "sold" };
@@ -59,7 +60,7 @@ function binary(attributes: Record<string, unknown>, body: unknown): Invocation 
 }
 
 async function published(sandbox: Sandbox, invocation: Invocation): Promise<readonly Publication[]> {
-  const outcome = await sandbox.invoke(invocation);
+  const outcome = await invoked(sandbox, invocation);
   assert(outcome.kind === "completed", Deno.inspect(outcome));
   return outcome.outputs ?? [];
 }
@@ -85,7 +86,7 @@ sandboxTest(
   { module: ECHO },
   async (sandbox) => {
     const none = invocationOf({});
-    const { message } = failureOf(await sandbox.invoke(none), "undecodable");
+    const { message } = failureOf(await invoked(sandbox, none), "undecodable");
     assertStringIncludes(
       message,
       "the message is no CloudEvent: id, source, type, specversion are missing; its headers",
@@ -93,7 +94,7 @@ sandboxTest(
     assertEquals((await sandbox.validate(contentOf(none)))?.message, message);
     assertEquals(await sandbox.validate(contentOf(binary(REQUIRED, {}))), undefined);
     const batch = { ...none, properties: { contentType: "application/cloudevents-batch+json" } };
-    assertStringIncludes(failureOf(await sandbox.invoke(batch), "undecodable").message, "cloudevents-batch+json");
+    assertStringIncludes(failureOf(await invoked(sandbox, batch), "undecodable").message, "cloudevents-batch+json");
   },
 );
 
@@ -116,7 +117,7 @@ sandboxTest("an input checks the data of events", { module: EMAIL + ECHO }, asyn
   const [output] = await published(sandbox, structured({ ...REQUIRED, data: { email: "A@B" } }));
   assertEquals([jsonOf(output).body, jsonOf(output).event.id], ["a@b", "e1"]);
   const wrong = structured({ ...REQUIRED, data: { email: 5 } });
-  assertEquals(failureOf(await sandbox.invoke(wrong), "invalid").message, "email: expected a string");
+  assertEquals(failureOf(await invoked(sandbox, wrong), "invalid").message, "email: expected a string");
   assertEquals((await sandbox.validate(contentOf(wrong)))?.type, "ValidationError");
 });
 
@@ -176,7 +177,7 @@ sandboxTest("what is wrong in an event fails where it was written", { module: WR
     content: "the content type of an event is a string; it got 5",
   };
   for (const [body, message] of Object.entries(messages)) {
-    const failure = failureOf(await sandbox.invoke(binary(REQUIRED, body)), "failed");
+    const failure = failureOf(await invoked(sandbox, binary(REQUIRED, body)), "failed");
     assertStringIncludes(failure.message, message);
     assertStringIncludes(failure.stack!, "function.ts");
   }

@@ -5,6 +5,7 @@ import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { Logger } from "../../lib/log.ts";
 import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";
 import { failureOf, invocationOf, reasonOf } from "../misbehaving/cage.ts";
+import { invoked } from "../support/invoked.ts";
 
 /** A function that runs in this process, and its folder. */
 class Inline implements AsyncDisposable {
@@ -44,7 +45,7 @@ class Inline implements AsyncDisposable {
 }
 
 function run(sandbox: InlineSandbox, body: unknown = null): Promise<Outcome> {
-  return sandbox.invoke({ ...invocationOf(body), attempt: 3 });
+  return invoked(sandbox, { ...invocationOf(body), attempt: 3 });
 }
 
 Deno.test("inline, a handler runs in the runner's process, logs and publishes as elsewhere", async () => {

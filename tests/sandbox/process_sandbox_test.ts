@@ -8,6 +8,7 @@ import { Logger } from "../../lib/log.ts";
 import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
 import { failureOf } from "../misbehaving/cage.ts";
 import { eventually } from "../support/eventually.ts";
+import { invoked } from "../support/invoked.ts";
 
 const CONFIG_FILE = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
@@ -42,7 +43,7 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
     grace: setting.grace ?? 100,
     loadTimeout: setting.loadTimeout ?? 30_000,
   });
-  const run = (body: unknown = null) => sandbox.invoke(invocation(new TextEncoder().encode(JSON.stringify(body))));
+  const run = (body: unknown = null) => invoked(sandbox, invocation(new TextEncoder().encode(JSON.stringify(body))));
   const said = () => lines.filter(({ said }) => said === true).map(({ message }) => String(message));
   try {
     await test({ sandbox, lines, run, said });
@@ -126,7 +127,7 @@ Deno.test("what a handler throws is how it ended", async () => {
     assertEquals([retry.kind, retry.kind === "failed" && retry.delay], ["failed", 5_000]);
     assertStringIncludes(failureOf(await run("wrong"), "failed").message, "soon");
     assertEquals(failureOf(await run("else"), "failed").type, "RangeError");
-    const undecodable = await sandbox.invoke(invocation(new TextEncoder().encode("{")));
+    const undecodable = await invoked(sandbox, invocation(new TextEncoder().encode("{")));
     assertStringIncludes(failureOf(undecodable, "undecodable").message, "JSON");
   });
 });
@@ -309,7 +310,7 @@ Deno.test("what a handler returns is a result where somebody wants it, and nothi
     {},
     async ({ sandbox }) => {
       const invoke = (body: string, wantsResult: boolean) =>
-        sandbox.invoke({ ...invocation(new TextEncoder().encode(JSON.stringify(body))), wantsResult });
+        invoked(sandbox, { ...invocation(new TextEncoder().encode(JSON.stringify(body))), wantsResult });
       const outcome = await invoke("x", true);
       assert(outcome.kind === "completed" && outcome.result);
       assertEquals(new TextDecoder().decode(outcome.result.body), '{"got":"x"}');
@@ -394,7 +395,7 @@ Deno.test("every line says which message it is of, also where several end at onc
   await withSandbox(module, {}, async ({ sandbox, lines }) => {
     await Promise.all([1, 2, 3, 4, 5].map((body) => {
       const { properties, ...rest } = invocation(new TextEncoder().encode(`${body}`));
-      return sandbox.invoke({ ...rest, properties: { ...properties, messageId: `m${body}` } });
+      return invoked(sandbox, { ...rest, properties: { ...properties, messageId: `m${body}` } });
     }));
     const said = lines.filter(({ said }) => said === true);
     assertEquals(
@@ -426,7 +427,7 @@ Deno.test("what one handler has done does not wait for those beside it that keep
   await withSandbox(BUSY, {}, async ({ sandbox }) => {
     let first = 0;
     const ended = await Promise.all(Array.from({ length: 40 }, async () => {
-      const outcome = await sandbox.invoke(busyFor(10));
+      const outcome = await invoked(sandbox, busyFor(10));
       first ||= Date.now();
       return answerOf(outcome)[1];
     }));
@@ -437,7 +438,7 @@ Deno.test("what one handler has done does not wait for those beside it that keep
 Deno.test("the time of those that wait for others in a busy process counts from when they begin", async () => {
   const config = { timeout: 400, concurrency: 20 };
   await withSandbox(BUSY, { config, grace: 10_000 }, async ({ sandbox, said }) => {
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => sandbox.invoke(busyFor(60))));
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => invoked(sandbox, busyFor(60))));
     const left = outcomes.map((outcome) => answerOf(outcome)[0]);
     assert(left.every((each) => each > 350), `${left}`);
     assertEquals([said().length, new Set(said()).size], [20, 1], "each once, in one process");
@@ -446,9 +447,9 @@ Deno.test("the time of those that wait for others in a busy process counts from 
 
 Deno.test("one that overran is killed, and those that waited for it run, though they waited longer than their limit", async () => {
   await withSandbox(BUSY, { config: { timeout: 300, concurrency: 20 } }, async ({ sandbox }) => {
-    const quick = Array.from({ length: 5 }, () => sandbox.invoke(busyFor(100)));
-    const endless = sandbox.invoke(busyFor(60_000));
-    const behind = Array.from({ length: 5 }, () => sandbox.invoke(busyFor(1)));
+    const quick = Array.from({ length: 5 }, () => invoked(sandbox, busyFor(100)));
+    const endless = invoked(sandbox, busyFor(60_000));
+    const behind = Array.from({ length: 5 }, () => invoked(sandbox, busyFor(1)));
     assertEquals((await endless).kind, "timedOut");
     for (const outcome of [...quick, ...behind]) answerOf(await outcome);
   });
@@ -456,7 +457,7 @@ Deno.test("one that overran is killed, and those that waited for it run, though 
 
 Deno.test("what waits for its turn when the runner stops is given back at once, and none of it runs", async () => {
   await withSandbox(BUSY, { config: { concurrency: 30 } }, async ({ sandbox, said }) => {
-    const outcomes = Array.from({ length: 30 }, () => sandbox.invoke(busyFor(30)));
+    const outcomes = Array.from({ length: 30 }, () => invoked(sandbox, busyFor(30)));
     await outcomes[0];
     await sandbox.abort(60_000);
     const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind);

@@ -70,8 +70,8 @@ export class FakeSandbox implements Sandbox {
     return Promise.resolve(undefined);
   }
 
-  async invoke(invocation: Invocation): Promise<Outcome> {
-    return (await this.invokeBatch([invocation]))[0];
+  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
+    void this.invokeBatch([invocation]).then(([outcome]) => onEnd(outcome));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {

@@ -1,4 +1,4 @@
-import type { Timers } from "../../lib/serving/timers.ts";
+import type { Timers } from "../../lib/timers.ts";
 
 /** Time that passes only where a test says so. */
 export class FakeTimers implements Timers {

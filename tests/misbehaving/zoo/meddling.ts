@@ -44,8 +44,8 @@ export const MEDDLING: readonly Animal[] = [
     does: "gives every object a property",
     handler:
       "Object.prototype.length = 7; Object.prototype.then = (go) => go('polluted'); Object.prototype.failure = 1;",
-    ends: "crashed",
-    because: "no message of the protocol",
+    // Nothing of ours is awaited as an object would be: what is in its prototype changes nothing.
+    ends: "completed",
   },
   {
     does: "gives every object a setter that throws",
