@@ -9,7 +9,7 @@ ENV BROKER=none DOWNLOAD=false WARREN_DATA=/data
 COPY deno.json deno.lock main.ts ./
 COPY lib/ lib/
 COPY deploy/healthcheck.ts deploy/
-RUN deno cache --frozen main.ts lib/sandbox/guest.ts lib/broker/hosted.ts
+RUN deno cache --frozen main.ts lib/sandbox/guest/guest.ts lib/broker/hosted.ts
 COPY functions/ functions/
 # Dependencies of the functions that are copied in; those of mounted ones are the image's or the mount's. Once with the lock
 # file, as inline functions run, and once without it, as the functions' processes do: a range of versions may be two.

@@ -1,16 +1,16 @@
 import { broker } from "./lib/cli/broker.ts";
-import { check } from "./lib/cli/check.ts";
+import { check } from "./lib/cli/check/check.ts";
 import type { Command } from "./lib/cli/command.ts";
-import { dead } from "./lib/cli/dead.ts";
+import { dead } from "./lib/cli/dead/dead.ts";
 import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
 import { create } from "./lib/cli/new.ts";
 import { pause, resume } from "./lib/cli/pause.ts";
 import { publish } from "./lib/cli/publish.ts";
 import { start } from "./lib/cli/start.ts";
-import { parseArguments, VERSION } from "./lib/config.ts";
-import { describeError, WarrenError } from "./lib/errors.ts";
-import { Logger } from "./lib/log.ts";
-import { withoutLogins } from "./lib/secret_url.ts";
+import { parseArguments, VERSION } from "./lib/settings/config.ts";
+import { describeError, WarrenError } from "./lib/base/errors.ts";
+import { Logger } from "./lib/base/log.ts";
+import { withoutLogins } from "./lib/base/secret_url.ts";
 
 const COMMANDS: Record<string, Command> = { start, broker, publish, dead, new: create, check, pause, resume };
 COMMANDS.help = helpCommand(COMMANDS);

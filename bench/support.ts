@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 import type { AMQPProperties } from "@cloudamqp/amqp-client";
-import { Connection } from "../lib/amqp/connection.ts";
-import { Publisher } from "../lib/amqp/publisher.ts";
+import { Connection } from "../lib/amqp/client/connection.ts";
+import { Publisher } from "../lib/amqp/publishing/publisher.ts";
 import type { OutcomeCounts } from "../lib/invocation/outcome.ts";
-import { Logger } from "../lib/log.ts";
+import { Logger } from "../lib/base/log.ts";
 import { residentMemory } from "../tests/support/resident_memory.ts";
 import { eventually } from "../tests/support/eventually.ts";
 import { type RunnerProcess, startRunner } from "../tests/support/runner_process.ts";

@@ -16,7 +16,7 @@
  * @module
  */
 
-export type { Kept, OnceClaim, OnceStore } from "./once_store.ts";
+export type { Kept, OnceClaim, OnceStore } from "./invocation/once_store.ts";
 
 /** Milliseconds, or a number and a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`. */
 export type Duration = number | string;

@@ -2,46 +2,29 @@ import { assert, assertEquals } from "@std/assert";
 import { readModuleGraph } from "./support/module_graph.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const LEAVES = [
-  "backoff",
-  "below",
-  "byte_size",
-  "bytes",
-  "ceiling",
-  "config",
-  "duration",
-  "errors",
-  "holding",
-  "log",
-  "loopback",
-  "mod",
-  "nearest",
-  "once_address",
-  "once_store",
-  "options",
-  "queue_type",
-  "secret_url",
-  "timers",
-  "short_string",
-  "turns",
-  "utf8",
-  "within",
-];
-const CORE = ["invocation", ...LEAVES];
+/** Leaves: what every room may use. */
+const BASE = ["base", "settings", "mod"];
+const CORE = ["invocation", ...BASE];
 const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];
 
 /** What a room may import beside itself; `main` stands above them all. */
 const MAY_IMPORT: Record<string, string[]> = {
-  main: ["cli", "runner", ...SIBLINGS, ...CORE],
-  cli: ["runner", "broker", ...SIBLINGS, ...CORE],
-  runner: ["serving", ...SIBLINGS, ...CORE],
+  main: ["cli", "runner", "hosting", ...SIBLINGS, ...CORE],
+  cli: ["runner", "hosting", "broker", ...SIBLINGS, ...CORE],
+  runner: ["serving", "hosting", ...SIBLINGS, ...CORE],
+  hosting: ["amqp", "sandbox", ...BASE],
   serving: ["amqp", "sandbox", ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
-  // An island: everybody else reaches it by URL. `cli` runs it alone; the runner starts `hosted.ts` as a process.
-  broker: ["errors", "log", "loopback", "short_string", "turns", "utf8", "within"],
-  invocation: LEAVES,
-  ...Object.fromEntries(LEAVES.map((leaf) => [leaf, LEAVES])),
+  // An island: everybody else reaches it by URL. `cli` runs it alone; `hosting` starts `hosted.ts` as a process.
+  broker: ["base"],
+  invocation: BASE,
+  mod: ["invocation"],
+  settings: ["base", "mod"],
+  base: ["mod"],
 };
+
+/** A folder with more files has rooms of its own. */
+const MOST_FILES = 14;
 
 /** A foreign library and the one room that may import it. */
 const LIBRARIES: Record<string, string> = {
@@ -52,24 +35,11 @@ const LIBRARIES: Record<string, string> = {
   "@redis/client": "once",
 };
 
-/** Single files of lib/ that belong to a room of another name. */
-const ROOM_OF_FILE: Record<string, string> = {
-  "function_registry": "runner",
-  "function_requests": "runner",
-  "function_view": "runner",
-  "functions_folder": "runner",
-  "http_view": "runner",
-  "runner_broker": "runner",
-  "broker_child": "runner",
-  "broker_host": "runner",
-  "broker_process": "runner",
-};
-
-/** `lib/http/app.ts` is in `http`, `lib/log.ts` is the leaf `log`, `main.ts` is `main`; other files are in none. */
+/** `lib/http/app.ts` is in `http`, `lib/mod.ts` is `mod`, `main.ts` is `main`; other files are in none. */
 function roomOf(path: string): string | undefined {
   if (path === "main.ts") return "main";
   const [, folder, file] = path.match(/^lib\/(?:([^/]+)\/.*|([^/]+)\.ts)$/) ?? [];
-  return folder ?? (file && (ROOM_OF_FILE[file] ?? file));
+  return folder ?? file;
 }
 
 /** `npm:/hono@4.13.19/cors` is `hono`. */
@@ -83,6 +53,15 @@ Deno.test("every file of lib/ is in a room that the architecture knows", () => {
   const strangers = [...graph.keys()].filter((path) => path.startsWith("lib/") && !(roomOf(path)! in MAY_IMPORT));
   assert(graph.size > 20, "the module graph is empty");
   assertEquals(strangers, []);
+});
+
+Deno.test(`no folder of lib/ has more than ${MOST_FILES} files`, () => {
+  const counts = new Map<string, number>();
+  for (const path of graph.keys()) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    if (folder.startsWith("lib")) counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  assertEquals([...counts].filter(([, count]) => count > MOST_FILES), []);
 });
 
 Deno.test("imports point down only, and siblings do not import each other", () => {

@@ -1,6 +1,6 @@
-import type { Served } from "../lib/function_registry.ts";
-import type { FunctionDefinition } from "../lib/invocation/definition.ts";
-import { resolveFunctionConfig } from "../lib/invocation/function_config.ts";
+import type { Served } from "../lib/runner/function_registry.ts";
+import type { FunctionDefinition } from "../lib/invocation/definition/definition.ts";
+import { resolveFunctionConfig } from "../lib/invocation/definition/function_config.ts";
 import { type Failure, noOutcomes } from "../lib/invocation/outcome.ts";
 import type { Content } from "../lib/invocation/sandbox.ts";
 import type { LoadedFunction } from "../lib/loader/loader.ts";

@@ -1,14 +1,14 @@
 import type { AMQPChannel, AMQPMessage } from "@cloudamqp/amqp-client";
-import { describeError } from "../errors.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
-import { dueAfter, type Schedule } from "../invocation/schedule.ts";
-import type { Logger } from "../log.ts";
-import { closeChannel } from "./close_channel.ts";
-import type { Connection } from "./connection.ts";
-import { HEADERS, scheduledId, scheduleQueue } from "./names.ts";
-import type { Topology } from "./topology.ts";
-import { unlessAborted, whenAborted } from "./unless_aborted.ts";
-import { whileConnected } from "./while_connected.ts";
+import { describeError } from "../base/errors.ts";
+import type { FunctionDefinition } from "../invocation/definition/definition.ts";
+import { dueAfter, type Schedule } from "../invocation/definition/schedule.ts";
+import type { Logger } from "../base/log.ts";
+import { closeChannel } from "./client/close_channel.ts";
+import type { Connection } from "./client/connection.ts";
+import { HEADERS, scheduledId, scheduleQueue } from "./message/names.ts";
+import type { Topology } from "./topology/topology.ts";
+import { unlessAborted, whenAborted } from "./client/unless_aborted.ts";
+import { whileConnected } from "./client/while_connected.ts";
 
 /** The token is put back this often, in milliseconds: brokers end channels with deliveries that are unacked for long. */
 const REFRESH = 10 * 60_000;

@@ -1,6 +1,6 @@
-import { describeError, WarrenError } from "../errors.ts";
-import { type LogFormat, Logger, type LogLevel } from "../log.ts";
-import { Broker, type BrokerOptions } from "./broker.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
+import { type LogFormat, Logger, type LogLevel } from "../base/log.ts";
+import { Broker, type BrokerOptions } from "./server/broker.ts";
 
 /**
  * The broker in a process of its own. Standard input has one JSON line of options and

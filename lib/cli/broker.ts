@@ -1,8 +1,8 @@
-import { brokerSettings } from "../broker_process.ts";
-import { urlHost } from "../config.ts";
-import type { Options } from "../options.ts";
-import { WarrenError } from "../errors.ts";
-import type { Logger } from "../log.ts";
+import { brokerSettings } from "../hosting/broker_process.ts";
+import { urlHost } from "../settings/config.ts";
+import type { Options } from "../settings/options.ts";
+import { WarrenError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import { type Command, takesNothing } from "./command.ts";
 
 /** Runs the embedded broker alone, in this process, until a signal says stop. */
@@ -28,7 +28,7 @@ export const broker: Command = {
 
 async function run(options: Options, log: Logger) {
   // Loaded here, so that no other command reads it.
-  const { Broker } = await import("../broker/broker.ts");
+  const { Broker } = await import("../broker/server/broker.ts");
   const settings = brokerSettings(options);
   const host = urlHost(settings.host);
   try {

@@ -1,6 +1,6 @@
-import { WarrenError } from "../errors.ts";
-import type { Arguments, CommandFlag } from "../config.ts";
-import type { Logger } from "../log.ts";
+import { WarrenError } from "../base/errors.ts";
+import type { Arguments, CommandFlag } from "../settings/config.ts";
+import type { Logger } from "../base/log.ts";
 
 /** What every command gets. */
 export interface CommandContext extends Arguments {

@@ -1,5 +1,5 @@
-import { Connection } from "../amqp/connection.ts";
-import { localBrokerUrl } from "../config.ts";
+import { Connection } from "../amqp/client/connection.ts";
+import { localBrokerUrl } from "../settings/config.ts";
 import type { CommandContext } from "./command.ts";
 import { type Place, withMend } from "./mend.ts";
 

@@ -1,6 +1,6 @@
-import { OPTIONS, type OptionSpec } from "../options.ts";
-import { WarrenError } from "../errors.ts";
-import { nearest } from "../nearest.ts";
+import { OPTIONS, type OptionSpec } from "../settings/options.ts";
+import { WarrenError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Command } from "./command.ts";
 
 /** The table of commands is in main's hands; the help speaks of all of them. */

@@ -1,4 +1,4 @@
-import { WarrenError } from "../errors.ts";
+import { WarrenError } from "../base/errors.ts";
 
 /** What was published where, and whether that is this machine's own broker, which is missing. */
 export interface Place {

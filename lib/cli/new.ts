@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { WarrenError } from "../errors.ts";
+import { WarrenError } from "../base/errors.ts";
 import type { Command } from "./command.ts";
 
 const NAME = /^[a-z0-9][a-z0-9_-]*([./][a-z0-9][a-z0-9_-]*)*$/i;

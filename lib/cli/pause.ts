@@ -1,5 +1,5 @@
-import { localName, urlHost } from "../config.ts";
-import { describeError, WarrenError } from "../errors.ts";
+import { localName, urlHost } from "../settings/config.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 
 /** Tells a running runner, by its HTTP API, to take no more messages of a function. */

@@ -1,5 +1,5 @@
-import { Publisher } from "../amqp/publisher.ts";
-import { WarrenError } from "../errors.ts";
+import { Publisher } from "../amqp/publishing/publisher.ts";
+import { WarrenError } from "../base/errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { withConnection } from "./connect.ts";
 

@@ -1,7 +1,7 @@
-import { isConnectionLoss } from "../amqp/connection_loss.ts";
-import { describeError } from "../errors.ts";
+import { isConnectionLoss } from "../amqp/client/connection_loss.ts";
+import { describeError } from "../base/errors.ts";
 import { toFailure } from "../invocation/outcome.ts";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../base/log.ts";
 
 /** Ignores what the AMQP client leaves behind when its socket dies. Any other unhandled rejection ends the command. */
 export function ignoreConnectionLoss(): Disposable {

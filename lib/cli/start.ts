@@ -1,9 +1,9 @@
-import { localBrokerUrl, urlHost } from "../config.ts";
-import type { Options } from "../options.ts";
-import { describeError, WarrenError } from "../errors.ts";
+import { localBrokerUrl, urlHost } from "../settings/config.ts";
+import type { Options } from "../settings/options.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
 import { assertGuarded } from "../http/guard.ts";
-import type { Logger } from "../log.ts";
-import { Runner } from "../runner.ts";
+import type { Logger } from "../base/log.ts";
+import { Runner } from "../runner/runner.ts";
 import { type Command, takesNothing } from "./command.ts";
 import { Interrupt } from "./interrupt.ts";
 import { logUnhandled } from "./rejections.ts";

@@ -1,16 +1,16 @@
 import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import type { Logger } from "../log.ts";
-import { describeError } from "../errors.ts";
-import { isLoopback } from "../loopback.ts";
-import { deadLetterRoutes } from "./dead_letters.ts";
+import type { Logger } from "../base/log.ts";
+import { describeError } from "../base/errors.ts";
+import { isLoopback } from "../base/loopback.ts";
+import { deadLetterRoutes } from "./dead_letters/dead_letters.ts";
 import { functionRoutes } from "./functions.ts";
 import { assertGuarded, refuseOtherSites, requireToken } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import type { RunnerView } from "./runner_view.ts";
-import { wsAmqpRoutes } from "./ws_amqp.ts";
+import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
 
 export interface AppOptions {
   /** What all but the health routes ask for. */

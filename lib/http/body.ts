@@ -1,5 +1,5 @@
-import { joinBytes } from "../bytes.ts";
-import { WarrenError } from "../errors.ts";
+import { joinBytes } from "../base/bytes.ts";
+import { WarrenError } from "../base/errors.ts";
 import { Problem } from "./problem.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { type Context, Hono } from "hono";
-import { CONTENT_ENCODINGS } from "../invocation/content_encoding.ts";
-import { PREFIX } from "../invocation/event_attributes.ts";
+import { CONTENT_ENCODINGS } from "../invocation/content/content_encoding.ts";
+import { PREFIX } from "../invocation/content/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../invocation/trace_context.ts";
-import { isShortString, SHORT_STRING } from "../short_string.ts";
+import { isShortString, SHORT_STRING } from "../base/short_string.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "./problem.ts";
 import { whyIdle } from "./readiness.ts";

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { timingSafeEqual } from "node:crypto";
-import { WarrenError } from "../errors.ts";
-import { isLoopback, isLoopbackAuthority } from "../loopback.ts";
+import { WarrenError } from "../base/errors.ts";
+import { isLoopback, isLoopbackAuthority } from "../base/loopback.ts";
 import { Problem } from "./problem.ts";
 
 /** They change nothing, and a page of another origin cannot read their answers. A link may lead here. */

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../base/log.ts";
 import { hasToken } from "./guard.ts";
 import { whyNotReady } from "./readiness.ts";
 import type { RunnerView } from "./runner_view.ts";

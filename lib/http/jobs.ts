@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
-import { describeError } from "../errors.ts";
-import type { Sweep } from "../invocation/dead_letter_box.ts";
-import { endsWithin } from "../within.ts";
+import { describeError } from "../base/errors.ts";
+import type { Sweep } from "../invocation/dead_letters/dead_letter_box.ts";
+import { endsWithin } from "../base/time/within.ts";
 import { Problem } from "./problem.ts";
 
 /** So many finished ones are remembered. */

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import { describeError, type ErrorCode, WarrenError } from "../errors.ts";
-import { InvalidBody } from "../invocation/invalid_body.ts";
+import { describeError, type ErrorCode, WarrenError } from "../base/errors.ts";
+import { InvalidBody } from "../invocation/content/invalid_body.ts";
 
 /** An answer that is an error: a JSON problem document, RFC 9457. */
 export class Problem extends Error {

@@ -1,5 +1,11 @@
-import type { DeadLetterBox } from "../invocation/dead_letter_box.ts";
-import type { BindingDefinition, Envelope, Isolation, Order, RetryPolicy } from "../invocation/definition.ts";
+import type { DeadLetterBox } from "../invocation/dead_letters/dead_letter_box.ts";
+import type {
+  BindingDefinition,
+  Envelope,
+  Isolation,
+  Order,
+  RetryPolicy,
+} from "../invocation/definition/definition.ts";
 import type { OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */

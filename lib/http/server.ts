@@ -1,8 +1,8 @@
 import type { Hono } from "hono";
-import { urlHost } from "../config.ts";
-import { WarrenError } from "../errors.ts";
-import type { Logger } from "../log.ts";
-import { endsWithin } from "../within.ts";
+import { urlHost } from "../settings/config.ts";
+import { WarrenError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { endsWithin } from "../base/time/within.ts";
 
 export interface ListenOptions {
   host: string;

@@ -1,4 +1,4 @@
-import { describeError, UNSEEN } from "../errors.ts";
+import { describeError, UNSEEN } from "../base/errors.ts";
 import type { Publication } from "./publication.ts";
 
 /** An error as data: what crosses from a sandbox and travels in a dead letter's headers. */

@@ -1,5 +1,5 @@
 import type { MessageProperties } from "../mod.ts";
-import { isShortString } from "../short_string.ts";
+import { isShortString } from "../base/short_string.ts";
 
 /** A message that a handler publishes. */
 export interface Publication {

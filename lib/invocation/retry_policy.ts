@@ -1,4 +1,4 @@
-import type { RetryPolicy } from "./definition.ts";
+import type { RetryPolicy } from "./definition/definition.ts";
 import type { Disposition, Outcome } from "./outcome.ts";
 
 /** A delay is waited out in a queue with a fixed TTL; below this it is not worth one. */

@@ -1,4 +1,4 @@
-import { OLD_PREFIX, PREFIX } from "./event_attributes.ts";
+import { OLD_PREFIX, PREFIX } from "./content/event_attributes.ts";
 
 /** W3C Trace Context, https://www.w3.org/TR/trace-context/: the header's name, in AMQP as in HTTP. */
 export const TRACEPARENT = "traceparent";

@@ -1,7 +1,7 @@
 import { extname, join, relative, resolve, sep } from "node:path";
-import { describeError, WarrenError } from "../errors.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
 import { brokenLink } from "./links.ts";
-import { isBelow } from "../below.ts";
+import { isBelow } from "../base/below.ts";
 import { projectsOf } from "./own_code.ts";
 import { displayPath } from "./place.ts";
 

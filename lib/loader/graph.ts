@@ -1,6 +1,6 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { describeError } from "../errors.ts";
-import type { Logger } from "../log.ts";
+import { describeError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import { displayPath, place } from "./place.ts";
 
 /** What one function's module imports, itself first. */

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { resolve as resolvePath } from "node:path";
-import { beyondCeiling } from "../ceiling.ts";
-import { describeError } from "../errors.ts";
-import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition.ts";
-import { resolveFunctionConfig } from "../invocation/function_config.ts";
-import type { Permissions } from "../ceiling.ts";
+import { beyondCeiling } from "../settings/ceiling.ts";
+import { describeError } from "../base/errors.ts";
+import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition/definition.ts";
+import { resolveFunctionConfig } from "../invocation/definition/function_config.ts";
+import type { Permissions } from "../settings/ceiling.ts";
 import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
 import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
 import { brokenLink } from "./links.ts";

@@ -1,6 +1,6 @@
 import { dirname, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isBelow } from "../below.ts";
+import { isBelow } from "../base/below.ts";
 import { displayPath } from "./place.ts";
 
 /** What a function may import of Warren. */

@@ -1,4 +1,4 @@
-import { describeError } from "../errors.ts";
+import { describeError } from "../base/errors.ts";
 import type { GraphOptions, ModuleGraph } from "./graph.ts";
 import { displayPath } from "./place.ts";
 

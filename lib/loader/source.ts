@@ -1,5 +1,5 @@
 import { parse, type ParserOptions } from "@babel/parser";
-import { WarrenError } from "../errors.ts";
+import { WarrenError } from "../base/errors.ts";
 import { findExport, notCallable } from "./exports.ts";
 import { placeOf, type Program, readLiteral, type SourceText, withoutTypes } from "./literal.ts";
 import { codeFrame, place } from "./place.ts";

@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { describeError, WarrenError } from "../errors.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
 import { wayTo } from "./links.ts";
 
 export interface WatchOptions {

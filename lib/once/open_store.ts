@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { describeError, WarrenError } from "../errors.ts";
-import type { Kept, OnceClaim, OnceStore } from "../once_store.ts";
-import type { Logger } from "../log.ts";
-import type { OnceAddress } from "../once_address.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
+import type { Kept, OnceClaim, OnceStore } from "../invocation/once_store.ts";
+import type { Logger } from "../base/log.ts";
+import type { OnceAddress } from "../settings/once_address.ts";
 
 /** The store at an address. It is opened at its first use; where that fails, the next use tries again. */
 export function openStore(address: OnceAddress, log: Logger): OnceStore {

@@ -1,6 +1,6 @@
 import { createClient } from "@redis/client";
-import { describeError, WarrenError } from "../errors.ts";
-import type { Kept, OnceClaim, OnceStore } from "../once_store.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
+import type { Kept, OnceClaim, OnceStore } from "../invocation/once_store.ts";
 
 /** Before each key, so that a Redis may have other things in it. */
 const PREFIX = "warren:once:";

@@ -1,8 +1,8 @@
 import { dirname, resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { Backoff, delay } from "../backoff.ts";
-import { describeError, WarrenError } from "../errors.ts";
-import type { Kept, OnceClaim, OnceStore } from "../once_store.ts";
+import { Backoff, delay } from "../base/time/backoff.ts";
+import { describeError, WarrenError } from "../base/errors.ts";
+import type { Kept, OnceClaim, OnceStore } from "../invocation/once_store.ts";
 
 const APPLICATION_ID = 0x57_4f_4e_43; // "WONC"
 const VERSION = 1;

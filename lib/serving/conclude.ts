@@ -1,4 +1,4 @@
-import type { RetryPolicy } from "../invocation/definition.ts";
+import type { RetryPolicy } from "../invocation/definition/definition.ts";
 import type { Disposition, Failure, Outcome } from "../invocation/outcome.ts";
 import { decide } from "../invocation/retry_policy.ts";
 

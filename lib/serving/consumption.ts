@@ -1,6 +1,6 @@
-import type { Consuming, Delivery } from "../amqp/consumer.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
-import type { Logger } from "../log.ts";
+import type { Consuming, Delivery } from "../amqp/consuming/consumer.ts";
+import type { FunctionDefinition } from "../invocation/definition/definition.ts";
+import type { Logger } from "../base/log.ts";
 import type { Surroundings, Ticking } from "./surroundings.ts";
 
 export interface ConsumptionOptions {

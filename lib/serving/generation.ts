@@ -1,9 +1,9 @@
-import { Backoff } from "../backoff.ts";
-import { describeError } from "../errors.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
+import { Backoff } from "../base/time/backoff.ts";
+import { describeError } from "../base/errors.ts";
+import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
-import { sleep, TIMERS, type Timers } from "../timers.ts";
+import { sleep, TIMERS, type Timers } from "../base/time/timers.ts";
 
 /** A version of a function with the sandbox that runs it. */
 export class Generation {

@@ -1,5 +1,5 @@
-import { CANCELLED } from "../amqp/consumer.ts";
-import type { Logger } from "../log.ts";
+import { CANCELLED } from "../amqp/consuming/consumer.ts";
+import type { Logger } from "../base/log.ts";
 import type { Row } from "./row.ts";
 
 /** Says RabbitMQ when a delivery was unacknowledged for longer than it allows. */

@@ -1,21 +1,21 @@
-import type { Delivery, Trial } from "../amqp/consumer.ts";
-import { malformed, toInvocation } from "../amqp/headers.ts";
-import { describeError } from "../errors.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Delivery, Trial } from "../amqp/consuming/consumer.ts";
+import { malformed, toInvocation } from "../amqp/message/headers.ts";
+import { describeError } from "../base/errors.ts";
+import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../base/log.ts";
 import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
-import { Holding } from "../holding.ts";
-import type { KillSwitch } from "./kill_switch.ts";
+import { Holding } from "../base/time/holding.ts";
+import type { KillSwitch } from "./flow/kill_switch.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
 import { leavesNothing, Settlement } from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { crashLoop, crashLoopOf, isSuspect } from "./suspects.ts";
-import { TIMERS } from "../timers.ts";
-import { Waiting } from "./waiting.ts";
+import { crashLoop, crashLoopOf, isSuspect } from "./flow/suspects.ts";
+import { TIMERS } from "../base/time/timers.ts";
+import { Waiting } from "./flow/waiting.ts";
 
 export interface PipelineOptions {
   surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers">;

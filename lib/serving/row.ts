@@ -1,8 +1,8 @@
-import type { Delivery } from "../amqp/consumer.ts";
+import type { Delivery } from "../amqp/consuming/consumer.ts";
 import type { DeliveredInvocation } from "../invocation/sandbox.ts";
 import type { Generation } from "./generation.ts";
-import type { Era } from "./kill_switch.ts";
-import type { Suspect } from "./suspects.ts";
+import type { Era } from "./flow/kill_switch.ts";
+import type { Suspect } from "./flow/suspects.ts";
 
 /**
  * Where a row is. `waiting`: it has not begun. `running`: its handler runs. `settling`: its handler has ended, or never

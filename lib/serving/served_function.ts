@@ -1,13 +1,13 @@
-import { describeError } from "../errors.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
+import { describeError } from "../base/errors.ts";
+import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 import type { Content } from "../invocation/sandbox.ts";
-import type { Logger } from "../log.ts";
-import { endsWithin } from "../within.ts";
+import type { Logger } from "../base/log.ts";
+import { endsWithin } from "../base/time/within.ts";
 import { Consumption } from "./consumption.ts";
 import { type Action, FunctionStates, type ServedState } from "./function_states.ts";
 import { Generation } from "./generation.ts";
-import { KillSwitch } from "./kill_switch.ts";
+import { KillSwitch } from "./flow/kill_switch.ts";
 import { Pipeline, sameSource } from "./pipeline.ts";
 import type { Surroundings, Version } from "./surroundings.ts";
 

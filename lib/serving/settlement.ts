@@ -1,8 +1,8 @@
-import { describeError } from "../errors.ts";
-import { deadLetterQueue } from "../invocation/definition.ts";
+import { describeError } from "../base/errors.ts";
+import { deadLetterQueue } from "../invocation/definition/definition.ts";
 import type { Outcome } from "../invocation/outcome.ts";
 import { readTrace } from "../invocation/trace_context.ts";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../base/log.ts";
 import type { Conclusion } from "./conclude.ts";
 import type { Row } from "./row.ts";
 import type { Surroundings } from "./surroundings.ts";

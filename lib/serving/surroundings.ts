@@ -1,22 +1,22 @@
 import type { Clock } from "../amqp/clock.ts";
-import type { Connection } from "../amqp/connection.ts";
-import { Consumer, type ConsumerOptions, type Consuming } from "../amqp/consumer.ts";
-import { OrderedConsumer } from "../amqp/ordered_consumer.ts";
-import type { Outputs } from "../amqp/outputs.ts";
-import type { Settler } from "../amqp/settle.ts";
-import type { Topology } from "../amqp/topology.ts";
-import type { FunctionDefinition } from "../invocation/definition.ts";
+import type { Connection } from "../amqp/client/connection.ts";
+import { Consumer, type ConsumerOptions, type Consuming } from "../amqp/consuming/consumer.ts";
+import { OrderedConsumer } from "../amqp/order/ordered_consumer.ts";
+import type { Outputs } from "../amqp/publishing/outputs.ts";
+import type { Settler } from "../amqp/publishing/settle.ts";
+import type { Topology } from "../amqp/topology/topology.ts";
+import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Sandbox } from "../invocation/sandbox.ts";
-import type { Schedule } from "../invocation/schedule.ts";
-import type { Logger } from "../log.ts";
-import type { OnceKeeping } from "../once_store.ts";
-import type { Sources } from "../sandbox/entry.ts";
-import { InlineSandbox } from "../sandbox/inline_sandbox.ts";
-import type { MemoryWatch } from "../sandbox/memory_watch.ts";
-import { ProcessSandbox } from "../sandbox/process_sandbox.ts";
-import type { Reaper } from "../sandbox/reaper.ts";
-import type { Suspects } from "./suspects.ts";
-import type { Timers } from "../timers.ts";
+import type { Schedule } from "../invocation/definition/schedule.ts";
+import type { Logger } from "../base/log.ts";
+import type { OnceKeeping } from "../invocation/once_store.ts";
+import type { Sources } from "../sandbox/host/entry.ts";
+import { InlineSandbox } from "../sandbox/handler/inline_sandbox.ts";
+import type { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
+import { ProcessSandbox } from "../sandbox/host/process_sandbox.ts";
+import type { Reaper } from "../sandbox/limits/reaper.ts";
+import type { Suspects } from "./flow/suspects.ts";
+import type { Timers } from "../base/time/timers.ts";
 
 /** One version of a function: what it is configured as, and its modules. */
 export interface Version {

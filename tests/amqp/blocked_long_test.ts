@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Connection } from "../../lib/amqp/connection.ts";
-import { Topology } from "../../lib/amqp/topology.ts";
-import { WarrenError } from "../../lib/errors.ts";
-import { Logger } from "../../lib/log.ts";
+import { Connection } from "../../lib/amqp/client/connection.ts";
+import { Topology } from "../../lib/amqp/topology/topology.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { eventually } from "../support/eventually.ts";
 import { privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";
 

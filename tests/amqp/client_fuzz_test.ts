@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Client, connectClient } from "../../lib/amqp/client.ts";
+import { type Client, connectClient } from "../../lib/amqp/client/client.ts";
 import { Random } from "../broker/random.ts";
 import { flipped } from "../support/amqp/fuzzed_headers.ts";
 import { rewrittenFrames } from "../support/amqp/rewritten_properties.ts";

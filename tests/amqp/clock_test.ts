@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Clock } from "../../lib/amqp/clock.ts";
-import { Connection } from "../../lib/amqp/connection.ts";
-import { Topology } from "../../lib/amqp/topology.ts";
-import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
-import { Logger } from "../../lib/log.ts";
+import { Connection } from "../../lib/amqp/client/connection.ts";
+import { Topology } from "../../lib/amqp/topology/topology.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";

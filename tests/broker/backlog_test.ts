@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Entry } from "../../lib/broker/entry.ts";
+import type { Entry } from "../../lib/broker/queue/entry.ts";
 import { bodyOf, makeMessage } from "./messages.ts";
 import { Random } from "./random.ts";
 import { Host } from "./virtual_host.ts";

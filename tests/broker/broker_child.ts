@@ -1,5 +1,11 @@
-import type { BrokerOptions } from "../../lib/broker/broker.ts";
-import { type BrokerAnswer, readAnswer, settingsLine, spawnBroker, tellBroker } from "../../lib/broker_child.ts";
+import type { BrokerOptions } from "../../lib/broker/server/broker.ts";
+import {
+  type BrokerAnswer,
+  readAnswer,
+  settingsLine,
+  spawnBroker,
+  tellBroker,
+} from "../../lib/hosting/broker_child.ts";
 import { TEST_BROKER } from "../support/broker_settings.ts";
 import { residentMemory } from "../support/resident_memory.ts";
 import { RawClient } from "../support/amqp/raw_client.ts";

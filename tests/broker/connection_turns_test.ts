@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { Connection } from "../../lib/broker/connection.ts";
-import { LIMITS } from "../../lib/broker/limits.ts";
-import type { Transport } from "../../lib/broker/transport.ts";
-import { Logger } from "../../lib/log.ts";
-import { Turns } from "../../lib/turns.ts";
+import { Connection } from "../../lib/broker/server/connection.ts";
+import { LIMITS } from "../../lib/broker/server/limits.ts";
+import type { Transport } from "../../lib/broker/server/transport.ts";
+import { Logger } from "../../lib/base/log.ts";
+import { Turns } from "../../lib/base/time/turns.ts";
 import { methodFrame, OPENING, publishFrames } from "./deaf_client.ts";
 import { joined } from "./fuzz_frames.ts";
 import { makeMessage } from "./messages.ts";

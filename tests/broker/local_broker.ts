@@ -1,5 +1,5 @@
-import { Broker, type BrokerOptions } from "../../lib/broker/broker.ts";
-import { Logger } from "../../lib/log.ts";
+import { Broker, type BrokerOptions } from "../../lib/broker/server/broker.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { TEST_BROKER } from "../support/broker_settings.ts";
 
 /** A broker in the test's own process, on a fresh folder unless one is given. */

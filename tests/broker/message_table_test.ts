@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Entry, STORED } from "../../lib/broker/entry.ts";
+import { Entry, STORED } from "../../lib/broker/queue/entry.ts";
 import { MessageTable, runs } from "../../lib/broker/store/message_table.ts";
 import { Segments } from "../../lib/broker/store/segments.ts";
 import { bodyOf, limitPages, makeEntry, makeMessage, memoryDatabase } from "./messages.ts";

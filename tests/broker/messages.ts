@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
-import { Entry } from "../../lib/broker/entry.ts";
-import { Address, Message } from "../../lib/broker/message.ts";
+import { Entry } from "../../lib/broker/queue/entry.ts";
+import { Address, Message } from "../../lib/broker/queue/message.ts";
 import { Database, type DatabaseOptions } from "../../lib/broker/store/database.ts";
 import { ByteWriter } from "../support/amqp/byte_writer.ts";
 import { encodeProperties, type PropertiesInput } from "../support/amqp/raw_codec.ts";

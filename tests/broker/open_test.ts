@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { WarrenError } from "../../lib/errors.ts";
-import { Logger } from "../../lib/log.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { openDatabase } from "../../lib/broker/store/open.ts";
 import { Store } from "../../lib/broker/store/store.ts";
 import { BrokerChild } from "./broker_child.ts";

@@ -1,9 +1,9 @@
-import { PAGING, type Paging, type Window } from "../../lib/broker/lane.ts";
-import { Logger } from "../../lib/log.ts";
+import { PAGING, type Paging, type Window } from "../../lib/broker/queue/lane.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { encodeTable, type FieldTable } from "../../lib/broker/protocol/table.ts";
-import type { Queue } from "../../lib/broker/queue.ts";
+import type { Queue } from "../../lib/broker/queue/queue.ts";
 import { Store } from "../../lib/broker/store/store.ts";
-import { VirtualHost } from "../../lib/broker/vhost.ts";
+import { VirtualHost } from "../../lib/broker/routing/vhost.ts";
 import { bodyOf } from "./messages.ts";
 
 interface HostOptions {

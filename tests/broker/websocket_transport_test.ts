@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Unread, WebSocketTransport } from "../../lib/broker/transport.ts";
+import { Unread, WebSocketTransport } from "../../lib/broker/server/transport.ts";
 
 /** Bytes. */
 const LIMIT = 8 * 1024 * 1024;

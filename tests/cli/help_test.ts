@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { check } from "../../lib/cli/check.ts";
+import { check } from "../../lib/cli/check/check.ts";
 import { helpCommand, optionsMarkdown, unknownCommand } from "../../lib/cli/help.ts";
 import { publish } from "../../lib/cli/publish.ts";
-import { OPTIONS } from "../../lib/options.ts";
-import { WarrenError } from "../../lib/errors.ts";
+import { OPTIONS } from "../../lib/settings/options.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { runCommand } from "./run_command.ts";
 
 const COMMANDS = { publish, check };

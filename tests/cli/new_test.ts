@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { check } from "../../lib/cli/check.ts";
+import { check } from "../../lib/cli/check/check.ts";
 import { create } from "../../lib/cli/new.ts";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { folder } from "../loader/folder.ts";
 import { runCommand } from "./run_command.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { AMQPClient } from "@cloudamqp/amqp-client";
 import { publish } from "../../lib/cli/publish.ts";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { uniqueName } from "../support/unique.ts";
 import { runCommand } from "./run_command.ts";

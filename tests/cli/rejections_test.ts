@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { AMQPError } from "@cloudamqp/amqp-client";
 import { ignoreConnectionLoss, logUnhandled } from "../../lib/cli/rejections.ts";
-import { WarrenError } from "../../lib/errors.ts";
-import { Logger } from "../../lib/log.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
+import { Logger } from "../../lib/base/log.ts";
 
 const LOSSES = [
   new AMQPError("Channel is closed", {} as ConstructorParameters<typeof AMQPError>[1]),

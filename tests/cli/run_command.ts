@@ -1,6 +1,6 @@
 import type { Command } from "../../lib/cli/command.ts";
-import { parseArguments } from "../../lib/config.ts";
-import { Logger } from "../../lib/log.ts";
+import { parseArguments } from "../../lib/settings/config.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { taskArguments } from "../support/command_lines.ts";
 
 /** What a command did. */

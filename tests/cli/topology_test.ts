@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { knownDifferences } from "../../lib/amqp/known_brokers.ts";
+import { knownDifferences } from "../../lib/amqp/client/known_brokers.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerIdentity } from "../support/broker_version.ts";

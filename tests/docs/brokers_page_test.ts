@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { KNOWN_DIFFERENCES } from "../../lib/amqp/known_brokers.ts";
+import { KNOWN_DIFFERENCES } from "../../lib/amqp/client/known_brokers.ts";
 import { BROKERS, brokerTable, FEATURES, markdownTable, Proofs } from "./broker_table.ts";
 
 const ROOT = new URL("../../", import.meta.url);

@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { loadFunctions } from "../../lib/loader/loader.ts";
-import { Logger } from "../../lib/log.ts";
-import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
+import { Logger } from "../../lib/base/log.ts";
+import { ProcessSandbox } from "../../lib/sandbox/host/process_sandbox.ts";
 import { folder } from "../loader/folder.ts";
 import { invoked } from "../support/invoked.ts";
 

@@ -1,6 +1,6 @@
 import { createApp } from "../../lib/http/app.ts";
-import { WarrenError } from "../../lib/errors.ts";
-import type { DeadLetterBox } from "../../lib/invocation/dead_letter_box.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
+import type { DeadLetterBox } from "../../lib/invocation/dead_letters/dead_letter_box.ts";
 import type {
   FunctionView,
   Patience,

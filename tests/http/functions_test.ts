@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { fakeApi, problemOf } from "./fake_runner.ts";
 
 Deno.test("GET /functions lists the functions", async () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { assertGuarded } from "../../lib/http/guard.ts";
 import { fakeApi, problemOf } from "./fake_runner.ts";
 

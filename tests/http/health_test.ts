@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createApp } from "../../lib/http/app.ts";
-import { Logger } from "../../lib/log.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { fakeApi, FakeRunner } from "./fake_runner.ts";
 
 const READY = { ready: true, checks: [{ name: "runner", ok: true }] };

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Hono } from "hono";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { createApp } from "../../lib/http/app.ts";
 import { listen } from "../../lib/http/server.ts";
-import { Logger } from "../../lib/log.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeRunner } from "./fake_runner.ts";
 

@@ -1,6 +1,6 @@
 import type { AMQPProperties } from "@cloudamqp/amqp-client";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { dead } from "../../lib/cli/dead.ts";
+import { dead } from "../../lib/cli/dead/dead.ts";
 import { runCommand } from "../cli/run_command.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";

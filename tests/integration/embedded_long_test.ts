@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { AMQPWebSocketClient } from "@cloudamqp/amqp-client";
-import { probe } from "../../lib/amqp/probe.ts";
+import { probe } from "../../lib/amqp/client/probe.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { eventually } from "../support/eventually.ts";

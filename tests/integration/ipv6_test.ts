@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { connectClient } from "../../lib/amqp/client.ts";
+import { connectClient } from "../../lib/amqp/client/client.ts";
 import { folder } from "../loader/folder.ts";
 import { eventually } from "../support/eventually.ts";
 import { BrokerPlace } from "../support/hosted_broker.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { parseDuration } from "../../lib/duration.ts";
-import { OPTIONS } from "../../lib/options.ts";
-import { CLOSE_LIMIT } from "../../lib/runner.ts";
+import { parseDuration } from "../../lib/base/time/duration.ts";
+import { OPTIONS } from "../../lib/settings/options.ts";
+import { CLOSE_LIMIT } from "../../lib/runner/runner.ts";
 import { type Folder, folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { dead } from "../../lib/cli/dead.ts";
+import { dead } from "../../lib/cli/dead/dead.ts";
 import { runCommand } from "../cli/run_command.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { connectClient } from "../../lib/amqp/client.ts";
-import { Topology } from "../../lib/amqp/topology.ts";
-import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
-import { Logger } from "../../lib/log.ts";
-import type { QueueType } from "../../lib/queue_type.ts";
+import { connectClient } from "../../lib/amqp/client/client.ts";
+import { Topology } from "../../lib/amqp/topology/topology.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
+import { Logger } from "../../lib/base/log.ts";
+import type { QueueType } from "../../lib/settings/queue_type.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { privateNodeTest, startPrivateNode } from "../support/rabbitmq.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { knownDifferences } from "../../lib/amqp/known_brokers.ts";
-import { shownUrl } from "../../lib/secret_url.ts";
+import { knownDifferences } from "../../lib/amqp/client/known_brokers.ts";
+import { shownUrl } from "../../lib/base/secret_url.ts";
 import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { brokerIdentity } from "../support/broker_version.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { RetryPolicy } from "../../lib/invocation/definition.ts";
+import type { RetryPolicy } from "../../lib/invocation/definition/definition.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { allRungs, backoff, decide, rungsOf, toRung } from "../../lib/invocation/retry_policy.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { discoverFunctions } from "../../lib/loader/discover.ts";
 import { folder } from "./folder.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type LoadedFunction, loadFunctions } from "../../lib/loader/loader.ts";
-import { Logger } from "../../lib/log.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { folder } from "./folder.ts";
 
 const HANDLER = "export default () => {};\n";

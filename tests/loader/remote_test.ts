@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ModuleGraph } from "../../lib/loader/graph.ts";
 import { fetchRemote, refuseUncached } from "../../lib/loader/remote.ts";
-import { Logger } from "../../lib/log.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { folder } from "./folder.ts";
 
 Deno.test("what cannot be fetched is told in one line, in Deno's words and without its stack", async () => {

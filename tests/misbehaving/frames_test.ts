@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { FrameReader, FrameWriter, type FromGuest } from "../../lib/sandbox/protocol.ts";
+import { FrameReader, FrameWriter, type FromGuest } from "../../lib/sandbox/wire/protocol.ts";
 import { eventually } from "../support/eventually.ts";
 
 const MB = 1024 * 1024;

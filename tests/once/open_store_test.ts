@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { WarrenError } from "../../lib/errors.ts";
-import { Logger } from "../../lib/log.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { openStore } from "../../lib/once/open_store.ts";
 import { folder } from "../loader/folder.ts";
 import { storeSuite } from "./store_suite.ts";

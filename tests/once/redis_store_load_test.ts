@@ -1,5 +1,5 @@
 import { assert, assertRejects } from "@std/assert";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { RedisStore } from "../../lib/once/redis_store.ts";
 import { RedisServer, redisTest } from "../support/redis.ts";
 

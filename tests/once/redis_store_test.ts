@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { RedisStore } from "../../lib/once/redis_store.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { WarrenError } from "../../lib/errors.ts";
+import { WarrenError } from "../../lib/base/errors.ts";
 import { SqliteStore } from "../../lib/once/sqlite_store.ts";
 import { folder } from "../loader/folder.ts";
 import { storeSuite } from "./store_suite.ts";

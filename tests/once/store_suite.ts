@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { OnceStore } from "../../lib/once_store.ts";
+import type { OnceStore } from "../../lib/invocation/once_store.ts";
 import { eventually } from "../support/eventually.ts";
 
 /** A place where stores of two runners, or more, see the same keys. */

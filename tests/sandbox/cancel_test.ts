@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Isolation } from "../../lib/invocation/definition.ts";
+import type { Isolation } from "../../lib/invocation/definition/definition.ts";
 import { Cage, failureOf, invocationOf, reasonOf } from "../misbehaving/cage.ts";
 import { eventually } from "../support/eventually.ts";
 import { invoked } from "../support/invoked.ts";

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
 import type { Publication } from "../../lib/invocation/publication.ts";
 import type { Content, Invocation, Sandbox } from "../../lib/invocation/sandbox.ts";
-import { Logger } from "../../lib/log.ts";
-import { InlineSandbox } from "../../lib/sandbox/inline_sandbox.ts";
-import { ProcessSandbox } from "../../lib/sandbox/process_sandbox.ts";
+import { Logger } from "../../lib/base/log.ts";
+import { InlineSandbox } from "../../lib/sandbox/handler/inline_sandbox.ts";
+import { ProcessSandbox } from "../../lib/sandbox/host/process_sandbox.ts";
 import { failureOf, invocationOf } from "../misbehaving/cage.ts";
 import { invoked } from "../support/invoked.ts";
 

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
-import { Logger } from "../../lib/log.ts";
-import { OPTIONS } from "../../lib/options.ts";
-import { UngrantedVariables } from "../../lib/sandbox/ungranted_variables.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
+import { Logger } from "../../lib/base/log.ts";
+import { OPTIONS } from "../../lib/settings/options.ts";
+import { UngrantedVariables } from "../../lib/sandbox/guest/ungranted_variables.ts";
 import { Cage, failureOf, reasonOf } from "../misbehaving/cage.ts";
 import { eventually } from "../support/eventually.ts";
 

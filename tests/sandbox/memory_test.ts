@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Logger } from "../../lib/log.ts";
-import { MemoryWatch, type MemoryWatchOptions, type Watched } from "../../lib/sandbox/memory_watch.ts";
-import { Reaper } from "../../lib/sandbox/reaper.ts";
+import { Logger } from "../../lib/base/log.ts";
+import { MemoryWatch, type MemoryWatchOptions, type Watched } from "../../lib/sandbox/limits/memory_watch.ts";
+import { Reaper } from "../../lib/sandbox/limits/reaper.ts";
 import { alive, Cage, failureOf } from "../misbehaving/cage.ts";
 import { LINUX } from "../misbehaving/processes.ts";
 import { eventually } from "../support/eventually.ts";

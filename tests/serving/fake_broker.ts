@@ -1,7 +1,7 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
-import type { Consuming, Delivery, Trial } from "../../lib/amqp/consumer.ts";
-import { retryProperties, setAsideProperties } from "../../lib/amqp/headers.ts";
-import type { FunctionDefinition } from "../../lib/invocation/definition.ts";
+import type { Consuming, Delivery, Trial } from "../../lib/amqp/consuming/consumer.ts";
+import { retryProperties, setAsideProperties } from "../../lib/amqp/message/headers.ts";
+import type { FunctionDefinition } from "../../lib/invocation/definition/definition.ts";
 import type { Disposition } from "../../lib/invocation/outcome.ts";
 import type { DeliveredInvocation } from "../../lib/invocation/sandbox.ts";
 import type { ConsumeOptions } from "../../lib/serving/surroundings.ts";

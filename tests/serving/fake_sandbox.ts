@@ -1,4 +1,4 @@
-import type { FunctionDefinition } from "../../lib/invocation/definition.ts";
+import type { FunctionDefinition } from "../../lib/invocation/definition/definition.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
 import type { Invocation, Sandbox } from "../../lib/invocation/sandbox.ts";
 

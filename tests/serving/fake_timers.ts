@@ -1,4 +1,4 @@
-import type { Timers } from "../../lib/timers.ts";
+import type { Timers } from "../../lib/base/time/timers.ts";
 
 /** Time that passes only where a test says so. */
 export class FakeTimers implements Timers {

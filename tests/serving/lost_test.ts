@@ -1,4 +1,4 @@
-import { CANCELLED } from "../../lib/amqp/consumer.ts";
+import { CANCELLED } from "../../lib/amqp/consuming/consumer.ts";
 import { assert, assertEquals } from "@std/assert";
 import { COMPLETED, FAILED } from "./fake_sandbox.ts";
 import { settled } from "./fake_timers.ts";

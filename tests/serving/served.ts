@@ -1,9 +1,9 @@
-import { resolveFunctionConfig } from "../../lib/invocation/function_config.ts";
+import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
 import type { FunctionConfig } from "../../lib/mod.ts";
-import { Logger } from "../../lib/log.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { ServedFunction } from "../../lib/serving/served_function.ts";
 import type { Version } from "../../lib/serving/surroundings.ts";
-import { Suspects } from "../../lib/serving/suspects.ts";
+import { Suspects } from "../../lib/serving/flow/suspects.ts";
 import { FakeBroker } from "./fake_broker.ts";
 import { type Behaviour, FakeSandbox, type Run } from "./fake_sandbox.ts";
 import { FakeTimers, settled } from "./fake_timers.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Trial } from "../../lib/amqp/consumer.ts";
+import type { Trial } from "../../lib/amqp/consuming/consumer.ts";
 import type { FunctionConfig } from "../../lib/mod.ts";
 import { eventually } from "../support/eventually.ts";
 import { FAILED } from "./fake_sandbox.ts";

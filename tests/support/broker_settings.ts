@@ -1,4 +1,4 @@
-import type { BrokerSettings } from "../../lib/broker_child.ts";
+import type { BrokerSettings } from "../../lib/hosting/broker_child.ts";
 
 /** What a test's broker is told: any ports of this machine, and limits that no test comes near by chance. */
 export const TEST_BROKER: Omit<BrokerSettings, "dataDir"> = {

@@ -1,7 +1,7 @@
 import { RawClient } from "./amqp/raw_client.ts";
-import type { BrokerIdentity } from "../../lib/amqp/client.ts";
+import type { BrokerIdentity } from "../../lib/amqp/client/client.ts";
 
-export { isAtLeast } from "../../lib/amqp/known_brokers.ts";
+export { isAtLeast } from "../../lib/amqp/client/known_brokers.ts";
 
 /** What the broker at `url` says that it is. */
 export async function brokerIdentity(url: string): Promise<BrokerIdentity> {

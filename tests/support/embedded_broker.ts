@@ -1,4 +1,10 @@
-import { type BrokerSettings, readAnswer, settingsLine, spawnBroker, tellBroker } from "../../lib/broker_child.ts";
+import {
+  type BrokerSettings,
+  readAnswer,
+  settingsLine,
+  spawnBroker,
+  tellBroker,
+} from "../../lib/hosting/broker_child.ts";
 import { TEST_BROKER } from "./broker_settings.ts";
 
 const MEGABYTE = 1024 * 1024;

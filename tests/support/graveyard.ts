@@ -1,8 +1,8 @@
 import type { AMQPMessage, AMQPProperties } from "@cloudamqp/amqp-client";
-import { Connection } from "../../lib/amqp/connection.ts";
-import { DeadLetters } from "../../lib/amqp/dead_letters.ts";
-import { Publisher } from "../../lib/amqp/publisher.ts";
-import { Logger } from "../../lib/log.ts";
+import { Connection } from "../../lib/amqp/client/connection.ts";
+import { DeadLetters } from "../../lib/amqp/dead_letters/dead_letters.ts";
+import { Publisher } from "../../lib/amqp/publishing/publisher.ts";
+import { Logger } from "../../lib/base/log.ts";
 import { BrokerClient } from "./broker_client.ts";
 
 const log = new Logger({ level: "silent" });

@@ -1,4 +1,4 @@
-import type { Kept, OnceClaim, OnceStore } from "../../lib/once_store.ts";
+import type { Kept, OnceClaim, OnceStore } from "../../lib/invocation/once_store.ts";
 
 interface Entry {
   owner: string | undefined;

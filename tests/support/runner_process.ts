@@ -1,4 +1,4 @@
-import { OPTIONS } from "../../lib/options.ts";
+import { OPTIONS } from "../../lib/settings/options.ts";
 import type { Checkout } from "./checkout.ts";
 import { imageArguments, taskArguments } from "./command_lines.ts";
 import { TextLineStream } from "./text_lines.ts";

@@ -1,11 +1,11 @@
-import type { Channel } from "../channel.ts";
-import { ChannelConsumer } from "../channel_consumer.ts";
-import { DIRECT_REPLY_TO } from "../direct_reply.ts";
+import type { Channel } from "../channel/channel.ts";
+import { ChannelConsumer } from "../channel/channel_consumer.ts";
+import { DIRECT_REPLY_TO } from "../routing/direct_reply.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
 import type { Reader } from "../protocol/reader.ts";
 import { decodeTable, INTEGER_TYPES, splitTable, TYPE_NAMES } from "../protocol/table.ts";
-import type { Queue } from "../queue.ts";
+import type { Queue } from "../queue/queue.ts";
 import { findQueue, type MethodTable } from "./method_table.ts";
 
 /** All but `basic.publish`, whose content follows it: see publishing.ts. */

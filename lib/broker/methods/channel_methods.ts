@@ -1,7 +1,7 @@
-import type { Channel } from "../channel.ts";
+import type { Channel } from "../channel/channel.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
-import type { Transaction } from "../transaction.ts";
+import type { Transaction } from "../channel/transaction.ts";
 import type { MethodTable } from "./method_table.ts";
 
 /** Flow, confirms and transactions. Opening and closing is the connection's. */

@@ -1,4 +1,4 @@
-import type { Channel } from "../channel.ts";
+import type { Channel } from "../channel/channel.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
 import type { Reader } from "../protocol/reader.ts";

@@ -1,8 +1,8 @@
-import type { Channel } from "../channel.ts";
+import type { Channel } from "../channel/channel.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import type { Reader } from "../protocol/reader.ts";
-import type { Exchange } from "../exchange.ts";
-import type { Queue } from "../queue.ts";
+import type { Exchange } from "../routing/exchange.ts";
+import type { Queue } from "../queue/queue.ts";
 
 /** What a method does: it reads its arguments, and answers on its channel. */
 export type Method = (channel: Channel, args: Reader) => void;

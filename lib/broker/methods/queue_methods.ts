@@ -1,11 +1,11 @@
-import type { Channel } from "../channel.ts";
-import { assertSame } from "../equivalence.ts";
-import { DIRECT_REPLY_TO } from "../direct_reply.ts";
+import type { Channel } from "../channel/channel.ts";
+import { assertSame } from "../routing/equivalence.ts";
+import { DIRECT_REPLY_TO } from "../routing/direct_reply.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import { METHOD } from "../protocol/constants.ts";
 import type { Reader } from "../protocol/reader.ts";
-import type { Queue } from "../queue.ts";
-import { assertSameArguments } from "../queue_arguments.ts";
+import type { Queue } from "../queue/queue.ts";
+import { assertSameArguments } from "../queue/queue_arguments.ts";
 import {
   assertFreeName,
   assertNotDefault,

@@ -1,6 +1,6 @@
 import { AmqpError } from "./amqp_error.ts";
 import { Reader } from "./reader.ts";
-import { decodeText } from "../../utf8.ts";
+import { decodeText } from "../../base/utf8.ts";
 import { decodeTable, type FieldTable } from "./table.ts";
 import { shortStringBytes } from "./writer.ts";
 

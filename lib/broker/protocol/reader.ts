@@ -1,6 +1,6 @@
 import { AmqpError } from "./amqp_error.ts";
 import { decodeTable, type FieldTable } from "./table.ts";
-import { decodeText } from "../../utf8.ts";
+import { decodeText } from "../../base/utf8.ts";
 
 /** Reads AMQP's types from the payload of one frame; never beyond its end. */
 export class Reader {

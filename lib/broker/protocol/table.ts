@@ -1,6 +1,6 @@
 import { AmqpError } from "./amqp_error.ts";
-import { SHORT_STRING } from "../../short_string.ts";
-import { decodeText, encodeText } from "../../utf8.ts";
+import { SHORT_STRING } from "../../base/short_string.ts";
+import { decodeText, encodeText } from "../../base/utf8.ts";
 
 /**
  * What a field holds. On the way in every integer up to 2^53 is a number, a larger one a bigint; on the

@@ -1,7 +1,7 @@
 import { FRAME, FRAME_END } from "./constants.ts";
 import { encodeTable, type FieldTable } from "./table.ts";
-import { SHORT_STRING } from "../../short_string.ts";
-import { encodeText } from "../../utf8.ts";
+import { SHORT_STRING } from "../../base/short_string.ts";
+import { encodeText } from "../../base/utf8.ts";
 
 /** Whole frames, one after the other, in a buffer that grows. */
 export class Writer {

@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
-import { Entry, STORED } from "../entry.ts";
-import { Address, Message, weightOf } from "../message.ts";
+import { Entry, STORED } from "../queue/entry.ts";
+import { Address, Message, weightOf } from "../queue/message.ts";
 import type { ChangingTable, Database } from "./database.ts";
 import type { Location, Segments } from "./segments.ts";
 

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describeError, WarrenError } from "../../errors.ts";
+import { describeError, WarrenError } from "../../base/errors.ts";
 import { removeIfThere } from "./files.ts";
 import { APPLICATION_ID, migrate, userVersion, VERSION } from "./schema.ts";
 

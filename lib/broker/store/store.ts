@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describeError } from "../../errors.ts";
-import type { Logger } from "../../log.ts";
+import { describeError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
 import { Definitions } from "./definitions.ts";
 import { removeIfThere } from "./files.ts";

@@ -1,4 +1,4 @@
-import { joinBytes } from "../../../lib/bytes.ts";
+import { joinBytes } from "../../../lib/base/bytes.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { encodeFrame, FRAME_HEADER } from "./wire.ts";
 

@@ -1,0 +1,38 @@
+import { WarrenError } from "../../base/errors.ts";
+
+/** What is to be called when a signal aborts: it looks through all its listeners for each that comes and goes. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls back once the signal aborts, at once where it has; gives what takes that back. For thousands on one signal. */
+export function whenAborted(signal: AbortSignal, onAbort: () => void): () => void {
+  if (signal.aborted) {
+    onAbort();
+    return () => {};
+  }
+  let all = waiting.get(signal);
+  if (!all) {
+    const calls = all = new Set<() => void>();
+    waiting.set(signal, calls);
+    signal.addEventListener("abort", () => calls.forEach((call) => call()), { once: true });
+  }
+  all.add(onAbort);
+  return () => void all.delete(onAbort);
+}
+
+/**
+ * The promise's value.
+ *
+ * @param say what is told when the signal aborts first
+ * @throws {WarrenError} `unavailable`, once the signal aborts
+ */
+export function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  say: () => string,
+): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const forget = whenAborted(signal, () => reject(new WarrenError("unavailable", say())));
+    promise.then(resolve, reject).finally(forget);
+  });
+}

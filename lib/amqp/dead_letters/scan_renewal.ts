@@ -1,0 +1,77 @@
+import type { AMQPMessage } from "@cloudamqp/amqp-client";
+import { WINDOW } from "../publishing/publisher.ts";
+import { deliveryCount } from "../message/headers.ts";
+
+/**
+ * Returns after which a message is copied. A quorum queue may have a limit, and deletes a message that was returned more
+ * often; nobody can ask a broker what the limit is, but hardly any is lower.
+ */
+const WORN = 2;
+/** Returns after which it is an error that a message could not be copied: where no limit is set, RabbitMQ 4 has 20. */
+const ENDANGERED = 10;
+
+export interface ScanRenewalOptions {
+  /** Resolves once a copy is at the end of the queue. */
+  copy(message: AMQPMessage): Promise<void>;
+  /** The copy is there. */
+  onCopied(message: AMQPMessage): void;
+}
+
+/**
+ * Keeps looking from counting against messages: what was returned too often is replaced by a copy at the end of the queue,
+ * whose returns count anew, and so is everything behind it, which keeps the order. Nothing is lost when this is
+ * interrupted; a message may be there twice.
+ */
+export class ScanRenewal {
+  readonly #options: ScanRenewalOptions;
+  readonly #underWay = new Set<Promise<void>>();
+  #begun = false;
+  #failure: unknown;
+  #endangered = false;
+
+  constructor(options: ScanRenewalOptions) {
+    this.#options = options;
+  }
+
+  /** Whether everything that is returned from here on is copied. */
+  get begun(): boolean {
+    return this.#begun && this.#failure === undefined;
+  }
+
+  /** Why messages that are in danger were not copied. */
+  get failure(): unknown {
+    return this.#endangered ? this.#failure : undefined;
+  }
+
+  /** Copies a message that is to be returned, if it has to be. False where it is returned as it is. */
+  take(message: AMQPMessage): boolean {
+    const count = deliveryCount(message);
+    if (count >= WORN) this.#begun = true;
+    if (count >= ENDANGERED && this.#failure !== undefined) this.#endangered = true;
+    if (!this.begun) return false;
+    const copying = this.#copy(message, count).finally(() => this.#underWay.delete(copying));
+    this.#underWay.add(copying);
+    return true;
+  }
+
+  /** Resolves once more may be copied. */
+  async room(): Promise<void> {
+    if (this.#underWay.size >= WINDOW) await Promise.race(this.#underWay);
+  }
+
+  /** Resolves once nothing is being copied. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  async #copy(message: AMQPMessage, count: number): Promise<void> {
+    try {
+      await this.#options.copy(message);
+    } catch (error) {
+      this.#failure ??= error;
+      if (count >= ENDANGERED) this.#endangered = true;
+      return;
+    }
+    this.#options.onCopied(message);
+  }
+}

@@ -1,0 +1,200 @@
+import type { AMQPProperties } from "@cloudamqp/amqp-client";
+import { Backoff, delay } from "../../base/time/backoff.ts";
+import { describeError, WarrenError } from "../../base/errors.ts";
+import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { Failure, Outcome, Result } from "../../invocation/outcome.ts";
+import { outputId, type Publication } from "../../invocation/publication.ts";
+import { assertMayPublish } from "../../invocation/definition/publish_rules.ts";
+import { toRung } from "../../invocation/retry_policy.ts";
+import type { Invocation } from "../../invocation/sandbox.ts";
+import { childTrace, readTrace } from "../../invocation/trace_context.ts";
+import { resultData, writeCloudEvent } from "../../invocation/content/write_cloud_event.ts";
+import type { Logger } from "../../base/log.ts";
+import { within } from "../../base/time/within.ts";
+import type { Connection } from "../client/connection.ts";
+import type { Delivery } from "../consuming/consumer.ts";
+import { keepReceived } from "../message/content_header.ts";
+import { HEADERS, RETRY_PREFIX, retryQueue } from "../message/names.ts";
+import type { OutgoingMessage, Publisher } from "./publisher.ts";
+import type { Topology } from "../topology/topology.ts";
+
+/** Answers have a channel of their own: a caller that is gone is no fault of the function's. */
+const REPLIES = "replies";
+
+export interface OutputsOptions {
+  connection: Connection;
+  publisher: Pick<Publisher, "publish">;
+  topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
+  log: Logger;
+  /** Bytes of a body. */
+  maxBody: number;
+}
+
+/** A delivery with what is known of it. */
+export interface Handled {
+  readonly definition: FunctionDefinition;
+  readonly invocation: Invocation;
+  readonly delivery: Pick<Delivery, "live">;
+}
+
+/** Publishes what an invocation leaves behind, before its message is acked: outputs, the result, and the answer. */
+export class Outputs {
+  readonly #options: OutputsOptions;
+
+  constructor(options: OutputsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Publishes everything, confirmed; waits while the broker cannot take it, as long as the delivery lives.
+   *
+   * @throws {WarrenError} `unroutable`, `refused` or `tooLarge`: the invocation has failed
+   */
+  async publish(handled: Handled, { outputs = [], result }: Outcome & { kind: "completed" }): Promise<void> {
+    const { definition, invocation } = handled;
+    const { output } = definition;
+    for (const publication of outputs) assertMayPublish(definition, publication, this.#options.maxBody);
+    const all = output && result ? [...outputs, this.#result(handled, result, outputs.length)] : outputs;
+    const channel = `outputs ${definition.name}`;
+    const deliver = (publication: Publication, index: number) =>
+      this.#deliver(handled, () => this.#message(invocation, publication, index), channel);
+    if (all.length === 1) await deliver(all[0], 0);
+    else await Promise.all(all.map(deliver));
+    if (invocation.properties.replyTo !== undefined) await this.#reply(handled, answer(invocation, result));
+  }
+
+  /** Tells whoever waits for an answer that there is none. */
+  async refuse(handled: Handled, outcome: string, failure: Failure): Promise<void> {
+    const { invocation } = handled;
+    if (invocation.properties.replyTo === undefined) return;
+    const { type, message } = failure;
+    const error = { type, message, outcome, attempts: invocation.attempt };
+    const body = new TextEncoder().encode(JSON.stringify({ error }));
+    await this.#reply(handled, answer(invocation, { body, contentType: "application/json" }, outcome));
+  }
+
+  async #reply(handled: Handled, message: OutgoingMessage): Promise<void> {
+    try {
+      await this.#deliver(handled, () => message, REPLIES, false);
+    } catch (error) {
+      this.#options.log.warn(`an answer could not be published: ${describeError(error)}`, {
+        function: handled.definition.name,
+        messageId: handled.invocation.properties.messageId,
+      });
+    }
+  }
+
+  /** One message, as often as it takes. */
+  async #deliver(
+    { delivery, definition, invocation }: Handled,
+    make: () => OutgoingMessage | Promise<OutgoingMessage>,
+    channel: string,
+    mandatory = true,
+  ): Promise<void> {
+    let backoff: Backoff | undefined;
+    let forgotten = false;
+    while (delivery.live) {
+      let held = false;
+      try {
+        const made = make();
+        const message = made instanceof Promise ? await made : made;
+        held = message.exchange.startsWith(RETRY_PREFIX);
+        const { publisher } = this.#options;
+        return await within(30_000, (signal) => publisher.publish(message, { channel, mandatory, signal }));
+      } catch (error) {
+        if (error instanceof WarrenError && error.code !== "unavailable") {
+          // The queue that was to hold it back may have been deleted: it is declared again, once.
+          if (forgotten || !held) throw error;
+          forgotten = true;
+          await this.#forgetRungs();
+          continue;
+        }
+        this.#options.log.warn(`a message is held until what it left is with the broker: ${describeError(error)}`, {
+          function: definition.name,
+          messageId: invocation.properties.messageId,
+        });
+        backoff ??= new Backoff({ initial: 200, max: 15_000 });
+        await delay(backoff.next());
+      }
+    }
+  }
+
+  async #forgetRungs(): Promise<void> {
+    const { connection, topology } = this.#options;
+    topology.forgetRungs(await within(30_000, (signal) => connection.opened(signal)));
+  }
+
+  /** What the handler returned, as one more output. @throws {WarrenError} `refused` or `tooLarge`, for an event */
+  #result({ definition, invocation }: Handled, result: Result, index: number): Publication {
+    const { exchange = "", routingKey = "", event } = definition.output ?? {};
+    const route = { exchange, routingKey, delay: 0 };
+    const properties = { deliveryMode: 2, timestamp: new Date() };
+    if (!event) {
+      const { body, contentType } = result;
+      return { ...route, body, headers: {}, properties: { ...properties, contentType } };
+    }
+    const { maxBody } = this.#options;
+    if (result.body.length > maxBody) {
+      throw new WarrenError("tooLarge", `data of ${result.body.length} bytes is beyond the limit of ${maxBody}`);
+    }
+    const messageId = outputId(invocation.properties.messageId, index);
+    const { name } = definition;
+    try {
+      const defaults = { id: messageId, name, headers: invocation.headers };
+      const { body, contentType, headers } = writeCloudEvent(event, resultData(result), defaults);
+      return { ...route, body, headers, properties: { ...properties, contentType, messageId } };
+    } catch (cause) {
+      throw new WarrenError("refused", `function "${name}" returned no event: ${describeError(cause)}`, { cause });
+    }
+  }
+
+  #message(
+    invocation: Invocation,
+    publication: Publication,
+    index: number,
+  ): OutgoingMessage | Promise<OutgoingMessage> {
+    const { exchange, routingKey, body, headers, delay: held } = publication;
+    const properties = {
+      ...publication.properties,
+      messageId: publication.properties.messageId ?? outputId(invocation.properties.messageId, index),
+      headers: { ...traceOf(invocation), ...headers } as AMQPProperties["headers"],
+    };
+    if (held === 0) return { exchange, routingKey, body, properties };
+    return this.#heldBack({ routingKey, body, properties }, toRung(held));
+  }
+
+  async #heldBack(message: Omit<OutgoingMessage, "exchange">, rung: number): Promise<OutgoingMessage> {
+    const { connection, topology } = this.#options;
+    const client = await within(30_000, (signal) => connection.opened(signal));
+    await topology.bindToDispatch(client, message.routingKey);
+    await topology.declareRung(client, rung);
+    return { exchange: retryQueue(rung), ...message };
+  }
+}
+
+function answer(
+  { properties, headers }: Invocation,
+  result: Result | undefined,
+  outcome = "completed",
+): OutgoingMessage {
+  const { replyTo, correlationId, messageId } = properties;
+  const answered = {
+    contentType: result?.contentType,
+    correlationId: correlationId ?? messageId,
+    timestamp: new Date(),
+    headers: { ...traceOf({ headers }), [HEADERS.outcome]: outcome },
+  };
+  return {
+    exchange: "",
+    routingKey: replyTo!,
+    body: result?.body ?? new Uint8Array(0),
+    // The correlation id of some callers is bytes that are no text.
+    properties: keepReceived(answered, properties),
+  };
+}
+
+/** What an invocation leaves is part of its message's trace. */
+function traceOf({ headers }: Pick<Invocation, "headers">): Record<string, string> {
+  const trace = readTrace(headers);
+  return trace ? childTrace(trace) : {};
+}

@@ -1,0 +1,101 @@
+import type { AMQPMessage } from "@cloudamqp/amqp-client";
+import { headerText } from "../../invocation/content/header_text.ts";
+import { within } from "../../base/time/within.ts";
+import type { Client } from "../client/client.ts";
+import type { Connection } from "../client/connection.ts";
+import { HEADERS } from "../message/names.ts";
+import { whenAborted } from "../client/unless_aborted.ts";
+
+/** An answer to a request. */
+export interface Reply {
+  /** `completed`, or how the invocation ended for good. */
+  outcome: string;
+  body: Uint8Array;
+  contentType: string | undefined;
+}
+
+/** What a request carries so that its answer finds back. */
+export interface ReplyRoute {
+  replyTo: string;
+  correlationId: string;
+}
+
+/**
+ * The queue that answers come to: one for all who wait, exclusive, so that it goes with the connection. Answers that nobody
+ * waits for any more are dropped.
+ */
+export class Replies {
+  readonly #connection: Connection;
+  readonly #queues = new WeakMap<Client, Promise<string>>();
+  readonly #waiting = new Map<string, (reply: Reply) => void>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Publishes a request with `publish`, and gives its answer; `undefined` when there is none within `wait` milliseconds,
+   * or `gone` aborts: nobody wants it any more.
+   *
+   * @throws {WarrenError} `unavailable` when there is no connection in that time; and what `publish` throws
+   */
+  request(
+    { wait, gone }: { wait: number; gone: AbortSignal },
+    publish: (route: ReplyRoute) => Promise<void>,
+  ): Promise<Reply | undefined> {
+    return within(wait, async (limit) => {
+      const correlationId = crypto.randomUUID();
+      const replyTo = await this.#queue(limit);
+      const reply = this.#expect(correlationId, [limit, gone]);
+      try {
+        await publish({ replyTo, correlationId });
+        return await reply.promise;
+      } finally {
+        reply.forget();
+      }
+    });
+  }
+
+  /** The name to put into `replyTo`. */
+  async #queue(signal: AbortSignal): Promise<string> {
+    const client = await this.#connection.opened(signal);
+    const known = this.#queues.get(client) ?? this.#open(client);
+    this.#queues.set(client, known);
+    known.catch(() => this.#queues.delete(client));
+    return await known;
+  }
+
+  /** The answer with that correlation id; `undefined` when one of the signals aborts first. */
+  #expect(correlationId: string, ends: AbortSignal[]): { promise: Promise<Reply | undefined>; forget: () => void } {
+    const { promise, resolve } = Promise.withResolvers<Reply | undefined>();
+    const forgets = ends.map((signal) => whenAborted(signal, () => resolve(undefined)));
+    this.#waiting.set(correlationId, resolve);
+    const forget = () => {
+      this.#waiting.delete(correlationId);
+      forgets.forEach((forget) => forget());
+    };
+    return { promise, forget };
+  }
+
+  async #open(client: Client): Promise<string> {
+    const channel = await client.channel();
+    channel.onerror = () => this.#queues.delete(client);
+    const { name } = await channel.queueDeclare("", { exclusive: true, durable: false, autoDelete: true });
+    await channel.basicConsume(name, { noAck: true }, (message) => this.#received(message));
+    return name;
+  }
+
+  #received({ properties, body }: AMQPMessage): void {
+    const { correlationId = "", contentType, headers = {} } = properties;
+    this.#waiting.get(correlationId)?.({
+      outcome: headerText(headers[HEADERS.outcome] ?? "completed") ?? "completed",
+      body: (body as Uint8Array | null) ?? new Uint8Array(0),
+      contentType,
+    });
+  }
+}

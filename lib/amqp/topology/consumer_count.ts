@@ -1,0 +1,16 @@
+import { type Client, replyCode } from "../client/client.ts";
+import { closeChannel } from "../client/close_channel.ts";
+
+/** How many consumers a queue has, those of other programs counted; 0 where there is no such queue. */
+export async function consumerCount(client: Client, queue: string): Promise<number> {
+  const channel = await client.channel();
+  channel.onerror = () => {};
+  try {
+    return (await channel.queueDeclare(queue, { passive: true })).consumerCount;
+  } catch (error) {
+    if (replyCode(error) === 404) return 0;
+    throw error;
+  } finally {
+    await closeChannel(channel);
+  }
+}

@@ -1,0 +1,121 @@
+import { Address, Message } from "../queue/message.ts";
+import { AmqpError } from "../protocol/amqp_error.ts";
+import { CLASS } from "../protocol/constants.ts";
+import { readBodySize, scanProperties } from "../protocol/properties.ts";
+import { Reader } from "../protocol/reader.ts";
+import { checkTable } from "../protocol/table.ts";
+
+/** A body is collected in a buffer that grows as it comes: what a client only announces costs nothing. */
+const FIRST_ALLOCATION = 64 * 1024;
+
+/** What a complete `basic.publish` is. */
+export interface Published {
+  message: Message;
+  mandatory: boolean;
+}
+
+/** Puts the frames of one channel's publishes together: method, content header, body. */
+export class Publishing {
+  readonly #maxSize: number;
+  /** The arguments of the last publish: the next one mostly has the same, and so the same address. */
+  #lastArguments: Uint8Array | undefined;
+  #address: Address | undefined;
+  #mandatory = false;
+  #expected: "method" | "header" | "body" = "method";
+  #content = new Uint8Array(0);
+  #headerLength = 0;
+  #filled = 0;
+  #size = 0;
+
+  /** `maxSize` is in bytes of body. */
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize;
+  }
+
+  /** Whether a content frame must come next. */
+  get pending(): boolean {
+    return this.#expected !== "method";
+  }
+
+  /** The arguments of `basic.publish`. */
+  begin(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#same(bytes, start, end)) this.#read(bytes, start, end);
+    this.#expected = "header";
+  }
+
+  /** A content header; a message without a body is complete with it. */
+  header(bytes: Uint8Array, start: number, end: number): Published | undefined {
+    if (this.#expected !== "header") throw AmqpError.hard("unexpectedFrame", "a content header was not expected here");
+    const size = readBodySize(bytes, start, end);
+    const classId = (bytes[start] << 8) | bytes[start + 1];
+    if (classId !== CLASS.basic) {
+      throw AmqpError.hard(
+        "unexpectedFrame",
+        `expected a content header for class ${CLASS.basic}, got one for class ${classId}`,
+      );
+    }
+    this.#headerLength = this.#filled = end - start;
+    this.#size = this.#headerLength + size;
+    const tooLarge = size > this.#maxSize;
+    this.#content = new Uint8Array(
+      tooLarge ? this.#headerLength : Math.min(this.#size, this.#headerLength + FIRST_ALLOCATION),
+    );
+    this.#content.set(bytes.subarray(start, end));
+    if (tooLarge) {
+      this.#expected = "method";
+      throw new AmqpError(
+        "preconditionFailed",
+        `message size ${size} is larger than configured max size ${this.#maxSize}`,
+      );
+    }
+    this.#expected = "body";
+    return this.#filled === this.#size ? this.#complete() : undefined;
+  }
+
+  /** A part of the body; the last one completes the message. */
+  body(bytes: Uint8Array, start: number, end: number): Published | undefined {
+    if (this.#expected !== "body") throw AmqpError.hard("unexpectedFrame", "a content body was not expected here");
+    const filled = this.#filled + end - start;
+    if (filled > this.#size) throw AmqpError.hard("unexpectedFrame", "a content body is longer than its header says");
+    if (filled > this.#content.length) {
+      const grown = new Uint8Array(Math.min(this.#size, Math.max(filled, this.#content.length * 2)));
+      grown.set(this.#content.subarray(0, this.#filled));
+      this.#content = grown;
+    }
+    this.#content.set(bytes.subarray(start, end), this.#filled);
+    this.#filled = filled;
+    return filled === this.#size ? this.#complete() : undefined;
+  }
+
+  #complete(): Published {
+    this.#expected = "method";
+    const content = this.#content;
+    const properties = scanProperties(content, this.#headerLength);
+    // Here, where it is the client's fault: whoever reads them later cannot refuse them any more.
+    if (properties.headersEnd > 0) checkTable(content.subarray(properties.headersStart, properties.headersEnd));
+    return {
+      message: new Message(this.#address!, content, this.#headerLength, properties),
+      mandatory: this.#mandatory,
+    };
+  }
+
+  #same(bytes: Uint8Array, start: number, end: number): boolean {
+    const last = this.#lastArguments;
+    if (last?.length !== end - start) return false;
+    for (let i = 0; i < last.length; i++) if (last[i] !== bytes[start + i]) return false;
+    return true;
+  }
+
+  #read(bytes: Uint8Array, start: number, end: number): void {
+    const reader = new Reader(bytes, start, end);
+    reader.u16();
+    const exchange = reader.shortString();
+    const routingKey = reader.shortString();
+    const addressEnd = reader.offset;
+    const flags = reader.u8();
+    if (flags & 2) throw AmqpError.hard("notImplemented", "immediate=true");
+    this.#mandatory = (flags & 1) !== 0;
+    this.#address = new Address(exchange, routingKey, bytes.slice(start + 2, addressEnd));
+    this.#lastArguments = bytes.slice(start, end);
+  }
+}

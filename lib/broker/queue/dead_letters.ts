@@ -1,0 +1,143 @@
+import { joined } from "../protocol/joined.ts";
+import { Address, type Message } from "./message.ts";
+import {
+  decodeTable,
+  describeValue,
+  encodeField,
+  type FieldTable,
+  type FieldValue,
+  splitTable,
+} from "../protocol/table.ts";
+import type { DeathReason, Queue } from "./queue.ts";
+import { recipients, type Router } from "../routing/router.ts";
+
+const NOTHING = new Uint8Array(0);
+
+interface Death {
+  queue: Queue;
+  message: Message;
+  reason: DeathReason;
+}
+
+/**
+ * Publishes dead letters to the dead-letter exchanges of their queues. One dead letter may make another one
+ * of the next queue: they wait in a list, so that a long chain is a loop and no deep stack.
+ */
+export class DeadLetters {
+  readonly #router: Router;
+  readonly #waiting: Death[] = [];
+  #working = false;
+  #lastAddress = new Address("", "");
+
+  constructor(router: Router) {
+    this.#router = router;
+  }
+
+  add(queue: Queue, message: Message, reason: DeathReason): void {
+    this.#waiting.push({ queue, message, reason });
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      for (let death = this.#waiting.shift(); death; death = this.#waiting.shift()) this.#publish(death);
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  #publish({ queue, message, reason }: Death): void {
+    const fields = new Map(splitTable(message.headerBytes()).map(({ name, bytes }) => [name, bytes]));
+    // Only these mean something here.
+    const headers = decodeTable(joined(["x-death", "CC"].map((name) => fields.get(name) ?? NOTHING)));
+    const { deadLetterExchange, deadLetterRoutingKey } = queue.arguments;
+    const copies = recipients(headers, "CC");
+    const keys = deadLetterRoutingKey !== undefined ? [deadLetterRoutingKey] : [message.address.routingKey, ...copies];
+    const deaths = readDeaths(headers);
+    note(fields, { queue, message, reason }, [message.address.routingKey, ...copies], deaths);
+    if (deadLetterRoutingKey !== undefined) fields.delete("CC");
+    const edit = { headers: joined([...fields.values()]), expiration: null };
+    const dead = message.edited(edit, this.#address(deadLetterExchange!, keys[0]));
+    for (const target of this.#router.routeKeys(deadLetterExchange!, keys, () => dead.headers())) {
+      // A consumer's reject is a decision each time; a cycle of expiries would turn for ever.
+      if (reason !== "rejected" && isCycle(target.name, queue.name, deaths)) continue;
+      target.publish(dead);
+    }
+  }
+
+  /** Dead letters that follow each other mostly go the same way. */
+  #address(exchange: string, routingKey: string): Address {
+    const { exchange: lastExchange, routingKey: lastKey } = this.#lastAddress;
+    if (exchange === lastExchange && routingKey === lastKey) return this.#lastAddress;
+    return this.#lastAddress = new Address(exchange, routingKey);
+  }
+}
+
+/** Whether the message was in the queue before, and nobody rejected it since. */
+function isCycle(target: string, from: string, deaths: readonly FieldTable[]): boolean {
+  if (target === from) return true;
+  const index = deaths.findIndex((death) => death.queue === target);
+  return index >= 0 && !deaths.slice(0, index + 1).some((death) => death.reason === "rejected");
+}
+
+function readDeaths(headers: FieldTable): FieldTable[] {
+  const deaths = headers["x-death"];
+  if (!Array.isArray(deaths)) return [];
+  return deaths.filter((death): death is FieldTable =>
+    typeof death === "object" && death !== null && !Array.isArray(death) && !(death instanceof Date) &&
+    !(death instanceof Uint8Array)
+  );
+}
+
+/** Notes a death in the fields of the headers; the others stay byte for byte as they were. */
+function note(fields: Map<string, Uint8Array>, death: Death, keys: string[], deaths: readonly FieldTable[]): void {
+  const { queue, message, reason } = death;
+  const firsts = { reason, queue: queue.name, exchange: message.address.exchange };
+  if (!fields.has("x-death")) {
+    for (const [what, value] of Object.entries(firsts)) {
+      const name = `x-first-death-${what}`;
+      fields.set(name, encodeField(name, value));
+    }
+  }
+  fields.set("x-death", encodeField("x-death", noted(death, keys, merged(deaths))));
+}
+
+/** The list of deaths with this one in front: another of its kind is the same one, counted. */
+function noted({ queue, message, reason }: Death, keys: string[], deaths: FieldTable[]): FieldValue[] {
+  const known = deaths.find((death) => death.queue === queue.name && death.reason === reason);
+  if (known) return [withCount(known, (countOf(known) ?? 0n) + 1n), ...deaths.filter((death) => death !== known)];
+  const { address, properties } = message;
+  const death: FieldTable = Object.assign(Object.create(null), {
+    count: 1n,
+    reason,
+    queue: queue.name,
+    time: new Date(),
+    exchange: address.exchange,
+    "routing-keys": keys,
+  });
+  if (properties.expiration !== undefined) death["original-expiration"] = properties.expiration;
+  return [death, ...deaths];
+}
+
+/**
+ * One death for each queue and reason: a client may send what brokers of old wrote, one entry for each time. The first
+ * one stays, and one that has no count is counted.
+ */
+function merged(deaths: readonly FieldTable[]): FieldTable[] {
+  const groups = Map.groupBy(
+    deaths,
+    ({ queue, reason }) => JSON.stringify([queue, reason].map((value) => describeValue(value ?? null))),
+  );
+  return [...groups.values()].map(([first, ...others]) => {
+    const count = countOf(first) ?? (deaths.length > 1 ? BigInt(others.length + 1) : undefined);
+    return count === undefined ? first : withCount(first, count);
+  });
+}
+
+/** Counts are 64-bit in these tables, whatever their value. */
+function withCount(death: FieldTable, count: bigint): FieldTable {
+  return Object.assign(Object.create(null), death, { count });
+}
+
+/** A client may send what it likes under this name too. */
+function countOf({ count }: FieldTable): bigint | undefined {
+  return typeof count === "bigint" || Number.isSafeInteger(count) ? BigInt(count as bigint | number) : undefined;
+}

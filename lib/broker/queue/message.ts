@@ -1,0 +1,102 @@
+import { joined } from "../protocol/joined.ts";
+import { decodeText } from "../../base/utf8.ts";
+import { editHeader, type HeaderEdit, type Properties, readHeaders, scanProperties } from "../protocol/properties.ts";
+import type { FieldTable } from "../protocol/table.ts";
+import { shortStringBytes } from "../protocol/writer.ts";
+import type { Location } from "../store/segments.ts";
+
+const LETTER_C = 67;
+/**
+ * Bytes of memory that a waiting message takes beside its content and its address: the objects of message, entry and
+ * properties, and the buffer's own. Measured: 600,000 empty messages took 450 MB.
+ */
+const OVERHEAD = 700;
+
+/** Bytes of memory that a waiting message takes, given the bytes of its content and of its encoded address. */
+export function weightOf(content: number, address: number): number {
+  return OVERHEAD + content + address;
+}
+
+/** Where a message was published to, as text and as the bytes that its deliveries carry. */
+export class Address {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** Exchange and routing key as two short strings. */
+  readonly bytes: Uint8Array;
+
+  constructor(exchange: string, routingKey: string, bytes?: Uint8Array) {
+    this.exchange = exchange;
+    this.routingKey = routingKey;
+    this.bytes = bytes ?? joined([shortStringBytes(exchange), shortStringBytes(routingKey)]);
+  }
+
+  static decode(bytes: Uint8Array): Address {
+    const split = bytes[0] + 1;
+    return new Address(decodeText(bytes, 1, split), decodeText(bytes, split + 1, bytes.length), bytes);
+  }
+}
+
+/**
+ * A message as it was published. The content header stays as the bytes it came in and goes out again as
+ * them: nothing is lost on the way, and nothing is paid for what the broker has no use for.
+ */
+export class Message {
+  readonly address: Address;
+  /** The content header's payload, then the body. */
+  readonly content: Uint8Array;
+  readonly headerLength: number;
+  /** Where its content is on disk, if it has a place of its own there. */
+  location: Location | undefined;
+  #properties: Properties | undefined;
+
+  constructor(address: Address, content: Uint8Array, headerLength: number, properties?: Properties) {
+    this.address = address;
+    this.content = content;
+    this.headerLength = headerLength;
+    this.#properties = properties;
+  }
+
+  get properties(): Properties {
+    return this.#properties ??= scanProperties(this.content, this.headerLength);
+  }
+
+  get persistent(): boolean {
+    return this.properties.deliveryMode === 2;
+  }
+
+  /** Bytes of the body, which is what length limits count. */
+  get bodySize(): number {
+    return this.content.length - this.headerLength;
+  }
+
+  /** Bytes of memory that it takes while it waits, which is what decides when it waits on disk. */
+  get weight(): number {
+    return weightOf(this.content.length, this.address.bytes.length);
+  }
+
+  headers(): FieldTable {
+    return readHeaders(this.content, this.properties);
+  }
+
+  headerBytes(): Uint8Array {
+    return this.content.subarray(this.properties.headersStart, this.properties.headersEnd);
+  }
+
+  /** Whether it is worth a look for CC and BCC headers: only then are there two Cs in a row. */
+  get mayHaveCopies(): boolean {
+    const { headersStart, headersEnd } = this.properties;
+    for (let at = headersStart + 1; at < headersEnd; at++) {
+      if (this.content[at] === LETTER_C && this.content[at - 1] === LETTER_C) return true;
+    }
+    return false;
+  }
+
+  /** The same body under other properties, and another address if it is given. */
+  edited(edit: HeaderEdit, address: Address = this.address): Message {
+    const header = editHeader(this.content, this.headerLength, edit);
+    const content = new Uint8Array(header.length + this.bodySize);
+    content.set(header);
+    content.set(this.content.subarray(this.headerLength), header.length);
+    return new Message(address, content, header.length);
+  }
+}

@@ -1,0 +1,152 @@
+import type { Transform } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from "node:zlib";
+import { joinBytes } from "../../base/bytes.ts";
+import { describeError, WarrenError } from "../../base/errors.ts";
+import type { MessageProperties } from "../../mod.ts";
+import { isWholeBrotli, isWholeZstd } from "./whole.ts";
+
+/** What senders say where nothing was done to the bytes. Celery's pickles are "binary", and its texts "utf-8". */
+const IDENTITY = ["identity", "binary", "8bit", "7bit", "us-ascii", "ascii", "utf-8", "utf8"];
+
+/** The decompressor for these bytes. */
+type Create = (raw: Uint8Array) => Transform;
+
+const inflater: Create = (raw) => (raw[0] & 0x0f) === 8 ? createInflate() : createInflateRaw();
+const COMPRESSIONS = new Map<string, Create>([
+  // Celery names zlib's format so, in its header.
+  ["gzip", (raw) => raw[0] === 0x78 ? createInflate() : createGunzip()],
+  ["x-gzip", (raw) => raw[0] === 0x78 ? createInflate() : createGunzip()],
+  // "deflate" is zlib by RFC 9110, and raw deflate from some senders; the first byte tells.
+  ["deflate", inflater],
+  ["br", () => createBrotliDecompress()],
+  ["zstd", () => createZstdDecompress()],
+]);
+
+/** The compressions of content encodings that are undone. */
+export const CONTENT_ENCODINGS: readonly string[] = [...COMPRESSIONS.keys()];
+
+/** The header in which Celery and kombu name the compression that comes after everything else. */
+const COMPRESSION = "compression";
+const CELERY: Record<string, string> = {
+  "application/x-gzip": "gzip",
+  "application/x-brotli": "br",
+  "application/zstd": "zstd",
+  "application/x-bz2": "bzip2",
+  "application/x-lzma": "xz",
+};
+
+/** How a body was encoded. */
+export interface Encodings {
+  /** In the order in which they are undone. */
+  readonly compressions: readonly string[];
+  /** The character set, where the content encoding names one. */
+  readonly charset: string | undefined;
+}
+
+const NONE: Encodings = { compressions: [], charset: undefined };
+
+/**
+ * What a message says of how its body was encoded.
+ *
+ * @throws {WarrenError} `undecodable` for what is not known
+ */
+export function encodingsOf(
+  { contentEncoding }: MessageProperties,
+  headers: Readonly<Record<string, unknown>> | undefined,
+): Encodings {
+  const named = contentEncoding === undefined ? NONE : read.get(contentEncoding) ?? readEncodings(contentEncoding);
+  const header = headers?.[COMPRESSION];
+  const celery = header === undefined ? undefined : celeryCompression(header);
+  return celery === undefined ? named : { ...named, compressions: [celery, ...named.compressions] };
+}
+
+/** Those that were read before: most senders have one. */
+const read = new Map<string, Encodings>();
+const MAX_READ = 100;
+
+function readEncodings(contentEncoding: string): Encodings {
+  const compressions: string[] = [];
+  let charset: string | undefined;
+  for (const name of namesIn(contentEncoding)) {
+    if (IDENTITY.includes(name)) continue;
+    if (COMPRESSIONS.has(name)) compressions.push(name);
+    else if (isCharset(name)) charset ??= name;
+    else throw unsupported(`content encoding "${name}"`);
+  }
+  const encodings = { compressions, charset };
+  if (read.size < MAX_READ) read.set(contentEncoding, encodings);
+  return encodings;
+}
+
+/** Whether the header is Celery's: with another body it would not be true any more. */
+export function isCompressionHeader(name: string, value: unknown): boolean {
+  return name === COMPRESSION && typeof value === "string" && Object.hasOwn(CELERY, value);
+}
+
+function celeryCompression(header: unknown): string | undefined {
+  if (!isCompressionHeader(COMPRESSION, header)) return undefined;
+  const name = CELERY[header as string];
+  if (!COMPRESSIONS.has(name)) throw unsupported(`compression "${header}", which the header "${COMPRESSION}" names,`);
+  return name;
+}
+
+/** The last first, as RFC 9110 has it; between colons the first first, as Spring writes `gzip:UTF-8`. */
+function namesIn(contentEncoding: string): string[] {
+  const names = contentEncoding.toLowerCase().split(",").reverse().flatMap((part) => part.split(":"));
+  return names.map((name) => name.trim()).filter((name) => name !== "");
+}
+
+function isCharset(name: string): boolean {
+  try {
+    new TextDecoder(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function unsupported(what: string): WarrenError {
+  const expected = `expected ${CONTENT_ENCODINGS.join(", ")}, identity or a character set`;
+  return new WarrenError(
+    "undecodable",
+    `${what} is not supported: ${expected}; with \`body: "raw"\` in its config the function gets the bytes`,
+  );
+}
+
+/** Undoes each compression in turn; none of them gives more than `limit` bytes. */
+export async function decompress(raw: Uint8Array, names: readonly string[], limit: number): Promise<Uint8Array> {
+  let bytes = raw;
+  for (const name of names) {
+    const decompressed = await decompressOnce(bytes, name, limit);
+    if (!await isWhole(bytes, name)) throw not(name, "unexpected end");
+    bytes = decompressed;
+  }
+  return bytes;
+}
+
+async function isWhole(bytes: Uint8Array, name: string): Promise<boolean> {
+  return name === "br" ? await isWholeBrotli(bytes) : name !== "zstd" || isWholeZstd(bytes);
+}
+
+function not(name: string, why: string): WarrenError {
+  return new WarrenError("undecodable", `the body is not the ${name} that it is said to be: ${why}`);
+}
+
+function decompressOnce(raw: Uint8Array, name: string, limit: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const stream = COMPRESSIONS.get(name)!(raw);
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    stream.on("data", (chunk: Uint8Array) => {
+      size += chunk.length;
+      if (size > limit) {
+        stream.destroy();
+        return reject(new WarrenError("tooLarge", `the body inflates to more than ${limit} bytes`));
+      }
+      chunks.push(chunk);
+    });
+    stream.on("end", () => resolve(joinBytes(chunks, size)));
+    stream.on("error", (cause: unknown) => reject(not(name, describeError(cause))));
+    stream.end(raw);
+  });
+}

@@ -1,0 +1,103 @@
+import { parseDuration } from "../../base/time/duration.ts";
+import { WarrenError } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
+import type { DeadLetter } from "./dead_letter.ts";
+import { headerText } from "../content/header_text.ts";
+import { noOutcomes } from "../outcome.ts";
+
+/** Which dead letters are meant: those of which all of it is true. */
+export interface DeadLetterFilter {
+  readonly reason?: string;
+  /** A part of the error's type or message, whatever the case. */
+  readonly error?: string;
+  /** It failed at least this long ago; milliseconds. */
+  readonly olderThan?: number;
+  /** It failed at most this long ago; milliseconds. */
+  readonly newerThan?: number;
+  readonly function?: string;
+  /** Values as text. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The message id. */
+  readonly id?: string;
+}
+
+/** Whether it says nothing, so that all are meant. */
+export function meansAll(filter: DeadLetterFilter): boolean {
+  return Object.values(filter).every((value) =>
+    value === undefined || (typeof value === "object" && Object.keys(value).length === 0)
+  );
+}
+
+export function matches(filter: DeadLetterFilter, letter: DeadLetter, now = Date.now()): boolean {
+  const { reason, error, olderThan, newerThan, headers, id } = filter;
+  if (id !== undefined && letter.id !== id) return false;
+  if (reason !== undefined && letter.reason !== reason) return false;
+  if (filter.function !== undefined && letter.function !== filter.function) return false;
+  // Of one that does not say when it failed, no age is true.
+  const age = letter.failedAt ? now - letter.failedAt.getTime() : NaN;
+  if (olderThan !== undefined && !(age >= olderThan)) return false;
+  if (newerThan !== undefined && !(age <= newerThan)) return false;
+  if (error !== undefined && !hasError(letter, error)) return false;
+  return Object.entries(headers ?? {}).every(([name, value]) =>
+    Object.hasOwn(letter.headers, name) && headerText(letter.headers[name]) === value
+  );
+}
+
+function hasError({ errorType = "", error = "" }: DeadLetter, part: string): boolean {
+  return [errorType, error].some((text) => text.toLowerCase().includes(part.toLowerCase()));
+}
+
+/** What was typed or sent. */
+export interface FilterText {
+  reason?: string;
+  error?: string;
+  olderThan?: string;
+  newerThan?: string;
+  function?: string;
+  id?: string;
+  headers?: Record<string, string>;
+}
+
+/** @throws {WarrenError} `config`, with the value and what was expected */
+export function readFilter(given: FilterText): DeadLetterFilter {
+  const { headers = {}, ...texts } = given;
+  for (const [name, text] of Object.entries(texts)) {
+    if (text === "") throw new WarrenError("config", `the filter ${name} is empty; leave it out to mean all`);
+  }
+  return {
+    ...texts,
+    reason: readReason(given.reason),
+    olderThan: given.olderThan === undefined ? undefined : parseDuration(given.olderThan),
+    newerThan: given.newerThan === undefined ? undefined : parseDuration(given.newerThan),
+    headers,
+  };
+}
+
+function readReason(reason: string | undefined): string | undefined {
+  const known = Object.keys(noOutcomes()).filter((kind) => kind !== "completed");
+  if (reason === undefined || known.includes(reason)) return reason;
+  const near = nearest(reason, known);
+  const mend = near ? `did you mean ${near}?` : `expected ${known.join(", ")}`;
+  throw new WarrenError("config", `"${reason}" is not a reason; ${mend}`);
+}
+
+/** @throws {WarrenError} `config` when there is no `=`, or nothing before it */
+export function nameAndValue(text: string): [name: string, value: string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new WarrenError("config", `a header is name=value, found "${text}"`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** @throws {WarrenError} `config` */
+export function readCount(name: string, text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(count) && count > 0) return count;
+  throw new WarrenError("config", `${name}: expected a whole number from 1, found "${text}"`);
+}
+
+/** @throws {WarrenError} `config` */
+export function readRate(name: string, text: string): number {
+  const rate = Number(text);
+  if (text.trim() !== "" && Number.isFinite(rate) && rate > 0) return rate;
+  throw new WarrenError("config", `${name}: expected how many in a second, as in 50 or 0.5, found "${text}"`);
+}

@@ -1,0 +1,63 @@
+import { DENO_CONFIG } from "../settings/config.ts";
+import { describeError } from "../base/errors.ts";
+import type { FunctionRegistry } from "./function_registry.ts";
+import { loadFunctions } from "../loader/loader.ts";
+import { watchFunctions } from "../loader/watch.ts";
+import type { Logger } from "../base/log.ts";
+import type { Options } from "../settings/options.ts";
+
+export interface FunctionsFolderOptions {
+  options: Pick<Options, "functionsDir" | "permissionsCeiling" | "download">;
+  registry: Pick<FunctionRegistry, "apply">;
+  log: Logger;
+  /** Nothing is read or bound after it. */
+  signal: AbortSignal;
+}
+
+/** The folder with the functions: whatever is in it is what the registry serves. */
+export class FunctionsFolder {
+  readonly #options: FunctionsFolderOptions;
+  readonly #log: Logger;
+  /** What the functions depend on now. */
+  #files: readonly string[] = [];
+  #changes: AsyncGenerator<void> | undefined;
+
+  constructor(options: FunctionsFolderOptions) {
+    this.#options = options;
+    this.#log = options.log;
+  }
+
+  /** Notices changes from now on. Before the first `load()`, so that no change in between is missed. */
+  async watch(): Promise<void> {
+    const { options: { functionsDir }, signal } = this.#options;
+    try {
+      this.#changes = await watchFunctions(functionsDir, { files: () => [...this.#files], signal });
+    } catch (error) {
+      this.#log.error(`changes of the functions are not seen: ${describeError(error)}`);
+    }
+  }
+
+  /** Reads the folder, and brings what is served to what is there. */
+  async load(): Promise<void> {
+    const { options: { functionsDir, permissionsCeiling: ceiling, download }, registry, signal } = this.#options;
+    const log = this.#log;
+    const found = await loadFunctions(functionsDir, { config: DENO_CONFIG, signal, log, ceiling, download });
+    if (signal.aborted) return;
+    this.#files = found.files;
+    await registry.apply(found.functions);
+    if (found.functions.length > 0) return;
+    log.warn(`no functions in ${functionsDir}: drop a module there, or type: deno task new hello`);
+  }
+
+  /** Loads again after each change, one load after the other, if the folder is watched. */
+  async follow(): Promise<void> {
+    if (!this.#changes) return;
+    try {
+      for await (const _ of this.#changes) {
+        await this.load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));
+      }
+    } catch (error) {
+      this.#log.error(`changes of the functions are not seen any more: ${describeError(error)}`);
+    }
+  }
+}

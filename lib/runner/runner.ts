@@ -1,0 +1,199 @@
+import { join } from "node:path";
+import { Clock } from "../amqp/clock.ts";
+import { Outputs } from "../amqp/publishing/outputs.ts";
+import { Publisher } from "../amqp/publishing/publisher.ts";
+import { Replies } from "../amqp/publishing/replies.ts";
+import { Settler } from "../amqp/publishing/settle.ts";
+import { DENO_CONFIG } from "../settings/config.ts";
+import { describeError } from "../base/errors.ts";
+import { FunctionRegistry } from "./function_registry.ts";
+import { FunctionRequests } from "./function_requests.ts";
+import { FunctionsFolder } from "./functions_folder.ts";
+import { createApp } from "../http/app.ts";
+import type { RunnerView } from "../http/runner_view.ts";
+import { listen, type Listening } from "../http/server.ts";
+import { HttpView } from "./http_view.ts";
+import type { Logger } from "../base/log.ts";
+import { openStore } from "../once/open_store.ts";
+import type { Options } from "../settings/options.ts";
+import { RunnerBroker } from "./runner_broker.ts";
+import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
+import { Reaper } from "../sandbox/limits/reaper.ts";
+import { ServedFunction } from "../serving/served_function.ts";
+import { openConsumer, openSandbox, type SandboxSurroundings, type Surroundings } from "../serving/surroundings.ts";
+import { Suspects } from "../serving/flow/suspects.ts";
+import { endsWithin } from "../base/time/within.ts";
+
+/**
+ * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
+ * within the 30 s that Kubernetes waits before it kills.
+ */
+export const CLOSE_LIMIT = 4_000;
+
+/**
+ * The whole program. It makes its parts, starts them in order and takes them apart in the reverse order.
+ *
+ * `start()`:
+ * 1. watches the functions folder, before anything in it is read;
+ * 2. finds or starts the broker, and opens two connections to it (runner_broker.ts);
+ * 3. at the same time loads the functions and binds them (functions_folder.ts, function_registry.ts);
+ * 4. serves HTTP (http_view.ts).
+ *
+ * `quiet()`:
+ * 5. is not ready any more, follows no changes and takes no more HTTP requests;
+ * 6. stops taking messages, and waits until no function runs any more.
+ *
+ * `stop()`:
+ * 7. does 5 and 6, at most until its deadline, and aborts what runs then: those messages go back untouched;
+ * 8. closes functions, their processes and the store of once(), and leaves behind what does not end;
+ * 9. closes the connections, and ends the embedded broker.
+ */
+export class Runner {
+  /** As the HTTP API sees it. */
+  readonly view: RunnerView;
+  /** Resolves once it has stopped. */
+  readonly finished: Promise<void>;
+  readonly #options: Options;
+  readonly #log: Logger;
+  readonly #broker: RunnerBroker;
+  readonly #functions: FunctionRegistry;
+  readonly #folder: FunctionsFolder;
+  readonly #sandboxes: SandboxSurroundings;
+  /** Aborts at `quiet()`. */
+  readonly #quiet = new AbortController();
+  readonly #finish: () => void;
+  #listening: Listening | undefined;
+  #started = false;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: Options, log: Logger) {
+    const { strictReady, drainTimeout } = options;
+    ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
+    this.#options = options;
+    this.#log = log;
+    this.#sandboxes = sandboxesOf(options, log);
+    const broker = this.#broker = new RunnerBroker(options, log);
+    const publisher = new Publisher(broker.publishing);
+    const surroundings = surroundingsOf({ options, log, broker, publisher, sandboxes: this.#sandboxes });
+    const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
+      new ServedFunction(version, surroundings);
+    const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
+    this.#folder = new FunctionsFolder({ options, registry: functions, log, signal: this.#quiet.signal });
+    const consumers = (queue: string) => broker.consumers(queue);
+    const replies = new Replies(broker.consuming);
+    const requests = new FunctionRequests({ functions, publisher, replies, consumers });
+    const started = () => this.#started;
+    this.view = new HttpView({ functions, requests, broker, publisher, started, strict: strictReady });
+  }
+
+  /**
+   * Does not wait for a broker that is down: functions are bound when it is there.
+   *
+   * @throws {WarrenError} `config` when the folder, the port or the broker's port cannot be used
+   */
+  start(): Promise<void> {
+    return this.#starting ??= this.#start();
+  }
+
+  async #start(): Promise<void> {
+    const { signal } = this.#quiet;
+    this.#sandboxes.folder = await Deno.makeTempDir({ prefix: "warren-" });
+    if (this.#options.watch) await this.#folder.watch();
+    void this.#sandboxes.memoryWatch.start();
+    await Promise.all([this.#broker.start(signal), this.#folder.load()]);
+    void this.#folder.follow();
+    if (signal.aborted) return;
+    this.#serveHttp();
+    this.#started = true;
+    this.#log.info(`HTTP API at ${this.#listening?.url}`);
+  }
+
+  #serveHttp(): void {
+    const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
+    const app = createApp(this.view, { token, maxBody, host, log: this.#log, closing: this.#quiet.signal });
+    this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+  }
+
+  /** Not ready any more, no new messages, no new versions; what runs goes on. Resolves once nothing runs. */
+  async quiet(): Promise<void> {
+    this.#started = false;
+    this.#quiet.abort();
+    // Whatever it still builds has to be taken apart as well.
+    await this.#starting?.catch(() => {});
+    await this.#listening?.shutdown();
+    await this.#functions.drain();
+  }
+
+  /**
+   * Drains for up to `deadline` milliseconds, aborts what still runs (its messages go
+   * back untouched), and closes everything. A second call waits for the first.
+   */
+  stop(deadline = this.#options.drainTimeout): Promise<void> {
+    return this.#stopping ??= this.#stop(deadline);
+  }
+
+  async #stop(deadline: number): Promise<void> {
+    const drained = await endsWithin(deadline, this.quiet());
+    if (!drained) this.#functions.logUnfinished(deadline);
+    let complete = false;
+    const closing = this.#close(drained).then((all) => complete = all);
+    if (!await endsWithin(CLOSE_LIMIT, closing) || !complete) {
+      this.#log.warn("not everything could be closed in time; what was not settled comes again");
+    }
+    this.#log.info("stopped");
+    this.#finish();
+  }
+
+  /** Says whether all of it ended: functions that do not are left behind, and the rest is closed. */
+  async #close(drained: boolean): Promise<boolean> {
+    const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
+    await this.#broker.close();
+    const { folder } = this.#sandboxes;
+    if (folder !== "") await Deno.remove(folder, { recursive: true }).catch(() => {});
+    return closed;
+  }
+
+  async #closeFunctions(drained: boolean): Promise<void> {
+    if (!drained) await this.#functions.abort();
+    await this.#functions.close();
+    await this.#sandboxes.reaper.close();
+    await this.#sandboxes.once.store.close().catch((error) => {
+      this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
+    });
+  }
+}
+
+function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
+  const reaper = new Reaper(log);
+  const address = options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") };
+  return {
+    folder: "", // is made at the start
+    configFile: DENO_CONFIG,
+    memoryWatch: new MemoryWatch({ reaper, log }),
+    reaper,
+    once: { store: openStore(address, log), keep: options.onceKeep },
+  };
+}
+
+interface Parts {
+  options: Options;
+  log: Logger;
+  broker: RunnerBroker;
+  publisher: Publisher;
+  sandboxes: SandboxSurroundings;
+}
+
+/** What all functions share. */
+function surroundingsOf({ options: { maxBody }, log, broker, publisher, sandboxes }: Parts): Surroundings {
+  const { consuming, publishing: connection, topology } = broker;
+  return {
+    log,
+    suspects: new Suspects(),
+    outputs: new Outputs({ connection, publisher, topology, log, maxBody }),
+    settler: new Settler({ connection, publisher, topology, log }),
+    sandbox: (version, log) => openSandbox(version, sandboxes, log),
+    consumer: (options) => openConsumer(options, { connection: consuming, topology }),
+    clock: (definition, log) => new Clock({ connection: consuming, topology, definition, log }),
+  };
+}

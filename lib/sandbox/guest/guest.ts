@@ -1,0 +1,316 @@
+import { type Result, toFailure } from "../../invocation/outcome.ts";
+import type { Publication } from "../../invocation/publication.ts";
+import { describeError } from "../../base/errors.ts";
+import { BatchContext, type ContextHost, InvocationContext, type Logging } from "../handler/invocation_context.ts";
+import { watchEnv } from "./guest_env.ts";
+import { GuestOnce } from "./guest_once.ts";
+import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "../wire/protocol.ts";
+import { type Started, unpack } from "../host/invocations.ts";
+import { explained } from "../host/denied.ts";
+import { type Facts, type Loaded, toLoaded } from "../handler/loaded.ts";
+import type { OnceLine } from "../handler/once_effects.ts";
+import { runBatch, type Settled } from "../handler/run_batch.ts";
+import { check, runHandler } from "../handler/run_handler.ts";
+
+/*
+ * Runs inside a function's own process. The runner starts it with an entry of
+ * one line, which imports this module and the function's: both are in the entry's
+ * static graph, so reading them needs no permission.
+ */
+
+/** As they are before the function's module loads, which may replace them. */
+const { Promise, setImmediate, setTimeout } = globalThis;
+
+/**
+ * Milliseconds that handlers begin one after the other before what they have done is told: those that keep the process
+ * busy would else hold each other up to the last.
+ */
+const SLICE = 2;
+/** As many, before what has come meanwhile is read. Deno reads nothing as long as it has anything else to do. */
+const DEAF = 50;
+
+/** Milliseconds by which the clocks of two processes, and the way between them, may differ. */
+const CLOCKS = 5;
+
+/** One that waits for its turn to begin. */
+interface Waiting {
+  readonly started: Started;
+  /** When it came, by the monotonic clock, and the milliseconds that it may take. */
+  readonly came: number;
+  readonly limit: number;
+}
+
+/** One that has begun. */
+interface Current {
+  readonly context: InvocationContext;
+  /** When its time is over, by the monotonic clock. */
+  readonly until: number;
+}
+
+/** Characters of a log line. The log cuts there as well: what is longer is not sent. */
+const MAX_TEXT = 16_384;
+
+/**
+ * Connects to the runner, loads the function and runs its handler for every
+ * invocation that comes, until the runner is gone.
+ */
+export async function serve(path: string, facts: Facts, load: () => Promise<Record<string, unknown>>): Promise<void> {
+  const connection = await Deno.connect({ transport: "unix", path });
+  giveUp(path);
+  closeStores();
+  const writer: FrameWriter<FromGuest> = new FrameWriter(
+    connection,
+    () => Deno.exit(0),
+    (message, error) => guest.unsendable(message, error),
+  );
+  const guest = new Guest(writer, facts);
+  // A rejection that nobody awaited belongs to no invocation; it must not end those that run.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    const { message, stack } = toFailure(event.reason);
+    writer.send(["log", 0, "error", `unhandled rejection: ${message}`, JSON.stringify({ stack })]);
+  });
+  // A terminal sends Ctrl-C to the whole group, and a service manager its end: the runner drains, and ends this one last.
+  if (Deno.build.os !== "windows") {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
+  }
+  // The socket is read from the start: a module whose load never ends still sees the runner go.
+  const { grants } = facts;
+  if (grants) watchEnv((variable) => guest.looksAt(variable));
+  load().then((module) => {
+    guest.ready(module);
+    tellUncaught(writer);
+  }).catch((error) => writer.send(["broken", toFailure(grants ? explained(error, grants) : error)]));
+  await guest.listen(connection);
+  Deno.exit(0);
+}
+
+/**
+ * Deno would print the error in several lines, and end. The runner logs it as one entry with its stack and ends this
+ * process. What the module listens for itself comes first: it may have handled the error.
+ */
+function tellUncaught(writer: FrameWriter<FromGuest>): void {
+  globalThis.addEventListener("error", (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    writer.answer(["uncaught", toFailure(event.error)]);
+  });
+}
+
+/** The right to connect is used up: what is left of it would be a file of any size, for a function that may write none. */
+function giveUp(path: string): void {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  for (const name of ["read", "write"] as const) {
+    // What the function's own config grants stays: a wider path would go with the narrower one.
+    if (Deno.permissions.querySync({ name, path: folder }).state === "granted") continue;
+    Deno.permissions.revokeSync({ name, path });
+  }
+}
+
+/** Deno keeps these on the disk without a permission to write; what a Worker keeps there, only this function finds. */
+function closeStores(): void {
+  for (const name of ["localStorage", "sessionStorage", "caches"]) Reflect.deleteProperty(globalThis, name);
+}
+
+class Guest implements ContextHost {
+  readonly #writer: FrameWriter<FromGuest>;
+  readonly #running = new Map<number, Current>();
+  /** In their order. */
+  readonly #waiting: Waiting[] = [];
+  #beginning = false;
+  readonly #once: GuestOnce;
+  /** The ids of what completed since the last frame, or the last line of the log. */
+  #done: number[] | undefined;
+  /** The variables that it looked at without a permission since the last frame. */
+  #looked: string[] | undefined;
+  #loaded: Loaded;
+
+  constructor(writer: FrameWriter<FromGuest>, facts: Facts) {
+    this.#writer = writer;
+    this.#once = new GuestOnce((message) => writer.send(message));
+    const handler = () => {
+      throw new Error("the function is not loaded");
+    };
+    this.#loaded = { ...facts, handler, input: undefined };
+  }
+
+  get name(): string {
+    return this.#loaded.name;
+  }
+
+  once(id: number): OnceLine {
+    return this.#once.line(id);
+  }
+
+  ready(module: Record<string, unknown>): void {
+    this.#loaded = toLoaded(module, this.#loaded);
+    this.#writer.send(["ready"]);
+  }
+
+  /** All of one turn are told together. */
+  looksAt(variable: string): void {
+    if (this.#looked) return void this.#looked.push(variable);
+    const looked = this.#looked = [variable];
+    this.#writer.send(() => {
+      this.#looked = undefined;
+      return ["env", looked];
+    });
+  }
+
+  async listen(connection: Deno.Conn): Promise<void> {
+    const reader = new FrameReader<ToGuest>();
+    const chunk = new Uint8Array(256 * 1024);
+    for (;;) {
+      const size = await connection.read(chunk).catch(() => null);
+      if (size === null) return;
+      for (const message of reader.push(chunk.subarray(0, size))) this.#receive(message);
+    }
+  }
+
+  #receive(message: ToGuest): void {
+    switch (message[0]) {
+      case "invoke":
+        this.#invokeAll(unpack(message));
+        break;
+      case "abort":
+        this.#abort(message[1], message[2]);
+        break;
+      case "overdue": {
+        const [, id, reason] = message;
+        const left = this.#leftOf(id);
+        if (left > CLOCKS) this.#writer.answer(["early", id, left]);
+        else this.#abort(id, reason);
+        break;
+      }
+      case "validate": {
+        const [, call, content] = message;
+        void check(content, this.#loaded).then((failure) => this.#writer.send(["validated", call, failure]));
+        break;
+      }
+      case "ping":
+        this.#writer.answer(["pong"]);
+        break;
+      case "once":
+        this.#once.receive(message[1], message[2]);
+        break;
+    }
+  }
+
+  #abort(id: number, reason: string): void {
+    const at = this.#waiting.findIndex(({ started }) => started.id === id);
+    if (at < 0) return this.#running.get(id)?.context.abort(new DOMException(reason, "AbortError"));
+    this.#waiting.splice(at, 1);
+    this.#writer.answer(["dropped", id]);
+  }
+
+  /** Milliseconds of its time. */
+  #leftOf(id: number): number {
+    const waiting = this.#waiting.find(({ started }) => started.id === id);
+    return waiting?.limit ?? (this.#running.get(id)?.until ?? 0) - performance.now();
+  }
+
+  /** Batches come whole, in one message. */
+  #invokeAll(all: readonly Started[]): void {
+    const batches = new Map<number, Started[]>();
+    const [came, now] = [performance.now(), Date.now()];
+    for (const started of all) {
+      if (started.batch === 0) this.#waiting.push({ started, came, limit: started.deadline - now });
+      else batches.set(started.batch, [...batches.get(started.batch) ?? [], started]);
+    }
+    if (!this.#beginning) void this.#beginAll();
+    for (const batch of batches.values()) void this.#invokeBatch(batch);
+  }
+
+  async #beginAll(): Promise<void> {
+    this.#beginning = true;
+    let now = performance.now();
+    let [since, heard] = [now, now];
+    for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
+      this.#invoke(waiting, now);
+      // Its handler has been called by then.
+      await null;
+      now = performance.now();
+      if (now - since < SLICE) continue;
+      const deaf = now - heard >= DEAF;
+      await new Promise((turn) => deaf ? setTimeout(turn, 0) : setImmediate(turn));
+      since = now = performance.now();
+      if (deaf) heard = now;
+    }
+    this.#beginning = false;
+  }
+
+  #invoke({ started, came, limit }: Waiting, now: number): void {
+    const { id } = started;
+    const context = this.#context(started, started.deadline + (now - came));
+    this.#running.set(id, { context, until: now + limit });
+    runHandler(this.#loaded, started, context, (result) => {
+      this.#running.delete(id);
+      this.#end({ id, result, outputs: context.outputs });
+    });
+  }
+
+  async #invokeBatch(batch: readonly Started[]): Promise<void> {
+    const context = new BatchContext(this.#context(batch[0], batch[0].deadline));
+    for (const { id } of batch) this.#running.set(id, { context: context.inner, until: 0 });
+    const lineFor = (id: number) => this.#once.line(id);
+    await runBatch(this.#loaded, batch, context, lineFor, (settled) => {
+      this.#running.delete(settled.id);
+      this.#end(settled);
+    });
+  }
+
+  #context(started: Started, deadline: number): InvocationContext {
+    return new InvocationContext(this, started.id, started, deadline);
+  }
+
+  #end({ id, result, outputs }: Settled): void {
+    if (result.kind === "completed") this.#complete(id, outputs, result.result);
+    else if (result.kind === "failed") this.#writer.send(["result", id, "failed", result.failure, result.delay]);
+    else this.#writer.send(["result", id, result.kind, result.failure, undefined]);
+  }
+
+  #complete(id: number, outputs: readonly Publication[], result: Result | undefined): void {
+    if (outputs.length > 0 || result) return this.#writer.send(["completed", id, outputs, result]);
+    if (this.#done) return void this.#done.push(id);
+    const done = this.#done = [id];
+    this.#writer.send(() => {
+      if (this.#done === done) this.#done = undefined;
+      return ["done", done];
+    });
+  }
+
+  /** Only what a function publishes can have something in it that is no data. */
+  unsendable(message: FromGuest, error: unknown): void {
+    if (message[0] !== "completed") return;
+    const failure = { type: "PublishError", message: `an output cannot be published: ${describeError(error)}` };
+    this.#writer.send(["result", message[1], "failed", failure, undefined]);
+  }
+
+  /** Fields that JSON does not know are sent as their text. */
+  log({ id }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
+    // What is over is not known any more: a line is told before the end of its invocation.
+    this.#done = undefined;
+    this.#writer.send(["log", id, level, text.slice(0, MAX_TEXT), fields ? fieldsText(fields) : undefined]);
+  }
+}
+
+function fieldsText(fields: Record<string, unknown>): string {
+  try {
+    const text: string | undefined = JSON.stringify(
+      fields,
+      (_, value) => typeof value === "bigint" ? `${value}` : value,
+    );
+    if (text !== undefined && text.length <= MAX_FIELDS) return text;
+  } catch {
+    // Cyclic, or with a toJSON() that throws.
+  }
+  return JSON.stringify({ fields: inspected(fields).slice(0, MAX_TEXT) });
+}
+
+function inspected(value: unknown): string {
+  try {
+    return Deno.inspect(value);
+  } catch (error) {
+    return describeError(error);
+  }
+}

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { isSecretVariable } from "../../settings/options.ts";
+
+/** What Deno itself needs to find its cache and temporary files. */
+export const DENO_NEEDS: readonly string[] = [
+  "DENO_DIR",
+  "HOME",
+  "XDG_CACHE_HOME",
+  "TMPDIR",
+  "DENO_NO_PACKAGE_JSON",
+  "SSL_CERT_FILE",
+  "DENO_CERT",
+];
+
+export interface SandboxCommandOptions {
+  /** The module that the process runs as its main module. */
+  entry: string;
+  /** The Unix socket that the process connects to. */
+  socket: string;
+  /** Modules of the function that are links, which Deno imports only with the right to read them. @default none */
+  links?: readonly string[];
+  /** The `deno.json` whose import map resolves `warren`. */
+  configFile: string | undefined;
+  /** @default the runner's own environment */
+  env?: Record<string, string>;
+}
+
+/** How the process of a function is started: only what its configuration names is allowed in it. */
+export function sandboxCommand(definition: FunctionDefinition, options: SandboxCommandOptions): Deno.Command {
+  const env = options.env ?? Deno.env.toObject();
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      // A lock file would be written where the function imports what is not in it, and the runner may not be able to.
+      "--no-lock",
+      // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
+      "--cached-only",
+      `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
+      // What Deno stores for a location, without any permission, would else be stored for all functions in one place.
+      `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
+      ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
+      ...permissionFlags(definition.permissions, options.socket, options.links),
+      // Else a package that merely looks at a variable would end.
+      ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
+      options.entry,
+    ],
+    clearEnv: true,
+    env: sandboxEnv(definition.permissions.env, env),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Deno's flags for what the configuration names, the socket to the runner, and the function's modules that are links. */
+export function permissionFlags(
+  permissions: FunctionDefinition["permissions"],
+  socket: string,
+  links: readonly string[] = [],
+): string[] {
+  const needed: Record<string, string[]> = { net: [`unix:${socket}`], read: [socket, ...links], write: [socket] };
+  const flags: string[] = [];
+  for (const name of ["net", "env", "read", "write", "run", "sys", "ffi"] as const) {
+    const asked = permissions[name];
+    if (asked === true) flags.push(`--allow-${name}`);
+    else {
+      const list = [...(needed[name] ?? []), ...(asked || [])];
+      if (list.length > 0) flags.push(`--allow-${name}=${list.join(",")}`);
+    }
+  }
+  return flags;
+}
+
+function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, string>): Record<string, string> {
+  const names = asked === true ? Object.keys(env) : (asked || []).flatMap((name) => matching(name, env));
+  const given: Record<string, string> = { NO_COLOR: "1" };
+  for (const name of [...DENO_NEEDS, ...names]) {
+    if (env[name] !== undefined && !isSecretVariable(name)) given[name] = env[name];
+  }
+  return given;
+}
+
+/** `SMTP_*` is every variable that begins so. */
+function matching(name: string, env: Record<string, string>): string[] {
+  return name.endsWith("*") ? Object.keys(env).filter((each) => each.startsWith(name.slice(0, -1))) : [name];
+}

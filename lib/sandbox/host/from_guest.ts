@@ -1,0 +1,125 @@
+import { boundedFailure, type Failure, type Issue, type Result } from "../../invocation/outcome.ts";
+import { fits, isKey } from "../../invocation/once_store.ts";
+import { cutToShortString } from "../../base/short_string.ts";
+import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../../invocation/publication.ts";
+import type { FromGuest } from "../wire/protocol.ts";
+
+/** The longest tuple has eight. */
+const MAX_PARTS = 8;
+/** More than there can be in flight; an array can claim four thousand million. */
+const MAX_DONE = 1_000_000;
+const RESULTS: readonly unknown[] = ["failed", "rejected", "undecodable", "invalid"];
+const MAX_VARIABLES = 10_000;
+const MAX_ISSUES = 50;
+const MAX_ISSUE = 200;
+
+/**
+ * What came from a function's process, as a message of the protocol: a function can reach the connection of its own
+ * process and say anything.
+ *
+ * @throws {TypeError} for what is no such message
+ */
+export function checkedFromGuest(message: unknown): FromGuest {
+  const [op, ...rest] = Array.isArray(message) && message.length <= MAX_PARTS ? message : [];
+  switch (op) {
+    case "ready":
+    case "pong":
+      return [op];
+    case "broken":
+    case "uncaught":
+      return [op, failureIn(rest[0])];
+    case "done":
+      if (Array.isArray(rest[0]) && rest[0].length <= MAX_DONE) return [op, rest[0]];
+      break;
+    case "result": {
+      const [id, kind, failure, delay] = rest;
+      if (typeof id !== "number" || !RESULTS.includes(kind)) break;
+      if (delay !== undefined && !(typeof delay === "number" && delay >= 0 && delay < Infinity)) break;
+      return [op, id, kind, failureIn(failure), delay];
+    }
+    case "early": {
+      const [id, left] = rest;
+      if (isNumber(id) && typeof left === "number" && left >= 0 && left < Infinity) return [op, id, left];
+      break;
+    }
+    case "dropped":
+      if (isNumber(rest[0])) return [op, rest[0]];
+      break;
+    case "log": {
+      const [id, level, text, fields] = rest;
+      if (typeof id !== "number" || typeof level !== "string" || typeof text !== "string") break;
+      if (fields === undefined || typeof fields === "string") return [op, id, level, text, fields];
+      break;
+    }
+    case "completed": {
+      const [id, outputs, result] = rest;
+      if (typeof id === "number" && isOutputs(outputs)) return [op, id, outputs, resultIn(result)];
+      break;
+    }
+    case "once": {
+      const [id, call, key] = rest;
+      if (!isNumber(id) || !isNumber(call)) break;
+      if (isKey(key)) return [op, id, call, key];
+      break;
+    }
+    case "onceDone": {
+      const [id, call, value] = rest;
+      if (!isNumber(id) || !isNumber(call)) break;
+      if (value === undefined || (typeof value === "string" && fits(value))) return [op, id, call, value];
+      break;
+    }
+    case "onceFailed":
+      if (isNumber(rest[0]) && isNumber(rest[1])) return [op, rest[0], rest[1]];
+      break;
+    case "env":
+      if (Array.isArray(rest[0]) && rest[0].length <= MAX_VARIABLES && rest[0].every(isVariable)) return [op, rest[0]];
+      break;
+    case "validated":
+      if (typeof rest[0] === "number") return [op, rest[0], rest[1] === undefined ? undefined : failureIn(rest[1])];
+  }
+  throw new TypeError("it is no message of the protocol");
+}
+
+function isVariable(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z_]\w{0,127}$/.test(value);
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+/** As many as there may be, with bodies; the rest of each is for the publish rules. */
+function isOutputs(outputs: unknown): outputs is Publication[] {
+  if (!Array.isArray(outputs) || outputs.length > MAX_OUTPUTS) return false;
+  let bytes = 0;
+  for (const output of outputs as unknown[]) {
+    if (typeof output !== "object" || output === null) return false;
+    const { body } = output as Partial<Publication>;
+    if (!(body instanceof Uint8Array)) return false;
+    bytes += body.length;
+  }
+  return bytes <= MAX_OUTPUT_BYTES;
+}
+
+function resultIn(value: unknown): Result | undefined {
+  if (value === undefined) return undefined;
+  const { body, contentType } = (value ?? {}) as Partial<Record<keyof Result, unknown>>;
+  if (body instanceof Uint8Array && (contentType === undefined || typeof contentType === "string")) {
+    return { body, contentType: contentType && cutToShortString(contentType) };
+  }
+  throw new TypeError("it is no message of the protocol");
+}
+
+function failureIn(value: unknown): Failure {
+  const { type, message, stack, issues } = (value ?? {}) as Partial<Record<keyof Failure, unknown>>;
+  if (typeof type === "string" && typeof message === "string") {
+    const failure = boundedFailure({ type, message, stack });
+    return Array.isArray(issues) ? { ...failure, issues: issues.slice(0, MAX_ISSUES).map(issueIn) } : failure;
+  }
+  throw new TypeError("it is no message of the protocol");
+}
+
+function issueIn(value: unknown): Issue {
+  const { message, path } = (value ?? {}) as Partial<Record<keyof Issue, unknown>>;
+  return { message: String(message).slice(0, MAX_ISSUE), path: String(path).slice(0, MAX_ISSUE) };
+}

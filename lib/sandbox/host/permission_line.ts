@@ -1,0 +1,23 @@
+import type { Permissions } from "../../settings/ceiling.ts";
+
+/** What a function's config grants. */
+export interface Grants {
+  readonly permissions: Permissions;
+  /** A variable that is not granted is an error instead of being absent. */
+  readonly strictEnv: boolean;
+}
+
+/**
+ * The line of a function's config that grants what it grants now and more of one permission, to be pasted over the one
+ * that is there. Without `items` it grants all of that permission.
+ */
+export function permissionLine({ permissions, strictEnv }: Grants, name: keyof Permissions, items?: string[]): string {
+  const granted = permissions[name];
+  const wanted = items && granted !== true ? [...new Set([...granted || [], ...items])] : true;
+  const all = Object.entries({ ...permissions, [name]: wanted }).filter(([, asked]) => asked !== undefined);
+  const parts = all.map(([key, asked]) => {
+    const list = Array.isArray(asked) ? `[${asked.map((item) => JSON.stringify(item)).join(", ")}]` : String(asked);
+    return key === "env" && strictEnv ? `env: { allow: ${list}, strict: true }` : `${key}: ${list}`;
+  });
+  return `permissions: { ${parts.join(", ")} }`;
+}

@@ -1,0 +1,150 @@
+import { fileURLToPath } from "node:url";
+import { describeError, WarrenError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
+import { OPTIONS, type Options, type OptionSpec } from "./options.ts";
+import project from "../../deno.json" with { type: "json" };
+
+/** Warren's own. */
+export const VERSION: string = project.version;
+
+/** The `deno.json` whose import map resolves `warren` and what functions import by a bare name. */
+export const DENO_CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+
+/** A flag that belongs to one command. */
+export interface CommandFlag {
+  flag: string;
+  /** What stands for its value in the help; none where it takes none. */
+  value?: string;
+  text: string;
+  repeated?: boolean;
+}
+
+/** What was typed after the command, apart. */
+export interface Arguments {
+  options: Options;
+  positional: string[];
+  /** The command's own flags, each with all its values. */
+  flags: Map<string, string[]>;
+}
+
+/**
+ * Flags come before the environment, and that before the defaults.
+ *
+ * @throws {WarrenError} `config`, naming the flag or the variable and the value
+ */
+export function parseArguments(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  commandFlags: readonly CommandFlag[] = [],
+): Arguments {
+  const { typed, positional, flags } = splitArguments(args, commandFlags);
+  const options: Record<string, unknown> = {};
+  for (const spec of OPTIONS) {
+    const flag = typed.get(spec.flag);
+    const given = flag ?? fromEnvironment(spec, env);
+    const text = given ?? spec.default;
+    const where = flag !== undefined ? `--${spec.flag}` : env[spec.env] ? spec.env : `${spec.env}_FILE`;
+    options[spec.key] = text === undefined ? undefined : readOption(spec, where, text);
+    if (spec.asked) options[spec.asked] = given !== undefined;
+  }
+  options.brokerUsers ??= {};
+  options.brokerWsPort ??= portAfter(options.brokerPort as number);
+  return { options: options as unknown as Options, positional, flags };
+}
+
+/** The name by which this machine reaches what listens at `host`. */
+export function localName(host: string): string {
+  return host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+}
+
+/** A host as it stands in a URL and before a port: IPv6 in brackets. */
+export function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/**
+ * The broker of this machine, for where there is no AMQP_URL: the first of its users, else guest.
+ *
+ * @throws {WarrenError} `config` when the port is 0, which says nothing of where it is
+ */
+export function localBrokerUrl(options: Options, port = options.brokerPort): string {
+  if (port === 0) {
+    throw new WarrenError("config", "BROKER_PORT is 0, which is no broker's port; name one, or set AMQP_URL");
+  }
+  const [name, password] = Object.entries(options.brokerUsers)[0] ?? ["guest", "guest"];
+  const host = urlHost(localName(options.brokerHost));
+  return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${host}:${port}`;
+}
+
+function splitArguments(args: readonly string[], commandFlags: readonly CommandFlag[]) {
+  const typed = new Map<string, string>();
+  const flags = new Map<string, string[]>();
+  const positional: string[] = [];
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") {
+      positional.push(...rest.splice(0));
+      break;
+    }
+    if (!arg.startsWith("--")) {
+      positional.push(arg);
+      continue;
+    }
+    const equals = arg.indexOf("=");
+    const name = arg.slice(2, equals < 0 ? undefined : equals);
+    const value = () => {
+      const found = equals < 0 ? rest.shift() : arg.slice(equals + 1);
+      if (found === undefined) throw new WarrenError("config", `--${name} needs a value`);
+      return found;
+    };
+    const none = () => {
+      if (equals >= 0) throw new WarrenError("config", `--${name} takes no value`);
+      return "true";
+    };
+    const own = commandFlags.find(({ flag }) => flag === name);
+    const spec = OPTIONS.find(({ flag }) => flag === name);
+    const negated = OPTIONS.find(({ flag, boolean }) => boolean && `no-${flag}` === name);
+    if (own) flags.set(name, [...(flags.get(name) ?? []), own.value ? value() : none()]);
+    else if (spec) typed.set(name, spec.boolean && equals < 0 ? "true" : value());
+    else if (negated) typed.set(negated.flag, none() && "false");
+    else throw unknownFlag(name, commandFlags);
+  }
+  return { typed, positional, flags };
+}
+
+function unknownFlag(name: string, commandFlags: readonly CommandFlag[]): WarrenError {
+  const negations = OPTIONS.flatMap(({ flag, boolean }) => boolean ? [`no-${flag}`] : []);
+  const known = [...OPTIONS.map(({ flag }) => flag), ...commandFlags.map(({ flag }) => flag), ...negations, "version"];
+  const near = nearest(name, known);
+  return new WarrenError(
+    "config",
+    `unknown flag --${name}; ${near ? `did you mean --${near}?` : "--help lists those that there are"}`,
+  );
+}
+
+function fromEnvironment({ env: name, secret }: OptionSpec, env: Readonly<Record<string, string>>): string | undefined {
+  const value = env[name] || undefined; // compose files set what is not wanted to nothing
+  const file = secret ? env[`${name}_FILE`] || undefined : undefined;
+  if (file === undefined) return value;
+  if (value !== undefined) throw new WarrenError("config", `both ${name} and ${name}_FILE are set; keep one of them`);
+  try {
+    return Deno.readTextFileSync(file).replace(/\r?\n$/, "");
+  } catch (cause) {
+    const why = describeError(cause);
+    throw new WarrenError("config", `${name}_FILE names "${file}", which cannot be read: ${why}`, { cause });
+  }
+}
+
+function readOption(spec: OptionSpec, where: string, text: string): unknown {
+  try {
+    return spec.read(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new WarrenError("config", `${where}: ${message}`);
+  }
+}
+
+/** After any port, and after the last one, there is any. */
+function portAfter(port: number): number {
+  return port === 0 || port === 65_535 ? 0 : port + 1;
+}

@@ -1,0 +1,78 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
+import { patchClient } from "../../../lib/amqp/client/client_patches.ts";
+import type { Connection } from "../../../lib/amqp/client/connection.ts";
+import { readProperties } from "../../../lib/amqp/message/content_header.ts";
+import { Outputs } from "../../../lib/amqp/publishing/outputs.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/publisher.ts";
+import { writeProperties } from "../../../lib/amqp/message/write_properties.ts";
+import { WarrenError } from "../../../lib/base/errors.ts";
+import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
+import type { Result } from "../../../lib/invocation/outcome.ts";
+import { Logger } from "../../../lib/base/log.ts";
+import { invocationOf } from "../../misbehaving/cage.ts";
+import { rawParts } from "../../support/amqp/raw_headers.ts";
+
+/** Outputs that note what they publish. */
+function noting(published: OutgoingMessage[]): Outputs {
+  return new Outputs({
+    connection: {} as Connection,
+    publisher: { publish: (message) => Promise.resolve(void published.push(message)) },
+    topology: { declareRung: () => Promise.resolve(), bindToDispatch: () => Promise.resolve(), forgetRungs: () => {} },
+    log: new Logger({ level: "silent" }),
+    maxBody: 1_000,
+  });
+}
+
+/** Publishes what a function returned as an event of this mode, and gives what was published. */
+async function publish(mode: string, result: Result): Promise<OutgoingMessage[]> {
+  const published: OutgoingMessage[] = [];
+  const outputs = noting(published);
+  const config = { output: { routingKey: "q", event: { type: "t", mode } } };
+  const definition = resolveFunctionConfig(config, { name: "f", file: "/f.ts", version: "1" });
+  const handled = { definition, invocation: invocationOf(null), delivery: { live: true } };
+  await outputs.publish(handled, { kind: "completed", result });
+  return published;
+}
+
+function returned(text: string, contentType = "application/json"): Result {
+  return { body: new TextEncoder().encode(text), contentType };
+}
+
+Deno.test("what is returned leaves as an event whose id is its message's, the same each time", async () => {
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    const [{ properties, routingKey }] = await publish("binary", returned("{}"));
+    const { cloudEvents_id: id, cloudEvents_source: source } = properties?.headers ?? {};
+    assertEquals([routingKey, properties?.messageId, String(id), String(source)], ["q", "m/0", "m/0", "/functions/f"]);
+  }
+});
+
+Deno.test("a result that a process forged puts no attribute into an event, and fails the invocation", async () => {
+  for (const forged of ['1,"id":"forged"', "", "{"]) {
+    const error = await assertRejects(() => publish("structured", returned(forged)), WarrenError) as WarrenError;
+    assertEquals(error.code, "refused");
+    assertStringIncludes(error.message, 'function "f" returned no event: the data of the event is no json');
+  }
+  // In binary mode the data is bytes, whatever they are.
+  assertEquals((await publish("binary", returned("{"))).length, 1);
+});
+
+Deno.test("a result beyond the limit is not made into an event", async () => {
+  const error = await assertRejects(() => publish("structured", returned(`"${"x".repeat(1_000)}"`)), WarrenError);
+  assertEquals((error as WarrenError).code, "tooLarge");
+});
+
+Deno.test("an answer has the correlation id that was asked with, also where that is no text", async () => {
+  const bytes = Uint8Array.of(0x06, 0, 4, 0xff, 0, 0xfe, 1, 1, "q".charCodeAt(0));
+  const properties = readProperties({ bytes, view: new DataView(bytes.buffer) }, 0, bytes.length);
+  const definition = resolveFunctionConfig({}, { name: "f", file: "/f.ts", version: "1" });
+  const invocation = { ...invocationOf(null), properties };
+  const published: OutgoingMessage[] = [];
+
+  await noting(published).publish({ definition, invocation, delivery: { live: true } }, { kind: "completed" });
+
+  patchClient();
+  const view = new AMQPView(new ArrayBuffer(1_000));
+  const parts = rawParts(new Uint8Array(view.buffer, 0, writeProperties(view, 0, published[0].properties)));
+  assertEquals([published[0].routingKey, parts.correlationId, parts.replyTo], ["q", "ff00fe01", undefined]);
+});

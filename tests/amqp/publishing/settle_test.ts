@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Client } from "../../../lib/amqp/client/client.ts";
+import type { Connection } from "../../../lib/amqp/client/connection.ts";
+import type { Delivery } from "../../../lib/amqp/consuming/consumer.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/publisher.ts";
+import { Settler } from "../../../lib/amqp/publishing/settle.ts";
+import { WarrenError } from "../../../lib/base/errors.ts";
+import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
+import type { Disposition } from "../../../lib/invocation/outcome.ts";
+import type { Invocation } from "../../../lib/invocation/sandbox.ts";
+import { Logger } from "../../../lib/base/log.ts";
+
+const definition = resolveFunctionConfig({ queue: "orders" }, { name: "order", file: "/order.ts", version: "1" });
+const invocation: Invocation = {
+  body: new Uint8Array([1, 2]),
+  properties: { messageId: "m" },
+  headers: {},
+  exchange: "",
+  routingKey: "orders",
+  redelivered: false,
+  attempt: 1,
+  wantsResult: false,
+};
+const about = { definition, invocation };
+const failure = { type: "Error", message: "no", stack: "Error: no\n    at order.ts:1" };
+const RETRY: Disposition = { kind: "retry", delay: 1_000, attempt: 2, failure };
+const DEAD: Disposition = { kind: "deadLetter", reason: "rejected", failure };
+
+/** A settler with everything around it faked, which notes in order what happens. */
+function fake() {
+  const events: string[] = [];
+  const published: OutgoingMessage[] = [];
+  /** What the next publishes do; after the last they succeed. */
+  const answers: (Error | Promise<void>)[] = [];
+  /** How long it waited between two tries; no time passes here. */
+  const pauses: number[] = [];
+  const lines: { message: string }[] = [];
+  const connection = { state: { connected: true }, opened: () => Promise.resolve({} as Client) };
+  const settler = new Settler({
+    connection: connection as unknown as Connection,
+    log: new Logger({ level: "info", write: (line) => void lines.push(JSON.parse(line)) }),
+    pause: (ms) => Promise.resolve(void pauses.push(ms)),
+    topology: {
+      declare: () => Promise.resolve(void events.push("declare")),
+      declareWayBack: () => Promise.resolve(void events.push("way back")),
+      declareRung: (_client, ms) => Promise.resolve(void events.push(`rung ${ms}`)),
+      forgetRungs: () => void events.push("forget"),
+    },
+    publisher: {
+      publish: async (message) => {
+        published.push(message);
+        events.push("publish");
+        const answer = answers.shift();
+        if (answer instanceof Error) throw answer;
+        await answer;
+        events.push("confirmed");
+      },
+    },
+  });
+  const delivery = {
+    live: true,
+    message: {} as Delivery["message"],
+    ack: () => void events.push("ack"),
+    requeue: () => void events.push("requeue"),
+  };
+  return { settler, delivery, connection, events, published, answers, pauses, lines };
+}
+
+Deno.test("what completed is acked, what was abandoned goes back, and nothing is published", async () => {
+  const { settler, delivery, events } = fake();
+  await settler.settle(delivery, { kind: "ack" }, about);
+  await settler.settle(delivery, { kind: "requeue" }, about);
+  assertEquals(events, ["ack", "requeue"]);
+});
+
+Deno.test("a retry is acked only once its copy is confirmed", async () => {
+  const { settler, delivery, events, published, answers } = fake();
+  const confirm = Promise.withResolvers<void>();
+  answers.push(confirm.promise);
+  const settled = settler.settle(delivery, RETRY, about);
+  await new Promise((resolve) => setImmediate(resolve));
+  assertEquals(events, ["way back", "rung 1000", "publish"]);
+  confirm.resolve();
+  await settled;
+  assertEquals(events, ["way back", "rung 1000", "publish", "confirmed", "ack"]);
+  const [{ exchange, routingKey, body, properties }] = published;
+  assertEquals([exchange, routingKey, body], ["warren.retry.1000", "orders", invocation.body]);
+  assertEquals(properties.headers!["warren-attempt"], 2);
+});
+
+Deno.test("a retry without a delay goes straight back", async () => {
+  const { settler, delivery, events, published } = fake();
+  await settler.settle(delivery, { ...RETRY, delay: 0 }, about);
+  assertEquals(events, ["way back", "publish", "confirmed", "ack"]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
+});
+
+Deno.test("a dead letter is acked only once it is in its queue", async () => {
+  const { settler, delivery, events, published } = fake();
+  await settler.settle(delivery, DEAD, about);
+  assertEquals(events, ["publish", "confirmed", "ack"]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["", "orders.dead"]);
+  assertEquals(published[0].properties.headers!["warren-reason"], "rejected");
+});
+
+Deno.test("what is set aside is acked only once its copy is confirmed, to the same queue", async () => {
+  const { settler, delivery, events, published } = fake();
+  assert(await settler.setAside(delivery, about));
+  assertEquals(events, ["publish", "confirmed", "ack"]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
+  assertEquals(published[0].properties.headers!["warren-set-aside"], 1);
+});
+
+Deno.test("what cannot be set aside stays as it was", async () => {
+  const { settler, delivery, events, answers } = fake();
+  answers.push(new WarrenError("unroutable", "no queue"));
+  assert(!await settler.setAside(delivery, about));
+  delivery.live = false;
+  assert(!await settler.setAside(delivery, about));
+  assertEquals(events, ["publish"]);
+});
+
+Deno.test("a copy that the broker does not take is tried again, with its queues declared anew, and acked once", async () => {
+  const { settler, delivery, events, answers } = fake();
+  answers.push(new WarrenError("unroutable", "no queue"));
+  await settler.settle(delivery, RETRY, about);
+  assertEquals(events, [
+    ...["way back", "rung 1000", "publish", "forget", "declare"],
+    ...["way back", "rung 1000", "publish", "confirmed", "ack"],
+  ]);
+});
+
+Deno.test("the pauses between the tries grow, up to a quarter of a minute", async () => {
+  const { settler, delivery, events, answers, pauses } = fake();
+  answers.push(...Array.from({ length: 10 }, () => new WarrenError("unroutable", "no queue")));
+  await settler.settle(delivery, DEAD, about);
+  assertEquals([pauses.length, events.at(-1)], [10, "ack"]);
+  for (const [index, ms] of pauses.entries()) {
+    const most = Math.min(200 * 2 ** index, 15_000);
+    assert(ms >= most / 2 && ms <= most, `pause ${index} is ${ms} ms`);
+  }
+});
+
+Deno.test("while there is no connection nothing is declared", async () => {
+  const { settler, delivery, connection, events, answers } = fake();
+  connection.state.connected = false;
+  answers.push(new WarrenError("unavailable", "no connection"));
+  await settler.settle(delivery, DEAD, about);
+  assertEquals(events, ["publish", "publish", "confirmed", "ack"]);
+});
+
+/** What the publisher says of headers that do not fit into a frame: nothing was sent. */
+const TOO_LARGE = new WarrenError("refused", "cannot publish: a text of 9 characters is beyond its frame");
+
+Deno.test("a dead letter that does not fit has less and less, at once, and is acked once it fits", async () => {
+  const large = { ...invocation, headers: { large: "x".repeat(2_000), small: 1n } };
+  const { settler, delivery, events, published, answers } = fake();
+  answers.push(...Array.from({ length: 5 }, () => TOO_LARGE));
+  await settler.settle(delivery, { ...DEAD, failure: { ...failure, message: "m".repeat(1_000) } }, {
+    ...about,
+    invocation: large,
+  });
+  const has = (name: string) => published.map(({ properties: { headers } }) => headers![name] !== undefined);
+  assertEquals(has("warren-stack"), [true, false, false, false, false, false]);
+  assertEquals(published.map(({ properties: { headers } }) => String(headers!["warren-error"] ?? "").length), [
+    ...[1_000, 1_000, 200, 200, 200, 0],
+  ]);
+  assertEquals(has("warren-host"), [true, true, true, false, false, false]);
+  assertEquals(has("large"), [true, true, true, true, false, false]);
+  assertEquals(has("small"), [true, true, true, true, true, false]);
+  assertEquals(has("warren-reason"), Array(6).fill(true));
+  assertEquals(
+    published.map(({ properties: { headers } }) => headers!["warren-dropped"] as unknown),
+    [...Array(4).fill(undefined), "large", "large, small"],
+  );
+  assertEquals(events.slice(-2), ["confirmed", "ack"]);
+  assert(!events.includes("declare"));
+});
+
+Deno.test("a retry that does not fit without its error is a dead letter that says so, and the log does", async () => {
+  const { settler, delivery, published, answers, lines } = fake();
+  answers.push(TOO_LARGE, TOO_LARGE, TOO_LARGE);
+  await settler.settle(delivery, RETRY, about);
+  assertEquals(published.map(({ exchange }) => exchange), [...Array(3).fill("warren.retry.1000"), ""]);
+  const { headers } = published[3].properties;
+  assertEquals([published[3].routingKey, headers!["warren-reason"]], ["orders.dead", "failed"]);
+  assertStringIncludes(String(headers!["warren-error"]), "no (not tried again: its headers leave no room");
+  assertEquals(lines.map(({ message }) => message), [
+    "not tried again: its headers leave no room in a frame for those of a retry",
+  ]);
+});
+
+Deno.test("what the broker refuses for another reason than its size is held as it is", async () => {
+  const { settler, delivery, published, answers } = fake();
+  answers.push(new WarrenError("refused", 'cannot publish to queue "orders.dead": access refused (403)'));
+  await settler.settle(delivery, DEAD, about);
+  assertEquals(published.map(({ properties: { headers } }) => headers!["warren-stack"]), [
+    failure.stack,
+    failure.stack,
+  ]);
+});
+
+Deno.test("a delivery whose channel is gone is neither copied nor acked", async () => {
+  const { settler, delivery, events } = fake();
+  delivery.live = false;
+  await settler.settle(delivery, RETRY, about);
+  assertEquals(events, []);
+});
+
+Deno.test("a channel that goes while the copy fails ends the tries without an ack", async () => {
+  const { settler, delivery, events, answers } = fake();
+  const lost = Promise.withResolvers<void>();
+  answers.push(lost.promise);
+  const settled = settler.settle(delivery, DEAD, about);
+  delivery.live = false;
+  lost.reject(new WarrenError("unavailable", "the connection is lost"));
+  await settled;
+  assert(!events.includes("ack"));
+  assertEquals(events.filter((event) => event === "publish").length, 1);
+});
