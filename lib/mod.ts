@@ -1,6 +1,6 @@
 /**
- * What a function may import, as `warren`: the types of its handler and its
- * configuration, and the two errors that choose what becomes of a message.
+ * The module that functions import as `warren`: the types of the handler and the configuration, and the errors `Reject`
+ * and `Retry`, which control what happens to a failed message.
  *
  * @example
  * ```ts
@@ -18,10 +18,10 @@
 
 export type { Kept, OnceClaim, OnceStore } from "./invocation/once_store.ts";
 
-/** Milliseconds, or a number and a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`. */
+/** Milliseconds, or text with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`. */
 export type Duration = number | string;
 
-/** The properties of an AMQP 0-9-1 message, without its headers. */
+/** The properties of an AMQP 0-9-1 message, without the headers. */
 export interface MessageProperties {
   contentType?: string;
   contentEncoding?: string;
@@ -34,45 +34,49 @@ export interface MessageProperties {
   /** Milliseconds, as a string. */
   expiration?: string;
   messageId?: string;
-  /** Absent too where it is beyond the range of a `Date`. */
+  /** Also absent if the value is outside the range of a `Date`. */
   timestamp?: Date;
   type?: string;
   userId?: string;
   appId?: string;
 }
 
-/** One message, as the handler sees it. */
+/** The message that a handler receives. */
 export interface Message<Body = unknown> {
   /**
-   * The body, decoded by its content type: JSON for `application/json` and
-   * `*+json`, a string for `text/*`, XML and YAML, an object for a form, a string
-   * without a content type when the bytes are valid UTF-8, and a `Uint8Array`
-   * otherwise. `gzip`, `deflate`, `br` and `zstd` are inflated first.
+   * The body, decompressed (`gzip`, `deflate`, `br`, `zstd`) and decoded by its content type:
+   *
+   * - `application/json` and `*+json`: the parsed JSON
+   * - `text/*`, XML, YAML and other text formats: a string
+   * - `application/x-www-form-urlencoded`: an object
+   * - no content type: a string if the bytes are valid UTF-8, otherwise a `Uint8Array`
+   * - any other content type: a `Uint8Array`
    */
   readonly body: Body;
-  /** The bytes as they were delivered, before inflating and decoding. */
+  /** The bytes as delivered, before decompressing and decoding. */
   readonly raw: Uint8Array;
-  /** The headers that the publisher set, and Warren's own. Integers beyond 2^53 are bigints. */
+  /** The publisher's headers, and those that Warren adds. Integers above 2^53 are bigints. */
   readonly headers: Record<string, unknown>;
   readonly properties: MessageProperties;
-  /** The exchange and the routing key that the message was first published with. */
+  /** The exchange to which the message was first published. Retries and redriven messages keep it. */
   readonly exchange: string;
+  /** The routing key with which the message was first published. */
   readonly routingKey: string;
-  /** The broker delivered it before, to a consumer that did not settle it. */
+  /** `true` if the broker delivered the message before, to a consumer that did not settle it. */
   readonly redelivered: boolean;
   /** 1 on the first run, 2 on the first retry. */
   readonly attempt: number;
-  /** The attributes of the event, where the function's `envelope` is `"cloudevents"`; `body` is its data then. */
+  /** If the function's `envelope` is `"cloudevents"`: the attributes of the event. `body` is then its data. */
   readonly event?: CloudEvent;
 }
 
 /**
- * The attributes of a CloudEvent, version 1.0 (https://cloudevents.io), extensions among them, whether the message had
- * them in its headers or in its body. Timestamps are texts of RFC 3339.
+ * The attributes of a CloudEvent 1.0 (https://cloudevents.io), including extensions. It makes no difference whether
+ * the message had them in its headers or in its body. Timestamps are RFC 3339 strings.
  */
 export interface CloudEvent {
   readonly specversion: "1.0";
-  /** With `source` it tells one event from all others: an event that comes twice has the same. */
+  /** Together with `source` it identifies the event. An event that arrives twice has the same `id` and `source`. */
   readonly id: string;
   /** A URI reference. */
   readonly source: string;
@@ -97,7 +101,7 @@ export type EventHandler<Data = unknown, Result = unknown> = (
   context: Context,
 ) => Result | Promise<Result>;
 
-/** A line in the runner's log, with the function and the message in its fields. */
+/** Writes to the runner's log. Each line includes the function and the message id. */
 export interface ContextLog {
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
@@ -105,28 +109,30 @@ export interface ContextLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** Where and how `context.publish()` publishes. */
+/** Options of `context.publish()`: the route, and the properties of the message. */
 export interface PublishOptions extends MessageProperties {
   /** @default "" (the default exchange: the routing key names a queue) */
   exchange?: string;
+  /** On the default exchange, the name of a queue. */
   routingKey: string;
+  /** A bigint is sent as a 64-bit integer. @default {} */
   headers?: Record<string, unknown>;
-  /** Holds the message back, in the broker, before it is in its queue; only for the default exchange. @default 0 */
+  /** Holds the message back in the broker for this long. Works only with the default exchange. @default 0 */
   delay?: Duration;
-  /** Publishes the body as the data of a CloudEvent. @default it is no event */
+  /** Publishes the body as the data of a CloudEvent with these attributes. @default not a CloudEvent */
   event?: EventOptions;
 }
 
 /**
- * The attributes of an event that is published. Names of extensions are lower-case letters and digits, values are
- * texts, booleans, whole numbers of 32 bits, or dates. The `event` of a message fits, to pass it on as it is.
+ * The attributes of a CloudEvent to publish. The names of extensions consist of lower-case letters and digits; values
+ * are strings, booleans, 32-bit integers or dates. To pass an event on unchanged, use the `event` of a message.
  */
 export interface EventOptions {
-  /** What happened: `com.example.order.created`. */
+  /** The type of the event, such as `com.example.order.created`. */
   type: string;
   /** A URI reference. @default "/functions/<name>" */
   source?: string;
-  /** @default the message id, which is the same with each attempt */
+  /** @default the message id, which is the same in each attempt */
   id?: string;
   /** @default now */
   time?: string | Date;
@@ -134,38 +140,45 @@ export interface EventOptions {
   /** A URI. */
   dataschema?: string;
   /**
-   * `"binary"` has the attributes in headers and the data in the body, `"structured"` has all of it in the body, as
-   * JSON. @default "binary"
+   * `"binary"` puts the attributes into headers and the data into the body. `"structured"` puts everything into the
+   * body, as JSON. @default "binary"
    */
   mode?: "binary" | "structured";
   [extension: string]: string | number | boolean | Date | undefined;
 }
 
-/** What a handler may use while it runs. */
+/** What a handler can use while it runs. */
 export interface Context {
-  /** Aborted at the time limit, and when the runner stops before the handler is done. */
+  /** Aborts at the time limit, and if the runner stops before the handler is done. */
   readonly signal: AbortSignal;
+  /** Writes lines to the runner's log. */
   readonly log: ContextLog;
   /** 1 on the first run, 2 on the first retry. */
   readonly attempt: number;
-  /** When the time limit ends this invocation. */
+  /** The time at which the time limit ends this invocation. */
   readonly deadline: Date;
   /**
-   * Publishes a message when the handler has succeeded, and not when it fails: persistent by default, confirmed and
-   * mandatory, before the handler's own message is acked. A `Uint8Array` is sent as it is, a string as text,
-   * anything else as JSON. What no queue takes makes the invocation a failed one.
+   * Publishes a message after the handler has succeeded. If the handler fails, nothing is published.
+   *
+   * The message is persistent by default. It is published as mandatory and with a confirm, before the handled message
+   * is acked. If no queue takes it, the invocation fails.
+   *
+   * @param body a `Uint8Array` is sent as it is, a string as text, anything else as JSON
    */
   publish(body: unknown, options: PublishOptions): Promise<void>;
   /**
-   * Runs an effect once for a key of the function's own, in whatever attempt, process or runner: resolves with what it
-   * returned, now or the first time, as a copy in JSON. Of calls with the same key one runs, and the others wait for it.
-   * What it throws is thrown here, and it may run again. It runs again too where its process or its runner ends before
-   * it is recorded that it ran: give the key to whom it calls, if they take one.
+   * Runs a side effect once per key, across all attempts, processes and runners of the function. Resolves with what
+   * the effect returned, now or the first time, as a copy that went through JSON. Of several calls with the same key
+   * one runs, and the others wait for it.
    *
-   * Rejects with a `TypeError` or a `RangeError` where the effect returned what is no JSON, or more than 64 KB of it: it
-   * has run, and each later call says the same. Rejects with an `OnceError` where the store cannot be used.
+   * If the effect throws, the error is thrown here, and the effect may run again. It also runs again if its process
+   * or runner ends before the result is recorded. So pass the key to the called service, if it accepts one.
    *
-   * @param key 1 to 512 characters
+   * Rejects with a `TypeError` or a `RangeError` if the returned value is not JSON or is larger than 64 KB. The
+   * effect has run then, and every later call rejects in the same way. Rejects with an `OnceError` if the store
+   * cannot be used.
+   *
+   * @param key 1 to 512 characters; other functions with the same key are not affected
    *
    * @example
    * ```ts
@@ -179,17 +192,22 @@ export interface Context {
    * ```
    */
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
-  /** With the message's id as the key. Rejects with a `TypeError` where it has none, and in a batch. */
+  /** Uses the message id as the key. Rejects with a `TypeError` if the message has no id, and in a batch. */
   once<T>(effect: () => T | Promise<T>): Promise<T>;
 }
 
-/** The default export of a function. Returning settles the message, throwing retries it. */
+/**
+ * The default export of a function. If it returns, the message is acknowledged. If it throws, the message is retried.
+ */
 export type Handler<Body = unknown, Result = unknown> = (
   message: Message<Body>,
   context: Context,
 ) => Result | Promise<Result>;
 
-/** A schema of any library that speaks Standard Schema (https://standardschema.dev): zod, valibot, arktype and others. */
+/**
+ * A schema of any library that implements Standard Schema (https://standardschema.dev): zod, valibot, arktype and
+ * others.
+ */
 export interface StandardSchema<Output = unknown> {
   readonly "~standard": {
     readonly version: 1;
@@ -199,18 +217,19 @@ export interface StandardSchema<Output = unknown> {
   };
 }
 
-/** What a schema says of a value: the value as it is to be used, or what is wrong with it. */
+/** The result of a validation: the parsed value, or the issues. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
+/** One problem that a schema found in a value. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
 /**
- * The type of what a schema lets through, for the handler of a function that exports it as `input`.
+ * The type of the parsed value of a schema, for the handler of a function that exports the schema as `input`.
  *
  * @example
  * ```ts ignore
@@ -221,19 +240,22 @@ export interface SchemaIssue {
  */
 export type Input<Schema extends StandardSchema> = NonNullable<Schema["~standard"]["types"]>["output"];
 
-/** One message of a batch. The first word that is said of it counts; without one it follows the handler. */
+/**
+ * One message of a batch. The first call of `ack()`, `retry()` or `reject()` wins. Without a call, the message is
+ * acknowledged if the handler returns and retried if it throws.
+ */
 export interface BatchMessage<Body = unknown> extends Message<Body> {
-  /** It is done, with a result where somebody wants one. */
+  /** Acknowledges the message. The result goes to the function's `output` and to `replyTo`, if there are any. */
   ack(result?: unknown): void;
-  /** It is tried again: after `delay`, or as the function's `retry` says. */
+  /** Retries the message after `delay`, or after the delay that the function's `retry` gives. */
   retry(options?: { delay?: Duration; reason?: string }): void;
-  /** It goes to the dead letters. */
+  /** Sends the message to the dead letters. */
   reject(reason?: string): void;
-  /** Publishes when this message is done: see `Context.publish()`. */
+  /** Publishes a message after this one has completed: see `Context.publish()`. */
   publish(body: unknown, options: PublishOptions): Promise<void>;
-  /** Runs an effect once for a key: see `Context.once()`. */
+  /** Runs a side effect once per key: see `Context.once()`. */
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
-  /** With this message's id as the key. */
+  /** Uses this message's id as the key. */
   once<T>(effect: () => T | Promise<T>): Promise<T>;
 }
 
@@ -243,17 +265,17 @@ export type BatchHandler<Body = unknown> = (
   context: Context,
 ) => unknown | Promise<unknown>;
 
-/** When a message is tried again after its handler failed. */
+/** How often, and after which delays, a failed message is retried. */
 export interface RetryConfig {
-  /** How often the handler runs for one message, the first time included; 0 and 1 are no retry. @default 5 */
+  /** The maximum number of runs per message, including the first one. 0 and 1 mean no retry. @default 5 */
   attempts?: number;
-  /** Before the second attempt. @default "1s" */
+  /** The delay before the second attempt. @default "1s" */
   delay?: Duration;
-  /** No delay grows past this. @default "1h" */
+  /** The maximum delay. @default "1h" */
   maxDelay?: Duration;
-  /** Each delay is this many times the one before. @default 2 */
+  /** The factor between one delay and the next. @default 2 */
   multiplier?: number;
-  /** Each delay is spread by up to this fraction of itself, 0 to 1. @default 0.1 */
+  /** The maximum random deviation of a delay, as a fraction of it, 0 to 1. @default 0.1 */
   jitter?: number;
 }
 
@@ -262,23 +284,24 @@ export interface QueueConfig {
   /** @default the function's name */
   name?: string;
   /**
-   * A quorum queue has copies on several nodes of a RabbitMQ cluster, and counts how often a message came back.
+   * A quorum queue has copies on several nodes of a RabbitMQ cluster, and counts how many times a message was
+   * returned.
    *
-   * @default the option QUEUE_TYPE; without it, what the broker makes of a queue that names no type
+   * @default the option QUEUE_TYPE; without it, the broker's default
    */
   type?: "classic" | "quorum";
   /** @default true */
   durable?: boolean;
   /** @default false */
   autoDelete?: boolean;
-  /** `x-…` arguments, as the broker takes them. @default {} */
+  /** `x-…` arguments of the queue. @default {} */
   arguments?: Record<string, string | number | boolean>;
 }
 
-/** One binding of the function's queue. The exchange is declared, durable, if it is not there. */
+/** One binding of the function's queue. If the exchange does not exist, Warren declares it as durable. */
 export interface BindingConfig {
   exchange: string;
-  /** `direct`, `fanout`, `topic` or `headers`. @default "topic" */
+  /** The type of the exchange. @default "topic" */
   type?: "direct" | "fanout" | "topic" | "headers";
   /** @default "" */
   routingKey?: string;
@@ -287,43 +310,44 @@ export interface BindingConfig {
 }
 
 /**
- * When a function stops taking messages because what it depends on is down. After the cool-down it takes one message:
- * when that completes, it goes on. Only `failed`, `timedOut` and `crashed` count as errors.
+ * Pauses a function when too many invocations fail, for example because a dependency is down. After the cool-down,
+ * the function takes one message. If that message completes, the function continues. Only `failed`, `timedOut` and
+ * `crashed` count as errors.
  */
 export interface KillSwitchConfig {
-  /** How far it looks back. @default "1m" */
+  /** The period over which invocations are counted. @default "1m" */
   window?: Duration;
-  /** The share of errors that trips it, above 0 to 1. @default 0.5 */
+  /** The share of errors that pauses the function: more than 0, at most 1. @default 0.5 */
   errorRate?: number;
-  /** Fewer invocations in the window never trip it. @default 20 */
+  /** The number of invocations in the window below which the function is never paused. @default 20 */
   minimum?: number;
-  /** From the trip to the one message. @default "1m" */
+  /** The time between the pause and the one message. @default "1m" */
   coolDown?: Duration;
 }
 
-/** Which messages of a function are handled one after the other, in the order in which they came to its queue. */
+/** Handles messages with the same key one after the other, in the order in which they arrived in the queue. */
 export interface OrderConfig {
-  /** Messages with the same routing key, or with the same value of a header, are in order. */
+  /** The key: the routing key, or the value of a header. Messages without the header share one key. */
   by: "routingKey" | { header: string };
-  /** How many queues the keys are spread over: so many runners can share the work. @default 8 */
+  /** How many queues the keys are spread over, and so how many runners can share the work. @default 8 */
   partitions?: number;
 }
 
-/** Where the results of a function go. */
+/** Where the return value of a function is published. */
 export interface OutputConfig {
   /** @default "" (the default exchange: the routing key names a queue) */
   exchange?: string;
   routingKey: string;
-  /** Publishes the results as CloudEvents: each has an `id` and a `time` of its own. @default they are no events */
+  /** Publishes the return value as a CloudEvent. Warren sets `id` and `time`. @default not a CloudEvent */
   event?: EventOptions & { id?: never; time?: never };
 }
 
-/** What a function's process may do, named as Deno's `--allow-…` flags. `true` allows all. */
+/** The permissions of a function's process, named as Deno's `--allow-…` flags. `true` allows everything. */
 export interface PermissionsConfig {
   net?: boolean | string[];
   /**
-   * Variables by name, or by how they begin: `"SMTP_*"`. One that is not granted reads as absent, with a warning in the
-   * log; with `strict` it is an error.
+   * Names of environment variables, or prefixes such as `"SMTP_*"`. If the function reads a variable that is not
+   * granted, the variable is absent and a warning is logged. With `strict` it is an error.
    */
   env?: boolean | string[] | { allow?: boolean | string[]; strict?: boolean };
   read?: boolean | string[];
@@ -334,87 +358,100 @@ export interface PermissionsConfig {
 }
 
 /**
- * The optional export `config` of a function. It is data: an object literal,
- * read from the source without running it.
+ * The optional export `config` of a function. It is data: an object literal that Warren reads from the source without
+ * running it.
  */
 export interface FunctionConfig {
-  /** The queue's name, or the queue. @default the file's path, `orders/created.ts` is `orders.created` */
+  /**
+   * The name of the queue, or its full configuration.
+   *
+   * @default the file's path: `orders/created.ts` is `orders.created`
+   */
   queue?: string | QueueConfig;
-  /** @default [] */
+  /** Bindings of the queue to exchanges. @default [] */
   bindings?: BindingConfig[];
   /** How many messages run at once in each runner. @default 10 */
   concurrency?: number;
-  /** How many unsettled messages the broker sends ahead. @default concurrency */
+  /** How many unacknowledged messages the broker sends ahead. @default concurrency */
   prefetch?: number;
   /**
-   * Hands several messages to the handler at once: up to `size`, and no later than `wait` after the first one. Then
-   * `concurrency` counts batches, and the handler is a `BatchHandler`. @default one by one
+   * Passes several messages to the handler at once: up to `size`, at most `wait` after the first one. `concurrency`
+   * then counts batches, and the handler is a `BatchHandler`. @default one message at a time
    */
   batch?: { size: number; wait?: Duration };
   /**
-   * Keeps messages of one key in order, however many runners there are, while other keys go on in parallel; a retry
-   * holds back its own key alone. Not together with `batch`. @default no order
+   * Handles messages with the same key in order, however many runners there are. Other keys run in parallel, and a
+   * retry holds back only its own key. Cannot be combined with `batch`. @default no order
    */
   order?: OrderConfig;
-  /** How many may start in a span of time, in each runner. @default no limit */
+  /** How many invocations may start per period, in each runner. @default no limit */
   rateLimit?: { limit: number; per: Duration };
-  /** Pauses the function when too many invocations fail, instead of filling its dead letters. @default never */
+  /** Pauses the function when too many invocations fail, so that messages stay in the queue. @default never */
   killSwitch?: KillSwitchConfig;
-  /** How long one invocation may take. @default "30s" */
+  /** The time limit of one invocation; at most 25 minutes. @default "30s" */
   timeout?: Duration;
   /**
-   * Runs the function by itself: a cron pattern of five fields, or six with seconds first. However many runners there are,
-   * each time runs once; the message's body is `{ scheduled }`, an ISO date.
+   * Runs the function on a schedule: a cron pattern with five fields, or six with seconds first. Each scheduled time
+   * runs once, however many runners there are. The body of the message is `{ scheduled }`, an ISO date.
+   *
+   * @default no schedule
    */
   schedule?: string | { cron: string; timezone?: string; missed?: "once" | "skip" };
-  /** A list has the delay before each retry: `["1s", "1m", "1h"]` is four attempts. */
+  /**
+   * How failed messages are retried. A list contains the delay before each retry: `["1s", "1m", "1h"]` is four
+   * attempts.
+   */
   retry?: RetryConfig | Duration[];
   /**
-   * Where what the handler returns is published: a queue's name, or an exchange and a routing key. `undefined` is
-   * not published. @default nowhere
+   * Where the return value of the handler is published: the name of a queue, or an exchange and a routing key.
+   * `undefined` is not published. @default nowhere
    */
   output?: string | OutputConfig;
   /**
-   * `"cloudevents"` takes CloudEvents, binary or structured: `message.body` is the data, `message.event` has the
-   * attributes, and what is no event is a dead letter. @default messages are taken as they are
+   * `"cloudevents"` accepts only CloudEvents, binary or structured. `message.body` is the data, and `message.event`
+   * contains the attributes. Any other message becomes a dead letter. @default messages need no envelope
    */
   envelope?: "cloudevents";
   /**
-   * `"raw"` gives the handler the bytes as they came, whatever content type and encoding the message says it has: for
-   * what Warren does not decode, and for integers beyond 2^53, which JSON rounds. @default "decoded"
+   * `"raw"` passes the bytes to the handler as they came, whatever the content type and encoding. Use it for formats
+   * that Warren does not decode, and for integers above 2^53, which `JSON.parse()` rounds. @default "decoded"
    */
   body?: "decoded" | "raw";
-  /** What its process may do. @default {} (nothing) */
+  /** The permissions of the function's process. @default {} (none) */
   permissions?: PermissionsConfig;
   /**
-   * `"inline"` runs it in the runner's own process: with all that the runner may do, without a memory limit, and
-   * with a time limit that cannot stop it. @default "process"
+   * `"inline"` runs the function in the runner's own process: with all permissions of the runner, without a memory
+   * limit, and with a time limit that cannot stop it. @default "process"
    */
   isolation?: "process" | "inline";
-  /** How much memory each of its processes may take: bytes, or `"256MB"`. @default "512MB" */
+  /** The memory limit of each of its processes: bytes, or text like `"256MB"`. @default "512MB" */
   memory?: number | string;
-  /** How many processes it may have in each runner; messages run side by side in each. @default 1 */
+  /** The maximum number of processes in each runner. Each process runs several messages at once. @default 1 */
   instances?: number;
-  /** How long a process stays without work. @default "5m" */
+  /** How long a process stays alive without work. @default "5m" */
   idle?: Duration;
-  /** Starts a process with the runner, instead of with the first message. @default false */
+  /** Starts a process together with the runner instead of with the first message. @default false */
   warm?: boolean;
   /**
-   * Where `context.publish()` may publish: everywhere, nowhere, or a list of routes. A route is a routing key of the
-   * default exchange, which is a queue's name, or `exchange/routing.key`; in the key `*` is one word and `#` any number of
-   * them. @default true
+   * Where `context.publish()` may publish: everywhere, nowhere, or a list of routes. A route is the name of a queue
+   * (on the default exchange), or `exchange/routing.key`. In the key, `*` matches one word and `#` any number of
+   * words.
+   * @default true
    */
   publish?: boolean | string[];
-  /** @default true */
+  /** `false` turns the function off: its queue is not consumed. @default true */
   enabled?: boolean;
 }
 
-/** Thrown by a handler: do not try again, put the message with the dead letters. */
+/** Throw it to send the message to the dead letters without a retry. */
 export class Reject extends Error {
   override name = "Reject";
 }
 
-/** Thrown by a handler: try again after `delay`, whatever the function's `retry` says of it. */
+/**
+ * Throw it to set the delay before the next attempt. The `attempts` and `maxDelay` of the function's `retry` still
+ * apply.
+ */
 export class Retry extends Error {
   override name = "Retry";
   readonly delay: Duration | undefined;
@@ -425,7 +462,7 @@ export class Retry extends Error {
   }
 }
 
-/** Gives a handler its types where it is written; returns it unchanged. */
+/** Gives a handler its types without a type annotation. Returns the handler unchanged. */
 export function defineFunction<Body = unknown, Result = unknown>(
   handler: Handler<Body, Result>,
 ): Handler<Body, Result> {

@@ -1,36 +1,36 @@
 /**
- * Where it is kept which effects have run: see `Context.once()`. A store is shared by every runner that shall see the
- * same keys. It knows nothing of functions or messages: a key and a value are text.
+ * Stores which effects of `Context.once()` have run. All runners that should see the same keys share one store. Keys and
+ * values are text; a store knows nothing about functions and messages.
  *
- * Every method rejects, with an error that says why, where the store cannot be reached; none may hang.
+ * If the store cannot be reached, each method must reject with an error that says why. No method may hang.
  */
 export interface OnceStore {
   /**
-   * Takes the key for `owner`, unless it is taken or done: atomic among all that share the store. The claim ends by
-   * itself after `lease` milliseconds, whatever becomes of its owner.
+   * Claims the key for `owner`, unless another owner holds it or its value is already stored. Must be atomic across all
+   * clients of the store. The claim expires after `lease` milliseconds, even if its owner is gone.
    */
   claim(key: string, owner: string, lease: number): Promise<OnceClaim>;
   /**
-   * Keeps the value for `keep` milliseconds, whoever holds the key by now, unless there is one already. Resolves with what
-   * is kept, once it lasts as well as the store makes anything last.
+   * Stores the value for `keep` milliseconds, whoever holds the key now. If the key already has a value, that value stays.
+   * Resolves with the stored value, after it has been written as durably as the store can.
    */
   done(key: string, owner: string, value: string | undefined, keep: number): Promise<Kept>;
-  /** Gives the key up, if `owner` holds it still. */
+  /** Releases the key, if `owner` still holds it. */
   release(key: string, owner: string): Promise<void>;
-  /** Called once, at the runner's end, when nothing else is under way. */
+  /** Closes the store. Called once, when the runner stops and no other call is in progress. */
   close(): Promise<void>;
 }
 
-/** What an effect left: JSON, or nothing. */
+/** The stored value of an effect: JSON, or `undefined`. */
 export interface Kept {
   readonly value: string | undefined;
 }
 
-/** What became of a claim. */
+/** The result of a claim. */
 export type OnceClaim =
   | { readonly kind: "claimed" }
   | { readonly kind: "done"; readonly value: string | undefined }
-  /** Somebody else has it, for up to so many milliseconds. */
+  /** Another owner holds the key, for at most this many milliseconds. */
   | { readonly kind: "held"; readonly for: number };
 
 /** What `once()` of every function needs. */
