@@ -8,54 +8,54 @@ import { type OnceAddress, parseOnceAddress } from "./once_address.ts";
 import { QUEUE_TYPES, type QueueType } from "./queue_type.ts";
 import { readHost, readSecretUrl } from "../base/secret_url.ts";
 
-/** What becomes of the place of a broker where there is no AMQP_URL. */
+/** What to do about a broker without AMQP_URL. */
 export const BROKER_MODES = ["auto", "embedded", "none"] as const;
 export type BrokerMode = typeof BROKER_MODES[number];
 
-/** Everything that the runner can be told. */
+/** All settings of the runner. */
 export interface Options {
-  /** Tried in turn. Undefined where there is none: then `broker` says which is used. */
+  /** Tried in order. If undefined, `broker` decides which broker is used. */
   amqpUrl: string[] | undefined;
   broker: BrokerMode;
   brokerHost: string;
-  /** 0 is any. */
+  /** 0 means any free port. */
   brokerPort: number;
-  /** 0 is any. */
+  /** 0 means any free port. */
   brokerWsPort: number;
-  /** Somebody chose the port: that it is taken is an error. */
+  /** The user set the port, so it is an error if it is taken. */
   brokerWsPortAsked: boolean;
-  /** Passwords by names; empty is guest with guest, from this machine alone. */
+  /** Passwords by user name. Empty means guest with the password guest, from this machine only. */
   brokerUsers: Record<string, string>;
   /** Bytes. */
   brokerMemory: number;
   /** Bytes. */
   brokerDiskFree: number;
-  /** The folder with the embedded broker's data. */
+  /** Folder for the embedded broker's data and the keys of `context.once()`. */
   data: string;
   vhost: string;
   /** PEM. */
   ca: string | undefined;
-  /** Milliseconds; 0 is off. */
+  /** Milliseconds. 0 turns heartbeats off. */
   heartbeat: number;
   name: string;
-  /** What functions' queues are that name no type; undefined is what the broker says. */
+  /** Type of functions' queues whose config names none. If undefined, the broker decides. */
   queueType: QueueType | undefined;
   functionsDir: string;
   watch: boolean;
   host: string;
   port: number;
-  /** Somebody chose the port: it does not move. */
+  /** The user set the port, so no other port is used. */
   portAsked: boolean;
   apiToken: string | undefined;
-  /** Whether every module is loaded at the start, and one that does not load makes the runner not ready. */
+  /** Load every module at the start. The runner is not ready while a function is broken. */
   strictReady: boolean;
   /** Bytes. */
   maxBody: number;
-  /** What no function's permissions may exceed; undefined is no bound. */
+  /** Limits the permissions of all functions. Undefined means no limit. */
   permissionsCeiling: Permissions | undefined;
-  /** Whether what functions import may be downloaded. */
+  /** Whether packages that functions import may be downloaded. */
   download: boolean;
-  /** Where it is kept which effects have run; undefined is SQLite in the data folder. */
+  /** Store for the keys of `context.once()`. Undefined means SQLite in the data folder. */
   onceStore: OnceAddress | undefined;
   /** Milliseconds. */
   onceKeep: number;
@@ -73,20 +73,20 @@ export interface OptionSpec {
   key: Key;
   flag: string;
   env: string;
-  /** As it would be typed; undefined where there is none. */
+  /** As a user would type it. Undefined if there is no default. */
   default: string | undefined;
   text: string;
-  /** Reads what was typed; throws what is wrong with it. */
+  /** Parses the value. Throws an error that says what is wrong. */
   read(text: string): unknown;
-  /** Also read from the file that `<env>_FILE` names, never shown, and in the environment of no function. */
+  /** Also read from the file that `<env>_FILE` names. Never shown, and never passed to a function. */
   secret?: boolean;
-  /** True as a bare flag, `--watch`, and false as `--no-watch`. */
+  /** A flag without a value: `--watch` is true, `--no-watch` is false. */
   boolean?: boolean;
-  /** Where it is kept whether somebody chose it. */
+  /** The field that records whether the user set the option. */
   asked?: Asked;
 }
 
-/** Each option, once: validation, help and docs/configuration.md come from here. */
+/** All options. Validation, help and docs/configuration.md come from this table. */
 export const OPTIONS: readonly OptionSpec[] = [
   {
     key: "amqpUrl",
@@ -94,7 +94,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "AMQP_URL",
     default: undefined,
     text:
-      "The broker: amqp, amqps, ws or wss. Several, separated by commas, are tried in turn. Without it: see --broker.",
+      "Broker URL: amqp, amqps, ws or wss. Several URLs, separated by commas, are tried in order. If not set: see --broker.",
     read: brokerUrls,
     secret: true,
   },
@@ -104,8 +104,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "BROKER",
     default: "auto",
     text:
-      "Without AMQP_URL: auto joins the broker at BROKER_PORT or starts one, embedded joins none but Warren's, none " +
-      "starts none.",
+      "What to do without AMQP_URL. auto: join the broker at BROKER_PORT, or start one. embedded: the same, but join only " +
+      "Warren's own broker. none: start no broker.",
     read: (text) => oneOf(BROKER_MODES, text),
   },
   {
@@ -113,7 +113,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "broker-host",
     env: "BROKER_HOST",
     default: "127.0.0.1",
-    text: "Where the embedded broker listens. Anywhere but on loopback it needs BROKER_USERS.",
+    text: "Address of the embedded broker. Any address but loopback requires BROKER_USERS.",
     read: readHost,
   },
   {
@@ -121,7 +121,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "broker-port",
     env: "BROKER_PORT",
     default: "5672",
-    text: "The embedded broker's port for AMQP; 0 is any, and then no other runner finds it.",
+    text: "AMQP port of the embedded broker. 0 means any free port; other runners then cannot find the broker.",
     read: port,
   },
   {
@@ -130,7 +130,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "BROKER_WS_PORT",
     default: undefined,
     text:
-      "The embedded broker's port for AMQP over WebSocket; 0 is any. By default the one after BROKER_PORT, if it is free.",
+      "WebSocket port of the embedded broker. 0 means any free port. Default: the port after BROKER_PORT, if it is free.",
     read: port,
     asked: "brokerWsPortAsked",
   },
@@ -140,7 +140,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "BROKER_USERS",
     default: undefined,
     text:
-      "Who may use the embedded broker: name:password, separated by commas. By default guest:guest, from this machine.",
+      "Users of the embedded broker: name:password, separated by commas. Default: guest:guest, from this machine only.",
     read: brokerUsers,
     secret: true,
   },
@@ -149,7 +149,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "broker-memory",
     env: "BROKER_MEMORY",
     default: "512MB",
-    text: "The embedded broker's memory; above it publishers wait.",
+    text: "Memory limit of the embedded broker. Above it, publishers wait.",
     read: parseByteSize,
   },
   {
@@ -157,7 +157,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "broker-disk-free",
     env: "BROKER_DISK_FREE",
     default: "50MB",
-    text: "What the embedded broker leaves free on its disk; below it publishers wait.",
+    text: "Disk space that the embedded broker keeps free. Below it, publishers wait.",
     read: parseByteSize,
   },
   {
@@ -165,7 +165,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "data",
     env: "WARREN_DATA",
     default: ".warren",
-    text: "The folder with the embedded broker's data, and the keys of context.once().",
+    text: "Folder for the embedded broker's data and the keys of context.once().",
     read: (text) => text,
   },
   {
@@ -173,7 +173,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "amqp-vhost",
     env: "AMQP_VHOST",
     default: "/",
-    text: "The vhost for ws and wss, whose path is the endpoint. In amqp and amqps it is the URL's path.",
+    text:
+      "Vhost for ws and wss, where the URL's path is the endpoint. With amqp and amqps the URL's path is the vhost.",
     read: (text) => text,
   },
   {
@@ -181,7 +182,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "amqp-ca",
     env: "AMQP_CA",
     default: undefined,
-    text: "A PEM file with the authority that signed the broker's certificate.",
+    text: "PEM file with the authority that signed the broker's certificate.",
     read: certificates,
   },
   {
@@ -189,7 +190,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "amqp-heartbeat",
     env: "AMQP_HEARTBEAT",
     default: "20s",
-    text: "How often the connection is proved alive; 0 turns it off.",
+    text: "Heartbeat interval. 0 turns heartbeats off.",
     read: parseDuration,
   },
   {
@@ -197,7 +198,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "name",
     env: "CONNECTION_NAME",
     default: "warren",
-    text: "What the broker's own tools call the connections.",
+    text: "Name of the connections in the broker's own tools.",
     read: (text) => text,
   },
   {
@@ -206,8 +207,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "QUEUE_TYPE",
     default: undefined,
     text:
-      "What functions' queues are: classic or quorum. On a cluster choose quorum. By default what the broker makes of a " +
-      "queue that names no type. A function's own queue.type wins.",
+      "Type of functions' queues: classic or quorum. Choose quorum on a cluster. Default: the broker decides. A function's " +
+      "own queue.type takes precedence.",
     read: (text) => oneOf(QUEUE_TYPES, text),
   },
   {
@@ -215,7 +216,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "functions-dir",
     env: "FUNCTIONS_DIR",
     default: "./functions",
-    text: "The folder with the functions.",
+    text: "Folder with the functions.",
     read: (text) => text,
   },
   {
@@ -223,7 +224,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "watch",
     env: "WATCH",
     default: "true",
-    text: "Whether functions come, change and go while it runs.",
+    text: "Load, reload and remove functions while the runner runs.",
     read: boolean,
     boolean: true,
   },
@@ -232,7 +233,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "host",
     env: "HOST",
     default: "127.0.0.1",
-    text: "Where the HTTP API listens. Anywhere but on loopback it needs API_TOKEN.",
+    text: "Address of the HTTP API. Any address but loopback requires API_TOKEN.",
     read: readHost,
   },
   {
@@ -240,7 +241,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "port",
     env: "PORT",
     default: "8000",
-    text: "The HTTP API's port. Where none is asked for, the next free one is used; 0 is any.",
+    text: "Port of the HTTP API. 0 means any free port. If not set and 8000 is taken, the next free port is used.",
     read: port,
     asked: "portAsked",
   },
@@ -249,7 +250,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "api-token",
     env: "API_TOKEN",
     default: undefined,
-    text: "The bearer token for all of the HTTP API but the health routes.",
+    text: "Bearer token for all routes of the HTTP API except the health routes.",
     read: token,
     secret: true,
   },
@@ -258,7 +259,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "strict-ready",
     env: "STRICT_READY",
     default: "false",
-    text: "Whether every module is loaded at the start, and /readyz is 503 until then and while a function is broken.",
+    text: "Load every module at the start. /readyz is 503 until all are loaded, and while a function is broken.",
     read: boolean,
     boolean: true,
   },
@@ -267,7 +268,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "max-body",
     env: "MAX_BODY",
     default: "16MB",
-    text: "The largest body that the HTTP API takes.",
+    text: "Largest body that the HTTP API accepts.",
     read: parseByteSize,
   },
   {
@@ -276,7 +277,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "PERMISSIONS_CEILING",
     default: undefined,
     text:
-      "What no function's permissions may exceed, as in net=api.example.com,db:5432;env=KEY;read=./data, or none. A function " +
+      "Limits the permissions of all functions, as in net=api.example.com,db:5432;env=KEY;read=./data, or none. A function " +
       "that asks for more is not bound.",
     read: parseCeiling,
   },
@@ -285,7 +286,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "download",
     env: "DOWNLOAD",
     default: "true",
-    text: "Whether packages that functions import are fetched when they are not in Deno's cache.",
+    text: "Download packages that functions import and that are not in Deno's cache.",
     read: boolean,
     boolean: true,
   },
@@ -295,8 +296,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "ONCE_STORE",
     default: undefined,
     text:
-      "Where it is kept which effects of context.once() have run: sqlite:PATH, redis://… or rediss://…, or a module. By " +
-      "default once.db in the data folder.",
+      "Store for the keys of context.once(): sqlite:PATH, redis://…, rediss://… or a module. Default: once.db in the data " +
+      "folder.",
     read: parseOnceAddress,
     secret: true,
   },
@@ -305,7 +306,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "once-keep",
     env: "ONCE_KEEP",
     default: "7d",
-    text: "How long it is remembered that an effect has run.",
+    text: "How long the keys of context.once() are kept.",
     read: onceKeep,
   },
   {
@@ -313,7 +314,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "drain-timeout",
     env: "DRAIN_TIMEOUT",
     default: "25s",
-    text: "How long running handlers have to finish when it stops.",
+    text: "How long running handlers have to finish when the runner stops.",
     read: parseDuration,
   },
   {
@@ -321,7 +322,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "log-level",
     env: "LOG_LEVEL",
     default: "info",
-    text: `What is logged: ${LOG_LEVELS.join(", ")}.`,
+    text: `Lowest level that is logged: ${LOG_LEVELS.join(", ")}.`,
     read: (text) => oneOf(LOG_LEVELS, text),
   },
   {
@@ -329,7 +330,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "log-format",
     env: "LOG_FORMAT",
     default: undefined,
-    text: "text or json. By default text on a terminal and json elsewhere.",
+    text: "text or json. Default: text on a terminal, json elsewhere.",
     read: (text) => oneOf(LOG_FORMATS, text),
   },
 ];
@@ -341,11 +342,11 @@ export function isSecretVariable(name: string): boolean {
   return SECRETS.has(name);
 }
 
-/** Milliseconds; a Redis takes no number that is beyond all bounds. */
+/** Milliseconds. Redis rejects very large numbers. */
 const MAX_KEEP = 3_650 * 86_400_000;
 const BROKER_URL = { schemes: ["amqp:", "amqps:", "ws:", "wss:"], example: "amqp://user:password@host:5672/vhost" };
 
-/** The password is in here: what is wrong with a URL is said without quoting it. */
+/** A URL may contain a password, so errors do not quote it. */
 function brokerUrls(text: string): string[] {
   const urls = text.split(",").map((url) => url.trim()).filter((url) => url !== "");
   if (urls.length === 0) throw new Error(`expected a URL, as in ${BROKER_URL.example}`);
@@ -355,13 +356,13 @@ function brokerUrls(text: string): string[] {
   return urls;
 }
 
-/** What a bearer token can be in a header; what is wrong with it is said without quoting it. */
+/** Accepts only what a header can carry as a bearer token. Errors do not quote the token. */
 function token(text: string): string {
   if (/^[\x21-\x7e]+$/.test(text)) return text;
   throw new Error("expected visible ASCII characters without spaces");
 }
 
-/** The text of a file with certificates, every one of which can be read. */
+/** Returns the text of a PEM file, and checks that every certificate in it is valid. */
 function certificates(path: string): string {
   let text: string;
   try {
@@ -383,7 +384,7 @@ function certificates(path: string): string {
   return text;
 }
 
-/** Passwords are in here: what is wrong is said without quoting it. */
+/** The text contains passwords, so errors do not quote it. */
 function brokerUsers(text: string): Record<string, string> {
   const users = text.split(",").map((user) => user.trim()).filter((user) => user !== "").map((user, index) => {
     const at = user.indexOf(":");
@@ -395,7 +396,7 @@ function brokerUsers(text: string): Record<string, string> {
   return Object.fromEntries(users);
 }
 
-/** A key that is forgotten sooner than its message is retried would be none. */
+/** The minimum keeps keys from expiring before their message is retried. */
 function onceKeep(text: string): number {
   const keep = parseDuration(text);
   if (keep >= 60_000 && keep <= MAX_KEEP) return keep;
