@@ -100,11 +100,10 @@ export class TrialQueue {
     };
   }
 
-  /** Gives the trials that could not be ended, since the channel is gone: this runner has to say that it lives. */
+  /** Gives the trials that may look like deaths, since the channel is gone: this runner has to say that it lives. */
   async close(): Promise<string[]> {
-    const { trials, messages } = this.#trials.running;
-    if (this.#channel.closed || this.#channel.connection.closed) return trials;
-    for (const message of messages) this.#trials.end(message);
+    if (this.#channel.closed || this.#channel.connection.closed) return this.#trials.uncertain;
+    for (const message of this.#trials.running) this.#trials.end(message);
     // A note that is still on its way back would look like a death to whoever reads it next.
     if (this.#trials.pending) await withinPatience(() => this.#trials.read()).catch(() => {});
     this.#acks.flush();

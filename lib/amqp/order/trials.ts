@@ -14,6 +14,9 @@ export interface TrialNotes {
   ack(tag: number): void;
 }
 
+/** The ack of a note is not confirmed: so many of those that were sent last may be lost with the connection. */
+const RECENT = 100;
+
 /**
  * Finds out which message of a partition ends its runners, without moving it. While such a message runs there is a note
  * that names it, and its end takes the note away. A note whose trial has no end is a death of a runner.
@@ -29,6 +32,10 @@ export class Trials {
   readonly #running = new Map<string, string>();
   /** Trials that ended here, whose note has not come back yet. */
   readonly #ended = new Set<string>();
+  /** Trials whose runner lives, whose note has not come. */
+  readonly #lived = new Set<string>();
+  /** The last trials that ended here: whether the broker knows that is not known. */
+  readonly #recent: string[] = [];
   readonly #marks = new Map<string, () => void>();
 
   constructor(notes: TrialNotes) {
@@ -36,11 +43,12 @@ export class Trials {
   }
 
   receive(note: TrialNote | undefined, tag: number): void {
-    if (note && "trial" in note && !this.#ended.delete(note.trial)) {
+    if (note && "trial" in note && !this.#ended.delete(note.trial) && !this.#lived.delete(note.trial)) {
       this.#left.set(note.trial, { message: note.message, tag });
       return;
     }
-    if (note && "lived" in note) { for (const trial of note.lived) this.#forget(trial); }
+    // The broker may give back the note of the trial after this one.
+    if (note && "lived" in note) { for (const trial of note.lived) if (!this.#forget(trial)) this.#lived.add(trial); }
     if (note && "mark" in note) this.#marks.get(note.mark)?.();
     this.#notes.ack(tag);
   }
@@ -74,6 +82,7 @@ export class Trials {
     for (const [trial, running] of [...this.#running]) {
       if (running !== message) continue;
       this.#running.delete(trial);
+      if (this.#recent.push(trial) > RECENT) this.#recent.shift();
       if (!this.#forget(trial)) this.#ended.add(trial);
     }
   }
@@ -84,9 +93,14 @@ export class Trials {
     for (const [trial, left] of [...this.#left]) if (left.message === message) this.#forget(trial);
   }
 
-  /** Trials that run here. */
-  get running(): { trials: string[]; messages: string[] } {
-    return { trials: [...this.#running.keys()], messages: [...new Set(this.#running.values())] };
+  /** Messages whose trials run here. */
+  get running(): string[] {
+    return [...new Set(this.#running.values())];
+  }
+
+  /** The trials whose notes may be left behind where the connection is lost now: those that run, and those just ended. */
+  get uncertain(): string[] {
+    return [...this.#running.keys(), ...this.#recent];
   }
 
   /** Whether notes of trials that ended here are still to be taken away. */

@@ -10,7 +10,7 @@ class Desk {
   async reader(): Promise<Trials> {
     const trials: Trials = new Trials({
       publish: (note) => {
-        const tag = this.#put(note);
+        const tag = this.put(note);
         trials.receive(note, tag);
         return Promise.resolve();
       },
@@ -23,14 +23,24 @@ class Desk {
 
   /** From a runner that does not have the partition. */
   tell(note: TrialNote, reader: Trials): void {
-    reader.receive(note, this.#put(note));
+    reader.receive(note, this.put(note));
   }
 
   get size(): number {
     return this.#notes.size;
   }
 
-  #put(note: TrialNote): number {
+  get notes(): TrialNote[] {
+    return [...this.#notes.values()];
+  }
+
+  takeAll(): TrialNote[] {
+    const all = this.notes;
+    this.#notes.clear();
+    return all;
+  }
+
+  put(note: TrialNote): number {
     this.#notes.set(++this.#tag, note);
     return this.#tag;
   }
@@ -77,7 +87,7 @@ Deno.test("trials of a runner that lost its connection and lives are no deaths",
   await lost.begin("m");
   const next = await desk.reader();
   assertEquals(next.deaths("m"), 1);
-  desk.tell({ lived: lost.running.trials }, next);
+  desk.tell({ lived: lost.uncertain }, next);
   assertEquals([next.deaths("m"), desk.size], [0, 0]);
 });
 
@@ -86,4 +96,29 @@ Deno.test("what is no note of a trial is taken away", () => {
   const trials = new Trials({ publish: () => Promise.resolve(), ack: (tag) => void acked.push(tag) });
   trials.receive(undefined, 3);
   assertEquals(acked, [3]);
+});
+
+Deno.test("a trial that ended when its connection was lost is no death, though its note was left behind", async () => {
+  const desk = new Desk();
+  const lost = await desk.reader();
+  await lost.begin("m");
+  const note = desk.notes[0];
+  lost.end("m");
+  // The broker never got the ack.
+  desk.put(note);
+  const next = await desk.reader();
+  assertEquals(next.deaths("m"), 1);
+  desk.tell({ lived: lost.uncertain }, next);
+  assertEquals([next.deaths("m"), desk.size], [0, 0]);
+});
+
+Deno.test("a note that the broker gives back after it was said that its runner lives is no death", async () => {
+  const desk = new Desk();
+  const lost = await desk.reader();
+  const trial = await lost.begin("m");
+  const [note] = desk.takeAll();
+  const next = await desk.reader();
+  desk.tell({ lived: [trial] }, next);
+  desk.tell(note, next);
+  assertEquals([next.deaths("m"), desk.size], [0, 0]);
 });
