@@ -5,7 +5,7 @@ import { BrokerChild } from "./broker_child.ts";
 const MEGABYTE = 1024 * 1024;
 const LIMIT = 512 * MEGABYTE;
 /** What docs/broker.md says that the broker may have above its limit. */
-const MARGIN = 128 * MEGABYTE;
+const MARGIN = LIMIT / 2;
 const QUEUES = 200;
 const PUBLISHERS = 1;
 const SECONDS = 15;
