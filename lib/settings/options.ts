@@ -149,7 +149,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "broker-memory",
     env: "BROKER_MEMORY",
     default: "512MB",
-    text: "Memory limit of the embedded broker. Above it, publishers wait.",
+    text: "Memory limit of the embedded broker. Above 80 % of it, publishers wait.",
     read: parseByteSize,
   },
   {

@@ -6,12 +6,14 @@ export interface AlarmOptions {
   folder: string;
   /** Bytes that must be free. */
   diskFreeLimit: number;
-  /** Bytes that the process may have in use. */
+  /** Bytes that the process may have in use; publishers wait from 80 % of it on. */
   memoryLimit: number;
   /** @default the process's own */
   memory?: Memory;
 }
 
+/** The share of the limit from which on publishers wait: what they have on its way and garbage take the rest. */
+const SHARE = 0.8;
 /** The share of the heap's own limit that may be used: beyond the whole of it V8 ends the process. */
 const HEAP_SHARE = 0.7;
 /** Above this use of memory, consumers that settle nothing get nothing more either. */
@@ -56,7 +58,7 @@ export class Alarms {
     return this.#hard;
   }
 
-  /** How near memory is to its limit, when it was last looked at: 1 is there. */
+  /** How near memory is to where publishers wait, when it was last looked at: 1 is there. */
   get memoryUse(): number {
     return this.#use;
   }
@@ -97,7 +99,7 @@ export class Alarms {
 
   #measure(): void {
     const { inUse, heap, heapLimit } = this.#memory.read();
-    this.#use = Math.max(inUse / this.#options.memoryLimit, heap / (HEAP_SHARE * heapLimit));
+    this.#use = Math.max(inUse / (SHARE * this.#options.memoryLimit), heap / (HEAP_SHARE * heapLimit));
   }
 
   /** While publishers wait little is allocated, and V8 collects garbage only when something is, unless it is asked to. */

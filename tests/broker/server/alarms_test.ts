@@ -93,7 +93,7 @@ Deno.test("a heap near its own limit is an alarm, however much memory is allowed
 
 Deno.test("what was released while publishers wait is collected, and they go on", () => {
   const memory = new FakeMemory();
-  const { alarms, said } = watched({ memory, memoryLimit: 100 });
+  const { alarms, said } = watched({ memory, memoryLimit: 125 });
   Object.assign(memory, { inUse: 105, garbage: 80 });
   memory.pass(alarms, 10);
   assertEquals([memory.collections, said], [0, ["low on memory"]]);
@@ -104,7 +104,7 @@ Deno.test("what was released while publishers wait is collected, and they go on"
 
 Deno.test("where nothing counts what is released, garbage is collected too, after a while", () => {
   const memory = new FakeMemory();
-  const { alarms, said } = watched({ memory, memoryLimit: 100 });
+  const { alarms, said } = watched({ memory, memoryLimit: 125 });
   Object.assign(memory, { inUse: 105, garbage: 80 });
   memory.pass(alarms, 31);
   assertEquals([memory.collections, said], [1, ["low on memory", undefined]]);
@@ -112,7 +112,7 @@ Deno.test("where nothing counts what is released, garbage is collected too, afte
 
 Deno.test("collections that do not help are made more rarely", () => {
   const memory = new FakeMemory();
-  const { alarms } = watched({ memory, memoryLimit: 100 });
+  const { alarms } = watched({ memory, memoryLimit: 125 });
   memory.inUse = 105;
   for (let second = 0; second < 300; second++) {
     alarms.released(10_000);
@@ -123,7 +123,7 @@ Deno.test("collections that do not help are made more rarely", () => {
 
 Deno.test("further above the limit deliveries must wait for acks too, until that is over", () => {
   const memory = new FakeMemory();
-  const { alarms } = watched({ memory, memoryLimit: 100 });
+  const { alarms } = watched({ memory, memoryLimit: 125 });
   let reliefs = 0;
   alarms.onRelief = () => reliefs++;
   const hard = [105, 111, 112, 105].map((inUse) => {
