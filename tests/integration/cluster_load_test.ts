@@ -3,7 +3,7 @@ import { folder } from "../loader/folder.ts";
 import { BrokerClient } from "../support/broker_client.ts";
 import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
-import { hasPrivateNodes, type PrivateNode } from "../support/private_node.ts";
+import { type PrivateNode, privateNodeTest } from "../support/rabbitmq.ts";
 import { startServing } from "../support/serving.ts";
 
 const UNORDERED = 15_000;
@@ -13,10 +13,6 @@ const TOTAL = UNORDERED + KEYS * EACH;
 /** Milliseconds without progress that the loss of one node of three may cost, by how it is lost. */
 const PATIENCE = { kill: 5_000, stop: 10_000 };
 const QUORUM = { "x-queue-type": "quorum" };
-
-const required = (Deno.env.get("WARREN_TEST_REQUIRE") ?? "").split(",").includes("rabbitmq");
-const ignore = !hasPrivateNodes() && !required;
-if (ignore) console.log("RabbitMQ's own scripts are not installed: the test of a cluster is skipped.");
 
 /** What a run says that was delivered again, since its runner or its node was lost before the ack: it came once. */
 const AGAIN = " again";
@@ -55,32 +51,33 @@ const FUNCTIONS = {
   ),
 };
 
-Deno.test("RabbitMQ: a cluster that loses one node after the other loses no message, no order and no schedule", {
-  ignore,
-}, async () => {
-  await using cluster = await Cluster.launch();
-  await declareDone(cluster);
-  await using functions = await folder(FUNCTIONS);
-  const env = { QUEUE_TYPE: "quorum" };
-  const start = (first: PrivateNode) =>
-    startServing({ amqpUrl: cluster.url(first), functionsDir: functions.path, env });
-  await using _one = await start(cluster.nodes[0]);
-  await using _other = await start(cluster.nodes[1]);
-  const progress = new Progress(cluster);
-  await using _watching = progress;
-  await fill(cluster);
+privateNodeTest(
+  "RabbitMQ: a cluster that loses one node after the other loses no message, no order and no schedule",
+  async () => {
+    await using cluster = await Cluster.launch();
+    await declareDone(cluster);
+    await using functions = await folder(FUNCTIONS);
+    const env = { QUEUE_TYPE: "quorum" };
+    const start = (first: PrivateNode) =>
+      startServing({ amqpUrl: cluster.url(first), functionsDir: functions.path, env });
+    await using _one = await start(cluster.nodes[0]);
+    await using _other = await start(cluster.nodes[1]);
+    const progress = new Progress(cluster);
+    await using _watching = progress;
+    await fill(cluster);
 
-  await progress.reaches(TOTAL * 0.1);
-  await lose("the leader of the work queue, killed", await cluster.leaderOf("work"), "kill", progress);
-  await progress.reaches(TOTAL * 0.3);
-  await lose("the leader of most queues, killed", await cluster.busiest(), "kill", progress);
-  for (const [index, node] of cluster.nodes.entries()) {
-    await progress.reaches(TOTAL * (0.5 + index * 0.15));
-    await lose(`node ${index + 1}, stopped for an upgrade`, node, "stop", progress);
-  }
-  await progress.reaches(TOTAL);
-  await balances(cluster);
-});
+    await progress.reaches(TOTAL * 0.1);
+    await lose("the leader of the work queue, killed", await cluster.leaderOf("work"), "kill", progress);
+    await progress.reaches(TOTAL * 0.3);
+    await lose("the leader of most queues, killed", await cluster.busiest(), "kill", progress);
+    for (const [index, node] of cluster.nodes.entries()) {
+      await progress.reaches(TOTAL * (0.5 + index * 0.15));
+      await lose(`node ${index + 1}, stopped for an upgrade`, node, "stop", progress);
+    }
+    await progress.reaches(TOTAL);
+    await balances(cluster);
+  },
+);
 
 async function declareDone(cluster: Cluster): Promise<void> {
   await using client = await BrokerClient.connect(cluster.nodes[0].url);

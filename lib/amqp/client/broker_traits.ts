@@ -10,6 +10,8 @@ export interface BrokerTraits {
    * RabbitMQ 4 there is no limit of its own, and -1 is one: the message is dropped at the first return.
    */
   readonly limitsReturns: boolean;
+  /** Its quorum queues do not count what is returned by `basic.nack`. */
+  readonly forgivesNacks: boolean;
   /** Its quorum queues keep the deliveries of a lost node for a minute, unless they are told otherwise. */
   readonly keepsLost: boolean;
 }
@@ -21,6 +23,7 @@ export function traitsOf(broker: BrokerIdentity | undefined): BrokerTraits {
   return {
     replicates,
     limitsReturns: replicates && isAtLeast(version, "4.0"),
+    forgivesNacks: replicates && isAtLeast(version, "4.3"),
     keepsLost: replicates && isAtLeast(version, "4.3"),
   };
 }

@@ -1,7 +1,8 @@
 import type { AMQPChannel, AMQPConsumer, AMQPMessage } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import { Acks } from "../consuming/acks.ts";
-import { type BrokerIdentity, brokerOf, type Client, replyCode } from "../client/client.ts";
+import { traitsOf } from "../client/broker_traits.ts";
+import { brokerOf, type Client, replyCode } from "../client/client.ts";
 import { Ahead, HeldBack } from "./scan_limits.ts";
 import { ScanPage } from "./scan_page.ts";
 import { ScanRenewal } from "./scan_renewal.ts";
@@ -65,7 +66,7 @@ export class Scan implements AsyncDisposable {
     this.#ahead = new Ahead(options.ahead);
     this.#signal = options.signal;
     this.#acks = new Acks(channel);
-    this.#nacks = nacksUncounted(brokerOf(channel.connection as Client));
+    this.#nacks = traitsOf(brokerOf(channel.connection as Client)).forgivesNacks;
     this.#renewal = new ScanRenewal({ copy: options.copy, onCopied: (message) => this.ack(message) });
     options.signal?.addEventListener("abort", this.#onAbort);
   }
@@ -271,12 +272,6 @@ export class Scan implements AsyncDisposable {
 async function answered<T>(call: Promise<T>, patience = PATIENCE): Promise<T> {
   call.catch(() => {});
   return await within(patience, (signal) => unlessAborted(call, signal, () => "the broker did not answer in time"));
-}
-
-/** Whether quorum queues do not count what is nacked. */
-function nacksUncounted(broker: BrokerIdentity | undefined): boolean {
-  const [major = 0, minor = 0] = (broker?.version ?? "").split(".").map(Number);
-  return broker?.product === "RabbitMQ" && (major > 4 || (major === 4 && minor >= 3));
 }
 
 function wornError(queue: string, error: unknown): WarrenError {

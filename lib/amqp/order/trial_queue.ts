@@ -4,12 +4,14 @@ import { describeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { within } from "../../base/time/within.ts";
 import { Acks } from "../consuming/acks.ts";
+import { traitsOf } from "../client/broker_traits.ts";
 import { brokerOf, type Client, replyCode } from "../client/client.ts";
 import { closeChannel } from "../client/close_channel.ts";
 import type { Trial } from "../consuming/consumer.ts";
 import { bodyOf } from "./dead_letter_lane.ts";
 import { deliveryCount } from "../message/headers.ts";
 import { consumerTag, trialQueue } from "../message/names.ts";
+import { ownShape } from "../topology/queue_shapes.ts";
 import { type TrialNote, Trials } from "./trials.ts";
 import { unlessAborted, whenAborted } from "../client/unless_aborted.ts";
 
@@ -133,8 +135,8 @@ export async function tellLived(client: Client, queue: string, trials: readonly 
 }
 
 async function declared(client: Client, name: string): Promise<AMQPChannel> {
-  const type = brokerOf(client)?.product === "RabbitMQ" ? { "x-queue-type": "quorum" } : {};
-  const args = { "x-single-active-consumer": true, "x-expires": EXPIRES, ...type };
+  const { queue } = ownShape(name, traitsOf(brokerOf(client)), { single: true });
+  const args = { ...queue.arguments, "x-expires": EXPIRES };
   const channel = await client.channel();
   channel.onerror = () => {};
   try {

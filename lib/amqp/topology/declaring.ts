@@ -1,12 +1,12 @@
 import type { AMQPChannel } from "@cloudamqp/amqp-client";
 import { describeError, WarrenError } from "../../base/errors.ts";
+import { valueWithin } from "../../base/time/within.ts";
 import { type Client, replyCode } from "../client/client.ts";
 import { closeChannel } from "../client/close_channel.ts";
 import type { LateAnswers } from "./late_answers.ts";
 import type { Shape } from "./queue_shapes.ts";
 import type { Refusals } from "./refusals.ts";
 import { unlessAborted } from "../client/unless_aborted.ts";
-import { withinLimit } from "../client/within_limit.ts";
 
 const ACCESS_REFUSED = 403;
 const NOT_FOUND = 404;
@@ -181,7 +181,7 @@ export class Declaring implements AsyncDisposable {
     };
     const answer = this.#onChannel(step);
     answer.catch(() => {}).finally(() => this.#unanswered || asking.answered());
-    await unlessAborted(withinLimit(answer, patience, gaveUp), signal, aborted);
+    await unlessAborted(valueWithin(patience, answer, () => new WarrenError("unavailable", gaveUp())), signal, aborted);
   }
 
   async #onChannel(step: (channel: AMQPChannel) => Promise<unknown>): Promise<void> {
