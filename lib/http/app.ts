@@ -5,7 +5,9 @@ import { describeError } from "../base/errors.ts";
 import { isLoopback } from "../base/loopback.ts";
 import { deadLetterRoutes } from "./dead_letters/dead_letters.ts";
 import { functionRoutes } from "./functions.ts";
-import { assertGuarded, refuseOtherSites, requireToken } from "./guard.ts";
+import { requireToken } from "./access.ts";
+import { auditWrites } from "./audit.ts";
+import { assertGuarded, refuseOtherSites } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
@@ -13,8 +15,10 @@ import type { RunnerView } from "./runner_view.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
 
 export interface AppOptions {
-  /** What all but the health routes ask for. */
+  /** All routes but the health routes require this token. Undefined: everybody who reaches the API may use it. */
   token: string | undefined;
+  /** A second token, which may only read. @default none */
+  readToken?: string;
   /** Bytes. */
   maxBody: number;
   /** Where it listens. */
@@ -40,10 +44,12 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
     context.res.headers.set("x-content-type-options", "nosniff");
     context.res.headers.set("cache-control", "no-store");
   });
+  app.use(auditWrites(options.log));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
-  if (options.token !== undefined) app.use(requireToken(options.token));
+  const tokens = { write: options.token, read: options.readToken };
+  if (options.token !== undefined) app.use(requireToken(tokens));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
-  app.route("/", healthRoutes(runner, options));
+  app.route("/", healthRoutes(runner, { log: options.log, tokens }));
   app.route("/", functionRoutes(runner, options));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });

@@ -1,16 +1,11 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { timingSafeEqual } from "node:crypto";
 import { WarrenError } from "../base/errors.ts";
 import { isLoopback, isLoopbackAuthority } from "../base/loopback.ts";
+import { SAFE } from "./access.ts";
 import { Problem } from "./problem.ts";
 
-/** They change nothing, and a page of another origin cannot read their answers. A link may lead here. */
-const SAFE = ["GET", "HEAD"];
-/** But these: who looks at dead letters holds them for a moment, and a quorum queue counts how often that was. */
+/** Looking at dead letters holds them for a moment, and a quorum queue counts that. Pages of other sites may not do it. */
 const NEVER_SAFE = /^\/functions\/[^/]+\/dead(\/|$)/;
-const OPEN = ["/healthz", "/readyz"];
-/** Browsers can set no header on a WebSocket: here the token may be in the query. */
-export const WS_AMQP = "/ws/amqp";
 
 /**
  * Whoever reaches the API can put messages into queues.
@@ -23,32 +18,6 @@ export function assertGuarded(host: string, token: string | undefined): void {
     "config",
     `HOST is "${host}", where others reach the HTTP API: set API_TOKEN (or API_TOKEN_FILE), or leave HOST at 127.0.0.1`,
   );
-}
-
-/** All but the health routes need the token, where there is one. */
-export function requireToken(token: string): MiddlewareHandler {
-  return async (context, next) => {
-    if (!OPEN.includes(context.req.path) && !await hasToken(context, token)) {
-      throw new Problem(401, "Unauthorized", "this needs the API token: Authorization: Bearer …", {
-        "www-authenticate": 'Bearer realm="warren"',
-      });
-    }
-    await next();
-  };
-}
-
-/** Whether a request has the token. Digests are compared, in constant time. */
-export async function hasToken(context: Context, token: string): Promise<boolean> {
-  const given = bearer(context) ?? (context.req.path === WS_AMQP ? context.req.query("token") : undefined);
-  return given !== undefined && timingSafeEqual(await digest(given), await digest(token));
-}
-
-function bearer({ req }: Context): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(req.header("authorization") ?? "")?.[1];
-}
-
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }
 
 /**

@@ -110,8 +110,8 @@ export class Runner {
   }
 
   #serveHttp(): void {
-    const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
-    const app = createApp(this.view, { token, maxBody, host, log: this.#log, closing: this.#quiet.signal });
+    const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
+    const app = createApp(this.view, { token, readToken, maxBody, host, log: this.#log, closing: this.#quiet.signal });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 

@@ -47,9 +47,20 @@ export function parseArguments(
     options[spec.key] = text === undefined ? undefined : readOption(spec, where, text);
     if (spec.asked) options[spec.asked] = given !== undefined;
   }
+  assertTokens(options as Partial<Options>);
   options.brokerUsers ??= {};
   options.brokerWsPort ??= portAfter(options.brokerPort as number);
   return { options: options as unknown as Options, positional, flags };
+}
+
+function assertTokens({ apiToken, apiReadToken }: Partial<Options>): void {
+  if (apiReadToken === undefined) return;
+  if (apiToken === undefined) {
+    throw new WarrenError("config", "API_READ_TOKEN is set and API_TOKEN is not: set both, or everybody could write");
+  }
+  if (apiToken === apiReadToken) {
+    throw new WarrenError("config", "API_READ_TOKEN is the same as API_TOKEN: it could write; set another");
+  }
 }
 
 /** The name by which this machine reaches what listens at `host`. */

@@ -47,6 +47,7 @@ export interface Options {
   /** The user set the port, so no other port is used. */
   portAsked: boolean;
   apiToken: string | undefined;
+  apiReadToken: string | undefined;
   /** Load every module at the start. The runner is not ready while a function is broken. */
   strictReady: boolean;
   /** Bytes. */
@@ -251,6 +252,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     env: "API_TOKEN",
     default: undefined,
     text: "Bearer token for all routes of the HTTP API except the health routes.",
+    read: token,
+    secret: true,
+  },
+  {
+    key: "apiReadToken",
+    flag: "api-read-token",
+    env: "API_READ_TOKEN",
+    default: undefined,
+    text: "A second bearer token, which may only read. Requires API_TOKEN.",
     read: token,
     secret: true,
   },

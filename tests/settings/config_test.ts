@@ -51,6 +51,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     port: 8000,
     portAsked: false,
     apiToken: undefined,
+    apiReadToken: undefined,
     strictReady: false,
     maxBody: 16 * 1024 * 1024,
     permissionsCeiling: undefined,
@@ -180,6 +181,12 @@ Deno.test("no error shows a password", () => {
   );
   assertStringIncludes(wrong([], { AMQP_URL: "amqp://host,ftp://host" }), "URL 2");
   assertEquals(wrong([], { API_TOKEN: "hunter 2" }), "API_TOKEN: expected visible ASCII characters without spaces");
+});
+
+Deno.test("a read token without an API token, or equal to it, is an error", () => {
+  assertStringIncludes(wrong([], { API_READ_TOKEN: "r" }), "API_READ_TOKEN is set and API_TOKEN is not");
+  assertStringIncludes(wrong([], { API_TOKEN: "same", API_READ_TOKEN: "same" }), "API_READ_TOKEN is the same as");
+  assertEquals(parseArguments([], { API_TOKEN: "w", API_READ_TOKEN: "r" }).options.apiReadToken, "r");
 });
 
 Deno.test("a bare percent sign is an error at the start, which names the part that it is in", () => {
