@@ -10,7 +10,10 @@ const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];
 /** What a room may import beside itself; `main` stands above them all. */
 const MAY_IMPORT: Record<string, string[]> = {
   main: ["cli", "runner", "hosting", ...SIBLINGS, ...CORE],
-  cli: ["runner", "hosting", "broker", ...SIBLINGS, ...CORE],
+  testing: ["testkit", "dry_run"],
+  testkit: ["dry_run", "runner", ...SIBLINGS, ...CORE],
+  cli: ["runner", "hosting", "broker", "dry_run", ...SIBLINGS, ...CORE],
+  dry_run: ["sandbox", "once", ...CORE],
   runner: ["serving", "hosting", ...SIBLINGS, ...CORE],
   hosting: ["amqp", "sandbox", ...BASE],
   serving: ["amqp", "sandbox", ...CORE],

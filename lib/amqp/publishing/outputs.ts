@@ -5,10 +5,10 @@ import type { FunctionDefinition } from "../../invocation/definition/definition.
 import type { Failure, Outcome, Result } from "../../invocation/outcome.ts";
 import { outputId, type Publication } from "../../invocation/publication.ts";
 import { assertMayPublish } from "../../invocation/definition/publish_rules.ts";
+import { resultPublication } from "../../invocation/result_publication.ts";
 import { toRung } from "../../invocation/retry_policy.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { childTrace, readTrace } from "../../invocation/trace_context.ts";
-import { resultData, writeCloudEvent } from "../../invocation/content/write_cloud_event.ts";
 import type { Logger } from "../../base/log.ts";
 import { within } from "../../base/time/within.ts";
 import type { Connection } from "../client/connection.ts";
@@ -53,8 +53,11 @@ export class Outputs {
   async publish(handled: Handled, { outputs = [], result }: Outcome & { kind: "completed" }): Promise<void> {
     const { definition, invocation } = handled;
     const { output } = definition;
-    for (const publication of outputs) assertMayPublish(definition, publication, this.#options.maxBody);
-    const all = output && result ? [...outputs, this.#result(handled, result, outputs.length)] : outputs;
+    const { maxBody } = this.#options;
+    for (const publication of outputs) assertMayPublish(definition, publication, maxBody);
+    const all = output && result
+      ? [...outputs, resultPublication(definition, invocation, result, { index: outputs.length, maxBody })]
+      : outputs;
     const channel = `outputs ${definition.name}`;
     const deliver = (publication: Publication, index: number) =>
       this.#deliver(handled, () => this.#message(invocation, publication, index), channel);
@@ -122,30 +125,6 @@ export class Outputs {
   async #forgetRungs(): Promise<void> {
     const { connection, topology } = this.#options;
     topology.forgetRungs(await within(30_000, (signal) => connection.opened(signal)));
-  }
-
-  /** What the handler returned, as one more output. @throws {WarrenError} `refused` or `tooLarge`, for an event */
-  #result({ definition, invocation }: Handled, result: Result, index: number): Publication {
-    const { exchange = "", routingKey = "", event } = definition.output ?? {};
-    const route = { exchange, routingKey, delay: 0 };
-    const properties = { deliveryMode: 2, timestamp: new Date() };
-    if (!event) {
-      const { body, contentType } = result;
-      return { ...route, body, headers: {}, properties: { ...properties, contentType } };
-    }
-    const { maxBody } = this.#options;
-    if (result.body.length > maxBody) {
-      throw new WarrenError("tooLarge", `data of ${result.body.length} bytes is beyond the limit of ${maxBody}`);
-    }
-    const messageId = outputId(invocation.properties.messageId, index);
-    const { name } = definition;
-    try {
-      const defaults = { id: messageId, name, headers: invocation.headers };
-      const { body, contentType, headers } = writeCloudEvent(event, resultData(result), defaults);
-      return { ...route, body, headers, properties: { ...properties, contentType, messageId } };
-    } catch (cause) {
-      throw new WarrenError("refused", `function "${name}" returned no event: ${describeError(cause)}`, { cause });
-    }
   }
 
   #message(

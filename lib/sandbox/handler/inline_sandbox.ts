@@ -46,6 +46,8 @@ export interface InlineSandboxOptions {
   loadTimeout?: number;
   /** @default none: a handler that calls `once()` is told so */
   once?: OnceKeeping;
+  /** Gives the module's exports. @default imports the function's file */
+  load?: () => Promise<Record<string, unknown>>;
 }
 
 interface Running {
@@ -194,6 +196,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
   async #load(): Promise<Loaded> {
     const { definition, sources, folder } = this.#options;
     const { name, file, version, envelope, body } = definition;
+    if (this.#options.load) return toLoaded(await this.#options.load(), { name, envelope, body });
     const id = `${file}?version=${version}`;
     const again = failed.has(id);
     const copy = again || !firstOfTheirNames(file, sources);
