@@ -3,6 +3,7 @@ import { check } from "./lib/cli/check/check.ts";
 import type { Command } from "./lib/cli/command.ts";
 import { dead } from "./lib/cli/dead/dead.ts";
 import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
+import { invoke } from "./lib/cli/invoke/invoke.ts";
 import { create } from "./lib/cli/new.ts";
 import { pause, resume } from "./lib/cli/pause.ts";
 import { publish } from "./lib/cli/publish.ts";
@@ -12,7 +13,7 @@ import { describeError, WarrenError } from "./lib/base/errors.ts";
 import { Logger } from "./lib/base/log.ts";
 import { withoutLogins } from "./lib/base/secret_url.ts";
 
-const COMMANDS: Record<string, Command> = { start, broker, publish, dead, new: create, check, pause, resume };
+const COMMANDS: Record<string, Command> = { start, broker, publish, dead, invoke, new: create, check, pause, resume };
 COMMANDS.help = helpCommand(COMMANDS);
 
 /** Finds the command, reads the options, and gives the exit code. */

@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   main: ["cli", "runner", "hosting", ...SIBLINGS, ...CORE],
   testing: ["testkit", "dry_run"],
   testkit: ["dry_run", "runner", ...SIBLINGS, ...CORE],
-  cli: ["runner", "hosting", "broker", "dry_run", ...SIBLINGS, ...CORE],
+  cli: ["runner", "hosting", "broker", "serving", "dry_run", ...SIBLINGS, ...CORE],
   dry_run: ["sandbox", "once", ...CORE],
   runner: ["serving", "hosting", ...SIBLINGS, ...CORE],
   hosting: ["amqp", "sandbox", ...BASE],

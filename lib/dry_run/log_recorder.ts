@@ -20,7 +20,9 @@ export class LogRecorder extends Logger {
   }
 
   override log(level: LogLevel, message: string, fields: LogFields = {}): void {
-    const line = { time: Date.now(), level, message, fields: { ...fields, ...this.#fields } };
+    // The number of the invocation in its process means nothing outside of it.
+    const { invocation: _, ...shown } = { ...fields, ...this.#fields };
+    const line = { time: Date.now(), level, message, fields: shown };
     this.lines.push(line);
     this.#onLine?.(line);
   }
