@@ -17,6 +17,7 @@ import type { Logger } from "../base/log.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
 import { RunnerBroker } from "./runner_broker.ts";
+import { Learning } from "../sandbox/learning/learning.ts";
 import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { Reaper } from "../sandbox/limits/reaper.ts";
 import { ServedFunction } from "../serving/served_function.ts";
@@ -99,6 +100,7 @@ export class Runner {
   async #start(): Promise<void> {
     const { signal } = this.#quiet;
     this.#sandboxes.folder = await Deno.makeTempDir({ prefix: "warren-" });
+    if (this.#options.learnPermissions) this.#log.warn("learning permissions: every function may do everything");
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
@@ -157,6 +159,8 @@ export class Runner {
   async #closeFunctions(drained: boolean): Promise<void> {
     if (!drained) await this.#functions.abort();
     await this.#functions.close();
+    this.#sandboxes.learning?.tell();
+    await this.#sandboxes.learning?.[Symbol.asyncDispose]();
     await this.#sandboxes.reaper.close();
     await this.#sandboxes.once.store.close().catch((error) => {
       this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
@@ -173,6 +177,7 @@ function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
     memoryWatch: new MemoryWatch({ reaper, log }),
     reaper,
     once: { store: openStore(address, log), keep: options.onceKeep },
+    learning: options.learnPermissions ? new Learning(log) : undefined,
   };
 }
 

@@ -14,6 +14,7 @@ import type { Sources } from "../sandbox/host/entry.ts";
 import { InlineSandbox } from "../sandbox/handler/inline_sandbox.ts";
 import type { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { ProcessSandbox } from "../sandbox/host/process_sandbox.ts";
+import { type Learning, withoutLimits } from "../sandbox/learning/learning.ts";
 import type { Reaper } from "../sandbox/limits/reaper.ts";
 import type { Suspects } from "./flow/suspects.ts";
 import type { Timers } from "../base/time/timers.ts";
@@ -49,6 +50,10 @@ export interface SandboxSurroundings {
   folder: string;
   /** The `deno.json` whose import map resolves `warren`. */
   configFile: string | undefined;
+  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
+  permissionBroker?: string;
+  /** Learns the permissions of functions, each by itself. @default nothing is learned */
+  learning?: Learning;
   memoryWatch: MemoryWatch;
   reaper: Reaper;
   once: OnceKeeping;
@@ -56,14 +61,16 @@ export interface SandboxSurroundings {
 
 /** Makes the sandbox of a version. */
 export function openSandbox(
-  { definition, sources }: Version,
-  { folder, configFile, memoryWatch, reaper, once }: SandboxSurroundings,
+  { definition: configured, sources }: Version,
+  { folder, configFile, learning, memoryWatch, reaper, once, ...more }: SandboxSurroundings,
   log: Logger,
 ): Sandbox {
+  const definition = learning ? withoutLimits(configured) : configured;
+  const permissionBroker = learning ? learning.brokerOf(definition.name, folder) : more.permissionBroker;
   const options = { definition, sources, folder, log, once };
   return definition.isolation === "inline"
     ? new InlineSandbox(options)
-    : new ProcessSandbox({ ...options, configFile, memoryWatch, reaper });
+    : new ProcessSandbox({ ...options, configFile, permissionBroker, memoryWatch, reaper });
 }
 
 /** Makes what consumes a function's queue. */

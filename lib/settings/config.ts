@@ -48,9 +48,18 @@ export function parseArguments(
     if (spec.asked) options[spec.asked] = given !== undefined;
   }
   assertTokens(options as Partial<Options>);
+  if (options.learnPermissions && options.permissionsCeiling) throw unlimited("LEARN_PERMISSIONS");
   options.brokerUsers ??= {};
   options.brokerWsPort ??= portAfter(options.brokerPort as number);
   return { options: options as unknown as Options, positional, flags };
+}
+
+/** The error for what grants every permission where a ceiling is set. */
+export function unlimited(what: string): WarrenError {
+  return new WarrenError(
+    "config",
+    `${what} grants every permission, and PERMISSIONS_CEILING is set: remove one of them`,
+  );
 }
 
 function assertTokens({ apiToken, apiReadToken }: Partial<Options>): void {

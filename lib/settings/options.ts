@@ -54,6 +54,8 @@ export interface Options {
   maxBody: number;
   /** Limits the permissions of all functions. Undefined means no limit. */
   permissionsCeiling: Permissions | undefined;
+  /** Grant every permission to every function, and log which ones each of them needs. */
+  learnPermissions: boolean;
   /** Whether packages that functions import may be downloaded. */
   download: boolean;
   /** Store for the keys of `context.once()`. Undefined means SQLite in the data folder. */
@@ -290,6 +292,15 @@ export const OPTIONS: readonly OptionSpec[] = [
       "Limits the permissions of all functions, as in net=api.example.com,db:5432;env=KEY;read=./data, or none. A function " +
       "that asks for more is not bound.",
     read: parseCeiling,
+  },
+  {
+    key: "learnPermissions",
+    flag: "learn-permissions",
+    env: "LEARN_PERMISSIONS",
+    default: "false",
+    text: "Grant every permission to every function, and log which ones each needs. For development only.",
+    read: boolean,
+    boolean: true,
   },
   {
     key: "download",

@@ -55,6 +55,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     strictReady: false,
     maxBody: 16 * 1024 * 1024,
     permissionsCeiling: undefined,
+    learnPermissions: false,
     download: true,
     onceStore: undefined,
     onceKeep: 604_800_000,
@@ -187,6 +188,11 @@ Deno.test("a read token without an API token, or equal to it, is an error", () =
   assertStringIncludes(wrong([], { API_READ_TOKEN: "r" }), "API_READ_TOKEN is set and API_TOKEN is not");
   assertStringIncludes(wrong([], { API_TOKEN: "same", API_READ_TOKEN: "same" }), "API_READ_TOKEN is the same as");
   assertEquals(parseArguments([], { API_TOKEN: "w", API_READ_TOKEN: "r" }).options.apiReadToken, "r");
+});
+
+Deno.test("learning permissions and a ceiling for them exclude each other", () => {
+  const env = { LEARN_PERMISSIONS: "true", PERMISSIONS_CEILING: "net" };
+  assertStringIncludes(wrong([], env), "LEARN_PERMISSIONS grants every permission, and PERMISSIONS_CEILING is set");
 });
 
 Deno.test("a bare percent sign is an error at the start, which names the part that it is in", () => {

@@ -1,8 +1,14 @@
-import { DENO_CONFIG } from "../../settings/config.ts";
+import { WarrenError } from "../../base/errors.ts";
+import { DENO_CONFIG, unlimited } from "../../settings/config.ts";
 import { type LoadedFunction, loadFunctions } from "../../loader/loader.ts";
 import { type Command, type CommandContext, takesNothing } from "../command.ts";
+import { permissionsText } from "../../sandbox/host/permission_line.ts";
 import { withConnection } from "../connect.ts";
+import { Interrupt } from "../interrupt.ts";
+import { findFunction } from "../invoke/sandboxed_run.ts";
+import { MESSAGE_FLAGS, readMessage } from "../message_arguments.ts";
 import { describeFunction } from "./describe_function.ts";
+import { type Learned, learnPermissions } from "./learn_permissions.ts";
 import { describeTopology, findTopology, type FoundTopology } from "./topology_report.ts";
 
 /**
@@ -11,8 +17,15 @@ import { describeTopology, findTopology, type FoundTopology } from "./topology_r
  */
 export const check: Command = {
   summary: "Read every function and say what would be declared",
+  usage: "[--permissions NAME [BODY]]",
   flags: [
     { flag: "json", text: "One JSON document instead of text." },
+    {
+      flag: "permissions",
+      value: "NAME",
+      text: "Run this function with BODY and every permission, and print the permissions that it needs.",
+    },
+    ...MESSAGE_FLAGS,
     {
       flag: "topology",
       text: "Also say which broker it is, what is known to differ on it, and which queues no function needs any more.",
@@ -20,6 +33,8 @@ export const check: Command = {
   ],
   async run(context) {
     const { options, positional, flags, log, print, printError } = context;
+    const name = flags.get("permissions")?.at(-1);
+    if (name !== undefined) return await checkPermissions(context, name);
     takesNothing("check", positional);
     const { functions } = await loadFunctions(options.functionsDir, {
       config: DENO_CONFIG,
@@ -46,6 +61,39 @@ export const check: Command = {
     return broken.length > 0 ? 1 : 0;
   },
 };
+
+/** Exit code 0 if the function ends with the permissions that were found as it ends with all of them. */
+async function checkPermissions(context: CommandContext, name: string): Promise<number> {
+  const { positional: [given, ...rest], flags, options, print, printError } = context;
+  if (options.permissionsCeiling) throw unlimited("check --permissions");
+  if (rest.length > 0) {
+    throw new WarrenError("config", `check --permissions takes one body; "${rest[0]}" is one too many`);
+  }
+  const { body, headers, ...properties } = await readMessage(given, flags);
+  const { found } = await findFunction(context, name);
+  printError(`running ${found.name} with every permission: it may do whatever you may do on this machine`);
+  using interrupt = new Interrupt(() => {});
+  const learned = await learnPermissions(context, found, { body, headers, properties }, interrupt.signal);
+  print(flags.has("json") ? JSON.stringify(learned, undefined, 2) : describeLearned(learned));
+  const [all, narrowed] = learned.outcomes;
+  return all === narrowed ? 0 : 1;
+}
+
+function describeLearned({ permissions, unset, outcomes: [all, narrowed], error }: Learned): string {
+  return [
+    permissionsText({ permissions, strictEnv: false }),
+    ...(inCache(permissions) ? ["paths in Deno's cache have another beginning where DENO_DIR is another"] : []),
+    ...(unset.length > 0 ? [`not set here, and so not granted: ${unset.join(", ")}`] : []),
+    all === narrowed
+      ? `with exactly these, it ended as it did with all permissions: ${all}`
+      : `with these it ended as ${narrowed}, and with all permissions as ${all}: ${error ?? "no error"}`,
+    ...(all === "completed" ? [] : ["it did not complete, so it may need more: try another body"]),
+  ].join("\n");
+}
+
+function inCache({ read, ffi }: Learned["permissions"]): boolean {
+  return [read, ffi].some((paths) => Array.isArray(paths) && paths.some((path) => /\/npm\/[^/]+\.[^/]+\//.test(path)));
+}
 
 function topologyOf(context: CommandContext, functions: readonly LoadedFunction[]): Promise<FoundTopology> {
   const definitions = functions.flatMap((loaded) => "error" in loaded ? [] : [loaded.definition]);

@@ -1,21 +1,14 @@
 import { WarrenError } from "../../base/errors.ts";
-import { nearest } from "../../base/nearest.ts";
-import { DryRun, type DryRunReport } from "../../dry_run/dry_run.ts";
+import type { DryRunReport } from "../../dry_run/dry_run.ts";
 import type { DryMessage } from "../../dry_run/dry_message.ts";
 import type { RunLogLine } from "../../invocation/insight/run.ts";
-import { type LoadedFunction, loadFunctions } from "../../loader/loader.ts";
 import { toLogLevel } from "../../base/log.ts";
-import { MemoryWatch } from "../../sandbox/limits/memory_watch.ts";
-import { Reaper } from "../../sandbox/limits/reaper.ts";
-import { openSandbox } from "../../serving/surroundings.ts";
-import { DENO_CONFIG } from "../../settings/config.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { Interrupt } from "../interrupt.ts";
 import { MESSAGE_FLAGS, readMessage } from "../message_arguments.ts";
 import { watchFunctions } from "../../loader/watch.ts";
 import { describeReport, exitCode } from "./describe_report.ts";
-
-type Found = Exclude<LoadedFunction, { error: string }>;
+import { findFunction, type Found, runSandboxed } from "./sandboxed_run.ts";
 
 /** Runs one function with one message, in its sandbox with its permissions, without a broker. */
 export const invoke: Command = {
@@ -50,15 +43,8 @@ interface Work {
 
 /** Gives the exit code, and what the function consists of. */
 async function invokeOnce(work: Work): Promise<{ code: number; files: string[] }> {
-  const { context: { options, log }, name } = work;
-  const { functions, files } = await loadFunctions(options.functionsDir, {
-    config: DENO_CONFIG,
-    log,
-    ceiling: options.permissionsCeiling,
-    download: options.download,
-  });
-  const report = await run(work, find(functions, name));
-  return { code: exitCode(report), files };
+  const { found, files } = await findFunction(work.context, work.name);
+  return { code: exitCode(await run(work, found)), files };
 }
 
 async function invokeAtChanges(work: Work): Promise<number> {
@@ -81,45 +67,13 @@ async function invokeAtChanges(work: Work): Promise<number> {
   return code;
 }
 
-/** @throws {WarrenError} `missing`, or `function` with what is wrong with it */
-function find(functions: readonly LoadedFunction[], name: string): Found {
-  const found = functions.find((loaded) => loaded.name === name || loaded.name === name.replaceAll("/", "."));
-  if (!found) {
-    const near = nearest(name, functions.map((loaded) => loaded.name));
-    const known = functions.map((loaded) => loaded.name).slice(0, 20).join(", ") || "none";
-    const advice = near ? `did you mean "${near}"?` : `there are: ${known}`;
-    throw new WarrenError("missing", `there is no function "${name}"; ${advice}`);
-  }
-  if ("error" in found) throw new WarrenError("function", found.error);
-  return found;
-}
-
-async function run(work: Work, { definition, sources }: Found): Promise<DryRunReport> {
-  const { context: { log, flags, print, options }, message, signal } = work;
+async function run({ context, message, signal }: Work, found: Found): Promise<DryRunReport> {
+  const { log, flags, print } = context;
   const json = flags.has("json");
-  const reaper = new Reaper(log);
-  const memoryWatch = new MemoryWatch({ reaper, log });
-  const folder = await Deno.makeTempDir({ prefix: "warren-" });
-  const showLine = ({ level, message, fields }: RunLogLine) => log.log(toLogLevel(level), message, fields);
-  try {
-    void memoryWatch.start();
-    await using dry = new DryRun({
-      definition,
-      open: (log, once) =>
-        openSandbox({ definition, sources }, { folder, configFile: DENO_CONFIG, memoryWatch, reaper, once }, log),
-      maxBody: options.maxBody,
-      onLog: json ? undefined : showLine,
-    });
-    const stop = () => void dry[Symbol.asyncDispose]();
-    signal.addEventListener("abort", stop);
-    const report = definition.batch ? (await dry.runBatch([message]))[0] : await dry.run(message);
-    signal.removeEventListener("abort", stop);
-    print(json ? JSON.stringify(report, toJson, 2) : describeReport(report, definition));
-    return report;
-  } finally {
-    await reaper.close();
-    await Deno.remove(folder, { recursive: true }).catch(() => {});
-  }
+  const onLog = ({ level, message, fields }: RunLogLine) => log.log(toLogLevel(level), message, fields);
+  const report = await runSandboxed(context, found, message, { signal, onLog: json ? undefined : onLog });
+  print(json ? JSON.stringify(report, toJson, 2) : describeReport(report, found.definition));
+  return report;
 }
 
 function attemptOf(text = "1"): number {

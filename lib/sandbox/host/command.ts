@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { BROKER_VARIABLE } from "../learning/permission_broker.ts";
 import { isSecretVariable } from "../../settings/options.ts";
 
 /** What Deno itself needs to find its cache and temporary files. */
@@ -24,6 +25,8 @@ export interface SandboxCommandOptions {
   configFile: string | undefined;
   /** @default the runner's own environment */
   env?: Record<string, string>;
+  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
+  permissionBroker?: string;
 }
 
 /** How the process of a function is started: only what its configuration names is allowed in it. */
@@ -48,7 +51,7 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       options.entry,
     ],
     clearEnv: true,
-    env: sandboxEnv(definition.permissions.env, env),
+    env: { ...sandboxEnv(definition.permissions.env, env), ...brokerEnv(options.permissionBroker) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -81,6 +84,10 @@ function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, s
     if (env[name] !== undefined && !isSecretVariable(name)) given[name] = env[name];
   }
   return given;
+}
+
+function brokerEnv(path: string | undefined): Record<string, string> {
+  return path === undefined ? {} : { [BROKER_VARIABLE]: path };
 }
 
 /** `SMTP_*` is every variable that begins so. */

@@ -26,6 +26,8 @@ export interface ProcessSandboxOptions {
   /** A folder of the runner's own, for sockets and copies of versions. */
   folder: string;
   configFile: string | undefined;
+  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
+  permissionBroker?: string;
   log: Logger;
   /** Milliseconds from the time limit until the process is killed. @default 1000 */
   grace?: number;
@@ -232,13 +234,13 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async #start(): Promise<GuestProcess> {
-    const { definition, sources, folder, configFile, memoryWatch, reaper } = this.#options;
+    const { definition, sources, folder, configFile, permissionBroker, memoryWatch, reaper } = this.#options;
     const socket = `${folder}/${++sequence}.sock`;
     const { file, links } = await checkedOut(definition.file, sources, `${folder}/${definition.version}`);
     if (this.#closed) throw new Error("the sandbox is closed");
     const listener = Deno.listen({ transport: "unix", path: socket });
     const entry = entryModule(file, socket, definition);
-    const command = sandboxCommand(definition, { entry, socket, links, configFile });
+    const command = sandboxCommand(definition, { entry, socket, links, configFile, permissionBroker });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
     const { memory } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;

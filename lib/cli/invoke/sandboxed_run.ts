@@ -1,0 +1,86 @@
+import { WarrenError } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
+import { DryRun, type DryRunReport } from "../../dry_run/dry_run.ts";
+import type { DryMessage } from "../../dry_run/dry_message.ts";
+import type { RunLogLine } from "../../invocation/insight/run.ts";
+import { type LoadedFunction, loadFunctions } from "../../loader/loader.ts";
+import { MemoryWatch } from "../../sandbox/limits/memory_watch.ts";
+import { Reaper } from "../../sandbox/limits/reaper.ts";
+import { openSandbox } from "../../serving/surroundings.ts";
+import { DENO_CONFIG } from "../../settings/config.ts";
+import type { CommandContext } from "../command.ts";
+
+/** A function that can be run. */
+export type Found = Exclude<LoadedFunction, { error: string }>;
+
+/**
+ * Reads the functions folder, and gives one of them with all files that the functions depend on.
+ *
+ * @param name the function's name, or its path with slashes
+ * @throws {WarrenError} `missing`, or `function` with what is wrong with it
+ */
+export async function findFunction(
+  { options, log }: CommandContext,
+  name: string,
+): Promise<{ found: Found; files: string[] }> {
+  const { functions, files } = await loadFunctions(options.functionsDir, {
+    config: DENO_CONFIG,
+    log,
+    ceiling: options.permissionsCeiling,
+    download: options.download,
+  });
+  const found = functions.find((loaded) => loaded.name === name || loaded.name === name.replaceAll("/", "."));
+  if (!found) {
+    const near = nearest(name, functions.map((loaded) => loaded.name));
+    const known = functions.map((loaded) => loaded.name).slice(0, 20).join(", ") || "none";
+    const advice = near ? `did you mean "${near}"?` : `there are: ${known}`;
+    throw new WarrenError("missing", `there is no function "${name}"; ${advice}`);
+  }
+  if ("error" in found) throw new WarrenError("function", found.error);
+  return { found, files };
+}
+
+export interface SandboxedRunOptions {
+  /** Ends the run. */
+  signal: AbortSignal;
+  /** Called with each line that is logged, as it comes. @default nothing */
+  onLog?: (line: RunLogLine) => void;
+  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
+  permissionBroker?: string;
+}
+
+/** Runs a function once in its sandbox, without a broker. A batch function receives a batch of one message. */
+export async function runSandboxed(
+  { log, options }: CommandContext,
+  { definition, sources }: Pick<Found, "definition" | "sources">,
+  message: DryMessage,
+  { signal, onLog, permissionBroker }: SandboxedRunOptions,
+): Promise<DryRunReport> {
+  const reaper = new Reaper(log);
+  const memoryWatch = new MemoryWatch({ reaper, log });
+  const folder = await Deno.makeTempDir({ prefix: "warren-" });
+  try {
+    void memoryWatch.start();
+    await using dry = new DryRun({
+      definition,
+      open: (log, once) =>
+        openSandbox(
+          { definition, sources },
+          { folder, configFile: DENO_CONFIG, permissionBroker, memoryWatch, reaper, once },
+          log,
+        ),
+      maxBody: options.maxBody,
+      onLog,
+    });
+    const stop = () => void dry[Symbol.asyncDispose]();
+    signal.addEventListener("abort", stop);
+    try {
+      return definition.batch ? (await dry.runBatch([message]))[0] : await dry.run(message);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  } finally {
+    await reaper.close();
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+  }
+}
