@@ -342,6 +342,32 @@ export interface OutputConfig {
   event?: EventOptions & { id?: never; time?: never };
 }
 
+/** How a function is reached over HTTP, beside `POST /functions/:name`. */
+export interface HttpConfig {
+  /**
+   * A path of the HTTP API that belongs to the function, as in `/hooks/stripe`. A request becomes a message: its body is
+   * `message.raw`, byte for byte, and its headers `http-method` and `http-query` are there too.
+   *
+   * @default none
+   */
+  path?: string;
+  /** The methods that the path accepts. @default ["POST"] */
+  methods?: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE")[];
+  /** `true` lets requests to the path in without `API_TOKEN`. The function must then check who sent them. @default false */
+  public?: boolean;
+  /**
+   * Request headers that become headers of the message, also of `POST /functions/:name`. Their names are in lower case
+   * there.
+   *
+   * @default []
+   */
+  headers?: string[];
+  /** The origins whose pages may send requests (CORS), as in `https://shop.example.com`; `"*"` is all. @default [] */
+  origins?: string[];
+  /** The largest body: bytes, or text like `"1MB"`. @default the option MAX_BODY */
+  maxBody?: number | string;
+}
+
 /** The permissions of a function's process, named as Deno's `--allow-…` flags. `true` allows everything. */
 export interface PermissionsConfig {
   net?: boolean | string[];
@@ -439,6 +465,8 @@ export interface FunctionConfig {
    * @default true
    */
   publish?: boolean | string[];
+  /** Webhooks and browsers: a path of its own, headers, origins. @default `POST /functions/:name` alone */
+  http?: HttpConfig;
   /** `false` turns the function off: its queue is not consumed. @default true */
   enabled?: boolean;
 }

@@ -1,7 +1,7 @@
 import { localBrokerUrl, urlHost } from "../settings/config.ts";
 import type { Options } from "../settings/options.ts";
 import { describeError, WarrenError } from "../base/errors.ts";
-import { assertGuarded } from "../http/guard.ts";
+import { assertGuarded } from "../http/guards/guard.ts";
 import type { Logger } from "../base/log.ts";
 import { Runner } from "../runner/runner.ts";
 import { type Command, takesNothing } from "./command.ts";

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { Logger } from "../base/log.ts";
-import { accessOf, type Tokens } from "./access.ts";
+import { accessOf, type Tokens } from "./guards/access.ts";
 import { whyNotReady } from "./readiness.ts";
 import type { RunnerView } from "./runner_view.ts";
 

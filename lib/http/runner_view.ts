@@ -6,6 +6,7 @@ import type {
   Order,
   RetryPolicy,
 } from "../invocation/definition/definition.ts";
+import type { HttpEndpoint } from "../invocation/definition/http_endpoint.ts";
 import type { OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether it can do its work, and why not. */
@@ -35,6 +36,8 @@ export interface FunctionView {
   envelope?: Envelope;
   /** Which of its messages are handled one after the other. */
   order?: Order;
+  /** How it is reached over HTTP, beside `POST /functions/:name`. */
+  http?: HttpEndpoint;
   concurrency?: number;
   prefetch?: number;
   timeout?: number;
@@ -86,6 +89,8 @@ export interface RunnerView {
   functions(): FunctionView[];
   /** Undefined where there is none of that name. */
   function(name: string): FunctionView | undefined;
+  /** The function whose `http.path` this is. */
+  endpoint(path: string): FunctionView | undefined;
   /** Where the broker of this machine is; undefined where AMQP_URL names another. */
   localBroker(): { hostname: string; port: number } | undefined;
   /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */

@@ -77,6 +77,7 @@ async function loadRound(
   const code = { folder: resolvePath(dir), ceiling: options.ceiling };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);
+  refuseSharedPaths(functions);
   return { functions, files: [...folders.slice(1), ...files], places: new Map([...places, ...seen]) };
 }
 
@@ -161,6 +162,22 @@ function refuseSharedQueues(functions: LoadedFunction[]): void {
       const error = `${displayPath(file)}: queue "${taken}" belongs to function "${owners.get(taken)}" already`;
       functions[index] = { name, file, error };
     } else queues.forEach((queue) => owners.set(queue, name));
+  }
+}
+
+/** Two functions with one path over HTTP: the first one by name keeps it. */
+function refuseSharedPaths(functions: LoadedFunction[]): void {
+  const owners = new Map<string, string>();
+  for (const [index, loaded] of functions.entries()) {
+    if ("error" in loaded || !loaded.definition.enabled) continue;
+    const { name, file, definition: { http } } = loaded;
+    if (http?.path === undefined) continue;
+    const owner = owners.get(http.path);
+    if (owner === undefined) owners.set(http.path, name);
+    else {
+      const error = `${displayPath(file)}: http.path "${http.path}" belongs to function "${owner}" already`;
+      functions[index] = { name, file, error };
+    }
   }
 }
 

@@ -44,6 +44,13 @@ export class HttpView implements RunnerView {
     return entry && view(name, entry);
   }
 
+  endpoint(path: string): FunctionView | undefined {
+    for (const [name, entry] of this.#options.functions.entries()) {
+      if (entry.served?.definition.http?.path === path) return view(name, entry);
+    }
+    return undefined;
+  }
+
   localBroker(): { hostname: string; port: number } | undefined {
     return this.#options.broker.local;
   }

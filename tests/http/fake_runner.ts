@@ -44,6 +44,10 @@ export class FakeRunner implements RunnerView {
     return this.views.find((view) => view.name === name);
   }
 
+  endpoint(path: string): FunctionView | undefined {
+    return this.views.find(({ http }) => http?.path === path);
+  }
+
   localBroker(): { hostname: string; port: number } | undefined {
     return this.broker;
   }

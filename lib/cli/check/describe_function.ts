@@ -7,6 +7,7 @@ import {
   type Order,
   type RetryPolicy,
 } from "../../invocation/definition/definition.ts";
+import type { HttpEndpoint } from "../../invocation/definition/http_endpoint.ts";
 import { nextRun, type Schedule } from "../../invocation/definition/schedule.ts";
 import type { QueueType } from "../../settings/queue_type.ts";
 
@@ -37,11 +38,12 @@ function line(label: string, text: string): string {
   return `  ${label.padEnd(LABEL)}${text}`;
 }
 
-function addressLines({ queue, bindings }: FunctionDefinition): string[] {
+function addressLines({ queue, bindings, http }: FunctionDefinition): string[] {
   const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
   return [
     line("queue", `${queue.name} (${[...kind, ...pairs(queue.arguments)].join(", ")})`),
     line("dead letters", deadLetterQueue(queue.name)),
+    ...(http ? [line("http", describeHttp(http))] : []),
     ...bindings.map(({ exchange, type, routingKey, arguments: more }) =>
       line("binding", [`${exchange} (${type}) "${routingKey}"`, ...pairs(more)].join(", "))
     ),
@@ -121,6 +123,13 @@ function describeKillSwitch({ window, errorRate, minimum, coolDown }: NonNullabl
     formatDuration(window)
   }`;
   return `${trips}, and tries one message after ${formatDuration(coolDown)}`;
+}
+
+function describeHttp({ path, methods, public: open, headers, origins }: HttpEndpoint): string {
+  const own = path === undefined ? [] : [`${methods.join(", ")} ${path}${open ? ", public" : ""}`];
+  const named = headers.length > 0 ? [`headers ${headers.join(", ")}`] : [];
+  const pages = origins.length > 0 ? [`pages of ${origins.join(", ")}`] : [];
+  return [...own, ...named, ...pages].join("; ");
 }
 
 function describeOrder({ header, partitions }: Order): string {

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { detailOf, summaryOf } from "../../invocation/dead_letters/dead_letter.ts";
 import type { DeadLetterBox } from "../../invocation/dead_letters/dead_letter_box.ts";
-import { bodyOf } from "../body.ts";
+import { bodyOf } from "../publishing/body.ts";
 import { editFrom, redriveFrom, sweepFrom } from "./dead_letter_requests.ts";
 import { functionOf } from "../functions.ts";
 import type { Jobs } from "../jobs.ts";

@@ -1,8 +1,8 @@
 import { Hono } from "hono";
 import { describeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { WS_AMQP } from "../access.ts";
-import { assertOwnPage } from "../guard.ts";
+import { WS_AMQP } from "../guards/access.ts";
+import { assertOwnPage } from "../guards/guard.ts";
 import { Problem } from "../problem.ts";
 import type { RunnerView } from "../runner_view.ts";
 import { relay } from "./ws_relay.ts";

@@ -1,5 +1,6 @@
 import type { Permissions } from "../../settings/ceiling.ts";
 import type { OutputConfig } from "../../mod.ts";
+import type { HttpEndpoint } from "./http_endpoint.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Where a function runs: in a process of its own, or in the runner's. */
@@ -99,6 +100,8 @@ export interface FunctionDefinition {
   readonly body: BodyForm;
   /** Where it may publish: all, or routes as in publish_rules.ts. */
   readonly publish: boolean | readonly string[];
+  /** How it is reached over HTTP; undefined: by `POST /functions/:name` alone. */
+  readonly http: HttpEndpoint | undefined;
   readonly enabled: boolean;
 }
 

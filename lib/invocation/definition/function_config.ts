@@ -19,6 +19,7 @@ import {
   wrong,
 } from "./config_key.ts";
 import { QUEUE_TYPES, type QueueType } from "../../settings/queue_type.ts";
+import { HTTP_KEY } from "./http_endpoint.ts";
 import { longestHold, MAX_HOLD } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
@@ -259,6 +260,7 @@ export const CONFIG_KEYS = {
     expected: 'true, false or a list of routes, as in ["orders.*", "shop/#"]',
     accept: (value) => typeof value === "boolean" || Array.isArray(value) && value.every((route) => isText(route, 1)),
   }),
+  http: HTTP_KEY,
   enabled: flag("whether the function is bound to its queue", true),
 };
 

@@ -37,6 +37,7 @@ Deno.test("a function without config has every default", () => {
     idle: 300_000,
     warm: false,
     publish: true,
+    http: undefined,
     enabled: true,
   });
 });

@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { WarrenError } from "../base/errors.ts";
-import { isLoopback, isLoopbackAuthority } from "../base/loopback.ts";
+import { WarrenError } from "../../base/errors.ts";
+import { isLoopback, isLoopbackAuthority } from "../../base/loopback.ts";
 import { SAFE } from "./access.ts";
-import { Problem } from "./problem.ts";
+import { Problem } from "../problem.ts";
 
 /** Looking at dead letters holds them for a moment, and a quorum queue counts that. Pages of other sites may not do it. */
 const NEVER_SAFE = /^\/functions\/[^/]+\/dead(\/|$)/;
@@ -26,15 +26,29 @@ export function assertGuarded(host: string, token: string | undefined): void {
  */
 export function refuseOtherSites(): MiddlewareHandler {
   return async (context, next) => {
-    const host = context.req.header("host") ?? new URL(context.req.url).host;
-    if (!isLoopbackAuthority(host)) throw new Problem(403, "Forbidden", `host "${host}" is not this machine`);
-    const { method, path } = context.req;
-    const safe = SAFE.includes(method) && !NEVER_SAFE.test(path);
-    if (!safe && fromAnotherSite(context, host)) {
-      throw new Problem(403, "Forbidden", "requests from other sites are refused");
-    }
+    assertOwnSite(context);
     await next();
   };
+}
+
+/** Requests of pages whose origin a function allows. */
+const letInside = new WeakSet<Request>();
+
+/** The function that a request is for allows its origin. */
+export function letIn({ req }: Context): void {
+  letInside.add(req.raw);
+}
+
+/** @throws {Problem} 403 for another host name, and for a request of another site that could change something */
+export function assertOwnSite(context: Context): void {
+  if (letInside.has(context.req.raw)) return;
+  const host = context.req.header("host") ?? new URL(context.req.url).host;
+  if (!isLoopbackAuthority(host)) throw new Problem(403, "Forbidden", `host "${host}" is not this machine`);
+  const { method, path } = context.req;
+  const safe = SAFE.includes(method) && !NEVER_SAFE.test(path);
+  if (!safe && fromAnotherSite(context, host)) {
+    throw new Problem(403, "Forbidden", "requests from other sites are refused");
+  }
 }
 
 /** Another port is another site here: what listens there is another program. */

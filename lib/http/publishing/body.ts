@@ -1,6 +1,6 @@
-import { joinBytes } from "../base/bytes.ts";
-import { WarrenError } from "../base/errors.ts";
-import { Problem } from "./problem.ts";
+import { joinBytes } from "../../base/bytes.ts";
+import { WarrenError } from "../../base/errors.ts";
+import { Problem } from "../problem.ts";
 
 /**
  * The whole body of a request, never more of it than the limit.

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Logger } from "../../lib/base/log.ts";
-import { fakeApi, problemOf } from "./fake_runner.ts";
+import { Logger } from "../../../lib/base/log.ts";
+import { fakeApi, problemOf } from "../fake_runner.ts";
 
 const TOKENS = { token: "write-it", readToken: "read-it", host: "0.0.0.0" };
 const headers = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -29,7 +29,7 @@ Deno.test("a refusal of the read token names the token that is needed", async ()
   const { post } = fakeApi(TOKENS);
   const response = await post("/functions/hello", "1", headers("read-it"));
   assertStringIncludes(response.headers.get("www-authenticate")!, "insufficient_scope");
-  assertStringIncludes((await problemOf(response)).detail, "needs API_TOKEN");
+  assertStringIncludes(String((await problemOf(response)).detail), "needs API_TOKEN");
   assertEquals((await post("/functions/hello", "1", headers("write-it"))).status, 202);
 });
 

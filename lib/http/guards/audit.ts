@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
-import type { Logger } from "../base/log.ts";
+import type { Logger } from "../../base/log.ts";
+import { isReserved } from "../../invocation/definition/http_endpoint.ts";
 import { SAFE } from "./access.ts";
 
 /** Publishing is what the API is for. Each message has its run record, so it needs no line of its own. */
@@ -10,7 +11,8 @@ export function auditWrites(log: Logger | undefined): MiddlewareHandler {
   return async (context, next) => {
     await next();
     const { method, path } = context.req;
-    if (SAFE.includes(method) || (method === "POST" && PUBLISH.test(path))) return;
+    const publishes = !isReserved(path) || (method === "POST" && PUBLISH.test(path));
+    if (SAFE.includes(method) || method === "OPTIONS" || publishes) return;
     log?.info(`audit: ${method} ${path}`, {
       status: context.res.status,
       from: remoteAddress(context),
