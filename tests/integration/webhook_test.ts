@@ -31,8 +31,9 @@ async function sign(body: string): Promise<string> {
 brokerTest(
   "a webhook reaches its function without a token, byte for byte, with the signature to check",
   async (amqpUrl) => {
-    const name = uniqueName("hook");
-    await using functions = await folder({ [`${name}.ts`]: functionWith("/hooks/pay") });
+    await using broker = await BrokerClient.connect(amqpUrl);
+    const queue = await broker.workQueue("hook");
+    await using functions = await folder({ "pay.ts": functionWith("/hooks/pay", queue) });
     const env = { API_TOKEN: "t0ken" };
     await using runner = await startServing({ amqpUrl, functionsDir: functions.path, env });
     const post = async (body: string, signature: string) => {
