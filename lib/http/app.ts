@@ -22,19 +22,22 @@ export interface AppOptions {
   readToken?: string;
   /** Bytes. */
   maxBody: number;
-  /** Where it listens. */
+  /** The address that it listens on. */
   host: string;
   log?: Logger;
-  /** Ends the WebSockets that are open, and the jobs. */
+  /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
-  /** Milliseconds after which an answer says where the work can be followed, instead of what became of it. @default 2_000 */
+  /**
+   * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result. @default
+   * 2_000
+   */
   patience?: number;
 }
 
 /**
- * The HTTP API as one hono app; it needs no socket to be tried.
+ * The HTTP API as one hono app. Tests can call it without a socket.
  *
- * @throws {WarrenError} `config` when it would listen beyond loopback without a token
+ * @throws {WarrenError} `config` if it would listen beyond loopback without a token
  */
 export function createApp(runner: RunnerView, options: AppOptions): Hono {
   assertGuarded(options.host, options.token);

@@ -3,7 +3,7 @@ import { Problem } from "./problem.ts";
 import { publishRequest } from "./publishing/publish_request.ts";
 import type { FunctionView, RunnerView } from "./runner_view.ts";
 
-/** `/functions`: what there is, how it stands, and a message for one of them. */
+/** `/functions`: lists functions and their states, and publishes messages for them. */
 export function functionRoutes(runner: RunnerView, options: { maxBody: number }): Hono {
   return new Hono()
     .get("/functions", (context) => context.json({ functions: runner.functions() }))

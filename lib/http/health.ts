@@ -5,9 +5,9 @@ import { whyNotReady } from "./readiness.ts";
 import type { RunnerView } from "./runner_view.ts";
 
 /**
- * `/healthz`: the process answers. `/readyz`: it can do its work; `?verbose` lists what can and what cannot. Errors of
- * functions can say anything: where there is a token, only who has it gets the details. The log has a line each time that
- * the answer changes.
+ * `/healthz`: the process responds. `/readyz`: the runner can do its work. `?verbose` lists each check. Errors of
+ * functions can contain anything, so if there is a token, only callers who send it get the details. Each change of the
+ * answer is logged.
  */
 export function healthRoutes(runner: RunnerView, { log, tokens }: { log?: Logger; tokens?: Tokens } = {}): Hono {
   let last: boolean | undefined;

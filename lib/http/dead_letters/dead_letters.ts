@@ -19,7 +19,7 @@ export interface DeadLetterRouteOptions {
   patience?: number;
 }
 
-/** `/functions/:name/dead`: what failed for good, and the way back. */
+/** `/functions/:name/dead`: lists, redrives, edits and purges dead letters. */
 export function deadLetterRoutes(runner: RunnerView, jobs: Jobs, options: DeadLetterRouteOptions): Hono {
   const { maxBody, patience = PATIENCE } = options;
   const boxOf = (context: Context): DeadLetterBox => runner.deadLetters(functionOf(runner, context).name);

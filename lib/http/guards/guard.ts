@@ -8,9 +8,9 @@ import { Problem } from "../problem.ts";
 const NEVER_SAFE = /^\/functions\/[^/]+\/dead(\/|$)/;
 
 /**
- * Whoever reaches the API can put messages into queues.
+ * Everyone who reaches the API can publish to queues, so beyond loopback it needs a token.
  *
- * @throws {WarrenError} `config` when others than this machine would reach it without a token
+ * @throws {WarrenError} `config` if other machines could reach the API without a token
  */
 export function assertGuarded(host: string, token: string | undefined): void {
   if (token !== undefined || isLoopback(host)) return;
@@ -21,8 +21,8 @@ export function assertGuarded(host: string, token: string | undefined): void {
 }
 
 /**
- * On loopback without a token, any page in this machine's browser could reach the
- * API: by a name of its own that resolves to loopback, or by a form.
+ * Without a token on loopback, any page in a browser on this machine could reach the API, through a domain that
+ * resolves to loopback or through a form.
  */
 export function refuseOtherSites(): MiddlewareHandler {
   return async (context, next) => {
@@ -60,8 +60,8 @@ function fromAnotherSite({ req }: Context, host: string): boolean {
 }
 
 /**
- * A browser lets any page open a WebSocket, and says only whose page it is: it must be
- * of this machine or of the host that it connects to. Other programs say nothing.
+ * Browsers let any page open a WebSocket and report only the page's origin. The origin must be on this machine or on
+ * the host of the request. Clients that are no browsers send no origin.
  *
  * @throws {Problem} 403
  */
