@@ -29,7 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
   const name = explain ? "help" : named ? first : "start";
   if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(COMMANDS, name);
   const command = COMMANDS[name];
-  // After --help, only the command counts: what else was typed may be just what is wrong.
+  // With --help, everything but the command is ignored: other arguments may contain the very mistake.
   const rest = explain ? typed.filter((arg) => named && arg === first && arg !== "help") : args.slice(named ? 1 : 0);
   const parsed = parseArguments(rest, name === "help" ? {} : Deno.env.toObject(), command.flags);
   const terminal = Deno.stderr.isTerminal();

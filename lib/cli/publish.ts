@@ -4,13 +4,13 @@ import type { Command } from "./command.ts";
 import { withConnection } from "./connect.ts";
 import { MESSAGE_FLAGS, readMessage } from "./message_arguments.ts";
 
-/** Milliseconds for the connection and the confirm. */
+/** Milliseconds for connecting, and for the confirm. */
 const PATIENCE = 5_000;
 
 /** Publishes one message and waits for the broker's confirm. */
 export const publish: Command = {
-  summary: "Publish one message, and wait until the broker has it",
-  usage: "QUEUE [BODY]   (@FILE: the body from a file; - or nothing: from standard input)",
+  summary: "Publish one message, and wait for the broker's confirm",
+  usage: "QUEUE [BODY]   (BODY is text, @FILE for a file, or - for standard input, which is the default)",
   flags: [
     { flag: "exchange", value: "NAME", text: "Publish to this exchange; QUEUE is then the routing key." },
     ...MESSAGE_FLAGS,

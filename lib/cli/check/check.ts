@@ -12,11 +12,11 @@ import { type Learned, learnPermissions } from "./learn_permissions.ts";
 import { describeTopology, findTopology, type FoundTopology } from "./topology_report.ts";
 
 /**
- * Reads every function as the runner would: its configuration, its imports, and whether these are in Deno's cache. It runs
- * none of them and connects to nothing, so that a module that throws while it loads is not found out.
+ * Reads every function as the runner would: its configuration, its imports, and whether the imports are in Deno's
+ * cache. It runs no function and connects to nothing, so it cannot notice a module that throws while it loads.
  */
 export const check: Command = {
-  summary: "Read every function and say what would be declared",
+  summary: "Check every function and show what would be declared",
   usage: "[--permissions NAME [BODY]]",
   flags: [
     { flag: "json", text: "One JSON document instead of text." },
@@ -28,7 +28,7 @@ export const check: Command = {
     ...MESSAGE_FLAGS,
     {
       flag: "topology",
-      text: "Also say which broker it is, what is known to differ on it, and which queues no function needs any more.",
+      text: "Also connect, and show the broker, its known differences, and queues that no function needs any more.",
     },
   ],
   async run(context) {

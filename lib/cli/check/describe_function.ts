@@ -13,14 +13,14 @@ import type { QueueType } from "../../settings/queue_type.ts";
 
 /** How many times of a schedule are shown. */
 const TIMES = 3;
-/** Delays of a retry list that are shown. */
+/** How many delays of a retry list are shown. */
 const DELAYS = 10;
 const LABEL = 14;
 
 /**
- * What a function is and what would be declared for it, for people: a line with its name, and one for each setting.
+ * Describes a function and what would be declared for it, as text: one line with its name, and one for each setting.
  *
- * @param queueType what its queue is where it names no type
+ * @param queueType type of a queue whose config names none
  */
 export function describeFunction(definition: FunctionDefinition, now: Date, queueType?: QueueType): string {
   const { queue } = workShape(definition, traitsOf(undefined), queueType);

@@ -180,7 +180,7 @@ Deno.test("what is typed wrongly is said before there is a connection", async ()
     [["list", "hello", "--reason", "faild"], "did you mean failed?"],
     [["redrive", "hello", "--limit", "none"], '--limit: expected a whole number from 1, found "none"'],
     [["redrive", "hello", "--header", "x"], 'name=value, found "x"'],
-    [["edit", "hello", "--id", "1"], "what to change"],
+    [["edit", "hello", "--id", "1"], "needs a change"],
     [["edit", "hello", "--id", "1", "--body", "a", "--body-file", "b"], "keep one"],
     [["purge", "hello", "--json"], "--yes"],
   ];
