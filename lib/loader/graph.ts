@@ -3,15 +3,15 @@ import { describeError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { displayPath, place } from "./place.ts";
 
-/** What one function's module imports, itself first. */
+/** The imports of one function's module, including itself as the first. */
 export interface ModuleGraph {
-  /** The local files of its code, as absolute paths. */
+  /** Its local source files, as absolute paths. */
   files: string[];
-  /** Local files that are not there: when one appears, the function may load. */
+  /** Local files that do not exist. If one appears, the function may load. */
   missing: string[];
-  /** What it imports from registries and from the network. */
+  /** Imports from registries and from the network. */
   remote: string[];
-  /** Why it cannot load: a missing module, a bare specifier, a syntax error in an import. */
+  /** Why the module cannot be loaded: a missing module, a bare specifier, a syntax error in an import. */
   errors: string[];
 }
 
@@ -22,9 +22,9 @@ export interface GraphOptions {
   log?: Logger;
 }
 
-/** Milliseconds for one `deno info`, which may have to ask a registry. */
+/** Milliseconds for one `deno info`, which may query a registry. */
 const TIMEOUT = 20_000;
-/** Characters of one argument: Linux takes 131,072 bytes. */
+/** Characters of one argument. Linux allows 131,072 bytes. */
 const MAX_ENTRY = 100_000;
 
 interface Span {
@@ -33,7 +33,7 @@ interface Span {
 
 interface Dependency {
   specifier: string;
-  /** Absent for an import of types alone. */
+  /** Undefined for a type-only import. */
   code?: { specifier?: string; error?: string; span?: Span };
   isDynamic?: boolean;
 }
@@ -44,15 +44,15 @@ interface Module {
   error?: string;
 }
 
-/** The answer of `deno info --json`, as far as it is read here. */
+/** The parts of `deno info --json` that are read here. */
 interface Info {
   modules: Module[];
   redirects: Record<string, string>;
 }
 
 /**
- * Resolves the imports of all files with one `deno info`, which runs nothing. Where
- * it fails as a whole, that is a warning, and each file stands for itself.
+ * Resolves the imports of all files with one `deno info`, which runs no code. If it fails as a whole, that is a
+ * warning, and each file is treated as having no imports.
  */
 export async function readGraphs(files: string[], options: GraphOptions = {}): Promise<Map<string, ModuleGraph>> {
   const graphs = new Map<string, ModuleGraph>();
@@ -69,7 +69,7 @@ export async function readGraphs(files: string[], options: GraphOptions = {}): P
   return graphs;
 }
 
-/** One group, unless the entry that imports them all is too long for an argument. */
+/** One group, unless the entry that imports all files is too long for an argument. */
 function groups(files: string[]): string[][] {
   const all: string[][] = [];
   let length = Infinity;
@@ -118,9 +118,9 @@ async function denoInfo(files: string[], { config, signal, log }: GraphOptions):
 
 interface Step {
   specifier: string;
-  /** Where it is imported, as `file:line:column`; empty for the function itself. */
+  /** Where it is imported, as `file:line:column`. Empty for the function itself. */
   from: string;
-  /** Reached by `import()`: it counts for the version, but may be missing until it runs. */
+  /** Imported by `import()`: it counts for the version, but may be missing until it runs. */
   dynamic: boolean;
 }
 
@@ -156,7 +156,7 @@ function placeOf(specifier: string, span: Span | undefined): string {
   return place(file, { line: line + 1, column: character + 1 });
 }
 
-/** Leads with the place: in the module where the error has one, else at its import. */
+/** The error after its location: in the module if the error has one, otherwise at the import. */
 function moduleError(error: string, from: string): string {
   const inModule = /^(?:SyntaxError: )?([\s\S]*?)\s+at (file:\S+:\d+:\d+)\s*$/.exec(error);
   if (!inModule) return readable(from ? `${from}: ${error}` : error);
@@ -165,7 +165,7 @@ function moduleError(error: string, from: string): string {
   return `${readable(at)}: syntax error: ${message}${imported}`;
 }
 
-/** The message with paths for the URLs of local files. */
+/** The message with file paths instead of URLs. */
 function readable(message: string): string {
   return message
     .replaceAll(/ from "file:[^"]*"/g, "")

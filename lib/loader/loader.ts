@@ -13,43 +13,46 @@ import { displayPath } from "./place.ts";
 import { fetchRemote, refuseUncached } from "./remote.ts";
 import { readSource } from "./source.ts";
 
-/** A function that can be bound, or why it cannot. */
+/** A function that can be bound, or the reason why it cannot. */
 export type LoadedFunction =
   | {
     name: string;
     file: string;
     definition: FunctionDefinition;
-    /** Its local modules as they were checked, by absolute path, its own first: texts, and bytes where one is none. */
+    /**
+     * The contents of its local modules when they were checked, by absolute path, its own first. Text, or bytes if it
+     * is no text.
+     */
     sources: Map<string, string | Uint8Array>;
   }
   | { name: string; file: string; error: string };
 
 export interface LoadOptions extends GraphOptions {
-  /** What no function's permissions may exceed. @default no bound */
+  /** Upper limit of every function's permissions. @default no limit */
   ceiling?: Permissions;
-  /** Whether what is imported may be downloaded. @default true */
+  /** Whether imports may be downloaded. @default true */
   download?: boolean;
-  /** How a file is read. @default `Deno.readFile` */
+  /** Reads a file. @default `Deno.readFile` */
   readFile?: (file: string) => Promise<Uint8Array>;
 }
 
-/** Reads each file once a load, so that all functions see one state of it. */
+/** Reads each file once per load, so that all functions see the same state of it. */
 type Read = (file: string) => Promise<string | Uint8Array>;
 
 interface LoadedFolder {
   functions: LoadedFunction[];
-  /** Every local file, and every folder in this one, that they depend on, missing ones included. */
+  /** All local files that the functions depend on, and all folders in this one, including missing ones. */
   files: string[];
 }
 
-/** A deployment that swaps a link while the files are read makes them be read again, at most so often in all. */
+/** How often, in total, the files are read again because a deployment swapped a link meanwhile. */
 const MAX_ROUNDS = 5;
 
 /**
- * Reads every function of a folder without running any: its name, its `config`,
- * and the local modules that it imports. One that is broken has its error.
+ * Reads every function in a folder without running any: its name, its `config`, and its local imports. A broken
+ * function has an error.
  *
- * @throws {WarrenError} `config` when there is no such folder
+ * @throws {WarrenError} `config` if the folder does not exist
  */
 export async function loadFunctions(dir: string, options: LoadOptions = {}): Promise<LoadedFolder> {
   for (let round = 1;; round++) {
@@ -58,7 +61,7 @@ export async function loadFunctions(dir: string, options: LoadOptions = {}): Pro
   }
 }
 
-/** One reading, which may be a mixture of two versions: `places` says where each file was, without links. */
+/** One reading. It may mix two versions: `places` has the real path of each file, to notice that. */
 async function loadRound(
   dir: string,
   options: LoadOptions,
@@ -66,7 +69,7 @@ async function loadRound(
   const { functions: discovered, folders, places } = await discoverFunctions(dir);
   const read = once(async (file) => textOf(await (options.readFile ?? Deno.readFile)(file)));
   const named = discovered.filter(({ error }) => error === undefined).map(({ file }) => file);
-  // Before `deno info` reads them: a later change then makes another load, and not a mixture.
+  // Read before `deno info` reads them, so that a later change causes another load and not a mixture.
   await Promise.all(named.map((file) => read(file).catch(() => {})));
   const graphs = await readGraphs(named, options);
   const files = new Set(discovered.map(({ file }) => file));
@@ -81,7 +84,7 @@ async function loadRound(
   return { functions, files: [...folders.slice(1), ...files], places: new Map([...places, ...seen]) };
 }
 
-/** Where each file is, without links; undefined for one that is not there. */
+/** The real path of each file. Undefined for missing ones. */
 async function placesOf(files: string[]): Promise<Map<string, string | undefined>> {
   const places = files.map(async (file) => [file, await Deno.realPath(file).catch(() => undefined)] as const);
   return new Map(await Promise.all(places));
@@ -119,7 +122,7 @@ async function load(
   }
 }
 
-/** Which of the modules that cannot be loaded are links to nowhere. */
+/** The unloadable modules that are broken links. */
 async function brokenLinks({ missing, files }: ModuleGraph): Promise<string[]> {
   const lines = [...missing, ...files].map(async (path) => {
     const why = await brokenLink(path);
@@ -133,7 +136,7 @@ function beyondTheCeiling({ permissions, isolation }: FunctionDefinition, ceilin
   return beyondCeiling(permissions, ceiling);
 }
 
-/** Puts the file before what is wrong in its config, which knows no file. */
+/** Prefixes the config's problems with the file. */
 function resolve(
   config: Record<string, unknown>,
   where: { name: string; file: string; version: string; validates: boolean },
@@ -148,8 +151,8 @@ function resolve(
 }
 
 /**
- * Two functions on one queue would each get a share of the other's messages. So
- * would one whose queue is the dead letters of another. Disabled ones take no queue.
+ * Two functions on one queue would each get a share of the other's messages, and so would a function on another's
+ * dead-letter queue. Disabled functions take no queue.
  */
 function refuseSharedQueues(functions: LoadedFunction[]): void {
   const owners = new Map<string, string>();
@@ -190,7 +193,7 @@ function hash(modules: (string | Uint8Array)[]): string {
 
 const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A module as text, or as the bytes that it is: WebAssembly, for one. */
+/** A module as text, or as bytes if it is no text, as WebAssembly is. */
 function textOf(bytes: Uint8Array): string | Uint8Array {
   try {
     return strictText.decode(bytes);
@@ -199,7 +202,7 @@ function textOf(bytes: Uint8Array): string | Uint8Array {
   }
 }
 
-/** As Deno reads a module with bytes in it that are no text. */
+/** Decodes as Deno does for a module that is not valid UTF-8. */
 function asText(source: string | Uint8Array): string {
   return typeof source === "string" ? source : new TextDecoder().decode(source);
 }

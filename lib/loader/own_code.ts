@@ -3,14 +3,15 @@ import { fileURLToPath } from "node:url";
 import { isBelow } from "../base/below.ts";
 import { displayPath } from "./place.ts";
 
-/** What a function may import of Warren. */
+/** The modules of Warren that a function may import. */
 const WARREN = fileURLToPath(new URL("../", import.meta.url));
 const CODE = /^\.[cm]?[jt]sx?$|^\.wasm$/;
 
 /**
- * What is wrong with the local files that a function imports: imports in its source need no permission, so a file
- * that is not its own code would be read past them. Its code is what is beside the functions folder and below; other
- * files, JSON or text, count where they are in the functions folder. A link counts as the file it leads to.
+ * Checks the local files that a function imports. Static imports need no permission, so importing a file that is not
+ * the function's own code would bypass its read permissions. Its own code is everything in the folder that contains the
+ * functions folder, and below. Other files (JSON, text) must be in the functions folder. A link counts as the file that
+ * it leads to.
  */
 export function foreignFiles(files: readonly string[], functionsDir: string): string[] {
   const real = realPath(functionsDir);
@@ -27,12 +28,12 @@ export function foreignFiles(files: readonly string[], functionsDir: string): st
   });
 }
 
-/** The folders that the functions folder is in, without links: as its path is written, and where it really is. */
+/** The parent folder of the functions folder, without links: of its path as written, and of its real path. */
 export function projectsOf(functionsDir: string): string[] {
   return [...new Set([realPath(dirname(resolve(functionsDir))), dirname(realPath(functionsDir))])];
 }
 
-/** Where a link leads, if the file is there. */
+/** The target of a link if the file exists. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);

@@ -5,11 +5,11 @@ import { placeOf, type Program, readLiteral, type SourceText, withoutTypes } fro
 import { codeFrame, place } from "./place.ts";
 
 /**
- * Reads a function's `config` from its text as data, and checks that it has a
- * default export that can be a handler. Nothing of the module is run.
+ * Reads a function's `config` from its source as data, and checks that the default export can be a handler. Runs none
+ * of the module.
  *
- * @param file as it is shown in messages
- * @throws {WarrenError} `function`, with `file:line:column` of what is wrong
+ * @param file the path shown in messages
+ * @throws {WarrenError} `function`, with the `file:line:column` of the problem
  */
 export function readSource(file: string, text: string): { config: Record<string, unknown>; validates: boolean } {
   const program = parseModule(file, text);
