@@ -89,7 +89,7 @@ sandboxTest(
     const { message } = failureOf(await invoked(sandbox, none), "undecodable");
     assertStringIncludes(
       message,
-      "the message is no CloudEvent: id, source, type, specversion are missing; its headers",
+      "the message is not a CloudEvent: id, source, type, specversion are missing; its headers",
     );
     assertEquals((await sandbox.validate(contentOf(none)))?.message, message);
     assertEquals(await sandbox.validate(contentOf(binary(REQUIRED, {}))), undefined);

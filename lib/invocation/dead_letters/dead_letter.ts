@@ -2,35 +2,37 @@ import { describeError } from "../../base/errors.ts";
 import type { MessageProperties } from "../../mod.ts";
 import { decodeBody } from "../content/codec.ts";
 
-/** A message that failed for good. What a message that others put there does not say is undefined. */
+/**
+ * A message that failed for good. Fields are undefined if a message, put there by another program, does not have them.
+ */
 export interface DeadLetter {
   /** The message id. */
   readonly id: string | undefined;
-  /** How its last run ended. */
+  /** The outcome of its last run. */
   readonly reason: string | undefined;
   readonly errorType: string | undefined;
   readonly error: string | undefined;
   readonly stack: string | undefined;
   readonly attempts: number | undefined;
-  /** How often it came back from the dead letters. */
+  /** How often it was redriven from the dead letters. */
   readonly redriven: number;
   readonly function: string | undefined;
   readonly host: string | undefined;
   readonly failedAt: Date | undefined;
   readonly firstSeen: Date | undefined;
-  /** Where it was first published to. */
+  /** Where it was originally published. */
   readonly exchange: string | undefined;
   readonly routingKey: string | undefined;
-  /** Bytes of the body. */
+  /** Size of the body in bytes. */
   readonly size: number;
-  /** Why its headers cannot be read: it would be a dead letter again at once. */
+  /** Why its headers cannot be read. If it is redriven, it becomes a dead letter again at once. */
   readonly unreadable: string | undefined;
   readonly headers: Record<string, unknown>;
   readonly properties: MessageProperties;
   readonly body: Uint8Array;
 }
 
-/** In a line or a row: without headers and body. */
+/** A summary for a line or a row: without headers and body. */
 export function summaryOf(letter: DeadLetter) {
   const { headers: _headers, properties, body: _body, stack: _stack, failedAt, firstSeen, ...rest } = letter;
   return {
@@ -41,7 +43,7 @@ export function summaryOf(letter: DeadLetter) {
   };
 }
 
-/** All of it, as JSON can have it: bytes are `{"base64": "…"}`. */
+/** The whole dead letter as JSON. Bytes become `{"base64": "…"}`. */
 export async function detailOf(letter: DeadLetter) {
   const { headers, properties } = letter;
   const base64 = letter.body.toBase64();

@@ -51,7 +51,7 @@ Deno.test("a result that a process forged puts no attribute into an event, and f
   for (const forged of ['1,"id":"forged"', "", "{"]) {
     const error = await assertRejects(() => publish("structured", returned(forged)), WarrenError) as WarrenError;
     assertEquals(error.code, "refused");
-    assertStringIncludes(error.message, 'function "f" returned no event: the data of the event is no json');
+    assertStringIncludes(error.message, 'function "f" returned no event: the data of the event is not json');
   }
   // In binary mode the data is bytes, whatever they are.
   assertEquals((await publish("binary", returned("{"))).length, 1);

@@ -43,7 +43,7 @@ Deno.test("what is wrong with an order is told with its place", () => {
       [{ order: { by: { header: "" } } }, "order.by is"],
       [{ order: { by: { header: "a", key: "b" } } }, "order.by is"],
       [{ order: { by: "routingKey", partitions: 0 } }, "order.partitions is 0"],
-      [{ order: { by: "routingKey" }, batch: { size: 10 } }, "order and batch cannot be had together"],
+      [{ order: { by: "routingKey" }, batch: { size: 10 } }, "order and batch cannot be combined"],
       [{ order: { by: "routingKey" }, retry: ["1m", "30m"] }, "must end within 25"],
       [{ order: { by: "routingKey" }, timeout: "6m" }, "must end within 25"],
       [{ order: { by: "routingKey" }, retry: { attempts: 1_000_000 } }, "must end within 25"],
