@@ -12,15 +12,15 @@ export interface HttpViewOptions {
   functions: FunctionRegistry;
   requests: FunctionRequests;
   broker: RunnerBroker;
-  /** Puts dead letters back. */
+  /** Publishes redriven dead letters. */
   publisher: Publisher;
   /** False while the runner starts or stops. */
   started: () => boolean;
-  /** Whether a function that is broken, or not loaded yet, makes the runner not ready. */
+  /** If true, a function that is broken or not loaded yet makes the runner not ready. */
   strict: boolean;
 }
 
-/** A runner as its HTTP API sees it. */
+/** The runner, as its HTTP API sees it. */
 export class HttpView implements RunnerView {
   readonly #options: HttpViewOptions;
 

@@ -26,13 +26,13 @@ import { Suspects } from "../serving/flow/suspects.ts";
 import { endsWithin } from "../base/time/within.ts";
 
 /**
- * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
- * within the 30 s that Kubernetes waits before it kills.
+ * Milliseconds after the drain to abort running invocations and close everything. With the default drain time, the
+ * runner ends within the 30 s that Kubernetes waits before it kills.
  */
 export const CLOSE_LIMIT = 4_000;
 
 /**
- * The whole program. It makes its parts, starts them in order and takes them apart in the reverse order.
+ * The whole program. Creates its parts, starts them in order, and stops them in reverse order.
  *
  * `start()`:
  * 1. watches the functions folder, before anything in it is read;
@@ -41,16 +41,16 @@ export const CLOSE_LIMIT = 4_000;
  * 4. serves HTTP (http_view.ts).
  *
  * `quiet()`:
- * 5. is not ready any more, follows no changes and takes no more HTTP requests;
- * 6. stops taking messages, and waits until no function runs any more.
+ * 5. is not ready any more, and ignores file changes and HTTP requests;
+ * 6. stops taking messages, and waits until no handler runs.
  *
  * `stop()`:
- * 7. does 5 and 6, at most until its deadline, and aborts what runs then: those messages go back untouched;
- * 8. closes functions, their processes and the store of once(), and leaves behind what does not end;
+ * 7. does 5 and 6 until its deadline, and aborts handlers that still run: their messages return to the queue unchanged;
+ * 8. closes functions, their processes and the store of once(), without waiting for parts that do not end;
  * 9. closes the connections, and ends the embedded broker.
  */
 export class Runner {
-  /** As the HTTP API sees it. */
+  /** The view for the HTTP API. */
   readonly view: RunnerView;
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
@@ -89,9 +89,9 @@ export class Runner {
   }
 
   /**
-   * Does not wait for a broker that is down: functions are bound when it is there.
+   * Does not wait for a broker that is down: functions are bound when it is back.
    *
-   * @throws {WarrenError} `config` when the folder, the port or the broker's port cannot be used
+   * @throws {WarrenError} `config` if the folder, the port or the broker's port cannot be used
    */
   start(): Promise<void> {
     return this.#starting ??= this.#start();
@@ -117,19 +117,21 @@ export class Runner {
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
-  /** Not ready any more, no new messages, no new versions; what runs goes on. Resolves once nothing runs. */
+  /**
+   * Makes the runner not ready, and stops new messages and reloads. Running handlers continue. Resolves once none runs.
+   */
   async quiet(): Promise<void> {
     this.#started = false;
     this.#quiet.abort();
-    // Whatever it still builds has to be taken apart as well.
+    // Waits for the start, since its parts have to be closed as well.
     await this.#starting?.catch(() => {});
     await this.#listening?.shutdown();
     await this.#functions.drain();
   }
 
   /**
-   * Drains for up to `deadline` milliseconds, aborts what still runs (its messages go
-   * back untouched), and closes everything. A second call waits for the first.
+   * Drains for up to `deadline` milliseconds, aborts running handlers (their messages return unchanged), and closes
+   * everything. A second call waits for the first.
    */
   stop(deadline = this.#options.drainTimeout): Promise<void> {
     return this.#stopping ??= this.#stop(deadline);
@@ -141,13 +143,13 @@ export class Runner {
     let complete = false;
     const closing = this.#close(drained).then((all) => complete = all);
     if (!await endsWithin(CLOSE_LIMIT, closing) || !complete) {
-      this.#log.warn("not everything could be closed in time; what was not settled comes again");
+      this.#log.warn("not everything could be closed in time; unsettled messages are delivered again");
     }
     this.#log.info("stopped");
     this.#finish();
   }
 
-  /** Says whether all of it ended: functions that do not are left behind, and the rest is closed. */
+  /** Returns whether everything ended. Does not wait for functions that do not end; the rest is closed. */
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#broker.close();
@@ -172,7 +174,7 @@ function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
   const reaper = new Reaper(log);
   const address = options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") };
   return {
-    folder: "", // is made at the start
+    folder: "", // created at the start
     configFile: DENO_CONFIG,
     memoryWatch: new MemoryWatch({ reaper, log }),
     reaper,
@@ -189,7 +191,7 @@ interface Parts {
   sandboxes: SandboxSurroundings;
 }
 
-/** What all functions share. */
+/** The parts that all functions share. */
 function surroundingsOf({ options: { maxBody }, log, broker, publisher, sandboxes }: Parts): Surroundings {
   const { consuming, publishing: connection, topology } = broker;
   return {
