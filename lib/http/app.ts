@@ -28,8 +28,9 @@ export interface AppOptions {
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
   /**
-   * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result. @default
-   * 2_000
+   * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
+   *
+   * @default 2_000
    */
   patience?: number;
 }

@@ -50,8 +50,9 @@ export function toProblem(error: unknown): Problem {
 }
 
 /**
- * For errors in the request, not in the runner's own settings. @throws {Problem} 400 for `config` errors, otherwise the
- * error itself
+ * For errors in the request, not in the runner's own settings.
+ *
+ * @throws {Problem} 400 for `config` errors, otherwise the error itself
  */
 export function asTheirs(error: unknown): never {
   if (error instanceof WarrenError && error.code === "config") throw new Problem(400, "Bad Request", error.message);

@@ -78,7 +78,7 @@ brokerTest("dead show prints headers, properties and the body as its content typ
     assertStringIncludes(text, part);
   }
   assertStringIncludes(await show("bytes"), "hex:\n00ff");
-  assertStringIncludes(await show("broken"), "not the JSON");
+  assertStringIncludes(await show("broken"), "the body is not");
   const [json] = jsonLines(await show("json", "--json"));
   assertEquals([json.id, json.body, (json.headers as Record<string, unknown>).tenant], ["json", { n: 1 }, "a"]);
   assertEquals(jsonLines(await show("bytes", "--json"))[0].bodyBase64, "AP8=");
