@@ -20,15 +20,15 @@ import { Waiting } from "./flow/waiting.ts";
 export interface PipelineOptions {
   surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers">;
   log: Logger;
-  /** The version that takes messages from the beginning on. */
+  /** The version that takes messages from the start. */
   generation: Generation;
   /** Resolves once the broker sends nothing more to a consumer that was stopped. */
   quiet(): Promise<void>;
-  /** What counts the failures now. */
+  /** Counts failures. */
   killSwitch(): KillSwitch | undefined;
-  /** A version could not run what it was to run, through no fault of the message. */
+  /** A version could not run its messages, for a reason that has nothing to do with them. */
   onAbandoned(generation: Generation, reason: string): void;
-  /** Milliseconds for a message to be settled. @default 20 minutes */
+  /** Milliseconds that a message may take to be settled. @default 20 minutes */
   patience?: number;
 }
 
@@ -77,17 +77,17 @@ export class Pipeline {
     });
   }
 
-  /** Rows that are not done. */
+  /** The number of rows that are not done. */
   get size(): number {
     return this.#rows.size;
   }
 
-  /** The ids of their messages, as far as these have one. */
+  /** The ids of their messages, if they have one. */
   get messageIds(): string[] {
     return [...this.#rows].map(({ invocation }) => invocation.properties.messageId).filter((id) => id !== undefined);
   }
 
-  /** 1. Takes a group of deliveries from the queue of that definition. */
+  /** 1. Takes a group of deliveries from the queue of the definition. */
   receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
     const rows = deliveries.map((delivery) => this.#row(delivery));
     if (!this.#open || !sameSource(from, this.#generation.definition)) return void this.#return(rows);
@@ -95,7 +95,7 @@ export class Pipeline {
     this.#startNext();
   }
 
-  /** Another version takes messages. What has not begun goes over to it, or back where that has another queue. */
+  /** Switches to another version. Rows that have not begun move to it, or return if it has another queue. */
   become(generation: Generation): void {
     const stays = sameSource(this.#generation.definition, generation.definition);
     this.#generation = generation;
@@ -104,18 +104,18 @@ export class Pipeline {
     this.#startNext();
   }
 
-  /** Rows start again. */
+  /** Lets rows start again. */
   open(): void {
     this.#open = true;
   }
 
-  /** Nothing starts any more, and what has not begun goes back. Resolves once it has. */
+  /** Lets nothing start, and returns rows that have not begun. Resolves once they are returned. */
   close(): Promise<void> {
     this.#open = false;
     return this.#return(this.#waiting.clear());
   }
 
-  /** From now on what fails was aborted: it goes back untouched. */
+  /** From now on failures are due to the abort: the messages return unchanged. */
   abort(): void {
     this.#aborting = true;
   }
@@ -162,7 +162,7 @@ export class Pipeline {
     return row;
   }
 
-  /** 2. Suspects have a desk of their own, and what still runs here waits for its own end. */
+  /** 2. Suspects wait separately, and a message that still runs here waits for the end of that run. */
   #admit(row: Row): void {
     const stray = this.#strays.find(row);
     if (!stray) return this.#admitAlone(row);
@@ -179,7 +179,7 @@ export class Pipeline {
     this.#waiting.addSuspect(row);
   }
 
-  /** It keeps its place. Beside others as long as no runner ended while it ran, and then as the only suspect. */
+  /** Keeps its place. It runs beside others unless a runner ended while it ran, and then as the only suspect. */
   #admitOnTrial(row: Row, trial: Trial): void {
     const { deaths } = trial;
     if (deaths === 0) return this.#waiting.add(row);
@@ -230,7 +230,7 @@ export class Pipeline {
     else generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => end((index) => outcomes[index]));
   }
 
-  /** Unless the delivery is gone, or everything is being aborted, by now. */
+  /** Unless the delivery is gone meanwhile, or everything is being aborted. */
   #runOnTrial(start: readonly Row[], generation: Generation): void {
     const gone = (row: Row) => this.#aborting || !row.delivery.live;
     if (!start.some(gone)) return this.#run(start, generation);
@@ -239,14 +239,14 @@ export class Pipeline {
     this.#startNext();
   }
 
-  /** The version that runs it may want what its handler returns, where the one that took it did not. */
+  /** The version that runs it may need the return value, even if the one that took it did not. */
   #takeOver(row: Row): void {
     row.generation = this.#generation;
     const { wantsResult } = toInvocation(row.delivery.message, row.generation.definition);
     row.invocation = { ...row.invocation, wantsResult };
   }
 
-  /** 4. Nothing of a row whose delivery is gone is published: it is run again. */
+  /** 4. If the delivery is gone, nothing is published: the message runs again. */
   #conclude(row: Row, outcome: Outcome): void {
     row.stage = "settling";
     if (!row.delivery.live) return this.#endLate(row, outcome);
@@ -272,7 +272,7 @@ export class Pipeline {
     if (blamesDependency(outcome)) this.#record(row, true);
     if (conclusion.kind === "giveBack") return await this.#return([row]);
     if (conclusion.kind === "hold") return this.#hold(row, conclusion.delay, conclusion.attempt);
-    // The copy would come straight to the consumer that is being stopped.
+    // Otherwise the copy would go straight to the consumer that is being stopped.
     if (conclusion.kind === "again") await this.#options.quiet();
     if (conclusion.kind !== "ack") await this.#settlement.copy(row, outcome, conclusion);
     this.#finish(row);
@@ -315,7 +315,10 @@ export class Pipeline {
     this.#finish(row);
   }
 
-  /** Back to the queue, after the broker sends nothing more to a consumer that stops: it would come straight back to it. */
+  /**
+   * Returns to the queue, after the broker has stopped sending to a stopping consumer, which would get it again at
+   * once.
+   */
   async #return(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
     for (const row of rows) row.stage = "settling";
@@ -323,7 +326,7 @@ export class Pipeline {
     await Promise.all(rows.map((row) => this.#returnOne(row)));
   }
 
-  /** Of a suspect as a copy, since the broker counts returns in peace as well. */
+  /** Suspects return as a copy, since brokers count every return. */
   async #returnOne(row: Row): Promise<void> {
     const setAside = row.delivery.live && this.#isSuspect(row) && await this.#settlement.setAside(row);
     if (!setAside) row.delivery.requeue();
@@ -337,7 +340,7 @@ export class Pipeline {
     row.delivery.requeue();
   }
 
-  /** A message of an ordered function keeps its place: no copy of it can be made. */
+  /** An ordered message keeps its place, so it cannot be copied. */
   #isSuspect({ invocation, generation }: Row): boolean {
     return !generation.definition.order && isSuspect(invocation);
   }
@@ -366,7 +369,7 @@ export class Pipeline {
     row.suspect = undefined;
   }
 
-  /** It waited for the end of the same message. */
+  /** It waited for the end of a run of the same message. */
   #release(follower: Row): void {
     if (!this.#waiting.release(follower)) return;
     this.#admitAlone(follower);
@@ -375,10 +378,10 @@ export class Pipeline {
 }
 
 const NOTHING: readonly Row[] = [];
-/** Below the 30 minutes after which RabbitMQ closes the channel of a delivery that is not settled. */
+/** Less than the 30 minutes after which RabbitMQ closes the channel of an unsettled delivery. */
 const PATIENCE = 20 * 60_000;
 
-/** Whether messages of the one can be run as messages of the other: they are of the same queue, and as free. */
+/** Whether messages of one version can run on the other: the queue and the permissions are the same. */
 export function sameSource(one: FunctionDefinition, other: FunctionDefinition): boolean {
   return one === other ||
     JSON.stringify([one.queue, one.order]) === JSON.stringify([other.queue, other.order]);

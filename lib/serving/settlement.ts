@@ -10,7 +10,7 @@ import type { Surroundings } from "./surroundings.ts";
 type Completed = Outcome & { kind: "completed" };
 type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
 
-/** Whether nothing has to be published before the row is acked. */
+/** Whether the row can be acked without publishing anything first. */
 export function leavesNothing({ invocation }: Row, { outputs, result }: Completed): boolean {
   return !outputs?.length && !result && invocation.properties.replyTo === undefined;
 }
@@ -28,7 +28,7 @@ export class Settlement {
     this.#log = log;
   }
 
-  /** Publishes the outputs and the answer. Outputs that nobody can take make it a failure. */
+  /** Publishes the outputs and the answer. If nobody takes an output, the invocation has failed. */
   async publish(row: Row, outcome: Completed): Promise<Outcome> {
     try {
       await this.#surroundings.outputs.publish(handled(row), outcome);
@@ -38,7 +38,7 @@ export class Settlement {
     }
   }
 
-  /** Logs how a row failed, and what becomes of it. */
+  /** Logs how a row failed, and what happens to it. */
   tell({ invocation, generation }: Row, { kind, failure }: Failed, conclusion: Conclusion): void {
     const next = conclusion.kind === "deadLetter"
       ? { deadLetter: deadLetterQueue(generation.definition.queue.name) }
@@ -54,7 +54,7 @@ export class Settlement {
     });
   }
 
-  /** Resolves once the copy is with the broker and the delivery is acked, or the delivery is gone. */
+  /** Resolves once the copy is confirmed and the delivery is acked, or once the delivery is gone. */
   async copy(row: Row, outcome: Failed, conclusion: Conclusion & { kind: "retry" | "deadLetter" | "again" }) {
     const { outputs, settler } = this.#surroundings;
     const { invocation, delivery } = row;
@@ -66,7 +66,7 @@ export class Settlement {
     await settler.settle(delivery, disposition, { definition, invocation });
   }
 
-  /** Puts a copy in its place, whose returns count anew; false where that was not possible. */
+  /** Replaces the message by a copy, whose return count is 0. False if that was not possible. */
   setAside({ invocation, delivery, generation: { definition } }: Row): Promise<boolean> {
     return this.#surroundings.settler.setAside(delivery, { definition, invocation });
   }

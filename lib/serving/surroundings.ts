@@ -19,19 +19,19 @@ import type { Reaper } from "../sandbox/limits/reaper.ts";
 import type { Suspects } from "./flow/suspects.ts";
 import type { Timers } from "../base/time/timers.ts";
 
-/** One version of a function: what it is configured as, and its modules. */
+/** One version of a function: its definition and its modules. */
 export interface Version {
   readonly definition: FunctionDefinition;
   readonly sources: Sources;
 }
 
-/** What a consumer needs to know of a function. */
+/** What a consumer needs to know about a function. */
 export type ConsumeOptions = Omit<ConsumerOptions, "connection" | "topology">;
 
-/** A clock that runs a function by its schedule. */
+/** Runs a function by its schedule. */
 export type Ticking = Pick<Clock, "start" | "stop">;
 
-/** What every function of a runner shares, and how its parts are made. */
+/** What all functions of a runner share, and how their parts are made. */
 export interface Surroundings {
   readonly log: Logger;
   readonly suspects: Suspects;
@@ -46,7 +46,7 @@ export interface Surroundings {
 
 /** What the sandboxes of a runner share. */
 export interface SandboxSurroundings {
-  /** A folder for the sandboxes' sockets. */
+  /** The folder for the sandboxes' sockets. */
   folder: string;
   /** The `deno.json` whose import map resolves `warren`. */
   configFile: string | undefined;
@@ -59,7 +59,7 @@ export interface SandboxSurroundings {
   once: OnceKeeping;
 }
 
-/** Makes the sandbox of a version. */
+/** Creates the sandbox of a version. */
 export function openSandbox(
   { definition: configured, sources }: Version,
   { folder, configFile, learning, memoryWatch, reaper, once, ...more }: SandboxSurroundings,
@@ -73,7 +73,7 @@ export function openSandbox(
     : new ProcessSandbox({ ...options, configFile, permissionBroker, memoryWatch, reaper });
 }
 
-/** Makes what consumes a function's queue. */
+/** Creates the consumer of a function's queue. */
 export function openConsumer(
   options: ConsumeOptions,
   broker: { connection: Connection; topology: Topology },
