@@ -20,17 +20,17 @@ import { runBatch } from "./run_batch.ts";
 import { RunningMap } from "./running.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
 
-/** The texts of what inline functions import, as they were when this process imported them first. */
+/** The contents of modules that inline functions import, as this process first imported them. */
 const imported = new Map<string, string | Uint8Array>();
 
-/** Whether no module that a function imports was imported before with another text, which Deno would give again. */
+/** Whether no imported module has changed since its first import: Deno would return the old one again. */
 function firstOfTheirNames(file: string, sources: Sources): boolean {
   const helpers = [...sources].filter(([path]) => path !== file);
   if (helpers.some(([path, text]) => !isSame(text, imported.get(path) ?? text))) return false;
   for (const [path, text] of helpers) imported.set(path, text);
   return true;
 }
-/** Versions that did not load: under the same names Deno would answer with the same error for ever. */
+/** Versions that did not load. Under the same file names Deno would return the same error for ever. */
 const failed = new Set<string>();
 let copies = 0;
 
@@ -42,9 +42,9 @@ export interface InlineSandboxOptions {
   log: Logger;
   /** Milliseconds from the time limit until the invocation counts as over. @default 1000 */
   grace?: number;
-  /** Milliseconds for the module to load, and for the check of a message before it is one. @default 10_000 */
+  /** Milliseconds for the module to load, and for the check of a message. @default 10_000 */
   loadTimeout?: number;
-  /** @default none: a handler that calls `once()` is told so */
+  /** @default none: calls of `once()` fail with an error */
   once?: OnceKeeping;
   /** Gives the module's exports. @default imports the function's file */
   load?: () => Promise<Record<string, unknown>>;
@@ -68,10 +68,10 @@ export class InlineSandbox implements Sandbox, ContextHost {
   readonly #options: InlineSandboxOptions;
   readonly #running = new RunningMap<Running>();
   readonly #limits: Holding<Running>;
-  /** Those whose signal was aborted at their time limit. */
+  /** Invocations whose signal was aborted at their time limit. */
   readonly #graces: Holding<Running>;
   readonly #once: OnceCalls;
-  /** Nobody waits for them any more: they do not begin. */
+  /** They were cancelled, so they do not begin. */
   readonly #cancelled = new WeakSet<Invocation>();
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
@@ -164,7 +164,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     await this.#once.settled();
   }
 
-  /** The function, or why nothing can be run with it. */
+  /** The loaded function, or the reason why nothing can run. */
   async #ready(): Promise<Loaded | Outcome> {
     if (this.#closed) return CLOSED;
     try {
@@ -216,7 +216,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     }
   }
 
-  /** From here its time runs. */
+  /** Its time limit starts here. */
   #begin(invocations: readonly Invocation[], onEnd: (outcome: Outcome) => void): Running {
     const deadline = Date.now() + this.#options.definition.timeout;
     const id = this.#nextId++;
@@ -240,7 +240,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     return overran ? timedOut(this.#options.definition.timeout) : result;
   }
 
-  /** Whoever is settled already stays so. */
+  /** Has no effect on invocations that are settled already. */
   #end(running: Running, outcome?: Outcome): void {
     this.#limits.delete(running);
     if (running.overran) this.#graces.delete(running);
@@ -248,7 +248,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     if (this.#running.delete(running.id) && outcome) running.onEnd(outcome);
   }
 
-  /** What is claimed here is never given up by the sandbox: an effect that overran its time may still run. */
+  /** The sandbox never releases these keys: an effect that exceeded its time may still run. */
   #line(running: Running): OnceLine {
     const { id, deadline } = running;
     return {
@@ -265,11 +265,11 @@ export class InlineSandbox implements Sandbox, ContextHost {
 
   log({ invocation }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
     const { log, definition: { batch } } = this.#options;
-    // In a batch only the handler knows which message a line is of.
+    // In a batch only the handler knows which message a line belongs to.
     log.log(toLogLevel(level), text, { ...fields, ...(batch ? {} : logFields(invocation)) });
   }
 
-  /** Its calls are answered as long as the invocation runs. */
+  /** Its calls are answered while the invocation runs. */
   once(id: number): OnceLine {
     const running = this.#running.get(id);
     return running ? this.#line(running) : OVER;

@@ -11,17 +11,17 @@ import type { Invocation } from "../../invocation/sandbox.ts";
 import { eventData, writeCloudEvent } from "../../invocation/content/write_cloud_event.ts";
 import type { EventOptions, MessageProperties, PublishOptions } from "../../mod.ts";
 
-/** What is published, as far as the body says. */
+/** What determines the content of a published message. */
 type Written = Pick<Publication, "body" | "properties" | "headers">;
 
-/** What a handler publishes, kept until it has succeeded. */
+/** The messages that a handler publishes. They are kept until it has succeeded. */
 export class Outbox {
   readonly #name: string;
   readonly #invocation: Invocation;
   readonly #outputs: Publication[] = [];
   #bytes = 0;
 
-  /** @param name the function's */
+  /** @param name the function's name */
   constructor(name: string, invocation: Invocation) {
     this.#name = name;
     this.#invocation = invocation;
@@ -37,7 +37,7 @@ export class Outbox {
       throw new TypeError(`publish() needs a routingKey, a string; it got ${Deno.inspect(options?.routingKey)}`);
     }
     const { exchange = "", routingKey, headers = {}, delay = 0, event, ...given } = options;
-    // What cannot leave the process is said here, where it was written.
+    // Values that cannot leave the process are reported here, where the handler wrote them.
     if (Object.keys(options).length > 1) structuredClone(options);
     const written = event === undefined ? plain(body, headers, given) : this.#event(body, { headers, given, event });
     this.#bytes += written.body.length;
@@ -48,7 +48,7 @@ export class Outbox {
     this.#outputs.push({ exchange, routingKey, ...written, properties, delay: parseDuration(delay) });
   }
 
-  /** The event and its message have one id, unless they were given two. */
+  /** The event and its message share one id, unless the handler sets both. */
   #event(body: unknown, { headers, given, event }: Pick<PublishOptions, "headers"> & GivenEvent): Written {
     if (typeof event !== "object" || event === null) {
       throw new TypeError(`publish() needs the attributes of an event, an object; it got ${Deno.inspect(event)}`);
@@ -73,7 +73,7 @@ function plain(value: unknown, headers: Record<string, unknown>, given: MessageP
   return { body, headers, properties: contentType ? { contentType, ...given } : given };
 }
 
-/** The content type of the data; its encoding would be that of the whole. */
+/** The content type of the data. A content encoding would apply to the whole body. */
 function contentTypeOf(event: EventOptions, { contentType, contentEncoding }: MessageProperties): string | undefined {
   const type: unknown = contentType ?? event.datacontenttype;
   if (type !== undefined && typeof type !== "string") {

@@ -3,7 +3,7 @@ import type { FunctionDefinition } from "../../invocation/definition/definition.
 import { BROKER_VARIABLE } from "../learning/permission_broker.ts";
 import { isSecretVariable } from "../../settings/options.ts";
 
-/** What Deno itself needs to find its cache and temporary files. */
+/** Variables that Deno needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
   "DENO_DIR",
   "HOME",
@@ -15,11 +15,11 @@ export const DENO_NEEDS: readonly string[] = [
 ];
 
 export interface SandboxCommandOptions {
-  /** The module that the process runs as its main module. */
+  /** The main module of the process. */
   entry: string;
   /** The Unix socket that the process connects to. */
   socket: string;
-  /** Modules of the function that are links, which Deno imports only with the right to read them. @default none */
+  /** Modules of the function that are links. Deno needs read permission to import them. @default none */
   links?: readonly string[];
   /** The `deno.json` whose import map resolves `warren`. */
   configFile: string | undefined;
@@ -29,7 +29,7 @@ export interface SandboxCommandOptions {
   permissionBroker?: string;
 }
 
-/** How the process of a function is started: only what its configuration names is allowed in it. */
+/** The command line of a function's process. It allows only what the config grants. */
 export function sandboxCommand(definition: FunctionDefinition, options: SandboxCommandOptions): Deno.Command {
   const env = options.env ?? Deno.env.toObject();
   return new Deno.Command(Deno.execPath(), {
@@ -37,16 +37,16 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       "run",
       "--quiet",
       "--no-prompt",
-      // A lock file would be written where the function imports what is not in it, and the runner may not be able to.
+      // Deno would write a lock file if imports are missing in it, and the runner may not be able to.
       "--no-lock",
-      // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
+      // The loader has fetched the static imports. Further imports at run time would be a way to the network.
       "--cached-only",
       `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
-      // What Deno stores for a location, without any permission, would else be stored for all functions in one place.
+      // Otherwise Deno would store data of all functions in one place, without any permission.
       `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
       ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
       ...permissionFlags(definition.permissions, options.socket, options.links),
-      // Else a package that merely looks at a variable would end.
+      // Otherwise a package that only reads a variable would end.
       ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
       options.entry,
     ],
@@ -58,7 +58,7 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
   });
 }
 
-/** Deno's flags for what the configuration names, the socket to the runner, and the function's modules that are links. */
+/** Deno's flags for the permissions of the config, the socket to the runner, and modules that are links. */
 export function permissionFlags(
   permissions: FunctionDefinition["permissions"],
   socket: string,
@@ -90,7 +90,7 @@ function brokerEnv(path: string | undefined): Record<string, string> {
   return path === undefined ? {} : { [BROKER_VARIABLE]: path };
 }
 
-/** `SMTP_*` is every variable that begins so. */
+/** `SMTP_*` means every variable with that prefix. */
 function matching(name: string, env: Record<string, string>): string[] {
   return name.endsWith("*") ? Object.keys(env).filter((each) => each.startsWith(name.slice(0, -1))) : [name];
 }

@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Facts } from "../handler/loaded.ts";
 
-/** A function's local modules as they were checked, by absolute path: texts, and bytes where one is none. */
+/** A function's local modules as they were checked, by absolute path: text, or bytes if a module is no text. */
 export type Sources = ReadonlyMap<string, string | Uint8Array>;
 
 /**
@@ -19,10 +19,10 @@ export function entryModule(file: string, socket: string, definition: FunctionDe
   return `data:application/typescript,${encodeURIComponent(source)}`;
 }
 
-/** Where a version of a function is to be run. */
+/** Where a version of a function is started from. */
 export interface CheckedOut {
   file: string;
-  /** Its modules that are links: Deno imports those only with the right to read them. */
+  /** Its modules that are links. Deno needs read permission to import them. */
   links: string[];
 }
 
@@ -42,7 +42,7 @@ export async function checkedOut(
   const paths = [...sources.keys()];
   const files = await Promise.all(paths.map((path) => Deno.readFile(path).catch(() => undefined)));
   const links = await linksAmong(paths);
-  // Deno's list of paths has no way to write a comma.
+  // Deno's list of paths cannot contain a path with a comma.
   const grantable = !links.some((path) => path.includes(","));
   if (!copy && grantable && [...sources.values()].every((source, index) => isSame(source, files[index]))) {
     return { file, links };
@@ -55,7 +55,7 @@ export async function checkedOut(
   return { file: `${folder}${file}`, links: [] };
 }
 
-/** Whether two modules are the same to the byte. */
+/** Whether two modules are identical. */
 export function isSame(one: string | Uint8Array, other: string | Uint8Array | undefined): boolean {
   if (typeof one === typeof other) return one === other || typeof one !== "string" && equals(one, other as Uint8Array);
   return other !== undefined && equals(bytesOf(one), bytesOf(other));

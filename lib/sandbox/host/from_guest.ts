@@ -4,9 +4,9 @@ import { cutToShortString } from "../../base/short_string.ts";
 import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../../invocation/publication.ts";
 import type { FromGuest } from "../wire/protocol.ts";
 
-/** The longest tuple has eight. */
+/** The longest tuple has eight elements. */
 const MAX_PARTS = 8;
-/** More than there can be in flight; an array can claim four thousand million. */
+/** More than can be in flight. A forged array could claim four thousand million elements. */
 const MAX_DONE = 1_000_000;
 const RESULTS: readonly unknown[] = ["failed", "rejected", "undecodable", "invalid"];
 const MAX_VARIABLES = 10_000;
@@ -88,7 +88,7 @@ function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }
 
-/** As many as there may be, with bodies; the rest of each is for the publish rules. */
+/** Checks the number of messages and their bodies. The publish rules check the rest. */
 function isOutputs(outputs: unknown): outputs is Publication[] {
   if (!Array.isArray(outputs) || outputs.length > MAX_OUTPUTS) return false;
   let bytes = 0;

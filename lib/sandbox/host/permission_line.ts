@@ -1,9 +1,9 @@
 import type { Permissions } from "../../settings/ceiling.ts";
 
-/** What a function's config grants. */
+/** The permissions that a function's config grants. */
 export interface Grants {
   readonly permissions: Permissions;
-  /** A variable that is not granted is an error instead of being absent. */
+  /** Reading a variable that is not granted throws, instead of returning undefined. */
   readonly strictEnv: boolean;
 }
 

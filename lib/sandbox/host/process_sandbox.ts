@@ -23,7 +23,7 @@ import { Validations } from "./validations.ts";
 export interface ProcessSandboxOptions {
   definition: FunctionDefinition;
   sources: Sources;
-  /** A folder of the runner's own, for sockets and copies of versions. */
+  /** A folder of the runner, for sockets and copies of versions. */
   folder: string;
   configFile: string | undefined;
   /** The socket of a PermissionBroker, which then decides about permissions. @default none */
@@ -33,29 +33,29 @@ export interface ProcessSandboxOptions {
   grace?: number;
   /** Milliseconds for the module to load. @default 10_000 */
   loadTimeout?: number;
-  /** Milliseconds for the check of a message before it is one, the start of a process included. @default 10_000 */
+  /** Milliseconds for the check of a message, including the start of a process. @default 10_000 */
   validationLimit?: number;
-  /** Shared by all sandboxes of a runner. @default nobody watches */
+  /** Shared by all sandboxes of a runner. @default memory is not watched */
   memoryWatch?: MemoryWatch;
   reaper?: Reaper;
-  /** @default none: a handler that calls `once()` is told so */
+  /** @default none: calls of `once()` fail with an error */
   once?: OnceKeeping;
 }
 
 interface Running extends Timed {
   readonly invocation: Invocation;
-  /** Those with the same number run together; 0 is alone. One that runs again does so in a batch of its own. */
+  /** Invocations with the same number run as a batch. 0 means alone. A batch that runs again gets a new number. */
   batch: number;
   readonly onEnd: (outcome: Outcome) => void;
-  /** Milliseconds since the epoch: when its time is over, as its process sees it. */
+  /** Milliseconds since the epoch. When its time is over, as its process sees it. */
   endsAt: number;
-  /** It ended together with others, and runs alone now: whatever happens is its own doing. */
+  /** It ended together with others and now runs alone, so a crash is its own fault. */
   alone: boolean;
-  /** Its signal was aborted before its time: nobody waits for it any more. */
+  /** Its signal was aborted early, since nobody waits for it any more. */
   cancelled: boolean;
-  /** Its place in the pool, where it has one of its own. */
+  /** Its own place in the pool, if it has one. */
   member: Member | undefined;
-  /** Gives the place back that it has beside others, or outside of the pool. */
+  /** Gives back the place that it shares, or that is outside of the pool. */
   leave: (() => void) | undefined;
 }
 
@@ -76,7 +76,7 @@ export class ProcessSandbox implements Sandbox {
   readonly #grace: number;
   readonly #pool: Pool;
   readonly #running = new RunningMap<Running>();
-  /** Processes that are killed for a handler that overran. */
+  /** Processes that are killed because a handler exceeded its time limit. */
   readonly #overrun = new WeakSet<GuestProcess>();
   readonly #validations: Validations;
   readonly #suspects: Running[] = [];
@@ -201,13 +201,13 @@ export class ProcessSandbox implements Sandbox {
     await Promise.all(this.#exits.values());
   }
 
-  /** In a process of the pool, with the others that are in it. */
+  /** Starts it in a process of the pool, together with others. */
   #run(running: Running): void {
     const member = running.member = this.#pool.take();
     this.#runIn(running, member.started, member.process);
   }
 
-  /** At once in a process that has loaded the module; that is nearly always so. */
+  /** Starts it at once if a process has loaded the module, which is the usual case. */
   #runIn(running: Running, started: Promise<GuestProcess>, process?: GuestProcess): void {
     if (process?.ready) this.#begin(running, process);
     else void this.#runOnce(running, started);
@@ -224,7 +224,7 @@ export class ProcessSandbox implements Sandbox {
     if (this.#running.has(running.id)) this.#begin(running, process);
   }
 
-  /** The limit counts from when the module is loaded: a slow start is not the handler's. */
+  /** The time limit starts when the module is loaded: a slow start is not the handler's fault. */
   #begin(running: Running, process: GuestProcess): void {
     this.#limits.begin(running);
     running.endsAt = Date.now() + this.#definition.timeout;
@@ -275,7 +275,7 @@ export class ProcessSandbox implements Sandbox {
     for (const running of all) {
       this.#leave(running);
       if (running.batch !== 0) running.batch = this.#nextId++;
-      // Nobody waits for it: it does not run again.
+      // It was cancelled, so it does not run again.
       if (running.cancelled) this.#settle(running.id, CANCELLED);
     }
     const inside = all.filter(({ cancelled }) => !cancelled);
@@ -288,7 +288,7 @@ export class ProcessSandbox implements Sandbox {
     this.#options.log.error("the function's process ended", { reason });
   }
 
-  /** A process that still answered was not stuck: then each of them was slow by itself. */
+  /** A process that still answered was not stuck, so each handler was slow by itself. */
   #judgeOverrun(process: GuestProcess, inside: readonly Running[]): void {
     const overran = inside.filter(({ killAt }) => killAt !== undefined);
     const certain = process.responsive || overran.length === 1 || overran[0]?.alone;
@@ -309,7 +309,7 @@ export class ProcessSandbox implements Sandbox {
     void this.#tryAlone();
   }
 
-  /** The suspects one by one. */
+  /** Runs the suspects one by one. */
   async #tryAlone(): Promise<void> {
     if (this.#trying) return;
     this.#trying = true;
@@ -346,7 +346,7 @@ export class ProcessSandbox implements Sandbox {
     switch (message[0]) {
       case "done": {
         this.#pool.noteSuccess();
-        // No process settles what runs in another.
+        // A process can settle only its own invocations.
         for (const id of message[1]) {
           const running = this.#running.get(id);
           if (running?.process === process) this.#end(running, COMPLETED);
@@ -357,7 +357,7 @@ export class ProcessSandbox implements Sandbox {
         const running = this.#running.get(message[1]);
         if (running?.process !== process) return;
         this.#pool.noteSuccess();
-        // A handler that its signal stopped did not fail: its time was over.
+        // A handler that its signal stopped has timed out, not failed.
         if (running.killAt !== undefined) return this.#end(running, timedOut(this.#definition.timeout));
         const [, , kind, failure, delay] = message;
         return this.#end(running, kind === "failed" ? { kind, failure, delay } : { kind, failure });
@@ -403,7 +403,7 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  /** Only what somebody asked for: what is abandoned comes back, and would do so without end. */
+  /** Only if it was cancelled on purpose: abandoned messages come back, and would do so without end. */
   #dropped(process: GuestProcess, id: number): void {
     const running = this.#running.get(id);
     if (running?.process !== process) return;
@@ -419,7 +419,7 @@ export class ProcessSandbox implements Sandbox {
     }
     const { once: keeping, log } = this.#options;
     process.once ??= new OnceCalls({ keeping, scope: this.#definition.name, log });
-    // However late its turn came.
+    // Counts although its turn came late.
     const lease = this.#definition.timeout + this.#grace;
     void process.once.claim({ id, call, key, lease }).then((answer) => {
       if (answer) process.send(["once", call, answer]);
@@ -430,19 +430,19 @@ export class ProcessSandbox implements Sandbox {
   #log(id: number, level: string, message: string, text: string | undefined): void {
     const fields = text === undefined ? {} : readFields(text);
     const { batch = 0, invocation } = this.#running.get(id) ?? {};
-    // In a batch only the handler knows which message a line is of.
+    // In a batch only the handler knows which message a line belongs to.
     const about = batch === 0 ? { invocation: id === 0 ? undefined : id, ...logFields(invocation) } : { batch };
     this.#options.log.log(toLogLevel(level), message, { ...fields, ...about });
   }
 
-  /** Once a second at most: it is told with the first line after the flood, or at the end. */
+  /** Logged at most once a second: with the first line after the flood, or at the end. */
   #tellDropped({ budget }: GuestProcess, last = false): void {
     if (!last && !budget.fresh) return;
     const dropped = budget.takeDropped();
     if (dropped > 0) this.#options.log.warn(`${dropped} lines were dropped: the function says more than the log takes`);
   }
 
-  /** Ends it for another reason than its process's word, and tells later: whoever asked for that is not to be surprised. */
+  /** Ends it for another reason than its process reports. Calls back later, so that the caller is not surprised. */
   #settle(id: number, outcome: Outcome): void {
     const running = this.#running.get(id);
     if (!running) return;
@@ -473,7 +473,7 @@ export class ProcessSandbox implements Sandbox {
 
 const COMPLETED: Outcome = { kind: "completed" };
 
-/** Nobody comes to the listener of a process that could not be started. */
+/** Nobody connects to the listener of a process that could not be started. */
 function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProcess {
   try {
     return command.spawn();
@@ -483,13 +483,13 @@ function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProc
   }
 }
 
-/** What is no JSON, or more than our guest would send, is shown as the beginning of its text. */
+/** Text that is not JSON, or longer than the guest sends, is shown shortened. */
 function readFields(text: string): Record<string, unknown> {
   try {
     const fields: unknown = text.length <= MAX_FIELDS ? JSON.parse(text) : undefined;
     if (typeof fields === "object" && fields !== null) return { ...fields };
   } catch {
-    // Not from our guest.
+    // It does not come from Warren's guest code.
   }
   return { fields: text.slice(0, 1024) };
 }
