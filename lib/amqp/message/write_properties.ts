@@ -2,7 +2,7 @@ import type { AMQPProperties } from "@cloudamqp/amqp-client";
 import type { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { decodedProperty, PROPERTIES, type PropertyType, type Received, receivedOf } from "./content_header.ts";
 
-/** Writes the properties to `view` and gives how many bytes they have. @throws {RangeError} where there is no room */
+/** Writes the properties to `view` and returns their size in bytes. @throws {RangeError} if there is no room */
 export function writeProperties(view: AMQPView, offset: number, properties: AMQPProperties): number {
   const received = receivedOf(properties);
   const writer = new Writer(view, offset + 2);
@@ -45,7 +45,7 @@ class Writer {
     } else this.at += this.#view.setShortString(this.at, value as string);
   }
 
-  /** What is as it came first, in its order. */
+  /** Writes the unchanged headers first, in their order. */
   table(headers: Record<string, unknown>, received: Received | undefined): void {
     const start = this.at;
     this.at += 4;

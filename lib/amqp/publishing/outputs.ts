@@ -18,7 +18,7 @@ import { HEADERS, RETRY_PREFIX, retryQueue } from "../message/names.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
 import type { Topology } from "../topology/topology.ts";
 
-/** Answers have a channel of their own: a caller that is gone is no fault of the function's. */
+/** Answers use a channel of their own: a missing caller is not the function's fault. */
 const REPLIES = "replies";
 
 export interface OutputsOptions {
@@ -26,18 +26,18 @@ export interface OutputsOptions {
   publisher: Pick<Publisher, "publish">;
   topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
   log: Logger;
-  /** Bytes of a body. */
+  /** Largest body in bytes. */
   maxBody: number;
 }
 
-/** A delivery with what is known of it. */
+/** A delivery, with its context. */
 export interface Handled {
   readonly definition: FunctionDefinition;
   readonly invocation: Invocation;
   readonly delivery: Pick<Delivery, "live">;
 }
 
-/** Publishes what an invocation leaves behind, before its message is acked: outputs, the result, and the answer. */
+/** Publishes the results of an invocation before its message is acked: outputs, return value and answer. */
 export class Outputs {
   readonly #options: OutputsOptions;
 
@@ -66,7 +66,7 @@ export class Outputs {
     if (invocation.properties.replyTo !== undefined) await this.#reply(handled, answer(invocation, result));
   }
 
-  /** Tells whoever waits for an answer that there is none. */
+  /** Tells a waiting caller that there is no result. */
   async refuse(handled: Handled, outcome: string, failure: Failure): Promise<void> {
     const { invocation } = handled;
     if (invocation.properties.replyTo === undefined) return;
@@ -87,7 +87,7 @@ export class Outputs {
     }
   }
 
-  /** One message, as often as it takes. */
+  /** Publishes one message, with as many tries as it takes. */
   async #deliver(
     { delivery, definition, invocation }: Handled,
     make: () => OutgoingMessage | Promise<OutgoingMessage>,
@@ -106,7 +106,7 @@ export class Outputs {
         return await within(30_000, (signal) => publisher.publish(message, { channel, mandatory, signal }));
       } catch (error) {
         if (error instanceof WarrenError && error.code !== "unavailable") {
-          // The queue that was to hold it back may have been deleted: it is declared again, once.
+          // The delay queue may have been deleted, so it is declared again, once.
           if (forgotten || !held) throw error;
           forgotten = true;
           await this.#forgetRungs();
@@ -167,12 +167,12 @@ function answer(
     exchange: "",
     routingKey: replyTo!,
     body: result?.body ?? new Uint8Array(0),
-    // The correlation id of some callers is bytes that are no text.
+    // Some callers use correlation ids that are bytes and no text.
     properties: keepReceived(answered, properties),
   };
 }
 
-/** What an invocation leaves is part of its message's trace. */
+/** The outputs of an invocation belong to the trace of its message. */
 function traceOf({ headers }: Pick<Invocation, "headers">): Record<string, string> {
   const trace = readTrace(headers);
   return trace ? childTrace(trace) : {};

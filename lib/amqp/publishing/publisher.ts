@@ -4,7 +4,7 @@ import { type Client, replyCode } from "../client/client.ts";
 import type { Connection } from "../client/connection.ts";
 import { unlessAborted, whenAborted } from "../client/unless_aborted.ts";
 
-/** A message on its way to the broker. */
+/** A message to publish. */
 export interface OutgoingMessage {
   exchange: string;
   routingKey: string;
@@ -13,21 +13,21 @@ export interface OutgoingMessage {
 }
 
 export interface PublishOptions {
-  /** Gives up waiting for the connection, for the broker or for its confirm. */
+  /** Stops waiting for the connection, for the broker or for the confirm. */
   signal?: AbortSignal;
-  /** Whether it is an error when no queue takes it. @default true */
+  /** Whether it is an error if no queue takes it. @default true */
   mandatory?: boolean;
-  /** An error closes a channel with all that is on its way on it: each user of its own has one. @default "default" */
+  /** A channel error fails everything in flight on it, so each user has its own channel. @default "default" */
   channel?: string;
 }
 
-/** Publishes that wait for their confirm on one channel. */
+/** The most unconfirmed publishes on one channel. */
 export const WINDOW = 256;
-/** Bytes of their bodies; one body is let through whatever its size. */
+/** The most bytes of their bodies. A single larger body is let through. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
 export interface PublisherOptions {
-  /** Publishes that wait for their confirm on one channel. @default 256 */
+  /** The most unconfirmed publishes on one channel. @default 256 */
   window?: number;
 }
 
@@ -35,11 +35,11 @@ const DEFAULT = "default";
 const LATE_CONFIRM = "the broker did not confirm the message in time";
 const LATE_CHANNEL = "the broker did not open a channel to publish on in time";
 
-/** One confirm channel and what is on its way on it. */
+/** A confirm channel and what is in flight on it. */
 interface ConfirmChannel {
   readonly channel: AMQPChannel;
   readonly outgoing: Set<Outgoing>;
-  /** Of their bodies. */
+  /** Bytes of their bodies. */
   bytes: number;
 }
 
@@ -48,24 +48,24 @@ interface Outgoing {
   returned: string | undefined;
 }
 
-/** What publishes of one name go out on, and on which client. */
+/** The channel of one name, and its client. */
 interface Lane {
   readonly client: Client;
   readonly opening: Promise<ConfirmChannel>;
-  /** Once it is open. */
+  /** Set once it is open. */
   confirm: ConfirmChannel | undefined;
 }
 
-/** What a publisher needs of a connection. */
+/** The parts of a connection that a publisher uses. */
 type Connected = Pick<Connection, "opened" | "unblocked" | "ready">;
 
-/** Publishes with confirms, mandatory: a resolved `publish()` means that a queue has the message. */
+/** Publishes with confirms, as mandatory. A resolved `publish()` means that a queue has the message. */
 export class Publisher {
   readonly #connection: Connected;
   readonly #window: number;
   readonly #lanes = new Map<string, Lane>();
   readonly #queues = new Map<string, (() => void)[]>();
-  /** How many of each name have to wait for something: those that come later wait behind them. */
+  /** The number of waiting publishes per name. Later ones queue behind them. */
   readonly #late = new Map<string, number>();
 
   constructor(connection: Connected, options: PublisherOptions = {}) {
@@ -83,7 +83,7 @@ export class Publisher {
     return confirm ? this.#send(confirm, message, options) : this.#sendSoon(message, options);
   }
 
-  /** The channel, where the message can be sent at once; that is nearly always so. */
+  /** The channel, if the message can be sent at once, which is the usual case. */
   #ready({ signal, channel: name = DEFAULT }: PublishOptions): ConfirmChannel | undefined {
     const { ready } = this.#connection;
     const lane = this.#lanes.get(name);
@@ -92,7 +92,7 @@ export class Publisher {
     return confirm && !confirm.channel.closed && !this.#isFull(confirm) ? confirm : undefined;
   }
 
-  /** Waits for room on a channel and sends there, in one turn: nothing is sent for a caller that has given up. */
+  /** Waits for room on a channel and sends in the same turn. Sends nothing for a caller that has given up. */
   async #sendSoon(message: OutgoingMessage, options: PublishOptions): Promise<void> {
     const { signal, channel: name = DEFAULT } = options;
     let sent: Promise<void>;
@@ -110,7 +110,7 @@ export class Publisher {
         await this.#room(name, signal);
       }
     } catch (error) {
-      // It may have been woken in place of another.
+      // It may have been woken instead of another one.
       this.#next(name);
       throw error;
     } finally {
@@ -130,12 +130,12 @@ export class Publisher {
     confirm.outgoing.add(outgoing);
     confirm.bytes += body.length;
     const sent = confirm.channel.basicPublish(exchange, routingKey, body, properties, mandatory);
-    // Many small ones may fit where one large one was.
+    // Many small messages may fit where a large one was.
     if (!this.#isFull(confirm)) this.#next(name);
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => reject(publishError(message, error, confirm.channel.closed));
       const forget = signal && whenAborted(signal, () => fail(new WarrenError("unavailable", LATE_CONFIRM)));
-      // It has its place until the broker has settled it, also when the caller has given up: it is on its way.
+      // It occupies its place until the broker settles it, even if the caller has given up.
       const settled = () => {
         forget?.();
         confirm.outgoing.delete(outgoing);
@@ -157,12 +157,12 @@ export class Publisher {
     return outgoing.size >= this.#window || bytes >= WINDOW_BYTES;
   }
 
-  /** Lets the next one that waits for room look again. */
+  /** Lets the next waiting publish check for room. */
   #next(name: string): void {
     this.#queues.get(name)?.shift()?.();
   }
 
-  /** Until there may be room, or the signal aborts. */
+  /** Waits until there may be room, or the signal aborts. */
   async #room(name: string, signal: AbortSignal | undefined): Promise<void> {
     const waiting = this.#queues.get(name) ?? [];
     this.#queues.set(name, waiting);
@@ -198,7 +198,7 @@ export class Publisher {
       const confirm: ConfirmChannel = { channel, outgoing: new Set(), bytes: 0 };
       channel.onerror = () => {};
       channel.onReturn = ({ exchange, routingKey, replyText, replyCode }) => {
-        // A return has no number. All it could be are taken for it: one too many comes twice, none is lost.
+        // Returns carry no number, so all candidates count as returned: duplicates are possible, losses are not.
         for (const outgoing of confirm.outgoing) {
           const { message } = outgoing;
           if (message.exchange === exchange && message.routingKey === routingKey) {
@@ -226,7 +226,7 @@ function untaken(message: OutgoingMessage): string {
   return message.exchange ? `no queue takes messages for ${target(message)}` : `there is no ${target(message)}`;
 }
 
-/** What the client says of a broker that takes nothing now, while the channel is well. */
+/** What the client reports if the broker takes nothing now, although the channel works. */
 const FOR_NOW = /rejected|blocked/i;
 
 /**

@@ -13,14 +13,14 @@ import type { OutgoingMessage, Publisher } from "./publisher.ts";
 import type { Topology } from "../topology/topology.ts";
 import { unlessAborted } from "../client/unless_aborted.ts";
 
-/** Copies of failed messages have a channel of their own: nothing that a function publishes can close it. */
+/** Copies of failed messages use a channel of their own, which a function's publishes cannot close. */
 const CHANNEL = "settle";
 
-/** Milliseconds for the confirm of a copy that only goes aside: it can as well go back. */
+/** Milliseconds for the confirm of a message that is set aside. It can return instead. */
 const PATIENCE = 5_000;
 
 export interface SettlerOptions {
-  /** The connection that the publisher publishes on. */
+  /** The connection of the publisher. */
   connection: Connection;
   publisher: Pick<Publisher, "publish">;
   topology: Pick<Topology, "declare" | "declareWayBack" | "declareRung" | "forgetRungs">;
@@ -29,7 +29,7 @@ export interface SettlerOptions {
   pause?: (ms: number) => Promise<void>;
 }
 
-/** A disposition that leaves a copy of the message behind. */
+/** A disposition that publishes a copy of the message. */
 type Copying = Disposition & { kind: "retry" | "deadLetter" };
 
 /**
@@ -113,7 +113,7 @@ export class Settler {
     });
   }
 
-  /** A message that the broker does not take now keeps its place, with a growing pause before each try. */
+  /** A message that the broker does not accept now keeps its place. The delay before each try grows. */
   async #hold(error: unknown, failed: FailedDelivery, backoff: Backoff): Promise<void> {
     const { connection, log } = this.#options;
     log.warn(`a message is held until its copy is with the broker: ${describeError(error)}`, {
@@ -126,7 +126,7 @@ export class Settler {
 
   async #publish({ delay, ...copy }: Copy, definition: FunctionDefinition, signal: AbortSignal): Promise<void> {
     const { connection, topology, publisher } = this.#options;
-    // What is held back without a way back to its queue would end among the orphans.
+    // A delayed message without a way back to its queue would end among the orphans.
     if (copy.exchange !== "") {
       const client = await connection.opened(signal);
       const late = () => `the broker has not declared in time what a retry needs`;
@@ -136,7 +136,7 @@ export class Settler {
     await publisher.publish(copy, { channel: CHANNEL, signal });
   }
 
-  /** The queue that should take the copy may have been deleted. */
+  /** The queue for the copy may have been deleted. */
   async #declareAgain(failed: FailedDelivery): Promise<void> {
     const { connection, topology, log } = this.#options;
     try {
@@ -149,10 +149,10 @@ export class Settler {
   }
 }
 
-/** A copy on its way, and the milliseconds that it is held back first. */
+/** A copy in flight, and its delay in milliseconds. */
 type Copy = OutgoingMessage & { delay: number };
 
-/** The whole copy first, then those with less; a message whose headers leave no room for a retry is a dead letter. */
+/** Tries the full copy first, then smaller ones. If its headers leave no room for a retry, it is a dead letter. */
 function* copiesOf(disposition: Copying, failed: FailedDelivery): Generator<Copy, undefined> {
   const { body } = failed.invocation;
   const { name } = failed.definition.queue;
