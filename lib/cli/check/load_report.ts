@@ -1,0 +1,37 @@
+import { describeError } from "../../base/errors.ts";
+import type { SandboxSurroundings } from "../../serving/surroundings.ts";
+import { openSandbox } from "../../serving/surroundings.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Found } from "../invoke/sandboxed_run.ts";
+
+/** Functions that are loaded at the same time. */
+const AT_ONCE = 4;
+
+/**
+ * Loads every function in its own sandbox, with its own permissions, without running a handler.
+ *
+ * @returns what is wrong with those that do not load, by their names
+ */
+export async function loadErrors(
+  functions: readonly Found[],
+  surroundings: SandboxSurroundings,
+  log: Logger,
+): Promise<Map<string, string>> {
+  const errors = new Map<string, string>();
+  const rest = [...functions];
+  const loadOne = async ({ name, definition, sources }: Found) => {
+    const sandbox = openSandbox({ definition, sources }, surroundings, log.child({ function: name }));
+    try {
+      await sandbox.warm();
+    } catch (error) {
+      errors.set(name, describeError(error));
+    } finally {
+      await sandbox.close();
+    }
+  };
+  const work = async () => {
+    for (let next = rest.shift(); next !== undefined; next = rest.shift()) await loadOne(next);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return errors;
+}
