@@ -19,7 +19,7 @@
 export type { Kept, OnceClaim, OnceStore } from "./invocation/once_store.ts";
 
 /** Milliseconds, or text with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`. */
-export type Duration = number | string;
+export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 /** The properties of an AMQP 0-9-1 message, without the headers. */
 export interface MessageProperties {
@@ -490,9 +490,65 @@ export class Retry extends Error {
   }
 }
 
-/** Gives a handler its types without a type annotation. Returns the handler unchanged. */
+/** What `defineFunction()` takes. */
+export interface FunctionParts<Schema extends StandardSchema, H, Config extends FunctionConfig = FunctionConfig> {
+  /** Checks the body of each message, and gives the handler its type. */
+  input?: Schema;
+  /** An object literal: Warren reads it without running the module. @default {} */
+  config?: Config;
+  handler: H;
+}
+
+/** A handler, with the parts that `defineFunction()` was given beside it. */
+export type DefinedFunction<H> = H & { readonly input?: StandardSchema; readonly config?: FunctionConfig };
+
+/** Any body, for functions without an `input`. */
+type AnySchema = StandardSchema<unknown>;
+
+/**
+ * Defines a function: `input`, `config` and `handler` in one object. The handler's body has the type that `input` gives,
+ * and what it returns is inferred. Given a handler alone, it returns the handler unchanged.
+ *
+ * Use it as the default export. A module that exports `input`, `config` and a handler is the same function.
+ *
+ * @example
+ * ```ts ignore
+ * import { defineFunction } from "warren";
+ * import { z } from "zod";
+ *
+ * export default defineFunction({
+ *   input: z.object({ email: z.email() }),
+ *   config: { timeout: "10s" },
+ *   handler: ({ body }, context) => context.log.info(`welcome ${body.email}`),
+ * });
+ * ```
+ */
 export function defineFunction<Body = unknown, Result = unknown>(
   handler: Handler<Body, Result>,
-): Handler<Body, Result> {
-  return handler;
+): Handler<Body, Result>;
+export function defineFunction<Schema extends StandardSchema>(
+  parts: FunctionParts<Schema, BatchHandler<Input<Schema>>, FunctionConfig & { batch: object }> & {
+    input: Schema;
+    config: object;
+  },
+): DefinedFunction<BatchHandler<Input<Schema>>>;
+export function defineFunction<Schema extends StandardSchema, Result>(
+  parts: FunctionParts<Schema, EventHandler<Input<Schema>, Result>, FunctionConfig & { envelope: string }> & {
+    input: Schema;
+    config: object;
+  },
+): DefinedFunction<EventHandler<Input<Schema>, Result>>;
+export function defineFunction<Schema extends StandardSchema, Result>(
+  parts: FunctionParts<Schema, Handler<Input<Schema>, Result>> & { input: Schema },
+): DefinedFunction<Handler<Input<Schema>, Result>>;
+export function defineFunction<Body = unknown>(
+  parts: FunctionParts<AnySchema, BatchHandler<Body>, FunctionConfig & { batch: object }> & { config: object },
+): DefinedFunction<BatchHandler<Body>>;
+export function defineFunction<Body = unknown, Result = unknown>(
+  parts: FunctionParts<AnySchema, Handler<Body, Result>>,
+): DefinedFunction<Handler<Body, Result>>;
+export function defineFunction(given: unknown): unknown {
+  if (typeof given === "function") return given;
+  const { handler, ...parts } = given as { handler: (...args: unknown[]) => unknown };
+  return Object.assign((...args: unknown[]) => handler(...args), parts);
 }

@@ -88,7 +88,7 @@ function notCallableValue(value: Expression, node: Statement, program: Program, 
 }
 
 /** What a top-level name of a module refers to. */
-function findLocal(program: Program, name: string): Found | undefined {
+export function findLocal(program: Program, name: string): Found | undefined {
   for (const node of program.body) {
     const declaration = node.type === "ExportNamedDeclaration" || node.type === "ExportDefaultDeclaration"
       ? node.declaration as Statement | null | undefined

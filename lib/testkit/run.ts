@@ -1,13 +1,14 @@
 import { DryRun, type DryRunReport } from "../dry_run/dry_run.ts";
 import { resolveFunctionConfig } from "../invocation/definition/function_config.ts";
 import type { DryMessage } from "../dry_run/dry_message.ts";
-import type { BatchHandler, FunctionConfig, Handler, StandardSchema } from "../mod.ts";
+import type { BatchHandler, Handler, StandardSchema } from "../mod.ts";
 import { InlineSandbox } from "../sandbox/handler/inline_sandbox.ts";
 
 /** A module of a function, as `import * as resize from "../functions/resize.ts"` gives it. */
 export interface FunctionModule<H> {
   readonly default: H;
-  readonly config?: FunctionConfig;
+  /** A `FunctionConfig`; wrong values are errors of `run()`. */
+  readonly config?: object;
   readonly input?: StandardSchema;
 }
 
@@ -70,10 +71,11 @@ export async function runBatch<Body>(
 }
 
 function open<H>(target: H | FunctionModule<H>, name = "function"): DryRun {
-  const module = typeof target === "function" ? { default: target } : { ...target as FunctionModule<H> };
-  const config = ("config" in module ? module.config : {}) as Record<string, unknown>;
-  const place = { name, file: `${name}.ts`, version: "test", validates: "input" in module };
-  const definition = resolveFunctionConfig(config, place);
+  const module: FunctionModule<H> = typeof target === "function" ? { default: target } : target as FunctionModule<H>;
+  // What defineFunction() was given is with the handler.
+  const { config = {}, input } = { ...module.default as object, ...module } as Omit<FunctionModule<H>, "default">;
+  const place = { name, file: `${name}.ts`, version: "test", validates: input !== undefined };
+  const definition = resolveFunctionConfig(config as Record<string, unknown>, place);
   return new DryRun({
     definition,
     open: (log, once) =>
@@ -83,7 +85,7 @@ function open<H>(target: H | FunctionModule<H>, name = "function"): DryRun {
         folder: "",
         log,
         once,
-        load: () => Promise.resolve(module),
+        load: () => Promise.resolve({ ...module }),
       }),
   });
 }

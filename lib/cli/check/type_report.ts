@@ -48,7 +48,6 @@ function assertion({ file, definition }: Found): string {
 }
 
 function handlerType({ batch, envelope, validates }: FunctionDefinition): string {
-  // deno-lint-ignore no-explicit-any -- text of the module that is checked
   const body = validates ? "Input<typeof module.input>" : "any";
   return `${batch ? "BatchHandler" : envelope ? "EventHandler" : "Handler"}<${body}>`;
 }

@@ -17,9 +17,11 @@ export interface Loaded extends Facts {
 
 /** Reads a function from its module. @throws {TypeError} if the exports are not a function's */
 export function toLoaded(module: Record<string, unknown>, { name, envelope, body, grants }: Facts): Loaded {
-  const { default: handler, input } = module;
+  const { default: handler } = module;
   if (typeof handler !== "function") {
     throw new TypeError(`the default export is ${typeof handler}, expected a function`);
   }
+  // What defineFunction() was given is with the handler.
+  const input = module.input ?? (handler as { input?: unknown }).input;
   return { name, envelope, body, grants, handler: handler as Handler, input: asSchema(input) };
 }
