@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { urlHost } from "../settings/config.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -31,7 +30,7 @@ export interface BrokerAnswer {
   failed?: { code: ErrorCode | "portTaken"; message: string };
 }
 
-const ENTRY = fileURLToPath(new URL("../broker/hosted.ts", import.meta.url));
+const ENTRY = new URL("../broker/hosted.ts", import.meta.url).href;
 
 /**
  * Starts the broker's process, which then waits for `settingsLine()`. It may only listen on its ports and write its

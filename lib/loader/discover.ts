@@ -2,7 +2,7 @@ import { extname, join, relative, resolve, sep } from "node:path";
 import { describeError, WarrenError } from "../base/errors.ts";
 import { brokenLink } from "./links.ts";
 import { isBelow } from "../base/below.ts";
-import { projectsOf } from "./own_code.ts";
+import { codeRoots } from "./own_code.ts";
 import { displayPath } from "./place.ts";
 
 /** A module in the functions folder. With `error`, its name cannot be used or it cannot be read. */
@@ -31,9 +31,10 @@ export interface Discovered {
  * Finds the functions in a folder and its subfolders. Skips files and folders that start with `_` or `.`,
  * `node_modules`, tests and type declarations. The function's name comes from the path as it is written, with links.
  *
+ * @param roots links may lead into these folders
  * @throws {WarrenError} `config` if the folder does not exist
  */
-export async function discoverFunctions(dir: string): Promise<Discovered> {
+export async function discoverFunctions(dir: string, roots: readonly string[] = codeRoots(dir)): Promise<Discovered> {
   const root = resolve(dir);
   const real = await Deno.realPath(root).catch(async (cause) => {
     const why = await brokenLink(root) ?? describeError(cause);
@@ -43,7 +44,7 @@ export async function discoverFunctions(dir: string): Promise<Discovered> {
     throw new WarrenError("config", `the functions folder "${dir}" is not a folder`);
   }
   const found: Discovered = { functions: [], folders: [], places: new Map([[root, real]]) };
-  await walk(root, real, { root, real, projects: projectsOf(root), parents: [], found });
+  await walk(root, real, { root, real, roots, parents: [], found });
   const functions = distinct(found.functions.sort(byName), root);
   return { ...found, functions };
 }
@@ -53,7 +54,7 @@ interface Walk {
   /** The real path of the root. */
   real: string;
   /** Links may lead into these folders. */
-  projects: string[];
+  roots: readonly string[];
   /** The real paths of the parent folders. A link back to one of them is not followed. */
   parents: string[];
   found: Discovered;
@@ -100,11 +101,11 @@ async function visitBroken(path: string, { root, found }: Walk): Promise<void> {
   if (error !== undefined) found.functions.push({ ...named(path, root), error });
 }
 
-function foreignLink(real: string, { real: root, projects }: Walk): string | undefined {
+function foreignLink(real: string, { real: root, roots }: Walk): string | undefined {
   if (isBelow(real, root)) return undefined;
   if (isBelow(root, real)) return `it is a link to "${real}", which the functions folder is in`;
-  if (projects.some((project) => isBelow(real, project))) return undefined;
-  return `it is a link to "${real}", which is outside of ${displayPath(projects[0])}: ` +
+  if (roots.some((folder) => isBelow(real, folder))) return undefined;
+  return `it is a link to "${real}", which is outside of ${displayPath(roots[0])}: ` +
     "what is there would need no permission";
 }
 

@@ -9,15 +9,28 @@ export interface ModuleGraph {
   files: string[];
   /** Local files that do not exist. If one appears, the function may load. */
   missing: string[];
-  /** Imports from registries and from the network. */
+  /** Imports from registries, from the network, and from packages in a `node_modules` folder. */
   remote: string[];
+  /** Imports of its local modules by a bare name, as `zod`, which an import map resolves. */
+  bare: BareImport[];
   /** Why the module cannot be loaded: a missing module, a bare specifier, a syntax error in an import. */
   errors: string[];
+}
+
+/** An import whose name only an import map resolves. */
+export interface BareImport {
+  name: string;
+  /** What it resolves to. */
+  target: string;
+  /** Where it is imported, as `file:line:column`. */
+  from: string;
 }
 
 export interface GraphOptions {
   /** The `deno.json` whose import map applies. @default none */
   config?: string;
+  /** Deno's flags for how imports resolve, in place of `config`. @default no lock file */
+  flags?: readonly string[];
   signal?: AbortSignal;
   log?: Logger;
 }
@@ -62,7 +75,7 @@ export async function readGraphs(files: string[], options: GraphOptions = {}): P
     for (const file of group) {
       graphs.set(
         file,
-        info ? follow(file, modules, info.redirects) : { files: [file], missing: [], remote: [], errors: [] },
+        info ? follow(file, modules, info.redirects) : { files: [file], missing: [], remote: [], bare: [], errors: [] },
       );
     }
   }
@@ -89,15 +102,20 @@ function importOf(file: string): string {
   return encodeURIComponent(`import ${JSON.stringify(pathToFileURL(file).href)};`);
 }
 
-async function denoInfo(files: string[], { config, signal, log }: GraphOptions): Promise<Info | undefined> {
+/** Flags for a command of Deno's that reads what functions import. */
+export function flagsOf({ flags, config }: GraphOptions): readonly string[] {
+  return flags ?? ["--no-lock", config ? `--config=${config}` : "--no-config"];
+}
+
+async function denoInfo(files: string[], options: GraphOptions): Promise<Info | undefined> {
+  const { signal, log } = options;
   const timeout = AbortSignal.timeout(TIMEOUT);
   try {
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         "info",
         "--json",
-        "--no-lock",
-        config ? `--config=${config}` : "--no-config",
+        ...flagsOf(options),
         `data:application/typescript,${files.map(importOf).join("")}`,
       ],
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
@@ -122,29 +140,42 @@ interface Step {
   from: string;
   /** Imported by `import()`: it counts for the version, but may be missing until it runs. */
   dynamic: boolean;
+  /** A file of a package: named by a bare name, or by another file of a package. */
+  packaged: boolean;
+}
+
+/** As `zod`: what it resolves to, an import map or a `node_modules` folder says. */
+function isBare(name: string): boolean {
+  return !/^(\.{0,2}\/|[a-z][a-z0-9+.-]*:)/i.test(name);
 }
 
 function follow(file: string, modules: Map<string, Module>, redirects: Record<string, string>): ModuleGraph {
-  const graph: ModuleGraph = { files: [], missing: [], remote: [], errors: [] };
+  const graph: ModuleGraph = { files: [], missing: [], remote: [], bare: [], errors: [] };
   const seen = new Set<string>();
-  const steps: Step[] = [{ specifier: pathToFileURL(file).href, from: "", dynamic: false }];
+  const steps: Step[] = [{ specifier: pathToFileURL(file).href, from: "", dynamic: false, packaged: false }];
   const later: Step[] = [];
   for (let step = steps.shift(); step; step = steps.shift() ?? later.shift()) {
     const specifier = redirects[step.specifier] ?? step.specifier;
     if (seen.has(specifier)) continue;
     seen.add(specifier);
     const module = modules.get(specifier);
-    if (specifier.startsWith("file:")) {
+    if (step.packaged || /^(npm|jsr|https?):/.test(specifier)) graph.remote.push(specifier);
+    else if (specifier.startsWith("file:")) {
       const absent = module?.error?.startsWith("Module not found");
       (absent ? graph.missing : graph.files).push(fileURLToPath(specifier));
-    } else if (/^(npm|jsr|https?):/.test(specifier)) graph.remote.push(specifier);
+    }
     if (module?.error && !step.dynamic) graph.errors.push(moduleError(module.error, step.from));
-    for (const { code, isDynamic } of module?.dependencies ?? []) {
+    for (const { specifier: name, code, isDynamic } of module?.dependencies ?? []) {
       if (!code) continue;
       const dynamic = step.dynamic || isDynamic === true;
       const from = placeOf(specifier, code.span);
       if (code.error && !dynamic) graph.errors.push(`${from}: ${readable(code.error)}`);
-      if (code.specifier) (dynamic ? later : steps).push({ specifier: code.specifier, from, dynamic });
+      if (!code.specifier) continue;
+      const packaged = (step.packaged || isBare(name)) && /^file:.*\/node_modules\//.test(code.specifier);
+      if (isBare(name) && !step.packaged && specifier.startsWith("file:")) {
+        graph.bare.push({ name, target: code.specifier, from });
+      }
+      (dynamic ? later : steps).push({ specifier: code.specifier, from, dynamic, packaged });
     }
   }
   return graph;

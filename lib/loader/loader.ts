@@ -8,9 +8,12 @@ import type { Permissions } from "../settings/ceiling.ts";
 import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
 import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
 import { brokenLink } from "./links.ts";
-import { foreignFiles } from "./own_code.ts";
+import { codeRoots, foreignFiles } from "./own_code.ts";
 import { displayPath } from "./place.ts";
 import { fetchRemote, refuseUncached } from "./remote.ts";
+import { type Resolution, resolutionFlags } from "../invocation/definition/resolution.ts";
+import { refuseInlineImports } from "./inline_imports.ts";
+import type { Ground, Grounds } from "./project/ground.ts";
 import { readSource } from "./source.ts";
 
 /** A function that can be bound, or the reason why it cannot. */
@@ -24,6 +27,8 @@ export type LoadedFunction =
      * is no text.
      */
     sources: Map<string, string | Uint8Array>;
+    /** By which rules its imports resolve; undefined where the caller has rules of its own. */
+    resolution: Resolution | undefined;
   }
   | { name: string; file: string; error: string };
 
@@ -32,6 +37,10 @@ export interface LoadOptions extends GraphOptions {
   ceiling?: Permissions;
   /** Whether imports may be downloaded. @default true */
   download?: boolean;
+  /** Reads the project of the folder. Its settings then apply in place of `config`. @default no project */
+  grounds?: Pick<Grounds, "open">;
+  /** A folder whose code the functions may import. @default the project's, and the one that contains the functions folder */
+  codeRoot?: string;
   /** Reads a file. @default `Deno.readFile` */
   readFile?: (file: string) => Promise<Uint8Array>;
 }
@@ -39,7 +48,8 @@ export interface LoadOptions extends GraphOptions {
 /** Reads each file once per load, so that all functions see the same state of it. */
 type Read = (file: string) => Promise<string | Uint8Array>;
 
-interface LoadedFolder {
+/** What `loadFunctions()` found. */
+export interface LoadedFolder {
   functions: LoadedFunction[];
   /** All local files that the functions depend on, and all folders in this one, including missing ones. */
   files: string[];
@@ -66,22 +76,57 @@ async function loadRound(
   dir: string,
   options: LoadOptions,
 ): Promise<LoadedFolder & { places: Map<string, string | undefined> }> {
-  const { functions: discovered, folders, places } = await discoverFunctions(dir);
+  const ground = await options.grounds?.open(dir);
+  const roots = codeRoots(dir, options.codeRoot ?? ground?.project?.root);
+  const { functions: discovered, folders, places } = await discoverFunctions(dir, roots);
   const read = once(async (file) => textOf(await (options.readFile ?? Deno.readFile)(file)));
   const named = discovered.filter(({ error }) => error === undefined).map(({ file }) => file);
   // Read before `deno info` reads them, so that a later change causes another load and not a mixture.
   await Promise.all(named.map((file) => read(file).catch(() => {})));
-  const graphs = await readGraphs(named, options);
+  const reading = ground ? { ...options, flags: ground.flags } : options;
+  const graphs = await readGraphs(named, reading);
   const files = new Set(discovered.map(({ file }) => file));
   for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
   const seen = await placesOf([...files].filter((file) => !places.has(file)));
-  if (options.download ?? true) await fetchRemote(graphs, options);
-  await refuseUncached(graphs, options);
-  const code = { folder: resolvePath(dir), ceiling: options.ceiling };
+  if (options.download ?? true) await fetchRemote(graphs, reading);
+  const settled = await settle(ground, graphs, options);
+  const code = { folder: resolvePath(dir), roots, ceiling: options.ceiling, settled };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);
   refuseSharedPaths(functions);
+  ground?.files.forEach((file) => files.add(file));
   return { functions, files: [...folders.slice(1), ...files], places: new Map([...places, ...seen]) };
+}
+
+/** What every function of the folder has in common. */
+interface Settled {
+  resolution: Resolution | undefined;
+  /** Settings of the project that decide how imports resolve. */
+  key: string;
+  lock: string;
+}
+
+/** What lock files were said to lack, in this process. */
+const warned = new Set<string>();
+
+/** Refuses what cannot be loaded by the rules that the functions' processes have. */
+async function settle(
+  ground: Ground | undefined,
+  graphs: Map<string, ModuleGraph>,
+  options: LoadOptions,
+): Promise<Settled> {
+  if (!ground) {
+    await refuseUncached(graphs, options);
+    return { resolution: undefined, key: "", lock: "" };
+  }
+  const { resolution, lock = "", unlocked } = await ground.settle();
+  const missing = unlocked.join(", ");
+  if (missing !== "" && !warned.has(missing)) {
+    warned.add(missing);
+    options.log?.warn(`deno.lock does not have ${missing}; to add it: deno task cache`);
+  }
+  await refuseUncached(graphs, { ...options, flags: resolutionFlags(resolution) }, unlocked);
+  return { resolution, key: ground.key, lock };
 }
 
 /** The real path of each file. Undefined for missing ones. */
@@ -99,7 +144,12 @@ async function load(
   { name, file, error }: DiscoveredFunction,
   graph: ModuleGraph | undefined,
   read: Read,
-  { folder, ceiling }: { folder: string; ceiling: Permissions | undefined },
+  { folder, roots, ceiling, settled }: {
+    folder: string;
+    roots: readonly string[];
+    ceiling: Permissions | undefined;
+    settled: Settled;
+  },
 ): Promise<LoadedFunction> {
   const shown = displayPath(file);
   if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
@@ -108,15 +158,19 @@ async function load(
     if (graph.errors.length > 0) {
       return { name, file, error: [...graph.errors, ...await brokenLinks(graph)].join("\n") };
     }
-    const outside = foreignFiles(graph.files, folder);
+    const outside = foreignFiles(graph.files, folder, roots);
     if (outside.length > 0) return { name, file, error: outside.map((why) => `${shown}: ${why}`).join("\n") };
     const texts = await Promise.all(graph.files.map(read));
     const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
-    const version = hash(texts);
+    // What comes from a registry is as the lock file says.
+    const rules = [settled.key, graph.remote.length > 0 ? settled.lock : ""].filter((text) => text !== "");
+    const version = hash([...texts, ...rules]);
     const definition = resolve(config, { name, file, version, validates });
     const beyond = ceiling ? beyondTheCeiling(definition, ceiling) : [];
     if (beyond.length > 0) return { name, file, error: beyond.map((why) => `${shown}: ${why}`).join("\n") };
-    return { name, file, definition, sources };
+    const unlike = definition.isolation === "inline" ? refuseInlineImports(graph.bare) : [];
+    if (unlike.length > 0) return { name, file, error: unlike.join("\n") };
+    return { name, file, definition, sources, resolution: settled.resolution };
   } catch (error) {
     return { name, file, error: describeError(error) };
   }

@@ -1,5 +1,5 @@
 import { describeError } from "../base/errors.ts";
-import type { GraphOptions, ModuleGraph } from "./graph.ts";
+import { flagsOf, type GraphOptions, type ModuleGraph } from "./graph.ts";
 import { displayPath } from "./place.ts";
 
 /** Milliseconds for the packages of all functions. */
@@ -14,30 +14,35 @@ const fetched = new Set<string>();
  */
 export async function fetchRemote(
   graphs: ReadonlyMap<string, ModuleGraph>,
-  { config, signal, log }: GraphOptions,
+  options: GraphOptions,
 ): Promise<void> {
+  const { signal, log } = options;
   const wanting = [...graphs].filter(([, { remote }]) => remote.some((specifier) => !fetched.has(specifier)));
   if (wanting.length === 0) return;
+  const problem = await cacheRemote(wanting.map(([file]) => file), options);
+  if (problem === undefined) {
+    for (const [, { remote }] of wanting) remote.forEach((specifier) => fetched.add(specifier));
+  } else if (!signal?.aborted) {
+    // Each function whose packages are there anyway loads; the others say what they miss.
+    log?.warn(`packages could not be fetched: ${problem}`);
+  }
+}
+
+/** Brings what these modules import into Deno's cache; gives why that cannot be done, in one line. */
+export async function cacheRemote(files: readonly string[], options: GraphOptions): Promise<string | undefined> {
+  const { signal } = options;
   const timeout = AbortSignal.timeout(TIMEOUT);
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "cache",
-        "--no-lock",
-        "--quiet",
-        config ? `--config=${config}` : "--no-config",
-        ...wanting.map(([file]) => file),
-      ],
+      args: ["cache", "--quiet", ...flagsOf(options), ...files],
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
       stdin: "null",
       stdout: "null",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     }).output();
-    if (!success) throw new Error(whyNot(new TextDecoder().decode(stderr)));
-    for (const [, { remote }] of wanting) remote.forEach((specifier) => fetched.add(specifier));
+    return success ? undefined : whyNot(new TextDecoder().decode(stderr));
   } catch (error) {
-    // Functions whose packages are in the cache still load. The others report what is missing.
-    if (!signal?.aborted) log?.warn(`packages could not be fetched: ${describeError(error)}`);
+    return describeError(error);
   }
 }
 
@@ -49,16 +54,19 @@ const SIDE_BY_SIDE = 4;
 /**
  * Adds an error to each graph that imports something that is not in Deno's cache: a function's process may not
  * download, so the module would not load. Runs none of the functions.
+ *
+ * @param unlocked what is missing in the project's lock file. If there is any, every function is checked
  */
 export async function refuseUncached(
   graphs: ReadonlyMap<string, ModuleGraph>,
-  { config, signal, log }: GraphOptions,
+  options: GraphOptions,
+  unlocked: readonly string[] = [],
 ): Promise<void> {
   const unknown = [...graphs].filter(([, { remote, errors }]) =>
-    errors.length === 0 && remote.some((specifier) => !cached.has(specifier))
+    errors.length === 0 && (unlocked.length > 0 || remote.some((specifier) => !cached.has(specifier)))
   );
   const look = async (some: typeof unknown): Promise<string | undefined> => {
-    const why = await whyUncached(some.map(([file]) => file), { config, signal, log });
+    const why = await whyUncached(some.map(([file]) => file), options, unlocked);
     if (why === undefined) { for (const [, { remote }] of some) remote.forEach((specifier) => cached.add(specifier)); }
     return why;
   };
@@ -74,7 +82,12 @@ export async function refuseUncached(
 }
 
 /** Why these modules cannot be loaded from the cache. Undefined if they can, or if Deno did not answer. */
-async function whyUncached(files: string[], { config, signal, log }: GraphOptions): Promise<string | undefined> {
+async function whyUncached(
+  files: string[],
+  options: GraphOptions,
+  unlocked: readonly string[],
+): Promise<string | undefined> {
+  const { signal, log } = options;
   const timeout = AbortSignal.timeout(TIMEOUT);
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -85,8 +98,7 @@ async function whyUncached(files: string[], { config, signal, log }: GraphOption
         "--no-check",
         "--quiet",
         "--cached-only",
-        "--no-lock",
-        config ? `--config=${config}` : "--no-config",
+        ...flagsOf(options),
         ...files,
       ],
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
@@ -95,6 +107,10 @@ async function whyUncached(files: string[], { config, signal, log }: GraphOption
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     }).output();
     const said = success ? "" : whyNot(new TextDecoder().decode(stderr));
+    if (said.startsWith("The lockfile is out of date")) {
+      return `deno.lock does not have ${unlocked.join(", ")}, and nothing may be added to it here: ` +
+        "add it with `deno task cache`, and deploy deno.lock with the functions";
+    }
     if (success || !said.includes("--cached-only")) return undefined;
     const what = said.replace(/,? ?--cached-only is specified/, "");
     return `what it imports is not in Deno's cache: ${what}; fetch it with --download, or with "deno cache"`;

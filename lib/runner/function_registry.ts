@@ -138,8 +138,8 @@ export class FunctionRegistry {
   }
 
   /** Modules that readiness depends on are loaded without waiting for a message. */
-  #versionOf({ definition, sources }: Exclude<LoadedFunction, { error: string }>): Version {
-    return { definition: { ...definition, warm: definition.warm || this.#options.warm }, sources };
+  #versionOf({ definition, sources, resolution }: Exclude<LoadedFunction, { error: string }>): Version {
+    return { definition: { ...definition, warm: definition.warm || this.#options.warm }, sources, resolution };
   }
 
   async #end(name: string, served: Served): Promise<void> {

@@ -1,17 +1,19 @@
-import { DENO_CONFIG } from "../settings/config.ts";
 import { describeError } from "../base/errors.ts";
 import type { FunctionRegistry } from "./function_registry.ts";
 import { loadFunctions } from "../loader/loader.ts";
+import { Grounds } from "../loader/project/ground.ts";
 import { watchFunctions } from "../loader/watch.ts";
 import type { Logger } from "../base/log.ts";
 import type { Options } from "../settings/options.ts";
 
 export interface FunctionsFolderOptions {
-  options: Pick<Options, "functionsDir" | "permissionsCeiling" | "download">;
+  options: Pick<Options, "functionsDir" | "permissionsCeiling" | "download" | "production" | "codeRoot">;
   registry: Pick<FunctionRegistry, "apply">;
   log: Logger;
   /** After it aborts, nothing is read or bound. */
   signal: AbortSignal;
+  /** A folder of the runner's own, which is there at the first `load()`. */
+  folder: () => string;
 }
 
 /** The functions folder. The registry serves the functions in it. */
@@ -21,6 +23,7 @@ export class FunctionsFolder {
   /** The files that the functions depend on now. */
   #files: readonly string[] = [];
   #changes: AsyncGenerator<void> | undefined;
+  #grounds: Grounds | undefined;
 
   constructor(options: FunctionsFolderOptions) {
     this.#options = options;
@@ -39,9 +42,11 @@ export class FunctionsFolder {
 
   /** Reads the folder, and updates the registry. */
   async load(): Promise<void> {
-    const { options: { functionsDir, permissionsCeiling: ceiling, download }, registry, signal } = this.#options;
+    const { options, registry, signal, folder } = this.#options;
+    const { functionsDir, permissionsCeiling: ceiling, download, production, codeRoot } = options;
     const log = this.#log;
-    const found = await loadFunctions(functionsDir, { config: DENO_CONFIG, signal, log, ceiling, download });
+    const grounds = this.#grounds ??= new Grounds({ folder: folder(), frozen: production });
+    const found = await loadFunctions(functionsDir, { grounds, codeRoot, signal, log, ceiling, download });
     if (signal.aborted) return;
     this.#files = found.files;
     await registry.apply(found.functions);

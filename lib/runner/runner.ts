@@ -4,7 +4,6 @@ import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
 import { Replies } from "../amqp/publishing/replies.ts";
 import { Settler } from "../amqp/publishing/settle.ts";
-import { DENO_CONFIG } from "../settings/config.ts";
 import { describeError } from "../base/errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
 import { FunctionRequests } from "./function_requests.ts";
@@ -80,7 +79,13 @@ export class Runner {
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
-    this.#folder = new FunctionsFolder({ options, registry: functions, log, signal: this.#quiet.signal });
+    this.#folder = new FunctionsFolder({
+      options,
+      registry: functions,
+      log,
+      signal: this.#quiet.signal,
+      folder: () => this.#sandboxes.folder,
+    });
     const consumers = (queue: string) => broker.consumers(queue);
     const replies = new Replies(broker.consuming);
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
@@ -175,7 +180,6 @@ function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
   const address = options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") };
   return {
     folder: "", // created at the start
-    configFile: DENO_CONFIG,
     memoryWatch: new MemoryWatch({ reaper, log }),
     reaper,
     once: { store: openStore(address, log), keep: options.onceKeep },

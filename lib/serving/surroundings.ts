@@ -6,6 +6,7 @@ import type { Outputs } from "../amqp/publishing/outputs.ts";
 import type { Settler } from "../amqp/publishing/settle.ts";
 import type { Topology } from "../amqp/topology/topology.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
+import type { Resolution } from "../invocation/definition/resolution.ts";
 import type { Sandbox } from "../invocation/sandbox.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Logger } from "../base/log.ts";
@@ -23,6 +24,8 @@ import type { Timers } from "../base/time/timers.ts";
 export interface Version {
   readonly definition: FunctionDefinition;
   readonly sources: Sources;
+  /** By which rules its imports resolve. */
+  readonly resolution: Resolution | undefined;
 }
 
 /** What a consumer needs to know about a function. */
@@ -48,8 +51,6 @@ export interface Surroundings {
 export interface SandboxSurroundings {
   /** The folder for the sandboxes' sockets. */
   folder: string;
-  /** The `deno.json` whose import map resolves `warren`. */
-  configFile: string | undefined;
   /** The socket of a PermissionBroker, which then decides about permissions. @default none */
   permissionBroker?: string;
   /** Learns the permissions of functions, each by itself. @default nothing is learned */
@@ -61,8 +62,8 @@ export interface SandboxSurroundings {
 
 /** Creates the sandbox of a version. */
 export function openSandbox(
-  { definition: configured, sources }: Version,
-  { folder, configFile, learning, memoryWatch, reaper, once, ...more }: SandboxSurroundings,
+  { definition: configured, sources, resolution }: Version,
+  { folder, learning, memoryWatch, reaper, once, ...more }: SandboxSurroundings,
   log: Logger,
 ): Sandbox {
   const definition = learning ? withoutLimits(configured) : configured;
@@ -70,7 +71,7 @@ export function openSandbox(
   const options = { definition, sources, folder, log, once };
   return definition.isolation === "inline"
     ? new InlineSandbox(options)
-    : new ProcessSandbox({ ...options, configFile, permissionBroker, memoryWatch, reaper });
+    : new ProcessSandbox({ ...options, resolution, permissionBroker, memoryWatch, reaper });
 }
 
 /** Creates the consumer of a function's queue. */

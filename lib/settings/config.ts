@@ -1,14 +1,8 @@
-import { fileURLToPath } from "node:url";
 import { describeError, WarrenError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { OPTIONS, type Options, type OptionSpec } from "./options.ts";
-import project from "../../deno.json" with { type: "json" };
 
-/** Warren's version. */
-export const VERSION: string = project.version;
-
-/** The `deno.json` whose import map resolves `warren` and the bare imports of functions. */
-export const DENO_CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+export { VERSION } from "./own_package.ts";
 
 /** A flag of one command. */
 export interface CommandFlag {
@@ -125,6 +119,7 @@ function splitArguments(args: readonly string[], commandFlags: readonly CommandF
     const spec = OPTIONS.find(({ flag }) => flag === name);
     const negated = OPTIONS.find(({ flag, boolean }) => boolean && `no-${flag}` === name);
     if (own) flags.set(name, [...(flags.get(name) ?? []), own.value ? value() : none()]);
+    else if (spec?.repeated) typed.set(name, [typed.get(name) ?? [], value()].flat().join(","));
     else if (spec) typed.set(name, spec.boolean && equals < 0 ? "true" : value());
     else if (negated) typed.set(negated.flag, none() && "false");
     else throw unknownFlag(name, commandFlags);

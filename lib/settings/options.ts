@@ -58,6 +58,12 @@ export interface Options {
   learnPermissions: boolean;
   /** Whether packages that functions import may be downloaded. */
   download: boolean;
+  /** The project's lock file must have everything, and its .env is not read. */
+  production: boolean;
+  /** Files with environment variables. Undefined means .env beside the project's deno.json, if it is there. */
+  envFile: string[] | undefined;
+  /** A folder whose code functions may import. Undefined means the project's. */
+  codeRoot: string | undefined;
   /** Store for the keys of `context.once()`. Undefined means SQLite in the data folder. */
   onceStore: OnceAddress | undefined;
   /** Milliseconds. */
@@ -85,6 +91,8 @@ export interface OptionSpec {
   secret?: boolean;
   /** A flag without a value: `--watch` is true, `--no-watch` is false. */
   boolean?: boolean;
+  /** The flag may be there several times: the values are read as one, with commas between them. */
+  repeated?: boolean;
   /** The field that records whether the user set the option. */
   asked?: Asked;
 }
@@ -312,6 +320,35 @@ export const OPTIONS: readonly OptionSpec[] = [
     boolean: true,
   },
   {
+    key: "production",
+    flag: "production",
+    env: "PRODUCTION",
+    default: "false",
+    text: "Do not read .env, and break functions whose imports are not in the project's deno.lock.",
+    read: boolean,
+    boolean: true,
+  },
+  {
+    key: "envFile",
+    flag: "env-file",
+    env: "ENV_FILE",
+    default: undefined,
+    text:
+      "Files with environment variables, separated by commas. The last one takes precedence, and variables that are " +
+      "already set over all. Default: .env beside the project's deno.json.",
+    read: paths,
+    repeated: true,
+  },
+  {
+    key: "codeRoot",
+    flag: "code-root",
+    env: "CODE_ROOT",
+    default: undefined,
+    text:
+      "Folder whose code functions may import, as in a monorepo. Default: that of the nearest deno.json or package.json.",
+    read: (text) => text,
+  },
+  {
     key: "onceStore",
     flag: "once-store",
     env: "ONCE_STORE",
@@ -415,6 +452,10 @@ function brokerUsers(text: string): Record<string, string> {
   if (users.length === 0) throw new Error("expected name:password,name:password");
   if (new Set(users.map(([name]) => name)).size < users.length) throw new Error("a name is there twice");
   return Object.fromEntries(users);
+}
+
+function paths(text: string): string[] {
+  return text.split(",").map((path) => path.trim()).filter((path) => path !== "");
 }
 
 /** The minimum keeps keys from expiring before their message is retried. */

@@ -35,7 +35,7 @@ function sandboxTest(
         definition: resolveFunctionConfig(all, { name: "shop.sold", file, version: "1" }),
         sources: new Map([[file, module]]),
         folder,
-        configFile: CONFIG_FILE,
+        resolution: { config: CONFIG_FILE, files: new Map() },
         log: new Logger({ level: "silent" }),
         loadTimeout: 30_000,
       };

@@ -13,7 +13,11 @@ export const QUEUE = "orders";
 /** A version of a function that consumes QUEUE. */
 export function versionOf(version: string, config: FunctionConfig = {}): Version {
   const about = { name: "order", file: "/order.ts", version };
-  return { definition: resolveFunctionConfig({ queue: QUEUE, ...config }, about), sources: new Map() };
+  return {
+    definition: resolveFunctionConfig({ queue: QUEUE, ...config }, about),
+    sources: new Map(),
+    resolution: undefined,
+  };
 }
 
 /** A served function with a broker, sandboxes, clocks and a time that are all the test's own. */

@@ -57,6 +57,9 @@ Deno.test("without flags and environment, every option has its default", () => {
     permissionsCeiling: undefined,
     learnPermissions: false,
     download: true,
+    production: false,
+    envFile: undefined,
+    codeRoot: undefined,
     onceStore: undefined,
     onceKeep: 604_800_000,
     drainTimeout: 25_000,
@@ -69,6 +72,11 @@ Deno.test("a flag beats the environment, and that beats the default", () => {
   const env = { PORT: "9001", DRAIN_TIMEOUT: "1m", LOG_LEVEL: "" };
   const { options } = parseArguments(["--port=9002"], env);
   assertEquals([options.port, options.drainTimeout, options.logLevel], [9002, 60_000, "info"]);
+});
+
+Deno.test("files of variables may be several flags, or one with commas", () => {
+  const { options } = parseArguments(["--env-file", "a", "--env-file=b, c"], { ENV_FILE: "d" });
+  assertEquals(options.envFile, ["a", "b", "c"]);
 });
 
 Deno.test("a port counts as asked for, even when it is the default one", () => {

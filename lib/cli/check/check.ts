@@ -1,12 +1,13 @@
 import { WarrenError } from "../../base/errors.ts";
-import { DENO_CONFIG, unlimited } from "../../settings/config.ts";
-import { type LoadedFunction, loadFunctions } from "../../loader/loader.ts";
+import { unlimited } from "../../settings/config.ts";
+import type { LoadedFunction } from "../../loader/loader.ts";
 import { type Command, type CommandContext, takesNothing } from "../command.ts";
 import { permissionsText } from "../../sandbox/host/permission_line.ts";
 import { withConnection } from "../connect.ts";
 import { Interrupt } from "../interrupt.ts";
-import { findFunction } from "../invoke/sandboxed_run.ts";
+import { withFunction } from "../invoke/sandboxed_run.ts";
 import { MESSAGE_FLAGS, readMessage } from "../message_arguments.ts";
+import { withFunctions } from "../read_functions.ts";
 import { describeFunction } from "./describe_function.ts";
 import { type Learned, learnPermissions } from "./learn_permissions.ts";
 import { describeTopology, findTopology, type FoundTopology } from "./topology_report.ts";
@@ -32,16 +33,11 @@ export const check: Command = {
     },
   ],
   async run(context) {
-    const { options, positional, flags, log, print, printError } = context;
+    const { options, positional, flags, print, printError } = context;
     const name = flags.get("permissions")?.at(-1);
     if (name !== undefined) return await checkPermissions(context, name);
     takesNothing("check", positional);
-    const { functions } = await loadFunctions(options.functionsDir, {
-      config: DENO_CONFIG,
-      log,
-      ceiling: options.permissionsCeiling,
-      download: options.download,
-    });
+    const functions = await withFunctions(context, ({ functions }) => functions);
     const broken = functions.filter((loaded) => "error" in loaded);
     const topology = flags.has("topology") ? await topologyOf(context, functions) : undefined;
     if (flags.has("json")) {
@@ -70,10 +66,11 @@ async function checkPermissions(context: CommandContext, name: string): Promise<
     throw new WarrenError("config", `check --permissions takes one body; "${rest[0]}" is one too many`);
   }
   const { body, headers, ...properties } = await readMessage(given, flags);
-  const { found } = await findFunction(context, name);
-  printError(`running ${found.name} with every permission: it may do whatever you may do on this machine`);
-  using interrupt = new Interrupt(() => {});
-  const learned = await learnPermissions(context, found, { body, headers, properties }, interrupt.signal);
+  const learned = await withFunction(context, name, async (found) => {
+    printError(`running ${found.name} with every permission: it may do whatever you may do on this machine`);
+    using interrupt = new Interrupt(() => {});
+    return await learnPermissions(context, found, { body, headers, properties }, interrupt.signal);
+  });
   print(flags.has("json") ? JSON.stringify(learned, undefined, 2) : describeLearned(learned));
   const [all, narrowed] = learned.outcomes;
   return all === narrowed ? 0 : 1;

@@ -33,8 +33,8 @@ export async function learnPermissions(
   }
   const all = await recorded(context, found, message, signal);
   const narrowed = learnedFrom(all.asked);
-  const { definition, sources } = found;
-  const module = { definition: { ...definition, permissions: narrowed.permissions, strictEnv: false }, sources };
+  const { definition } = found;
+  const module = { ...found, definition: { ...definition, permissions: narrowed.permissions, strictEnv: false } };
   const again = await runSandboxed(context, module, message, { signal });
   const error = again.error && `${again.error.type}: ${again.error.message}`;
   return { ...narrowed, outcomes: [all.report.outcome, again.outcome], error };
@@ -48,14 +48,14 @@ interface RecordedRun {
 /** Runs with every permission. The environment is all of the runner's. */
 async function recorded(
   context: CommandContext,
-  { definition, sources }: Pick<Found, "definition" | "sources">,
+  found: Found,
   message: DryMessage,
   signal: AbortSignal,
 ): Promise<RecordedRun> {
   const folder = await Deno.makeTempDir({ prefix: "warren-permissions-" });
   try {
     await using broker = new PermissionBroker(folder);
-    const module = { definition: withoutLimits(definition), sources };
+    const module = { ...found, definition: withoutLimits(found.definition) };
     const report = await runSandboxed(context, module, message, { signal, permissionBroker: broker.path });
     return { report, asked: broker.asked };
   } finally {

@@ -8,7 +8,7 @@ import { Interrupt } from "../interrupt.ts";
 import { MESSAGE_FLAGS, readMessage } from "../message_arguments.ts";
 import { watchFunctions } from "../../loader/watch.ts";
 import { describeReport, exitCode } from "./describe_report.ts";
-import { findFunction, type Found, runSandboxed } from "./sandboxed_run.ts";
+import { type Found, runSandboxed, withFunction } from "./sandboxed_run.ts";
 
 /** Runs one function with one message, in its sandbox with its permissions, without a broker. */
 export const invoke: Command = {
@@ -43,8 +43,9 @@ interface Work {
 
 /** Gives the exit code, and what the function consists of. */
 async function invokeOnce(work: Work): Promise<{ code: number; files: string[] }> {
-  const { found, files } = await findFunction(work.context, work.name);
-  return { code: exitCode(await run(work, found)), files };
+  return await withFunction(work.context, work.name, async (found, files) => {
+    return { code: exitCode(await run(work, found)), files };
+  });
 }
 
 async function invokeAtChanges(work: Work): Promise<number> {

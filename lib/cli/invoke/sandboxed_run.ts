@@ -3,32 +3,32 @@ import { nearest } from "../../base/nearest.ts";
 import { DryRun, type DryRunReport } from "../../dry_run/dry_run.ts";
 import type { DryMessage } from "../../dry_run/dry_message.ts";
 import type { RunLogLine } from "../../invocation/insight/run.ts";
-import { type LoadedFunction, loadFunctions } from "../../loader/loader.ts";
+import type { LoadedFunction } from "../../loader/loader.ts";
 import { MemoryWatch } from "../../sandbox/limits/memory_watch.ts";
 import { Reaper } from "../../sandbox/limits/reaper.ts";
 import { openSandbox } from "../../serving/surroundings.ts";
-import { DENO_CONFIG } from "../../settings/config.ts";
 import type { CommandContext } from "../command.ts";
+import { withFunctions } from "../read_functions.ts";
 
 /** A function that can be run. */
 export type Found = Exclude<LoadedFunction, { error: string }>;
 
 /**
- * Reads the functions folder, and gives one of them with all files that the functions depend on.
+ * Reads the functions folder, for one of the functions.
  *
  * @param name the function's name, or its path with slashes
+ * @param use receives the function, and all files that the functions depend on. Afterwards it can no longer be started
  * @throws {WarrenError} `missing`, or `function` with what is wrong with it
  */
-export async function findFunction(
-  { options, log }: CommandContext,
+export async function withFunction<T>(
+  context: CommandContext,
   name: string,
-): Promise<{ found: Found; files: string[] }> {
-  const { functions, files } = await loadFunctions(options.functionsDir, {
-    config: DENO_CONFIG,
-    log,
-    ceiling: options.permissionsCeiling,
-    download: options.download,
-  });
+  use: (found: Found, files: string[]) => T | Promise<T>,
+): Promise<T> {
+  return await withFunctions(context, ({ functions, files }) => use(findFunction(functions, name), files));
+}
+
+function findFunction(functions: readonly LoadedFunction[], name: string): Found {
   const found = functions.find((loaded) => loaded.name === name || loaded.name === name.replaceAll("/", "."));
   if (!found) {
     const near = nearest(name, functions.map((loaded) => loaded.name));
@@ -37,7 +37,7 @@ export async function findFunction(
     throw new WarrenError("missing", `there is no function "${name}"; ${advice}`);
   }
   if ("error" in found) throw new WarrenError("function", found.error);
-  return { found, files };
+  return found;
 }
 
 export interface SandboxedRunOptions {
@@ -52,10 +52,11 @@ export interface SandboxedRunOptions {
 /** Runs a function once in its sandbox, without a broker. A batch function receives a batch of one message. */
 export async function runSandboxed(
   { log, options }: CommandContext,
-  { definition, sources }: Pick<Found, "definition" | "sources">,
+  version: Pick<Found, "definition" | "sources" | "resolution">,
   message: DryMessage,
   { signal, onLog, permissionBroker }: SandboxedRunOptions,
 ): Promise<DryRunReport> {
+  const { definition } = version;
   const reaper = new Reaper(log);
   const memoryWatch = new MemoryWatch({ reaper, log });
   const folder = await Deno.makeTempDir({ prefix: "warren-" });
@@ -63,12 +64,7 @@ export async function runSandboxed(
     void memoryWatch.start();
     await using dry = new DryRun({
       definition,
-      open: (log, once) =>
-        openSandbox(
-          { definition, sources },
-          { folder, configFile: DENO_CONFIG, permissionBroker, memoryWatch, reaper, once },
-          log,
-        ),
+      open: (log, once) => openSandbox(version, { folder, permissionBroker, memoryWatch, reaper, once }, log),
       maxBody: options.maxBody,
       onLog,
     });

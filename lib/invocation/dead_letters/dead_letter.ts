@@ -32,8 +32,29 @@ export interface DeadLetter {
   readonly body: Uint8Array;
 }
 
-/** A summary for a line or a row: without headers and body. */
-export function summaryOf(letter: DeadLetter) {
+type Apart = "headers" | "properties" | "body" | "stack" | "failedAt" | "firstSeen";
+
+/** A dead letter without headers and body. Times are ISO dates. */
+export interface DeadLetterSummary extends Omit<DeadLetter, Apart> {
+  readonly failedAt: string | undefined;
+  readonly firstSeen: string | undefined;
+  readonly contentType: string | undefined;
+}
+
+/** All of a dead letter, as JSON can have it: bytes are `{"base64": "…"}`. */
+export interface DeadLetterDetail extends DeadLetterSummary {
+  readonly stack: string | undefined;
+  readonly headers: unknown;
+  readonly properties: unknown;
+  /** As it is decoded. Absent where that is bytes, or cannot be done. */
+  readonly body?: unknown;
+  readonly bodyBase64?: string;
+  /** Why it cannot be decoded. */
+  readonly bodyError?: string;
+}
+
+/** In a line or a row: without headers and body. */
+export function summaryOf(letter: DeadLetter): DeadLetterSummary {
   const { headers: _headers, properties, body: _body, stack: _stack, failedAt, firstSeen, ...rest } = letter;
   return {
     ...rest,
@@ -44,7 +65,7 @@ export function summaryOf(letter: DeadLetter) {
 }
 
 /** The whole dead letter as JSON. Bytes become `{"base64": "…"}`. */
-export async function detailOf(letter: DeadLetter) {
+export async function detailOf(letter: DeadLetter): Promise<DeadLetterDetail> {
   const { headers, properties } = letter;
   const base64 = letter.body.toBase64();
   const rest = { ...summaryOf(letter), stack: letter.stack, headers: plain(headers), properties: plain(properties) };

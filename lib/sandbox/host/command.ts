@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { type Resolution, resolutionFlags } from "../../invocation/definition/resolution.ts";
 import { BROKER_VARIABLE } from "../learning/permission_broker.ts";
 import { isSecretVariable } from "../../settings/options.ts";
+import { secretFiles } from "./secret_files.ts";
 
 /** Variables that Deno needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
@@ -10,6 +12,9 @@ export const DENO_NEEDS: readonly string[] = [
   "XDG_CACHE_HOME",
   "TMPDIR",
   "DENO_NO_PACKAGE_JSON",
+  // By them it finds what is in the cache of another registry.
+  "JSR_URL",
+  "NPM_CONFIG_REGISTRY",
   "SSL_CERT_FILE",
   "DENO_CERT",
 ];
@@ -21,8 +26,8 @@ export interface SandboxCommandOptions {
   socket: string;
   /** Modules of the function that are links. Deno needs read permission to import them. @default none */
   links?: readonly string[];
-  /** The `deno.json` whose import map resolves `warren`. */
-  configFile: string | undefined;
+  /** By which rules imports resolve. @default Deno's own, which know no `warren` */
+  resolution: Resolution | undefined;
   /** @default the runner's own environment */
   env?: Record<string, string>;
   /** The socket of a PermissionBroker, which then decides about permissions. @default none */
@@ -37,14 +42,13 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       "run",
       "--quiet",
       "--no-prompt",
-      // Deno would write a lock file if imports are missing in it, and the runner may not be able to.
-      "--no-lock",
       // The loader has fetched the static imports. Further imports at run time would be a way to the network.
       "--cached-only",
       `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
       // Otherwise Deno would store data of all functions in one place, without any permission.
       `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
-      ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
+      // A lock file is never written: where the function imports what is not in it, its module does not load.
+      ...resolutionFlags(options.resolution ?? {}),
       ...permissionFlags(definition.permissions, options.socket, options.links),
       // Otherwise a package that only reads a variable would end.
       ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
@@ -79,7 +83,7 @@ export function permissionFlags(
 
 function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, string>): Record<string, string> {
   const names = asked === true ? Object.keys(env) : (asked || []).flatMap((name) => matching(name, env));
-  const given: Record<string, string> = { NO_COLOR: "1" };
+  const given: Record<string, string> = { NO_COLOR: "1", ...Array.isArray(asked) ? secretFiles(asked, env) : {} };
   for (const name of [...DENO_NEEDS, ...names]) {
     if (env[name] !== undefined && !isSecretVariable(name)) given[name] = env[name];
   }

@@ -1,4 +1,5 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { Resolution } from "../../invocation/definition/resolution.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
@@ -25,7 +26,8 @@ export interface ProcessSandboxOptions {
   sources: Sources;
   /** A folder of the runner, for sockets and copies of versions. */
   folder: string;
-  configFile: string | undefined;
+  /** How its imports are resolved. */
+  resolution: Resolution | undefined;
   /** The socket of a PermissionBroker, which then decides about permissions. @default none */
   permissionBroker?: string;
   log: Logger;
@@ -234,13 +236,18 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async #start(): Promise<GuestProcess> {
-    const { definition, sources, folder, configFile, permissionBroker, memoryWatch, reaper } = this.#options;
+    const { definition, sources, folder, permissionBroker, memoryWatch, reaper } = this.#options;
     const socket = `${folder}/${++sequence}.sock`;
-    const { file, links } = await checkedOut(definition.file, sources, `${folder}/${definition.version}`);
+    const { file, links, resolution } = await checkedOut(
+      definition.file,
+      sources,
+      `${folder}/${definition.version}`,
+      { resolution: this.#options.resolution },
+    );
     if (this.#closed) throw new Error("the sandbox is closed");
-    const listener = Deno.listen({ transport: "unix", path: socket });
     const entry = entryModule(file, socket, definition);
-    const command = sandboxCommand(definition, { entry, socket, links, configFile, permissionBroker });
+    const command = sandboxCommand(definition, { entry, socket, links, resolution, permissionBroker });
+    const listener = Deno.listen({ transport: "unix", path: socket });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
     const { memory } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;

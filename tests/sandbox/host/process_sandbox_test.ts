@@ -38,7 +38,7 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
     definition: resolveFunctionConfig(setting.config ?? {}, { name: "function", file, version: "1" }),
     sources: new Map([[file, module]]),
     folder,
-    configFile: CONFIG_FILE,
+    resolution: { config: CONFIG_FILE, files: new Map() },
     log: new Logger({ level: "debug", write: (line) => lines.push(JSON.parse(line)) }),
     grace: setting.grace ?? 100,
     loadTimeout: setting.loadTimeout ?? 30_000,
