@@ -2,7 +2,7 @@ import { Publisher } from "../amqp/publishing/publisher.ts";
 import { WarrenError } from "../base/errors.ts";
 import type { Command } from "./command.ts";
 import { withConnection } from "./connect.ts";
-import { MESSAGE_FLAGS, readMessage } from "./message_arguments.ts";
+import { MESSAGE_FLAGS, readMessage } from "./shared/message_arguments.ts";
 
 /** Milliseconds for connecting, and for the confirm. */
 const PATIENCE = 5_000;

@@ -1,6 +1,6 @@
 import { describeError } from "../../base/errors.ts";
-import type { SandboxSurroundings } from "../../serving/surroundings.ts";
-import { openSandbox } from "../../serving/surroundings.ts";
+import { MemoryStore } from "../../once/memory_store.ts";
+import { openSandbox, type SandboxSurroundings } from "../../serving/surroundings.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Found } from "../invoke/sandboxed_run.ts";
 
@@ -14,13 +14,15 @@ const AT_ONCE = 4;
  */
 export async function loadErrors(
   functions: readonly Found[],
-  surroundings: SandboxSurroundings,
+  surroundings: Omit<SandboxSurroundings, "once">,
   log: Logger,
 ): Promise<Map<string, string>> {
   const errors = new Map<string, string>();
   const rest = [...functions];
-  const loadOne = async ({ name, definition, sources }: Found) => {
-    const sandbox = openSandbox({ definition, sources }, surroundings, log.child({ function: name }));
+  const once = { store: new MemoryStore(), keep: 0 };
+  const loadOne = async (found: Found) => {
+    const { name } = found;
+    const sandbox = openSandbox(found, { ...surroundings, once }, log.child({ function: name }));
     try {
       await sandbox.warm();
     } catch (error) {

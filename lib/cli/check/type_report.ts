@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { resolutionFlags } from "../../invocation/definition/resolution.ts";
 import type { Found } from "../invoke/sandboxed_run.ts";
 
 const WARREN = new URL("../../mod.ts", import.meta.url).href;
@@ -11,14 +12,16 @@ const PLACE = /^\s+at (file:\S+?)(?::\d+:\d+)?$/;
  * Checks the types of functions with `deno check`: each module by itself, and its handler against what its `input` and
  * `config` say that it receives.
  *
- * @param configFile the `deno.json` whose compiler options and imports apply
  * @returns the errors of those that have some, by their names
  */
-export async function typeErrors(
-  functions: readonly Found[],
-  configFile: string | undefined,
-): Promise<Map<string, string>> {
-  if (functions.length === 0) return new Map();
+export async function typeErrors(functions: readonly Found[]): Promise<Map<string, string>> {
+  // Functions of one project resolve their imports by the same rules.
+  const groups = Map.groupBy(functions, ({ resolution }) => resolutionFlags(resolution ?? {}).join(" "));
+  const errors = await Promise.all([...groups.values()].map(checkGroup));
+  return new Map(errors.flatMap((found) => [...found]));
+}
+
+async function checkGroup(functions: readonly Found[]): Promise<Map<string, string>> {
   const folder = await Deno.makeTempDir({ prefix: "warren-types-" });
   try {
     const files = new Map<string, Found>();
@@ -27,9 +30,9 @@ export async function typeErrors(
       await Deno.writeTextFile(file, assertion(found));
       files.set(file, found);
     }
-    const config = configFile === undefined ? ["--no-config"] : [`--config=${configFile}`];
+    const flags = resolutionFlags(functions[0].resolution ?? {});
     const { stderr, code } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "--quiet", "--no-lock", ...config, ...files.keys()],
+      args: ["check", "--quiet", ...flags, ...files.keys()],
       env: { NO_COLOR: "1" },
       stdin: "null",
       stdout: "null",

@@ -5,7 +5,7 @@ import type { RunLogLine } from "../../invocation/insight/run.ts";
 import { toLogLevel } from "../../base/log.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { Interrupt } from "../interrupt.ts";
-import { MESSAGE_FLAGS, readMessage } from "../message_arguments.ts";
+import { MESSAGE_FLAGS, readMessage } from "../shared/message_arguments.ts";
 import { watchFunctions } from "../../loader/watch.ts";
 import { describeReport, exitCode } from "./describe_report.ts";
 import { type Found, runSandboxed, withFunction } from "./sandboxed_run.ts";

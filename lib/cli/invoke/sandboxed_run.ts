@@ -4,11 +4,10 @@ import { DryRun, type DryRunReport } from "../../dry_run/dry_run.ts";
 import type { DryMessage } from "../../dry_run/dry_message.ts";
 import type { RunLogLine } from "../../invocation/insight/run.ts";
 import type { LoadedFunction } from "../../loader/loader.ts";
-import { MemoryWatch } from "../../sandbox/limits/memory_watch.ts";
-import { Reaper } from "../../sandbox/limits/reaper.ts";
 import { openSandbox } from "../../serving/surroundings.ts";
 import type { CommandContext } from "../command.ts";
-import { withFunctions } from "../read_functions.ts";
+import { withFunctions } from "../shared/read_functions.ts";
+import { withSandboxes } from "../shared/sandboxes.ts";
 
 /** A function that can be run. */
 export type Found = Exclude<LoadedFunction, { error: string }>;
@@ -57,14 +56,10 @@ export async function runSandboxed(
   { signal, onLog, permissionBroker }: SandboxedRunOptions,
 ): Promise<DryRunReport> {
   const { definition } = version;
-  const reaper = new Reaper(log);
-  const memoryWatch = new MemoryWatch({ reaper, log });
-  const folder = await Deno.makeTempDir({ prefix: "warren-" });
-  try {
-    void memoryWatch.start();
+  return await withSandboxes({ log }, async (surroundings) => {
     await using dry = new DryRun({
       definition,
-      open: (log, once) => openSandbox(version, { folder, permissionBroker, memoryWatch, reaper, once }, log),
+      open: (log, once) => openSandbox(version, { ...surroundings, permissionBroker, once }, log),
       maxBody: options.maxBody,
       onLog,
     });
@@ -75,8 +70,5 @@ export async function runSandboxed(
     } finally {
       signal.removeEventListener("abort", stop);
     }
-  } finally {
-    await reaper.close();
-    await Deno.remove(folder, { recursive: true }).catch(() => {});
-  }
+  });
 }

@@ -1,6 +1,6 @@
 import { cacheFunctions } from "../../loader/project/cache_functions.ts";
 import { type Command, takesNothing } from "../command.ts";
-import { withFunctions } from "../read_functions.ts";
+import { withFunctions } from "../shared/read_functions.ts";
 
 /**
  * Never called: an import that is written so is in the graph of main.ts, so that the embedded broker, which runs in a

@@ -1,5 +1,5 @@
-import { describeError, WarrenError } from "../base/errors.ts";
-import type { CommandFlag } from "../settings/config.ts";
+import { describeError, WarrenError } from "../../base/errors.ts";
+import type { CommandFlag } from "../../settings/config.ts";
 
 /** The flags of commands that take a message. */
 export const MESSAGE_FLAGS: readonly CommandFlag[] = [

@@ -1,6 +1,6 @@
-import { type LoadedFolder, loadFunctions } from "../loader/loader.ts";
-import { Grounds } from "../loader/project/ground.ts";
-import type { CommandContext } from "./command.ts";
+import { type LoadedFolder, loadFunctions } from "../../loader/loader.ts";
+import { Grounds } from "../../loader/project/ground.ts";
+import type { CommandContext } from "../command.ts";
 
 /**
  * Reads the functions as the runner does, for one command.
