@@ -327,8 +327,11 @@ export interface KillSwitchConfig {
 
 /** Handles messages with the same key one after the other, in the order in which they arrived in the queue. */
 export interface OrderConfig {
-  /** The key: the routing key, or the value of a header. Messages without the header share one key. */
-  by: "routingKey" | { header: string };
+  /**
+   * The key: the routing key, the value of a header, or a value in the body, as in `{ body: "customer.id" }`. Messages
+   * without the header or the value share one key.
+   */
+  by: "routingKey" | { header: string } | { body: string };
   /** How many queues the keys are spread over, and so how many runners can share the work. @default 8 */
   partitions?: number;
 }

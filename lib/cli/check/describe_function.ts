@@ -132,8 +132,9 @@ function describeHttp({ path, methods, public: open, headers, origins }: HttpEnd
   return [...own, ...named, ...pages].join("; ");
 }
 
-function describeOrder({ header, partitions }: Order): string {
-  return `by ${header === undefined ? "routing key" : `header "${header}"`}, in ${partitions} partitions`;
+function describeOrder({ header, body, partitions }: Order): string {
+  const by = body !== undefined ? `"${body}" in the body` : header === undefined ? "routing key" : `header "${header}"`;
+  return `by ${by}, in ${partitions} partitions`;
 }
 
 function describeOutput({ exchange, routingKey, event }: NonNullable<FunctionDefinition["output"]>): string {

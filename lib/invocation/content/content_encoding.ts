@@ -1,5 +1,15 @@
 import type { Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from "node:zlib";
+import {
+  brotliDecompressSync,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+  inflateRawSync,
+  unzipSync,
+  zstdDecompressSync,
+} from "node:zlib";
 import { joinBytes } from "../../base/bytes.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { MessageProperties } from "../../mod.ts";
@@ -125,6 +135,28 @@ export async function decompress(raw: Uint8Array, names: readonly string[], limi
     bytes = decompressed;
   }
   return bytes;
+}
+
+/**
+ * Decompresses in turn, at once. For the few places that cannot wait.
+ *
+ * @throws {WarrenError} `undecodable`, also where a step would produce more than `limit` bytes
+ */
+export function decompressSync(raw: Uint8Array, names: readonly string[], limit: number): Uint8Array {
+  return names.reduce<Uint8Array>((bytes, name) => {
+    try {
+      return inflateSync(bytes, name, limit);
+    } catch (cause) {
+      throw not(name, describeError(cause));
+    }
+  }, raw);
+}
+
+function inflateSync(bytes: Uint8Array, name: string, maxOutputLength: number): Uint8Array {
+  if (name === "br") return brotliDecompressSync(bytes, { maxOutputLength });
+  if (name === "zstd") return zstdDecompressSync(bytes, { maxOutputLength });
+  const raw = name === "deflate" && (bytes[0] & 0x0f) !== 8;
+  return (raw ? inflateRawSync : unzipSync)(bytes, { maxOutputLength });
 }
 
 async function isWhole(bytes: Uint8Array, name: string): Promise<boolean> {

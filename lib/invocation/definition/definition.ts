@@ -42,10 +42,12 @@ export interface BindingDefinition {
   readonly arguments: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** The order of a function. Messages with the same key stay in order. The key is the routing key, or a header's value. */
+/** The order of a function. Messages with the same key stay in order. By default the key is the routing key. */
 export interface Order {
-  /** The header's name. Undefined if the routing key is the key. */
+  /** The name of the header that has the key. */
   readonly header: string | undefined;
+  /** The names that lead to the key in the body, with dots between them. */
+  readonly body?: string;
   /** The number of queues that the keys are distributed over. */
   readonly partitions: number;
 }

@@ -111,11 +111,11 @@ const BATCH_KEYS = {
 };
 
 const ORDER_KEYS = {
-  by: leaf<string | { header: string }>({
+  by: leaf<string | { header?: string; body?: string }>({
     text: "the key: messages with the same key stay in order",
     default: "routingKey",
-    expected: '"routingKey" or { header: "its-name" }',
-    accept: (value) => value === "routingKey" || isObject(value) && isHeader(value),
+    expected: '"routingKey", { header: "its-name" } or { body: "customer.id" }',
+    accept: (value) => value === "routingKey" || isObject(value) && (isHeader(value) || isBodyPath(value)),
   }),
   partitions: number("how many queues the keys are distributed over", 8, { min: 1, max: 256, whole: true }),
 };
@@ -333,10 +333,19 @@ function queueTypeProblems(
 }
 
 /** Settings that cannot be combined with an order. */
-function orderProblems({ batch, timeout, retry }: Pick<FunctionDefinition, "batch" | "timeout" | "retry">): string[] {
+function orderProblems(
+  { batch, timeout, retry, order, envelope, body }: Pick<
+    FunctionDefinition,
+    "batch" | "timeout" | "retry" | "order" | "envelope" | "body"
+  >,
+): string[] {
   const problems = batch
     ? ["order and batch cannot be combined: a batch never has two messages with the same key"]
     : [];
+  if (order?.body !== undefined && (envelope || body === "raw")) {
+    const other = envelope ? `envelope "${envelope}"` : 'body "raw"';
+    problems.push(`order.by.body and ${other} cannot be combined: use a header, or the routing key`);
+  }
   const hold = longestHold(timeout, retry);
   if (hold <= MAX_HOLD) return problems;
   return [
@@ -393,7 +402,12 @@ function readSchedule(value: unknown, key: string, problems: string[]): Schedule
 function readOrder(value: unknown, key: string, problems: string[]): Order {
   if (isObject(value) && !Object.hasOwn(value, "by")) problems.push(`${key}.by is missing`);
   const { by, partitions } = readTable(value, ORDER_KEYS, key, problems);
-  return { header: typeof by === "string" ? undefined : by.header, partitions };
+  const { header, body } = typeof by === "string" ? {} : by;
+  return { header, ...(body !== undefined && { body }), partitions };
+}
+
+function isBodyPath(value: Record<string, unknown>): boolean {
+  return Object.keys(value).join() === "body" && isText(value.body, 1) && !/(^|\.)(\.|$)/.test(value.body);
 }
 
 function isHeader(value: Record<string, unknown>): boolean {

@@ -1,5 +1,6 @@
 import { WarrenError } from "../../base/errors.ts";
 import type { FunctionDefinition, Order, RetryPolicy } from "./definition.ts";
+import { valueInBody } from "../content/body_path.ts";
 import { headerText } from "../content/header_text.ts";
 import { longestDelay } from "../retry_policy.ts";
 import type { Invocation } from "../sandbox.ts";
@@ -10,18 +11,30 @@ import type { Invocation } from "../sandbox.ts";
  */
 export const MAX_HOLD = 25 * 60_000;
 
+/** What the key of a message may depend on. */
+type Keyed = Pick<Invocation, "headers" | "routingKey" | "body" | "properties">;
+
 /**
  * The key of a message. Messages without a key share the empty key.
  *
- * @throws {WarrenError} `undecodable` if the header cannot be converted to text
+ * @throws {WarrenError} `undecodable` if the body cannot be decoded, or the value cannot be converted to text
  */
-export function orderKey(message: Pick<Invocation, "headers" | "routingKey">, { header }: Order): string {
+export function orderKey(message: Keyed, { header, body }: Order): string {
+  if (body !== undefined) {
+    const value = valueInBody(message, body.split("."));
+    if (typeof value === "object" && value !== null) {
+      throw new WarrenError("undecodable", `"${body}" in the body is an object, which cannot be a key`);
+    }
+    return asKey(value, `"${body}" in the body`);
+  }
   if (header === undefined) return message.routingKey;
   const value = Object.hasOwn(message.headers, header) ? message.headers[header] : undefined;
+  return asKey(value, `the header "${header}"`);
+}
+
+function asKey(value: unknown, what: string): string {
   const key = value === undefined || value === null ? "" : headerText(value);
-  if (key === undefined) {
-    throw new WarrenError("undecodable", `the header "${header}" is a table, which cannot be a key`);
-  }
+  if (key === undefined) throw new WarrenError("undecodable", `${what} is a table, which cannot be a key`);
   return key;
 }
 
