@@ -23,45 +23,54 @@ function ordered(queue: string, by: string, handler: string, more = ""): string 
     export default ${handler};`;
 }
 
-for (const [where, by] of [["header", `{ header: "tenant" }`], ["value in the body", `{ body: "key" }`]]) {
-  brokerTest(`messages of one ${where} are handled one after the other, and other keys beside them`, async (url) => {
-    await using broker = await BrokerClient.connect(url);
-    await using gate = await Gate.make();
-    const queue = await orderedQueue(broker);
-    const handler = `async (message, context) => {
+/** Eight keys with ten messages each: one of each key at a time, and all keys at once. */
+async function handlesInOrder(url: string, by: string): Promise<void> {
+  await using broker = await BrokerClient.connect(url);
+  await using gate = await Gate.make();
+  const queue = await orderedQueue(broker);
+  const handler = `async (message, context) => {
     const { key, n } = message.body;
     context.log.info("begun", { key, n });
     ${gate.wait}
     context.log.info("handled", { key, n });
   }`;
-    await using functions = await folder({
-      "f.ts": ordered(queue, by, handler, `permissions: ${gate.permissions},`),
-    });
-    await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
-    const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
-
-    const messages = [...Array(10).keys()].flatMap((n) => keys.map((key) => ({ key, n })));
-    await broker.publish(queue, messages.map((body) => JSON.stringify(body)), (at) => ({
-      contentType: "application/json",
-      headers: { tenant: messages[at].key },
-    }));
-    // One of each key begins, before any has ended.
-    await eventually(() => runner.log.filter(({ message }) => message === "begun").length === keys.length);
-    await gate.open();
-    await eventually(() => handledBy(runner).length === 10 * keys.length);
-
-    const lines = runner.log.filter(({ message }) => message === "begun" || message === "handled");
-    const inside = new Set<unknown>();
-    for (const { message, key } of lines) {
-      if (message === "begun") assert(!inside.has(key), `two of ${key} at once`);
-      if (message === "begun") inside.add(key);
-      else inside.delete(key);
-    }
-    for (const key of keys) {
-      assertEquals(handledBy(runner).filter((line) => line.key === key).map(({ n }) => n), [...Array(10).keys()]);
-    }
+  await using functions = await folder({
+    "f.ts": ordered(queue, by, handler, `permissions: ${gate.permissions},`),
   });
+  await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
+  const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+  const messages = [...Array(10).keys()].flatMap((n) => keys.map((key) => ({ key, n })));
+  await broker.publish(queue, messages.map((body) => JSON.stringify(body)), (at) => ({
+    contentType: "application/json",
+    headers: { tenant: messages[at].key },
+  }));
+  // One of each key begins, before any has ended.
+  await eventually(() => runner.log.filter(({ message }) => message === "begun").length === keys.length);
+  await gate.open();
+  await eventually(() => handledBy(runner).length === 10 * keys.length);
+
+  const lines = runner.log.filter(({ message }) => message === "begun" || message === "handled");
+  const inside = new Set<unknown>();
+  for (const { message, key } of lines) {
+    if (message === "begun") assert(!inside.has(key), `two of ${key} at once`);
+    if (message === "begun") inside.add(key);
+    else inside.delete(key);
+  }
+  for (const key of keys) {
+    assertEquals(handledBy(runner).filter((line) => line.key === key).map(({ n }) => n), [...Array(10).keys()]);
+  }
 }
+
+brokerTest(
+  "messages of one key are handled one after the other, and other keys beside them",
+  async (url) => await handlesInOrder(url, `{ header: "tenant" }`),
+);
+
+brokerTest(
+  "a value in the body can be the key of an order",
+  async (url) => await handlesInOrder(url, `{ body: "key" }`),
+);
 
 brokerTest("a retry holds back its own key, and no other", async (url) => {
   await using broker = await BrokerClient.connect(url);
