@@ -4,7 +4,6 @@ import type { FunctionDefinition } from "../../invocation/definition/definition.
 import { resolutionFlags } from "../../invocation/definition/resolution.ts";
 import type { Found } from "../invoke/sandboxed_run.ts";
 
-const WARREN = new URL("../../mod.ts", import.meta.url).href;
 /** A line of the compiler that says where an error is. */
 const PLACE = /^\s+at (file:\S+?)(?::\d+:\d+)?$/;
 
@@ -46,7 +45,7 @@ async function checkGroup(functions: readonly Found[]): Promise<Map<string, stri
 /** A module that does not compile where the handler is not what its config and its input need. */
 function assertion({ file, definition }: Found): string {
   const url = JSON.stringify(pathToFileURL(file).href);
-  return `import type { BatchHandler, EventHandler, Handler, Input } from ${JSON.stringify(WARREN)};\n` +
+  return `import type { BatchHandler, EventHandler, Handler, Input } from "warren";\n` +
     `import * as module from ${url};\nmodule.default satisfies ${handlerType(definition)};\n`;
 }
 

@@ -135,7 +135,8 @@ Deno.test("from an empty folder, with Deno and the published package alone", asy
     await desk.deno(["add", "npm:camelcase@8.0.0"]);
     await Deno.writeTextFile(join(desk.project, "functions/ticking.ts"), TICKING);
     await desk.deno(["task", "cache"]);
-    assertStringIncludes(await desk.deno(["task", "check", "--production"]), "2 of 2 functions can be bound");
+    const checked = await desk.deno(["task", "check", "--production", "--load", "--types"]);
+    assertStringIncludes(checked, "2 of 2 functions can be bound and load");
   });
 
   await timed("start runs it, and the first message", async () => {

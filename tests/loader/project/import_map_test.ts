@@ -20,9 +20,10 @@ Deno.test("a project that names no warren gets it, and keeps its own imports fro
   const project = (await readProject(dir.path))!;
   const url = (path: string) => pathToFileURL(join(dir.path, path)).href;
   assertEquals(namesWarren(project), false);
-  const { imports: { warren, ...imports }, scopes } = withWarren(project);
-  assertEquals(warren, new URL("../../../lib/mod.ts", import.meta.url).href);
+  const { imports, scopes } = withWarren(project);
   assertEquals(imports, {
+    "warren": new URL("../../../lib/mod.ts", import.meta.url).href,
+    "warren/testing": new URL("../../../lib/testing.ts", import.meta.url).href,
     "@/": `${url("src")}/`,
     hono: "npm:hono@4.13.19",
     "hono/": "npm:/hono@4.13.19/",
