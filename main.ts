@@ -3,6 +3,7 @@ import { check } from "./lib/cli/check/check.ts";
 import type { Command } from "./lib/cli/command.ts";
 import { dead } from "./lib/cli/dead/dead.ts";
 import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
+import { types } from "./lib/cli/project/types.ts";
 import { invoke } from "./lib/cli/invoke/invoke.ts";
 import { create } from "./lib/cli/new.ts";
 import { pause, resume } from "./lib/cli/pause.ts";
@@ -18,7 +19,7 @@ import { Logger } from "./lib/base/log.ts";
 import { withoutLogins } from "./lib/base/secret_url.ts";
 
 const COMMANDS: Record<string, Command> = {
-  ...{ start, broker, publish, dead, invoke, init, new: create, check, cache, pause, resume },
+  ...{ start, broker, publish, dead, invoke, init, new: create, check, types, cache, pause, resume },
 };
 COMMANDS.help = helpCommand(COMMANDS);
 

@@ -11,6 +11,8 @@ const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];
 const MAY_IMPORT: Record<string, string[]> = {
   main: ["cli", "runner", "hosting", ...SIBLINGS, ...CORE],
   testing: ["testkit", "dry_run"],
+  // Two nouns of one name: the module that is imported, and the folder with its parts.
+  client: ["amqp", ...CORE],
   testkit: ["dry_run", "runner", ...SIBLINGS, ...CORE],
   cli: ["runner", "hosting", "broker", "serving", "dry_run", ...SIBLINGS, ...CORE],
   dry_run: ["sandbox", "once", ...CORE],

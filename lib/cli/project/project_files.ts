@@ -2,7 +2,20 @@ import { pathToFileURL } from "node:url";
 import { OWN_FOLDER, OWN_LIBRARIES, OWN_TASKS, ownImports, ownMain, VERSION } from "../../settings/own_package.ts";
 
 /** Warren's own tasks that a project has too, by their names. */
-const TASKS = ["dev", "start", "broker", "publish", "invoke", "new", "check", "cache", "dead", "pause", "resume"];
+const TASKS = [
+  "dev",
+  "start",
+  "broker",
+  "publish",
+  "invoke",
+  "new",
+  "check",
+  "types",
+  "cache",
+  "dead",
+  "pause",
+  "resume",
+];
 /** Versions of Warren that a project takes: what a minor version changes, it has to ask for. */
 export const RANGE = `^${VERSION}`;
 
