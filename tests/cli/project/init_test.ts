@@ -74,6 +74,7 @@ Deno.test("as a package, Warren is named by its range of versions; as a folder o
   assertEquals(ownMain({ root: jsr, range }), "jsr:@warren/warren@^0.1.0");
   assertEquals(ownImports({ root: jsr, range }), {
     "warren": "jsr:@warren/warren@^0.1.0/mod",
+    "warren/client": "jsr:@warren/warren@^0.1.0/client",
     "warren/testing": "jsr:@warren/warren@^0.1.0/testing",
   });
   assertEquals(ownImports({ root: jsr }).warren, "jsr:@warren/warren@0.1.7/mod");

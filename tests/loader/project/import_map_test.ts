@@ -23,6 +23,7 @@ Deno.test("a project that names no warren gets it, and keeps its own imports fro
   const { imports, scopes } = withWarren(project);
   assertEquals(imports, {
     "warren": new URL("../../../lib/mod.ts", import.meta.url).href,
+    "warren/client": new URL("../../../lib/client.ts", import.meta.url).href,
     "warren/testing": new URL("../../../lib/testing.ts", import.meta.url).href,
     "@/": `${url("src")}/`,
     hono: "npm:hono@4.13.19",
