@@ -51,6 +51,8 @@ export const HEADERS = {
   stack: "warren-stack",
   /** The issues that a schema found in the body, as JSON. */
   issues: "warren-issues",
+  /** The id of the message whose handler published this one. */
+  parent: "warren-parent",
   /** When a scheduled run was due: ISO 8601. */
   scheduled: "warren-scheduled",
   /** In an answer: `completed`, or the final outcome. */
