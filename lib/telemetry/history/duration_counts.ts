@@ -43,5 +43,5 @@ function bucketOf(ms: number): number {
 
 function middleOf(bucket: number): number {
   if (bucket === 0) return 0;
-  return Math.round(10 * 2 ** ((bucket - 0.5) / PER_DOUBLING)) / 10;
+  return Math.round(100 * 2 ** ((bucket - 0.5) / PER_DOUBLING)) / 100;
 }
