@@ -8,6 +8,9 @@ import type { Copying } from "./settlement.ts";
 export class Reports {
   readonly #observer: Observer | undefined;
   readonly #clock: () => number;
+  /** What the clock said in this turn of the event loop; 0 before it was asked. */
+  #now = 0;
+  readonly #forgetNow = () => void (this.#now = 0);
 
   /** @param clock gives milliseconds since 1970 */
   constructor(observer: Observer | undefined, clock: () => number = Date.now) {
@@ -15,9 +18,11 @@ export class Reports {
     this.#clock = clock;
   }
 
-  /** The time, for what is reported later; 0 if nobody observes. */
+  /** The time, for what is reported later, the same for all of a group; 0 if nobody observes. */
   now(): number {
-    return this.#observer ? this.#clock() : 0;
+    if (!this.#observer || this.#now !== 0) return this.#now;
+    queueMicrotask(this.#forgetNow);
+    return this.#now = this.#clock();
   }
 
   /** Not what was abandoned: that is no end. */
