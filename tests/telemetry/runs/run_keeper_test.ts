@@ -84,6 +84,22 @@ Deno.test("a file that is no database is replaced, and that is said", async () =
   });
 });
 
+Deno.test("a file that turns out to be broken is replaced, and what comes then is kept", async () => {
+  await inFolder((folder, said) => {
+    {
+      using first = keeperOf(folder);
+      first.write(Array.from({ length: 50 }, () => runOf()));
+    }
+    const pages = Deno.readFileSync(`${folder}/1.db`);
+    Deno.writeFileSync(`${folder}/1.db`, pages.fill(0xff, 2 * 4096));
+    using keeper = keeperOf(folder, { said });
+    const run = runOf();
+    keeper.write([run]);
+    assertEquals(idsIn(keeper), [run.id]);
+    assert(said[0].includes("1.db"), said[0]);
+  });
+});
+
 Deno.test("where no file can be made, records are in memory, and that is said", async () => {
   await inFolder((folder, said) => {
     Deno.writeTextFileSync(folder, "a file in the way");

@@ -1,4 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { openRuns } from "../../../lib/telemetry/runs/store/run_schema.ts";
+import { RunStore } from "../../../lib/telemetry/runs/store/run_store.ts";
 import { failed } from "../ended.ts";
 import { memoryStore, runOf } from "./stored.ts";
 
@@ -115,4 +117,20 @@ Deno.test("the newest lines of a function's logs come in the order of their time
   ]);
   const times = (limit?: number) => store.lines({ function: "order", limit }).map(({ line }) => line.time);
   assertEquals([times(), times(2)], [[10, 20, 30], [20, 30]]);
+});
+
+Deno.test("where the disk is full, a group is lost whole, and later ones are kept", () => {
+  const sqlite = openRuns(":memory:");
+  using store = Object.assign(new RunStore(sqlite, { keep: 1_000, age: 1e9, now: () => 1_000_000 }), {
+    [Symbol.dispose]: () => sqlite.close(),
+  });
+  const before = runOf();
+  store.insert([before]);
+  sqlite.exec("PRAGMA max_page_count = 40");
+  const many = () => Array.from({ length: 500 }, () => runOf({ outcome: failed("no") }));
+  for (let again = 0; again < 2; again++) assertThrows(() => store.insert(many()), Error, "full");
+  assertEquals(store.runs({}).items.map(({ id }) => id), [before.id]);
+  sqlite.exec("PRAGMA max_page_count = 100000");
+  store.insert(many());
+  assertEquals(store.runs({ failed: true, limit: 500 }).items.length, 500);
 });

@@ -65,15 +65,33 @@ export class RunKeeper {
   #open(): RunStore {
     const { folder, keep, age, now, onTrouble } = this.#options;
     try {
-      const { sqlite, path, broken } = openFree(folder);
-      this.#path = path;
-      for (const file of broken) onTrouble(`"${file}" held no run records that can be read; it was replaced`);
-      return new RunStore(sqlite, { keep, age, now });
+      return this.#openFile();
     } catch (error) {
       const few = Math.min(keep, IN_MEMORY);
       onTrouble(`run records are only kept in memory, the last ${few}: "${folder}": ${describeError(error)}`);
       return new RunStore(openRuns(":memory:"), { keep: few, age, now });
     }
+  }
+
+  #openFile(again = false): RunStore {
+    const { folder, keep, age, now } = this.#options;
+    const { sqlite, path, broken } = openFree(folder);
+    for (const file of broken) this.#sayReplaced(file);
+    try {
+      const store = new RunStore(sqlite, { keep, age, now });
+      this.#path = path;
+      return store;
+    } catch (error) {
+      sqlite.close();
+      if (again || !isBroken(error)) throw error;
+      removeRuns(path);
+      this.#sayReplaced(path);
+      return this.#openFile(true);
+    }
+  }
+
+  #sayReplaced(path: string): void {
+    this.#options.onTrouble(`"${path}" held no run records that can be read; it was replaced`);
   }
 
   #replace(why: string): void {
