@@ -1,41 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { WarrenError } from "../../../lib/base/errors.ts";
-import type { Fleet } from "../../../lib/invocation/insight/fleet.ts";
 import { FleetRuns } from "../../../lib/telemetry/runs/fleet_runs.ts";
 import { LocalRuns, type RunSource } from "../../../lib/telemetry/runs/local_runs.ts";
 import { Hub } from "../../../lib/telemetry/hub.ts";
 import { Questions } from "../../../lib/telemetry/runs/store/run_keeper.ts";
 import type { RunStore } from "../../../lib/telemetry/runs/store/run_store.ts";
 import { failed } from "../ended.ts";
+import { FakeFleet } from "../fake_fleet.ts";
 import { memoryStore, runOf } from "./stored.ts";
-
-type Answer = (payload: unknown) => unknown;
-
-/** Runners that ask each other; what they say goes through JSON, as it does through a broker. */
-class FakeFleet {
-  readonly #answers = new Map<string, Map<string, Answer>>();
-  readonly silent: string[] = [];
-
-  /** The fleet as one of them has it. */
-  as(runner: string): Fleet {
-    const own = new Map<string, Answer>();
-    this.#answers.set(runner, own);
-    return {
-      runners: () => [],
-      answer: (question, answer) => void own.set(question, answer),
-      ask: async (question, payload) => {
-        const sent = JSON.stringify(payload);
-        const answers = [...this.#answers].filter(([runner]) => !this.silent.includes(runner));
-        return {
-          answers: await Promise.all(answers.map(async ([runner, all]) => {
-            return { runner, value: JSON.parse(JSON.stringify(await all.get(question)!(JSON.parse(sent)))) };
-          })),
-          silent: this.silent,
-        };
-      },
-    };
-  }
-}
 
 /** What a runner with that store knows. */
 function sourceOf(store: RunStore): RunSource {
