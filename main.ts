@@ -10,6 +10,8 @@ import { pause, resume } from "./lib/cli/pause.ts";
 import { cache } from "./lib/cli/project/cache.ts";
 import { init } from "./lib/cli/project/init.ts";
 import { publish } from "./lib/cli/publish.ts";
+import { logs } from "./lib/cli/runs/logs.ts";
+import { runs } from "./lib/cli/runs/runs.ts";
 import { start } from "./lib/cli/start.ts";
 import { projectRoot } from "./lib/loader/project/project.ts";
 import { type Arguments, type CommandFlag, parseArguments, VERSION } from "./lib/settings/config.ts";
@@ -19,7 +21,20 @@ import { Logger } from "./lib/base/log.ts";
 import { withoutLogins } from "./lib/base/secret_url.ts";
 
 const COMMANDS: Record<string, Command> = {
-  ...{ start, broker, publish, dead, invoke, init, new: create, check, types, cache, pause, resume },
+  start,
+  broker,
+  publish,
+  invoke,
+  runs,
+  logs,
+  dead,
+  pause,
+  resume,
+  check,
+  init,
+  new: create,
+  types,
+  cache,
 };
 COMMANDS.help = helpCommand(COMMANDS);
 

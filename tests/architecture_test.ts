@@ -16,8 +16,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   testkit: ["dry_run", "runner", ...SIBLINGS, ...CORE],
   cli: ["runner", "hosting", "broker", "serving", "dry_run", ...SIBLINGS, ...CORE],
   dry_run: ["sandbox", "once", ...CORE],
-  runner: ["serving", "hosting", ...SIBLINGS, ...CORE],
+  runner: ["serving", "telemetry", "hosting", ...SIBLINGS, ...CORE],
   hosting: ["amqp", "sandbox", ...BASE],
+  telemetry: CORE,
   serving: ["amqp", "sandbox", ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
   // An island: everybody else reaches it by URL. `cli` runs it alone; `hosting` starts `hosted.ts` as a process.

@@ -13,6 +13,9 @@ import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import type { RunnerView } from "./runner_view.ts";
+import { logRoutes } from "./runs/logs.ts";
+import { runRoutes } from "./runs/runs.ts";
+import type { RunsView } from "./runs/runs_view.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
 
 export interface AppOptions {
@@ -27,6 +30,8 @@ export interface AppOptions {
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
+  /** Run records and logs; without them their routes are not there. */
+  runs?: RunsView;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -57,6 +62,10 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.route("/", healthRoutes(runner, { log: options.log, tokens }));
   app.route("/", functionRoutes(runner, options));
+  if (options.runs) {
+    app.route("/", runRoutes(options.runs));
+    app.route("/", logRoutes(options.runs, options));
+  }
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));

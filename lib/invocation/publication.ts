@@ -12,6 +12,9 @@ export interface Publication {
   readonly delay: number;
 }
 
+/** The header of an output with the id of the message whose handler published it. */
+export const PARENT_HEADER = "warren-parent";
+
 /** The limits for one invocation. */
 export const MAX_OUTPUTS = 10_000;
 /** Total size of all bodies in bytes. */

@@ -12,9 +12,11 @@ import { createApp } from "../http/app.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
 import { HttpView } from "./http_view.ts";
+import { Insight } from "../telemetry/insight.ts";
 import type { Logger } from "../base/log.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
+import { runsView } from "./runs_view.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
 import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
@@ -59,6 +61,7 @@ export class Runner {
   readonly #functions: FunctionRegistry;
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
+  readonly #insight: Insight;
   /** Aborts at `quiet()`. */
   readonly #quiet = new AbortController();
   readonly #finish: () => void;
@@ -72,10 +75,11 @@ export class Runner {
     ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
     this.#options = options;
     this.#log = log;
-    this.#sandboxes = sandboxesOf(options, log);
+    const insight = this.#insight = new Insight({ options, log, runner: Deno.hostname() });
+    this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
-    const surroundings = surroundingsOf({ options, log, broker, publisher, sandboxes: this.#sandboxes });
+    const surroundings = surroundingsOf({ options, log, broker, publisher, insight, sandboxes: this.#sandboxes });
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
@@ -118,7 +122,8 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const app = createApp(this.view, { token, readToken, maxBody, host, log: this.#log, closing: this.#quiet.signal });
+    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight)];
+    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
@@ -158,6 +163,7 @@ export class Runner {
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#broker.close();
+    await this.#insight.close();
     const { folder } = this.#sandboxes;
     if (folder !== "") await Deno.remove(folder, { recursive: true }).catch(() => {});
     return closed;
@@ -175,7 +181,7 @@ export class Runner {
   }
 }
 
-function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
+function sandboxesOf({ options, log, insight }: Pick<Parts, "options" | "log" | "insight">): SandboxSurroundings {
   const reaper = new Reaper(log);
   const address = options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") };
   return {
@@ -184,6 +190,7 @@ function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
     reaper,
     once: { store: openStore(address, log), keep: options.onceKeep },
     learning: options.learnPermissions ? new Learning(log) : undefined,
+    observer: insight.observer,
   };
 }
 
@@ -192,15 +199,17 @@ interface Parts {
   log: Logger;
   broker: RunnerBroker;
   publisher: Publisher;
+  insight: Insight;
   sandboxes: SandboxSurroundings;
 }
 
 /** The parts that all functions share. */
-function surroundingsOf({ options: { maxBody }, log, broker, publisher, sandboxes }: Parts): Surroundings {
+function surroundingsOf({ options: { maxBody }, log, broker, publisher, insight, sandboxes }: Parts): Surroundings {
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
+    observer: insight.observer,
     outputs: new Outputs({ connection, publisher, topology, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
     sandbox: (version, log) => openSandbox(version, sandboxes, log),

@@ -8,6 +8,7 @@ import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
 import { Holding } from "../base/time/holding.ts";
 import type { KillSwitch } from "./flow/kill_switch.ts";
+import { ACKED, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
 import { leavesNothing, Settlement } from "./settlement.ts";
@@ -18,7 +19,7 @@ import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
 export interface PipelineOptions {
-  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers">;
+  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers" | "observer">;
   log: Logger;
   /** The version that takes messages from the start. */
   generation: Generation;
@@ -46,6 +47,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #log: Logger;
   readonly #settlement: Settlement;
+  readonly #reports: Reports;
   readonly #rows = new Set<Row>();
   readonly #waiting: Waiting;
   readonly #strays = new Strays();
@@ -60,6 +62,7 @@ export class Pipeline {
     this.#log = options.log;
     this.#generation = options.generation;
     this.#settlement = new Settlement(options.surroundings, options.log);
+    this.#reports = new Reports(options.surroundings.observer);
     const { surroundings: { suspects, timers = TIMERS }, patience = PATIENCE } = options;
     this.#waiting = new Waiting({
       definition: options.generation.definition,
@@ -89,7 +92,8 @@ export class Pipeline {
 
   /** 1. Takes a group of deliveries from the queue of the definition. */
   receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
-    const rows = deliveries.map((delivery) => this.#row(delivery));
+    const now = this.#reports.now();
+    const rows = deliveries.map((delivery) => this.#row(delivery, now));
     if (!this.#open || !sameSource(from, this.#generation.definition)) return void this.#return(rows);
     for (const row of rows) this.#admit(row);
     this.#startNext();
@@ -145,7 +149,7 @@ export class Pipeline {
     }
   }
 
-  #row(delivery: Delivery): Row {
+  #row(delivery: Delivery, receivedAt: number): Row {
     const generation = this.#generation;
     const row: Row = {
       delivery,
@@ -156,6 +160,10 @@ export class Pipeline {
       era: undefined,
       suspect: undefined,
       stray: false,
+      receivedAt,
+      startedAt: 0,
+      endedAt: 0,
+      published: NO_IDS,
       follower: undefined,
     };
     this.#rows.add(row);
@@ -191,15 +199,16 @@ export class Pipeline {
   #startNext(): void {
     if (!this.#open) return;
     for (let starts = this.#waiting.take(); starts.length > 0; starts = this.#waiting.take()) {
-      for (const start of starts) this.#begin(start);
+      const now = this.#reports.now();
+      for (const start of starts) this.#begin(start, now);
     }
   }
 
   /** 3. Headers that cannot be read are an outcome, and take no others of their batch with them. */
-  #begin(admitted: readonly Row[]): void {
+  #begin(admitted: readonly Row[], now: number): void {
     const generation = this.#generation;
     const start: Row[] = [];
-    for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start)) start.push(row);
+    for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start, now)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
     if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#run(start, generation);
     const trials = start.map(({ delivery }) => delivery.trial).filter((trial) => trial !== undefined);
@@ -207,9 +216,10 @@ export class Pipeline {
   }
 
   /** Whether its handler is to be called. */
-  #beginOne(row: Row, start: readonly Row[]): boolean {
+  #beginOne(row: Row, start: readonly Row[], now: number): boolean {
     row.stage = "running";
     row.start = start;
+    row.startedAt = now;
     row.era = this.#options.killSwitch()?.era;
     if (row.generation !== this.#generation) this.#takeOver(row);
     const failure = malformed(row.invocation.headers);
@@ -249,11 +259,13 @@ export class Pipeline {
   /** 4. If the delivery is gone, nothing is published: the message runs again. */
   #conclude(row: Row, outcome: Outcome): void {
     row.stage = "settling";
+    row.endedAt = this.#reports.now();
     if (!row.delivery.live) return this.#endLate(row, outcome);
-    if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row);
+    if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row, outcome);
     this.#settling.add(row);
     void this.#settle(row, outcome).catch((error) => {
       this.#giveUp(row, describeError(error));
+      this.#reports.ended(row, outcome, RETURNED);
       this.#finish(row);
     });
   }
@@ -262,7 +274,7 @@ export class Pipeline {
   async #settle(row: Row, ended: Outcome): Promise<void> {
     const outcome = ended.kind === "completed" ? await this.#settlement.publish(row, ended) : ended;
     if (!row.delivery.live) return this.#endLate(row, outcome);
-    if (outcome.kind === "completed") return this.#ack(row);
+    if (outcome.kind === "completed") return this.#ack(row, outcome);
     const conclusion = this.#conclusionOf(row, outcome);
     const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
     if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
@@ -270,11 +282,21 @@ export class Pipeline {
     this.counts[outcome.kind]++;
     this.#settlement.tell(row, outcome, conclusion);
     if (blamesDependency(outcome)) this.#record(row, true);
-    if (conclusion.kind === "giveBack") return await this.#return([row]);
-    if (conclusion.kind === "hold") return this.#hold(row, conclusion.delay, conclusion.attempt);
+    if (conclusion.kind === "giveBack") {
+      await this.#return([row]);
+      return this.#reports.ended(row, outcome, RETURNED);
+    }
+    if (conclusion.kind === "hold") {
+      const { delay, attempt } = conclusion;
+      this.#reports.ended(row, outcome, this.#open ? { kind: "retry", delay, attempt } : RETURNED);
+      return this.#hold(row, delay, attempt);
+    }
     // Otherwise the copy would go straight to the consumer that is being stopped.
     if (conclusion.kind === "again") await this.#options.quiet();
-    if (conclusion.kind !== "ack") await this.#settlement.copy(row, outcome, conclusion);
+    if (conclusion.kind !== "ack") {
+      const settled = await this.#settlement.copy(row, outcome, conclusion);
+      this.#reports.ended(row, outcome, nextOf(conclusion, settled));
+    }
     this.#finish(row);
   }
 
@@ -284,10 +306,11 @@ export class Pipeline {
     return conclude(outcome, { attempt, retry, ordered: order !== undefined, aborting: this.#aborting, probe });
   }
 
-  #ack(row: Row): void {
+  #ack(row: Row, outcome: Outcome): void {
     this.counts.completed++;
     row.delivery.ack();
     this.#record(row, false);
+    this.#reports.ended(row, outcome, ACKED);
     this.#finish(row);
   }
 
@@ -312,6 +335,7 @@ export class Pipeline {
     } else if (outcome.kind !== "abandoned") {
       this.#log.info(`the handler ended after the broker had taken its message back: ${outcome.kind}`, about);
     }
+    this.#reports.ended(row, outcome, LOST);
     this.#finish(row);
   }
 
@@ -378,6 +402,7 @@ export class Pipeline {
 }
 
 const NOTHING: readonly Row[] = [];
+const NO_IDS: readonly string[] = [];
 /** Less than the 30 minutes after which RabbitMQ closes the channel of an unsettled delivery. */
 const PATIENCE = 20 * 60_000;
 

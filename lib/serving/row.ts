@@ -25,6 +25,12 @@ export interface Row {
   suspect: Suspect | undefined;
   /** Its delivery is gone although it still runs. */
   stray: boolean;
+  /** Milliseconds since 1970. 0 if nobody observes, or if it has not happened yet. */
+  receivedAt: number;
+  startedAt: number;
+  endedAt: number;
+  /** The ids of what its handler published. */
+  published: readonly string[];
   /** A new delivery of the same message, which waits for the end of this run. */
   follower: Row | undefined;
 }

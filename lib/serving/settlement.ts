@@ -1,3 +1,4 @@
+import type { Settled } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
 import { deadLetterQueue } from "../invocation/definition/definition.ts";
 import type { Outcome } from "../invocation/outcome.ts";
@@ -8,6 +9,7 @@ import type { Row } from "./row.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 type Completed = Outcome & { kind: "completed" };
+export type Copying = Conclusion & { kind: "retry" | "deadLetter" | "again" };
 type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
 
 /** Whether the row can be acked without publishing anything first. */
@@ -28,10 +30,13 @@ export class Settlement {
     this.#log = log;
   }
 
-  /** Publishes the outputs and the answer. If nobody takes an output, the invocation has failed. */
+  /**
+   * Publishes the outputs and the answer, and notes the outputs' ids in the row. If nobody takes an output, the invocation has
+   * failed.
+   */
   async publish(row: Row, outcome: Completed): Promise<Outcome> {
     try {
-      await this.#surroundings.outputs.publish(handled(row), outcome);
+      row.published = await this.#surroundings.outputs.publish(handled(row), outcome);
       return outcome;
     } catch (error) {
       return { kind: "failed", failure: { type: "PublishError", message: describeError(error) } };
@@ -55,7 +60,7 @@ export class Settlement {
   }
 
   /** Resolves once the copy is confirmed and the delivery is acked, or once the delivery is gone. */
-  async copy(row: Row, outcome: Failed, conclusion: Conclusion & { kind: "retry" | "deadLetter" | "again" }) {
+  async copy(row: Row, outcome: Failed, conclusion: Copying): Promise<Settled> {
     const { outputs, settler } = this.#surroundings;
     const { invocation, delivery } = row;
     const { definition } = row.generation;
@@ -63,7 +68,7 @@ export class Settlement {
     const disposition = conclusion.kind === "again"
       ? { kind: "retry" as const, delay: 0, attempt: invocation.attempt, failure: conclusion.failure }
       : conclusion;
-    await settler.settle(delivery, disposition, { definition, invocation });
+    return await settler.settle(delivery, disposition, { definition, invocation });
   }
 
   /** Replaces the message by a copy, whose return count is 0. False if that was not possible. */

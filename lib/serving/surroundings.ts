@@ -7,6 +7,7 @@ import type { Settler } from "../amqp/publishing/settle.ts";
 import type { Topology } from "../amqp/topology/topology.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Resolution } from "../invocation/definition/resolution.ts";
+import type { Observer } from "../invocation/insight/ended.ts";
 import type { Sandbox } from "../invocation/sandbox.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Logger } from "../base/log.ts";
@@ -42,6 +43,8 @@ export interface Surroundings {
   readonly settler: Pick<Settler, "settle" | "setAside">;
   /** @default TIMERS */
   readonly timers?: Timers;
+  /** Gets how each invocation ended. Without it nothing is measured. */
+  readonly observer?: Observer;
   sandbox(version: Version, log: Logger): Sandbox;
   consumer(options: ConsumeOptions): Consuming;
   clock(definition: FunctionDefinition & { readonly schedule: Schedule }, log: Logger): Ticking;
@@ -58,17 +61,19 @@ export interface SandboxSurroundings {
   memoryWatch: MemoryWatch;
   reaper: Reaper;
   once: OnceKeeping;
+  /** Gets cold starts and log lines. */
+  observer?: Observer;
 }
 
 /** Creates the sandbox of a version. */
 export function openSandbox(
   { definition: configured, sources, resolution }: Version,
-  { folder, learning, memoryWatch, reaper, once, ...more }: SandboxSurroundings,
+  { folder, learning, memoryWatch, reaper, once, observer, ...more }: SandboxSurroundings,
   log: Logger,
 ): Sandbox {
   const definition = learning ? withoutLimits(configured) : configured;
   const permissionBroker = learning ? learning.brokerOf(definition.name, folder) : more.permissionBroker;
-  const options = { definition, sources, folder, log, once };
+  const options = { definition, sources, folder, log, once, observer };
   return definition.isolation === "inline"
     ? new InlineSandbox(options)
     : new ProcessSandbox({ ...options, resolution, permissionBroker, memoryWatch, reaper });

@@ -12,6 +12,10 @@ import { readHost, readSecretUrl } from "../base/secret_url.ts";
 export const BROKER_MODES = ["auto", "embedded", "none"] as const;
 export type BrokerMode = typeof BROKER_MODES[number];
 
+/** Which invocations that completed are logged: `sample` is one a second of each function. */
+export const LOG_COMPLETED = ["none", "sample", "all"] as const;
+export type LogCompleted = typeof LOG_COMPLETED[number];
+
 /** All settings of the runner. */
 export interface Options {
   /** Tried in order. If undefined, `broker` decides which broker is used. */
@@ -30,7 +34,7 @@ export interface Options {
   brokerMemory: number;
   /** Bytes. */
   brokerDiskFree: number;
-  /** Folder for the embedded broker's data and the keys of `context.once()`. */
+  /** Folder for the embedded broker's data, the keys of `context.once()` and the records of runs. */
   data: string;
   vhost: string;
   /** PEM. */
@@ -70,7 +74,14 @@ export interface Options {
   onceKeep: number;
   /** Milliseconds. */
   drainTimeout: number;
+  /** How many runs are recorded. 0 turns records off. */
+  runsKeep: number;
+  /** Milliseconds that a run is recorded. */
+  runsAge: number;
+  /** Whether records have the bodies of messages. */
+  runsBodies: boolean;
   logLevel: LogLevel;
+  logCompleted: LogCompleted;
   logFormat: LogFormat | undefined;
 }
 
@@ -176,7 +187,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "data",
     env: "WARREN_DATA",
     default: ".warren",
-    text: "Folder for the embedded broker's data and the keys of context.once().",
+    text: "Folder for the embedded broker's data, the keys of context.once() and the records of runs.",
     read: (text) => text,
   },
   {
@@ -376,12 +387,47 @@ export const OPTIONS: readonly OptionSpec[] = [
     read: parseDuration,
   },
   {
+    key: "runsKeep",
+    flag: "runs-keep",
+    env: "RUNS_KEEP",
+    default: "100000",
+    text: "How many runs this runner records in the data folder. The oldest are deleted first. 0 turns records off.",
+    read: count,
+  },
+  {
+    key: "runsAge",
+    flag: "runs-age",
+    env: "RUNS_AGE",
+    default: "7d",
+    text: "How long a run is recorded.",
+    read: runsAge,
+  },
+  {
+    key: "runsBodies",
+    flag: "runs-bodies",
+    env: "RUNS_BODIES",
+    default: "false",
+    text: "Record the first 16 KB of each message's body as well.",
+    read: boolean,
+    boolean: true,
+  },
+  {
     key: "logLevel",
     flag: "log-level",
     env: "LOG_LEVEL",
     default: "info",
     text: `Lowest level that is logged: ${LOG_LEVELS.join(", ")}.`,
     read: (text) => oneOf(LOG_LEVELS, text),
+  },
+  {
+    key: "logCompleted",
+    flag: "log-completed",
+    env: "LOG_COMPLETED",
+    default: "none",
+    text:
+      "Log a line with duration and attempt for each invocation that completed: none, sample (one a second of each " +
+      "function) or all.",
+    read: (text) => oneOf(LOG_COMPLETED, text),
   },
   {
     key: "logFormat",
@@ -462,6 +508,19 @@ function paths(text: string): string[] {
 function onceKeep(text: string): number {
   const keep = parseDuration(text);
   if (keep >= 60_000 && keep <= MAX_KEEP) return keep;
+  throw new Error(`expected from 1m to 3650d, found "${text}"`);
+}
+
+/** Ten million records are about ten gigabytes. */
+function count(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 10_000_000) return value;
+  throw new Error(`expected a number from 0 to 10000000, found "${text}"`);
+}
+
+function runsAge(text: string): number {
+  const age = parseDuration(text);
+  if (age >= 60_000 && age <= MAX_KEEP) return age;
   throw new Error(`expected from 1m to 3650d, found "${text}"`);
 }
 

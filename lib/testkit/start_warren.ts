@@ -79,6 +79,7 @@ export async function startWarren(options: StartWarrenOptions): Promise<WarrenUn
     WATCH: "false",
     STRICT_READY: "true",
     WARREN_DATA: data,
+    RUNS_KEEP: "0",
   };
   const settings = parseArguments([], { ...own, ...env }).options;
   const log = new Logger({ level: logLevel, format: "text" });

@@ -1,6 +1,7 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import type { Consuming, Delivery, Trial } from "../../lib/amqp/consuming/consumer.ts";
 import { retryProperties, setAsideProperties } from "../../lib/amqp/message/headers.ts";
+import type { Settled } from "../../lib/amqp/publishing/settle.ts";
 import type { FunctionDefinition } from "../../lib/invocation/definition/definition.ts";
 import type { Disposition } from "../../lib/invocation/outcome.ts";
 import type { DeliveredInvocation } from "../../lib/invocation/sandbox.ts";
@@ -86,9 +87,9 @@ export class FakeBroker {
   }
 
   readonly settler = {
-    settle: async (delivery: Delivery, disposition: Disposition, about: About): Promise<void> => {
+    settle: async (delivery: Delivery, disposition: Disposition, about: About): Promise<Settled> => {
       await this.confirms;
-      if (!delivery.live) return;
+      if (!delivery.live) return "lost";
       const failed = { ...about, invocation: { ...about.invocation, redelivered: false, wantsResult: false } };
       const { name } = about.definition.queue;
       if (disposition.kind === "retry") {
@@ -97,6 +98,7 @@ export class FakeBroker {
       }
       if (disposition.kind === "deadLetter") this.#copy(`${name}.dead`, about, {}, 0);
       delivery.ack();
+      return "settled";
     },
     setAside: async (delivery: Delivery, about: About): Promise<boolean> => {
       await this.confirms;

@@ -1,4 +1,5 @@
 import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
+import type { Ended } from "../../lib/invocation/insight/ended.ts";
 import type { FunctionConfig } from "../../lib/mod.ts";
 import { Logger } from "../../lib/base/log.ts";
 import { ServedFunction } from "../../lib/serving/served_function.ts";
@@ -28,22 +29,26 @@ export class Served {
   readonly sandboxes: FakeSandbox[] = [];
   readonly clocks: { running: boolean }[] = [];
   readonly lines: { level: string; message: string; [field: string]: unknown }[] = [];
+  /** What the observer got; empty unless `observed`. */
+  readonly ended: Ended[] = [];
   readonly served: ServedFunction;
 
-  constructor(config: FunctionConfig = {}, readonly behaviour: Behaviour = {}) {
+  constructor(config: FunctionConfig = {}, readonly behaviour: Behaviour = {}, observed = false) {
     const { broker } = this;
     const log = new Logger({ level: "debug", write: (line) => void this.lines.push(JSON.parse(line)) });
     this.served = new ServedFunction(versionOf("v1", config), {
       log,
       suspects: new Suspects(0),
       timers: this.timers,
+      observer: observed ? { ended: (ended) => void this.ended.push(ended) } : undefined,
       settler: broker.settler,
       outputs: {
-        publish: async ({ definition, invocation, delivery }) => {
+        publish: async ({ definition, invocation, delivery }, { outputs = [] }) => {
           if (broker.refusesOutputs) throw new Error("no such exchange");
           await broker.confirms;
           const body = new TextDecoder().decode(invocation.body);
           if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
+          return outputs.map(({ routingKey }, index) => `${routingKey}/${index}`);
         },
         refuse: () => Promise.resolve(),
       },
@@ -65,8 +70,8 @@ export class Served {
   }
 
   /** A function that is served already. */
-  static async start(config: FunctionConfig = {}, behaviour: Behaviour = {}): Promise<Served> {
-    const served = new Served(config, behaviour);
+  static async start(config: FunctionConfig = {}, behaviour: Behaviour = {}, observed = false): Promise<Served> {
+    const served = new Served(config, behaviour, observed);
     served.served.start();
     await settled();
     return served;

@@ -63,7 +63,11 @@ Deno.test("without flags and environment, every option has its default", () => {
     onceStore: undefined,
     onceKeep: 604_800_000,
     drainTimeout: 25_000,
+    runsKeep: 100_000,
+    runsAge: 604_800_000,
+    runsBodies: false,
     logLevel: "info",
+    logCompleted: "none",
     logFormat: undefined,
   });
 });

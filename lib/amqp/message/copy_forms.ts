@@ -14,7 +14,9 @@ import { HEADER_PREFIX, HEADERS } from "./names.ts";
 type Headers = NonNullable<AMQPProperties["headers"]>;
 
 /** Warren's headers that a copy can omit, in the order in which they are dropped. */
-const SPARED = [[HEADERS.stack], [HEADERS.issues, HEADERS.error], [HEADERS.errorType, HEADERS.host]];
+const SPARED = [[HEADERS.stack], [HEADERS.issues, HEADERS.error], [HEADERS.errorType, HEADERS.host], [
+  HEADERS.parent,
+]];
 /** Maximum length of a shortened error in characters. */
 const SHORT_ERROR = 200;
 /** Bytes. A dead letter may have to omit headers of the message that are larger. */

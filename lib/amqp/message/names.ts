@@ -1,4 +1,5 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { PARENT_HEADER } from "../../invocation/publication.ts";
 import { cutToShortString, SHORT_STRING } from "../../base/short_string.ts";
 import { cutToBytes } from "../../base/utf8.ts";
 
@@ -51,6 +52,8 @@ export const HEADERS = {
   stack: "warren-stack",
   /** The issues that a schema found in the body, as JSON. */
   issues: "warren-issues",
+  /** The id of the message whose handler published this one. */
+  parent: PARENT_HEADER,
   /** When a scheduled run was due: ISO 8601. */
   scheduled: "warren-scheduled",
   /** In an answer: `completed`, or the final outcome. */

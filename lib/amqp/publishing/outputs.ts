@@ -48,9 +48,13 @@ export class Outputs {
   /**
    * Publishes everything, confirmed; waits while the broker cannot take it, as long as the delivery lives.
    *
+   * @returns the message ids of the outputs, in their order
    * @throws {WarrenError} `unroutable`, `refused` or `tooLarge`: the invocation has failed
    */
-  async publish(handled: Handled, { outputs = [], result }: Outcome & { kind: "completed" }): Promise<void> {
+  async publish(
+    handled: Handled,
+    { outputs = [], result }: Outcome & { kind: "completed" },
+  ): Promise<readonly string[]> {
     const { definition, invocation } = handled;
     const { output } = definition;
     const { maxBody } = this.#options;
@@ -59,11 +63,15 @@ export class Outputs {
       ? [...outputs, resultPublication(definition, invocation, result, { index: outputs.length, maxBody })]
       : outputs;
     const channel = `outputs ${definition.name}`;
+    const ids = all.map(({ properties }, index) => {
+      return properties.messageId ?? outputId(invocation.properties.messageId, index);
+    });
     const deliver = (publication: Publication, index: number) =>
-      this.#deliver(handled, () => this.#message(invocation, publication, index), channel);
+      this.#deliver(handled, () => this.#message(invocation, publication, ids[index]), channel);
     if (all.length === 1) await deliver(all[0], 0);
     else await Promise.all(all.map(deliver));
     if (invocation.properties.replyTo !== undefined) await this.#reply(handled, answer(invocation, result));
+    return ids;
   }
 
   /** Tells a waiting caller that there is no result. */
@@ -130,13 +138,13 @@ export class Outputs {
   #message(
     invocation: Invocation,
     publication: Publication,
-    index: number,
+    messageId: string,
   ): OutgoingMessage | Promise<OutgoingMessage> {
     const { exchange, routingKey, body, headers, delay: held } = publication;
     const properties = {
       ...publication.properties,
-      messageId: publication.properties.messageId ?? outputId(invocation.properties.messageId, index),
-      headers: { ...traceOf(invocation), ...headers } as AMQPProperties["headers"],
+      messageId,
+      headers: headersOf(invocation, headers),
     };
     if (held === 0) return { exchange, routingKey, body, properties };
     return this.#heldBack({ routingKey, body, properties }, toRung(held));
@@ -170,6 +178,18 @@ function answer(
     // Some callers use correlation ids that are bytes and no text.
     properties: keepReceived(answered, properties),
   };
+}
+
+/**
+ * The handler's own headers, with the trace and the message that gave rise to it. A handler may pass on the headers that it
+ * got, and those name the parent of its own message.
+ */
+function headersOf(invocation: Invocation, given: Record<string, unknown>): AMQPProperties["headers"] {
+  const headers: Record<string, unknown> = { ...traceOf(invocation), ...given };
+  const { messageId } = invocation.properties;
+  if (messageId) headers[HEADERS.parent] = messageId;
+  else delete headers[HEADERS.parent];
+  return headers as AMQPProperties["headers"];
 }
 
 /** The outputs of an invocation belong to the trace of its message. */

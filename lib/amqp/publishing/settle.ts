@@ -29,6 +29,12 @@ export interface SettlerOptions {
   pause?: (ms: number) => Promise<void>;
 }
 
+/**
+ * How a delivery was settled: as it was decided; as a dead letter, since its headers leave no room for those of a retry; or
+ * not at all, since its channel is gone.
+ */
+export type Settled = "settled" | "unretried" | "lost";
+
 /** A disposition that publishes a copy of the message. */
 type Copying = Disposition & { kind: "retry" | "deadLetter" };
 
@@ -54,12 +60,14 @@ export class Settler {
     delivery: Delivery,
     disposition: Disposition,
     about: Omit<FailedDelivery, "failure" | "now">,
-  ): Promise<void> {
+  ): Promise<Settled> {
     switch (disposition.kind) {
       case "ack":
-        return delivery.ack();
+        delivery.ack();
+        return "settled";
       case "requeue":
-        return delivery.requeue();
+        delivery.requeue();
+        return "settled";
       case "retry":
       case "deadLetter": {
         const failed = { ...about, failure: disposition.failure, now: new Date() };
@@ -88,21 +96,24 @@ export class Settler {
     return true;
   }
 
-  async #copyThenAck(delivery: Delivery, disposition: Copying, failed: FailedDelivery): Promise<void> {
+  async #copyThenAck(delivery: Delivery, disposition: Copying, failed: FailedDelivery): Promise<Settled> {
     const backoff = new Backoff({ initial: 200, max: 15_000 });
     const forms = copiesOf(disposition, failed);
     let copy = forms.next().value!;
     while (delivery.live) {
       try {
         await within(30_000, (signal) => this.#publish(copy, failed.definition, signal));
-        if (disposition.kind === "retry" && copy.exchange === "") this.#sayUnretried(failed, copy);
-        return delivery.ack();
+        const unretried = disposition.kind === "retry" && copy.exchange === "";
+        if (unretried) this.#sayUnretried(failed, copy);
+        delivery.ack();
+        return unretried ? "unretried" : "settled";
       } catch (error) {
         const smaller = isTooLarge(error) ? forms.next().value : undefined;
         if (smaller) copy = smaller;
         else await this.#hold(error, failed, backoff);
       }
     }
+    return "lost";
   }
 
   #sayUnretried({ definition, invocation }: FailedDelivery, { routingKey }: Copy): void {

@@ -1,10 +1,8 @@
 import { decodeBody } from "../../invocation/content/codec.ts";
 import { type DeadLetter, detailOf, summaryOf } from "../../invocation/dead_letters/dead_letter.ts";
 import { describeError } from "../../base/errors.ts";
+import { printable } from "../printable.ts";
 
-/** Characters that move the cursor, colour the terminal or reverse the text. Anybody may have sent the message. */
-// deno-lint-ignore no-control-regex
-const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 /** Bytes. Longer bodies are shown as base64. */
 const MAX_HEX = 1024;
 const HEX_LINE = 64;
@@ -92,8 +90,4 @@ function row(cells: readonly string[]): string {
     const cut = column === 3 && text.length > width ? `${text.slice(0, width - 1)}…` : text;
     return cut.padEnd(width);
   }).join("  ");
-}
-
-function printable(text: string): string {
-  return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

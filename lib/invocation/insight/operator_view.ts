@@ -9,6 +9,8 @@ export interface Found<T> {
   readonly silent: readonly string[];
   /** The time from which on all runners still keep their records, milliseconds since 1970. */
   readonly since?: number;
+  /** Successes that were not recorded, since there were too many in a second. */
+  readonly leftOut?: number;
 }
 
 /** Something that is wrong now, and what to do about it. */

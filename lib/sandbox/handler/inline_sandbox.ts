@@ -2,6 +2,7 @@ import { pathToFileURL } from "node:url";
 import { WarrenError } from "../../base/errors.ts";
 import { Holding } from "../../base/time/holding.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
@@ -48,6 +49,8 @@ export interface InlineSandboxOptions {
   once?: OnceKeeping;
   /** Gives the module's exports. @default imports the function's file */
   load?: () => Promise<Record<string, unknown>>;
+  /** Gets log lines. */
+  observer?: Observer;
 }
 
 interface Running {
@@ -263,10 +266,13 @@ export class InlineSandbox implements Sandbox, ContextHost {
     };
   }
 
-  log({ invocation }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
-    const { log, definition: { batch } } = this.#options;
+  log({ id, invocation }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
+    const { log, definition, observer } = this.#options;
+    const { batch } = definition;
     // In a batch only the handler knows which message a line belongs to.
     log.log(toLogLevel(level), text, { ...fields, ...(batch ? {} : logFields(invocation)) });
+    const { invocations = [] } = this.#running.get(id) ?? {};
+    observer?.logged?.({ definition, invocations, level: toLogLevel(level), message: text, fields });
   }
 
   /** Its calls are answered while the invocation runs. */

@@ -3,6 +3,7 @@ import type { Resolution } from "../../invocation/definition/resolution.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
+import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import { type Logger, toLogLevel } from "../../base/log.ts";
 import { endsWithin } from "../../base/time/within.ts";
@@ -42,6 +43,8 @@ export interface ProcessSandboxOptions {
   reaper?: Reaper;
   /** @default none: calls of `once()` fail with an error */
   once?: OnceKeeping;
+  /** Gets cold starts and log lines. */
+  observer?: Observer;
 }
 
 interface Running extends Timed {
@@ -236,7 +239,7 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async #start(): Promise<GuestProcess> {
-    const { definition, sources, folder, permissionBroker, memoryWatch, reaper } = this.#options;
+    const { definition, sources, folder, permissionBroker, memoryWatch, reaper, observer } = this.#options;
     const socket = `${folder}/${++sequence}.sock`;
     const { file, links, resolution } = await checkedOut(
       definition.file,
@@ -257,6 +260,7 @@ export class ProcessSandbox implements Sandbox {
       onOutput: (stream, line) => {
         this.#tellDropped(process);
         this.#options.log.info(line, { stream });
+        this.#observed(NONE, "info", line, { stream });
       },
       onExit: (reason) => {
         Deno.remove(socket).catch(() => {});
@@ -272,6 +276,8 @@ export class ProcessSandbox implements Sandbox {
       },
     });
     this.#exits.set(process, exited);
+    const since = performance.now();
+    if (observer) process.loaded.then(() => observer.coldStart?.(definition, performance.now() - since), () => {});
     return process;
   }
 
@@ -378,7 +384,10 @@ export class ProcessSandbox implements Sandbox {
         return this.#dropped(process, message[1]);
       case "uncaught": {
         const { type, message: text, stack } = message[1];
-        if (process.budget.line()) this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
+        if (process.budget.line()) {
+          this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
+          this.#observed(NONE, "error", `uncaught ${type}: ${text}`, { stack });
+        }
         return process.kill(`nothing caught an error that it threw: ${type}: ${text}`);
       }
       case "validated":
@@ -440,6 +449,24 @@ export class ProcessSandbox implements Sandbox {
     // In a batch only the handler knows which message a line belongs to.
     const about = batch === 0 ? { invocation: id === 0 ? undefined : id, ...logFields(invocation) } : { batch };
     this.#options.log.log(toLogLevel(level), message, { ...fields, ...about });
+    if (!this.#options.observer) return;
+    this.#observed(invocation ? this.#together(invocation, batch) : NONE, level, message, fields);
+  }
+
+  #observed(
+    invocations: readonly Invocation[],
+    level: string,
+    message: string,
+    fields: Record<string, unknown>,
+  ): void {
+    const { observer, definition } = this.#options;
+    observer?.logged?.({ definition, invocations, level: toLogLevel(level), message, fields });
+  }
+
+  /** The invocation, or those of its batch. */
+  #together(invocation: Invocation, batch: number): readonly Invocation[] {
+    if (batch === 0) return [invocation];
+    return [...this.#running.values()].filter((running) => running.batch === batch).map(({ invocation }) => invocation);
   }
 
   /** Logged at most once a second: with the first line after the flood, or at the end. */
@@ -478,6 +505,7 @@ export class ProcessSandbox implements Sandbox {
   }
 }
 
+const NONE: readonly Invocation[] = [];
 const COMPLETED: Outcome = { kind: "completed" };
 
 /** Nobody connects to the listener of a process that could not be started. */

@@ -76,3 +76,24 @@ Deno.test("an answer has the correlation id that was asked with, also where that
   const parts = rawParts(new Uint8Array(view.buffer, 0, writeProperties(view, 0, published[0].properties)));
   assertEquals([published[0].routingKey, parts.correlationId, parts.replyTo], ["q", "ff00fe01", undefined]);
 });
+
+Deno.test("an output names the message that gave rise to it, whatever headers the handler passes on", async () => {
+  const published: OutgoingMessage[] = [];
+  const definition = resolveFunctionConfig({}, { name: "f", file: "/f.ts", version: "1" });
+  const output = { exchange: "", routingKey: "q", body: new Uint8Array(), properties: {}, delay: 0 };
+  const outputs = [{ ...output, headers: { "warren-parent": "grandparent", tenant: "a" } }];
+  const handle = (messageId: string | undefined) => {
+    const invocation = { ...invocationOf(null), properties: { messageId } };
+    return noting(published).publish({ definition, invocation, delivery: { live: true } }, {
+      kind: "completed",
+      outputs,
+    });
+  };
+  assertEquals(await handle("m"), ["m/0"]);
+  const [id] = await handle(undefined);
+  assertEquals(published.map(({ properties }) => properties?.headers), [
+    { "warren-parent": "m", tenant: "a" },
+    { tenant: "a" },
+  ]);
+  assertEquals(published.map(({ properties }) => properties?.messageId), ["m/0", id]);
+});

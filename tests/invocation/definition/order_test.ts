@@ -96,7 +96,7 @@ Deno.test("no message is taken ahead that might wait for longer than a broker le
 
 Deno.test("a header that has no text is no key, and that is said", () => {
   const order = { header: "tenant", partitions: 1 };
-  const keyOf = (tenant: unknown) => orderKey({ headers: { tenant }, routingKey: "" }, order);
+  const keyOf = (tenant: unknown) => orderKey({ ...EMPTY, headers: { tenant } }, order);
   assertEquals([keyOf(7n), keyOf(["a", 1]), keyOf(true)], ["7", "a,1", "true"]);
   for (const tenant of [{ toString: "x" }, [{ toString: "x" }]]) {
     assertThrows(() => keyOf(tenant), WarrenError, 'the header "tenant" is a table');
