@@ -79,7 +79,9 @@ export class Runner {
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
-    const surroundings = surroundingsOf({ options, log, broker, publisher, insight, sandboxes: this.#sandboxes });
+    const replies = new Replies(broker.consuming);
+    const parts = { options, log, broker, publisher, replies, insight, sandboxes: this.#sandboxes };
+    const surroundings = surroundingsOf(parts);
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
@@ -91,7 +93,6 @@ export class Runner {
       folder: () => this.#sandboxes.folder,
     });
     const consumers = (queue: string) => broker.consumers(queue);
-    const replies = new Replies(broker.consuming);
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
     const started = () => this.#started;
     this.view = new HttpView({ functions, requests, broker, publisher, started, strict: strictReady });
@@ -199,18 +200,20 @@ interface Parts {
   log: Logger;
   broker: RunnerBroker;
   publisher: Publisher;
+  replies: Replies;
   insight: Insight;
   sandboxes: SandboxSurroundings;
 }
 
 /** The parts that all functions share. */
-function surroundingsOf({ options: { maxBody }, log, broker, publisher, insight, sandboxes }: Parts): Surroundings {
+function surroundingsOf(parts: Parts): Surroundings {
+  const { options: { maxBody }, log, broker, publisher, replies, insight, sandboxes } = parts;
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
     observer: insight.observer,
-    outputs: new Outputs({ connection, publisher, topology, log, maxBody }),
+    outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
     consumer: (options) => openConsumer(options, { connection: consuming, topology }),

@@ -16,6 +16,7 @@ import type { Delivery } from "../consuming/consumer.ts";
 import { keepReceived } from "../message/content_header.ts";
 import { HEADERS, RETRY_PREFIX, retryQueue } from "../message/names.ts";
 import type { OutgoingMessage, Publisher } from "./publisher.ts";
+import type { Replies } from "./replies.ts";
 import type { Topology } from "../topology/topology.ts";
 
 /** Answers use a channel of their own: a missing caller is not the function's fault. */
@@ -25,6 +26,8 @@ export interface OutputsOptions {
   connection: Connection;
   publisher: Pick<Publisher, "publish">;
   topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
+  /** Those of this runner who wait for an answer. */
+  replies: Pick<Replies, "take">;
   log: Logger;
   /** Largest body in bytes. */
   maxBody: number;
@@ -85,6 +88,7 @@ export class Outputs {
   }
 
   async #reply(handled: Handled, message: OutgoingMessage): Promise<void> {
+    if (this.#options.replies.take(message)) return;
     try {
       await this.#deliver(handled, () => message, REPLIES, false);
     } catch (error) {

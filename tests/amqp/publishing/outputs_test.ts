@@ -14,8 +14,9 @@ import { invocationOf } from "../../misbehaving/cage.ts";
 import { rawParts } from "../../support/amqp/raw_headers.ts";
 
 /** Outputs that note what they publish. */
-function noting(published: OutgoingMessage[]): Outputs {
+function noting(published: OutgoingMessage[], take: (answer: OutgoingMessage) => boolean = () => false): Outputs {
   return new Outputs({
+    replies: { take: (answer) => take({ exchange: "", ...answer }) },
     connection: {} as Connection,
     publisher: { publish: (message) => Promise.resolve(void published.push(message)) },
     topology: { declareRung: () => Promise.resolve(), bindToDispatch: () => Promise.resolve(), forgetRungs: () => {} },
@@ -96,4 +97,18 @@ Deno.test("an output names the message that gave rise to it, whatever headers th
     { tenant: "a" },
   ]);
   assertEquals(published.map(({ properties }) => properties?.messageId), ["m/0", id]);
+});
+
+Deno.test("an answer to a caller of this runner is handed over, and others are published", async () => {
+  const definition = resolveFunctionConfig({}, { name: "f", file: "/f.ts", version: "1" });
+  const [published, taken]: OutgoingMessage[][] = [[], []];
+  const outputs = noting(published, (answer) => answer.routingKey === "here" && taken.push(answer) > 0);
+  for (const replyTo of ["here", "elsewhere"]) {
+    const invocation = { ...invocationOf(null), properties: { replyTo, correlationId: replyTo } };
+    const handled = { definition, invocation, delivery: { live: true } };
+    await outputs.publish(handled, { kind: "completed", result: returned("{}") });
+  }
+
+  const keys = (messages: OutgoingMessage[]) => messages.map(({ properties }) => properties.correlationId);
+  assertEquals([keys(taken), keys(published)], [["here"], ["elsewhere"]]);
 });
