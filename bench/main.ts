@@ -6,6 +6,7 @@ import { held, progress, releaseOnInterrupt } from "./held.ts";
 import { latency } from "./latency.ts";
 import { rivals } from "./rivals.ts";
 import { sandbox } from "./sandbox.ts";
+import { soak } from "./soak.ts";
 import { start } from "./start.ts";
 
 type Question = (args: BenchArguments) => Promise<string[]>;
@@ -18,8 +19,12 @@ const QUESTIONS: Record<string, Question> = {
   latency,
   rivals,
   sandbox,
+  soak,
   start,
 };
+
+/** Those that run when none is named; the others take an hour. */
+const USUAL = Object.keys(QUESTIONS).filter((name) => name !== "soak");
 
 function fail(text: string): never {
   console.error(`bench: ${text}`);
@@ -38,7 +43,7 @@ const { names, args } = parse();
 const unknown = names.find((name) => !(name in QUESTIONS));
 if (unknown !== undefined) fail(`unknown question "${unknown}"; there are ${Object.keys(QUESTIONS).join(", ")}`);
 releaseOnInterrupt();
-for (const name of names.length > 0 ? names : Object.keys(QUESTIONS)) {
+for (const name of names.length > 0 ? names : USUAL) {
   progress(`${name} begins`);
   try {
     console.log(`${name}\n  ${(await QUESTIONS[name](args)).join("\n  ")}`);
