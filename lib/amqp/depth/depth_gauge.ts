@@ -10,8 +10,8 @@ import { countQueues, type QueueAnswer } from "./queue_counts.ts";
 /** What is known of a function beside what the broker tells. */
 export interface Watched {
   readonly definition: Pick<FunctionDefinition, "name" | "queue" | "retry" | "order">;
-  /** Its messages that runners have, all runners counted that can be asked. */
-  readonly running: number;
+  /** Its messages that runners have, of all runners that can be asked. Undefined where nobody is asked. */
+  readonly running: number | undefined;
   /** Messages that runners put into retry queues and that are not back yet, by their delay in milliseconds. */
   readonly heldBack: ReadonlyMap<number, number>;
   /** When the newest message that was received was published. Milliseconds since 1970. */

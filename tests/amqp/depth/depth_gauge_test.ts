@@ -9,7 +9,7 @@ import type { FunctionConfig } from "../../../lib/mod.ts";
 import { FakeBroker } from "./fake_broker.ts";
 
 function watched(name: string, config: FunctionConfig = {}, known: Partial<Watched> = {}): Watched {
-  const definition = resolveFunctionConfig(config, { name, file: `/${name}.ts`, version: "1" });
+  const definition = resolveFunctionConfig({ ...config }, { name, file: `/${name}.ts`, version: "1" });
   return { definition, running: 0, heldBack: new Map(), newest: undefined, ...known };
 }
 

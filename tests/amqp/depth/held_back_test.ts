@@ -32,7 +32,7 @@ Deno.test("a hundred thousand retries of one delay are a few steps, and end when
 
 Deno.test("a publisher counts what goes to a retry queue, once it is confirmed, and nothing else", async () => {
   const heldBack = new HeldBack(() => 0);
-  let refusal: Error | undefined;
+  let refusal: Error | undefined = undefined;
   const publisher = heldBack.counting({
     publish: (_: OutgoingMessage) => refusal ? Promise.reject(refusal) : Promise.resolve(),
   });
