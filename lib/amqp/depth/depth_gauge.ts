@@ -33,7 +33,9 @@ export interface GaugeOptions {
  * Milliseconds until a retry queue that was not there is asked for again. It is declared when a retry first needs it, and
  * brokers log each question about a queue that is not there.
  */
-const ABSENT = 5 * 60_000;
+const ABSENT_RETRY_QUEUE = 5 * 60_000;
+/** The same for every other queue: it is declared when its function starts. */
+const ABSENT = 5_000;
 
 /**
  * Measures where the messages of functions are. Passive declares tell what is ready, what is dead and who consumes. What
@@ -45,7 +47,7 @@ export class DepthGauge {
   readonly #now: () => number;
   /** When each queue was last seen empty. */
   readonly #empty = new Map<string, number>();
-  /** Retry queues that were not there, and when they are asked for again. */
+  /** Queues that were not there, and when they are asked for again. */
   readonly #absent = new Map<string, number>();
 
   constructor(options: GaugeOptions = {}) {
@@ -62,21 +64,26 @@ export class DepthGauge {
       this.#managed(functions, signal),
     ]);
     for (const [name, answer] of answers) {
-      if (name.startsWith(RETRY_PREFIX) && answer === "missing") this.#absent.set(name, this.#now() + ABSENT);
+      if (answer !== "missing") this.#absent.delete(name);
+      else this.#absent.set(name, this.#now() + (name.startsWith(RETRY_PREFIX) ? ABSENT_RETRY_QUEUE : ABSENT));
     }
+    // What was not asked for again is still not there.
+    for (const name of this.#absent.keys()) if (!answers.has(name)) answers.set(name, "missing");
     return functions.map((watched) => this.#depth(watched, answers, managed));
   }
 
   #asked(watched: Watched): string[] {
     const { definition, heldBack } = watched;
-    const isAbsent = (ms: number) => !heldBack.has(ms) && this.#now() < (this.#absent.get(retryQueue(ms)) ?? 0);
-    const rungs = delaysOf(watched).filter((ms) => !isAbsent(ms)).map(retryQueue);
-    return [...workQueues(definition), consumedQueue(definition), ...rungs, deadLetterQueue(definition.queue.name)];
+    const isDue = (name: string) => this.#now() >= (this.#absent.get(name) ?? 0);
+    const rungs = delaysOf(watched).filter((ms) => heldBack.has(ms) || isDue(retryQueue(ms))).map(retryQueue);
+    const own = [...workQueues(definition), consumedQueue(definition), deadLetterQueue(definition.queue.name)];
+    return [...own.filter(isDue), ...rungs];
   }
 
   /** Forgets what is known of the queues of functions that are not there any more. */
   keepOnly(queues: ReadonlySet<string>): void {
     for (const queue of this.#empty.keys()) if (!queues.has(queue)) this.#empty.delete(queue);
+    for (const [name, until] of this.#absent) if (this.#now() >= until) this.#absent.delete(name);
   }
 
   #depth(
@@ -90,7 +97,7 @@ export class DepthGauge {
     const work = workQueues(definition);
     const ready = sum(work.map((one) => readyIn(answers.get(one)) ?? managed.get(one)?.messages_ready));
     const unacknowledged = sum(work.map((one) => managed.get(one)?.messages_unacknowledged));
-    const held = new Map(delaysOf(watched).map((ms) => [ms, this.#readyIn(retryQueue(ms), answers)]));
+    const held = new Map(delaysOf(watched).map((ms) => [ms, readyIn(answers.get(retryQueue(ms)))]));
     if (ready === 0) this.#empty.set(queue.name, at);
     // The router of an ordered function leaves its queue empty: the order of arrival is within each partition alone.
     const seen = { newest: order ? undefined : newest, empty: this.#empty.get(queue.name) };
@@ -108,10 +115,6 @@ export class DepthGauge {
       at,
       source: unacknowledged === undefined ? "broker" : "management",
     };
-  }
-
-  #readyIn(rung: string, answers: ReadonlyMap<string, QueueAnswer>): number | undefined {
-    return answers.has(rung) || !this.#absent.has(rung) ? readyIn(answers.get(rung)) : 0;
   }
 
   async #managed(functions: readonly Watched[], signal?: AbortSignal): Promise<ReadonlyMap<string, ManagedQueue>> {

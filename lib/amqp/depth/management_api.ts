@@ -70,6 +70,11 @@ export class ManagementApi {
     return new Map(found.filter((queue) => queue !== undefined).map((queue) => [queue.name, queue]));
   }
 
+  /** The names of all queues of the virtual host. */
+  async names(signal?: AbortSignal): Promise<string[]> {
+    return (await this.#pages("name", signal)).map(({ name }) => name);
+  }
+
   /** A queue with everything that is told of it; undefined where there is none. */
   async queue(name: string, signal?: AbortSignal): Promise<ManagedQueue | undefined> {
     const { status, body } = await this.get(`/queues/${this.#vhostPart}/${encodeURIComponent(name)}`, signal);
@@ -109,14 +114,16 @@ export class ManagementApi {
   }
 
   async #all(names: ReadonlySet<string>, signal?: AbortSignal): Promise<ManagedQueue[]> {
+    return (await this.#pages(COLUMNS, signal)).filter(({ name }) => names.has(name));
+  }
+
+  async #pages(columns: string, signal?: AbortSignal): Promise<ManagedQueue[]> {
     const found: ManagedQueue[] = [];
     for (let page = 1;; page++) {
-      const { body } = await this.get(
-        `/queues/${this.#vhostPart}?columns=${COLUMNS}&page=${page}&page_size=${PAGE}&pagination=true`,
-        signal,
-      );
+      const query = `columns=${columns}&page=${page}&page_size=${PAGE}&pagination=true`;
+      const { body } = await this.get(`/queues/${this.#vhostPart}?${query}`, signal);
       const { items = [], page_count: pages = 1 } = body as { items?: ManagedQueue[]; page_count?: number };
-      found.push(...items.filter(({ name }) => names.has(name)));
+      found.push(...items);
       if (page >= pages) return found;
     }
   }

@@ -1,9 +1,10 @@
 import { formatDuration } from "../../base/time/duration.ts";
-import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { deadLetterQueue, type FunctionDefinition } from "../../invocation/definition/definition.ts";
 import { rungsOf } from "../../invocation/retry_policy.ts";
 import type { Client } from "../client/client.ts";
-import { countQueues, type QueueAnswer } from "../depth/queue_counts.ts";
-import { ORPHANS, partitionQueue, RETRY_PREFIX, retryQueue } from "../message/names.ts";
+import { countQueues } from "../depth/queue_counts.ts";
+import { ORPHANS, retryQueue } from "../message/names.ts";
+import type { SideQueues } from "./side_queues.ts";
 
 /** A queue of Warren's with messages that no function which is known here takes. */
 export interface Orphans {
@@ -17,24 +18,30 @@ type Known = Pick<FunctionDefinition, "name" | "queue" | "retry" | "order">;
 
 /**
  * Which queues with messages belong to no function: returned retries whose queue is gone, partitions that nobody takes
- * from, and retry queues that no policy names. Only counts are asked for.
- *
- * @param delays milliseconds of the retry queues that are looked at
+ * from, retry queues that no policy names, and dead letters of queues that no function has. Only counts are asked for.
  */
 export async function findOrphans(
   client: Client,
   functions: readonly Known[],
-  delays: readonly number[],
+  { delays, partitions, dead }: SideQueues,
   signal?: AbortSignal,
 ): Promise<Orphans[]> {
   const policies = new Set(functions.flatMap(({ retry, order }) => order ? [] : rungsOf(retry)));
-  const unnamed = delays.filter((ms) => !policies.has(ms));
-  const answers = await countQueues(client, [ORPHANS, ...unnamed.map(retryQueue)], { signal });
-  return [
-    ...of(ORPHANS, answers, RETURNED),
-    ...await leftPartitions(client, functions, signal),
-    ...unnamed.flatMap((ms) => of(retryQueue(ms), answers, heldBack(ms))),
-  ];
+  const queues = new Set(functions.map(({ queue }) => queue.name));
+  const advice = new Map<string, string>([
+    [ORPHANS, RETURNED],
+    ...partitions.map((name): [string, string] => [name, leftPartition(name)]),
+    ...dead.filter((queue) => !queues.has(queue)).map((queue): [string, string] => {
+      return [deadLetterQueue(queue), leftDeadLetters(queue)];
+    }),
+    ...delays.filter((ms) => !policies.has(ms)).map((ms): [string, string] => [retryQueue(ms), heldBack(ms)]),
+  ]);
+  const answers = await countQueues(client, advice.keys(), { signal });
+  return [...advice].flatMap(([queue, advice]) => {
+    const answer = answers.get(queue);
+    const messages = typeof answer === "object" && "ready" in answer ? answer.ready : 0;
+    return messages > 0 ? [{ queue, messages, advice }] : [];
+  });
 }
 
 const RETURNED =
@@ -50,38 +57,12 @@ function heldBack(ms: number): string {
     "functions of other runners. Nothing has to be done; deno task cancel ID takes one out";
 }
 
-/** Whether a queue's name is one of those that hold messages back, and for how many milliseconds. */
-export function delayOf(queue: string): number | undefined {
-  if (!queue.startsWith(RETRY_PREFIX)) return undefined;
-  const ms = Number(queue.slice(RETRY_PREFIX.length));
-  return Number.isSafeInteger(ms) && ms > 0 ? ms : undefined;
+function leftPartition(name: string): string {
+  return "messages of a function from when it had an order, which nothing takes. Give it its order back until this is " +
+    `empty, or delete them: deno task queue purge ${name}`;
 }
 
-/** Partitions of functions that have no order any more. A runner still takes from those beyond a smaller number. */
-async function leftPartitions(client: Client, functions: readonly Known[], signal?: AbortSignal): Promise<Orphans[]> {
-  const found: Orphans[] = [];
-  let asked = functions.filter(({ order }) => order === undefined);
-  for (let at = 0; asked.length > 0; at++) {
-    const answers = await countQueues(client, asked.map(({ queue }) => partitionQueue(queue.name, at)), { signal });
-    found.push(...asked.flatMap(({ name, queue }) =>
-      of(
-        partitionQueue(queue.name, at),
-        answers,
-        `messages of "${name}" from when it had an order, which nothing takes. Give it its order back until this is ` +
-          `empty, or delete them: deno task queue purge ${partitionQueue(queue.name, at)}`,
-      )
-    ));
-    asked = asked.filter(({ queue }) => {
-      const answer = answers.get(partitionQueue(queue.name, at));
-      return answer !== undefined && answer !== "missing";
-    });
-  }
-  return found;
-}
-
-function of(queue: string, answers: ReadonlyMap<string, QueueAnswer>, advice: string): Orphans[] {
-  const answer = answers.get(queue);
-  return answer !== undefined && typeof answer === "object" && "ready" in answer && answer.ready > 0
-    ? [{ queue, messages: answer.ready, advice }]
-    : [];
+function leftDeadLetters(queue: string): string {
+  return `dead letters of queue "${queue}", which no function of this runner has. Look at them: deno task dead list ` +
+    `${queue}; then redrive or purge them`;
 }

@@ -1,12 +1,12 @@
 import { DepthGauge } from "../../amqp/depth/depth_gauge.ts";
 import { countQueues } from "../../amqp/depth/queue_counts.ts";
 import type { Client } from "../../amqp/client/client.ts";
-import { ORPHANS, retryQueue } from "../../amqp/message/names.ts";
+import { RETRY_PREFIX } from "../../amqp/message/names.ts";
 import { findOrphans } from "../../amqp/waiting/orphans.ts";
+import { askForSideQueues } from "../../amqp/waiting/side_queues.ts";
 import { describeError } from "../../base/errors.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Depth } from "../../invocation/insight/depth.ts";
-import { allRungs } from "../../invocation/retry_policy.ts";
 import type { LoadedFunction } from "../../loader/loader.ts";
 import type { Finding } from "./finding.ts";
 
@@ -70,17 +70,9 @@ function checkQueue({ function: name, queue, ready, dead, consumers }: Depth, mi
 }
 
 async function checkOrphans(client: Client, definitions: readonly FunctionDefinition[]): Promise<Finding[]> {
-  const delays = allRungs();
-  const answers = await countQueues(client, delays.map(retryQueue));
-  const there = delays.filter((ms) => answers.get(retryQueue(ms)) !== "missing");
-  const orphans = await findOrphans(client, definitions, there);
+  const orphans = await findOrphans(client, definitions, await askForSideQueues(client, definitions));
   return orphans.map(({ queue, messages, advice }): Finding => {
-    const isRetry = queue !== ORPHANS && queue.startsWith("warren.retry.");
-    return {
-      level: isRetry ? "info" : "warning",
-      check: `queue ${queue}`,
-      text: `${messages} messages`,
-      action: advice,
-    };
+    const level = queue.startsWith(RETRY_PREFIX) ? "info" : "warning";
+    return { level, check: `queue ${queue}`, text: `${messages} messages`, action: advice };
   });
 }

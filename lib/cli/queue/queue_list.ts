@@ -1,13 +1,14 @@
 import { DepthGauge } from "../../amqp/depth/depth_gauge.ts";
 import { ManagementApi } from "../../amqp/depth/management_api.ts";
-import { countQueues } from "../../amqp/depth/queue_counts.ts";
+import { countQueues, type QueueAnswer } from "../../amqp/depth/queue_counts.ts";
 import { retryQueue } from "../../amqp/message/names.ts";
 import { findOrphans, type Orphans } from "../../amqp/waiting/orphans.ts";
+import { askForSideQueues, sideQueuesAmong } from "../../amqp/waiting/side_queues.ts";
 import { describeError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/time/duration.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Depth } from "../../invocation/insight/depth.ts";
-import { allRungs, rungsOf } from "../../invocation/retry_policy.ts";
+import { rungsOf } from "../../invocation/retry_policy.ts";
 import { managementOptions } from "../../settings/config.ts";
 import { type ActionContext, CONNECT_LIMIT } from "./queue_action.ts";
 
@@ -30,23 +31,28 @@ export async function listQueues(context: ActionContext): Promise<number> {
   const client = await connection.opened(AbortSignal.timeout(CONNECT_LIMIT));
   const settings = managementOptions(options);
   const onManagementError = (error: unknown) => printError(describeError(error));
-  const gauge = new DepthGauge({ management: settings && new ManagementApi(settings), onManagementError });
+  const management = settings && new ManagementApi(settings);
+  const gauge = new DepthGauge({ management, onManagementError });
   const watched = definitions.map((definition) => {
     return { definition, running: undefined, heldBack: new Map<number, number>(), newest: undefined };
   });
   const functions: Listed[] = (await gauge.measure(client, watched, signal)).map(({ retrying: _, ...depth }) => depth);
-  const delays = allRungs();
-  const answers = await countQueues(client, delays.map(retryQueue), { signal });
-  const there = delays.filter((ms) => answers.get(retryQueue(ms)) !== "missing");
-  const retries = there.flatMap((ms) => retryQueueOf(ms, answers.get(retryQueue(ms)), definitions));
-  const orphans = await findOrphans(client, definitions, there, signal);
+  const names = await management?.names(signal).catch(() => undefined);
+  const side = names ? sideQueuesAmong(names, definitions) : await askForSideQueues(client, definitions, signal);
+  const answers = await countQueues(client, side.delays.map(retryQueue), { signal });
+  const retries = side.delays.flatMap((ms) => retryQueueOf(ms, answers.get(retryQueue(ms)), definitions));
+  const orphans = await findOrphans(client, definitions, side, signal);
   if (flags.has("json")) print(JSON.stringify({ functions, retryQueues: retries, orphans }, undefined, 2));
   else print([...functionLines(functions), ...retryLines(retries), ...orphanLines(orphans)].join("\n"));
   return 0;
 }
 
-function retryQueueOf(ms: number, answer: unknown, definitions: readonly FunctionDefinition[]): RetryQueue[] {
-  const messages = (answer as { ready?: number } | undefined)?.ready ?? 0;
+function retryQueueOf(
+  ms: number,
+  answer: QueueAnswer | undefined,
+  definitions: readonly FunctionDefinition[],
+): RetryQueue[] {
+  const messages = typeof answer === "object" && "ready" in answer ? answer.ready : 0;
   const sharedBy = definitions.filter(({ retry, order }) => !order && rungsOf(retry).includes(ms));
   if (messages === 0 || sharedBy.length === 0) return [];
   return [{ queue: retryQueue(ms), messages, sharedBy: sharedBy.map(({ name }) => name) }];

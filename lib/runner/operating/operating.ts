@@ -41,7 +41,7 @@ export class Operating {
     const gauge = new DepthGauge({ management, onManagementError: (error) => this.#tell(describeError(error)) });
     const onFailure = (reason: string) => this.#tell(`queues cannot be counted: ${reason}`);
     this.depths = new Depths({ gauge, lend, functions: () => this.#watched(), onFailure });
-    this.orphans = new OrphanWatch({ lend, functions });
+    this.orphans = new OrphanWatch({ lend, functions, management });
     this.waiting = new WaitingMessages({ lend, functions });
   }
 

@@ -43,6 +43,7 @@ Deno.test("many queues are asked for in pages, whatever else is on the broker", 
   const found = await api.queues(["q0", "q5", "q600", "q1199", "q5000"]);
   assertEquals([...found.keys()], ["q0", "q5", "q600", "q1199"]);
   assertEquals(server.asked.length, 3);
+  assertEquals((await api.names()).length, 1_200);
 });
 
 Deno.test("a refusal and a server that is not there are errors that show no password", async () => {

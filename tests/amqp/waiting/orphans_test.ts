@@ -4,6 +4,7 @@ import { Connection } from "../../../lib/amqp/client/connection.ts";
 import { Publisher } from "../../../lib/amqp/publishing/publisher.ts";
 import { Topology } from "../../../lib/amqp/topology/topology.ts";
 import { findOrphans } from "../../../lib/amqp/waiting/orphans.ts";
+import { askForSideQueues, type SideQueues, sideQueuesAmong } from "../../../lib/amqp/waiting/side_queues.ts";
 import { purgeQueues } from "../../../lib/amqp/waiting/purge_queues.ts";
 import { returnOrphans } from "../../../lib/amqp/waiting/return_orphans.ts";
 import { Logger } from "../../../lib/base/log.ts";
@@ -13,6 +14,7 @@ import { embeddedTest } from "../../support/brokers.ts";
 import { EmbeddedBroker } from "../../support/embedded_broker.ts";
 import { eventually } from "../../support/eventually.ts";
 
+const NONE: SideQueues = { delays: [], partitions: [], dead: [] };
 const LOG = new Logger({ level: "silent" });
 
 function definition(name: string, queue: string, retry: number[] = [5_000]) {
@@ -38,7 +40,7 @@ Deno.test("orphans are found, put back once their queue is there, and keep their
   await broker.publishTo("warren.dispatch", "ship", "b", { messageId: "m-2", headers });
   await eventually(async () => (await broker.count("warren.orphans")).messages === 2);
 
-  const [found, ...others] = await findOrphans(client, [pay, ship], []);
+  const [found, ...others] = await findOrphans(client, [pay, ship], NONE);
   assertEquals([found.queue, found.messages, others], ["warren.orphans", 2, []]);
   assertStringIncludes(found.advice, "deno task queue return");
 
@@ -54,7 +56,7 @@ Deno.test("orphans are found, put back once their queue is there, and keep their
   assertEquals([message.properties.messageId, message.properties.headers?.["warren-attempt"]], ["m-1", 2]);
 
   assertEquals([...await purgeQueues(client, ["nowhere", "warren.orphans"])], [["warren.orphans", 1]]);
-  assertEquals(await findOrphans(client, [pay, ship], []), []);
+  assertEquals(await findOrphans(client, [pay, ship], NONE), []);
   await connection.close();
   await close();
 });
@@ -69,7 +71,10 @@ embeddedTest(
       await broker.declare(broker.own(name));
       await broker.publish(name, ["1", "2"]);
     }
-    const found = await findOrphans(client, [definition("pay", queue)], [5_000, 70_000, 90_000]);
+    const functions = [definition("pay", queue)];
+    const side = await askForSideQueues(client, functions);
+    assertEquals([side.delays, side.partitions], [[5_000, 70_000], [`${queue}.p0`, `${queue}.p1`]]);
+    const found = await findOrphans(client, functions, { ...side, dead: [queue] });
     assertEquals(found.map(({ queue, messages }) => [queue, messages]), [
       [`${queue}.p0`, 2],
       [`${queue}.p1`, 2],
@@ -80,3 +85,12 @@ embeddedTest(
     await close();
   },
 );
+
+Deno.test("of a list of all queues, those are found that no function is known by", () => {
+  const names = ["pay", "pay.dead", "pay.p0", "gone.dead", ".dead", "warren.retry.5000", "warren.retry.x", "other.p1"];
+  assertEquals(sideQueuesAmong(names, [definition("pay", "pay")]), {
+    delays: [5_000],
+    partitions: ["pay.p0"],
+    dead: ["pay", "gone"],
+  });
+});
