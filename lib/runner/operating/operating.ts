@@ -17,7 +17,8 @@ export interface OperatingOptions {
   options: Pick<Options, "managementUrl" | "amqpUrl" | "vhost">;
   functions: Pick<FunctionRegistry, "entries">;
   broker: Pick<RunnerBroker, "lend">;
-  heldBack: HeldBack;
+  /** What runners hold back of a queue, by delay. */
+  heldBack: Pick<HeldBack, "counts">;
   log: Logger;
   /** A function's messages that runners have. @default those that this runner has */
   running?: (name: string) => number;
