@@ -78,12 +78,12 @@ Deno.test("each variable is an option that takes its value, and each secret is a
     env[name] = isFile ? files.path + value.slice(mountPath.length) : value;
   }
   const { options } = parseArguments([], { ...imageOptions(known), ...env });
-  assertEquals([options.amqpUrl, options.apiToken, options.apiReadToken, options.broker, options.strictReady], [
+  assertEquals([options.managementUrl, options.strictReady], [secret.stringData["management-url"], true]);
+  assertEquals([options.amqpUrl, options.apiToken, options.apiReadToken, options.broker], [
     [secret.stringData["amqp-url"]],
     secret.stringData["api-token"],
     secret.stringData["api-read-token"],
     "none",
-    true,
   ]);
 });
 

@@ -37,6 +37,9 @@ const ABSENT_RETRY_QUEUE = 5 * 60_000;
 /** The same for every other queue: it is declared when its function starts. */
 const ABSENT = 5_000;
 
+/** Milliseconds until a management API that failed is asked again. */
+const MANAGEMENT_PAUSE = 30_000;
+
 /**
  * Measures where the messages of functions are. Passive declares tell what is ready, what is dead and who consumes. What
  * is with consumers, what waits for a retry and how old the oldest message is, only the runners know, or the management
@@ -49,6 +52,8 @@ export class DepthGauge {
   readonly #empty = new Map<string, number>();
   /** Queues that were not there, and when they are asked for again. */
   readonly #absent = new Map<string, number>();
+  /** When the management API may be asked again. */
+  #managementPause = 0;
 
   constructor(options: GaugeOptions = {}) {
     this.#options = options;
@@ -119,11 +124,12 @@ export class DepthGauge {
 
   async #managed(functions: readonly Watched[], signal?: AbortSignal): Promise<ReadonlyMap<string, ManagedQueue>> {
     const { management, onManagementError } = this.#options;
-    if (!management || functions.length === 0) return new Map();
+    if (!management || functions.length === 0 || this.#now() < this.#managementPause) return new Map();
     try {
       const names = functions.flatMap(({ definition }) => [...workQueues(definition), consumedQueue(definition)]);
       return await management.queues([...new Set(names)], signal);
     } catch (error) {
+      this.#managementPause = this.#now() + MANAGEMENT_PAUSE;
       onManagementError?.(error);
       return new Map();
     }

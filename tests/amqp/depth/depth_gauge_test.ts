@@ -109,13 +109,27 @@ Deno.test("the management API tells what consumers have and how old the first me
   assertEquals([depth.unacknowledged, depth.oldest, depth.source], [9, 2_500, "management"]);
 });
 
-Deno.test("a management API that fails is told of, and the broker's own numbers are there", async () => {
+Deno.test("a management API that fails is told of and left alone for a while; the broker's own numbers are there", async () => {
+  let [now, asked] = [0, 0];
   const broker = new FakeBroker({ pay: [7, 2], "pay.dead": [0, 0] });
   const errors: unknown[] = [];
-  const management = { queues: () => Promise.reject(new Error("refused")) };
-  const gauge = new DepthGauge({ management, onManagementError: (error) => errors.push(error) });
-  const [depth] = await gauge.measure(broker.client, [watched("pay", {}, { running: 1 })]);
+  const management = {
+    queues: () => {
+      asked++;
+      return Promise.reject(new Error("refused"));
+    },
+  };
+  const onManagementError = (error: unknown) => errors.push(error);
+  const gauge = new DepthGauge({ management, onManagementError, now: () => now });
+  const measure = () => gauge.measure(broker.client, [watched("pay", {}, { running: 1 })]);
+  const [depth] = await measure();
   assertEquals([depth.ready, depth.unacknowledged, depth.source, errors.length], [7, 1, "broker", 1]);
+  now += 29_999;
+  await measure();
+  assertEquals(asked, 1);
+  now += 1;
+  await measure();
+  assertEquals(asked, 2);
 });
 
 Deno.test("the oldest is no older than the newest that was received, and than the last look at an empty queue", async () => {
