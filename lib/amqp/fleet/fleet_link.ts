@@ -19,6 +19,8 @@ export interface FleetLinkOptions {
   log: Logger;
   /** @default warren.fleet */
   exchange?: string;
+  /** Milliseconds for which nothing that was sent to all comes back here, too, after which it binds anew. @default 12_000 */
+  deafAfter?: number;
   onMessage: (body: Uint8Array) => void;
   /** It hears the others again: what was said before is lost. */
   onUp: () => void;
@@ -54,9 +56,13 @@ export class FleetLink implements Linked {
   readonly #closing = new AbortController();
   readonly #speaking = new WeakMap<Client, Promise<AMQPChannel | undefined>>();
   #loop: Promise<void> | undefined;
-  #hearing: AMQPChannel | undefined;
+  /** Gives up the queue; the loop declares another one. */
+  #hearAnew: (why: string) => void = () => {};
   #address: string | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** Whether anything came since this runner spoke first, and when that was. */
+  #heard = false;
+  #spokenAt: number | undefined;
   #warned = false;
 
   constructor(options: FleetLinkOptions) {
@@ -100,6 +106,7 @@ export class FleetLink implements Linked {
     const client = this.#options.publishing.ready;
     if (!client || body.length > MOST_BYTES) return false;
     const [exchange, key] = to === undefined ? [this.#exchange, ""] : ["", to];
+    if (to === undefined) this.#mayBeDeaf();
     this.#last = this.#speak(client, exchange, key, body).catch(() => {});
     return true;
   }
@@ -119,10 +126,12 @@ export class FleetLink implements Linked {
         const consumer = await unlessClosed(
           channel.basicConsume(name, { noAck: true }, ({ body }) => this.#received(body as Uint8Array | null)),
         );
-        this.#hearing = channel;
+        const { promise: anew, reject } = Promise.withResolvers<never>();
+        this.#hearAnew = (why) => reject(new Error(why));
+        this.#spokenAt = undefined;
         this.#address = name;
         this.#options.onUp();
-        await unlessClosed(consumer.wait());
+        await unlessClosed(Promise.race([consumer.wait(), anew]));
         throw new Error("the queue is gone");
       } finally {
         this.#address = undefined;
@@ -155,8 +164,25 @@ export class FleetLink implements Linked {
     }
   }
 
+  /**
+   * What is sent to all comes back here, too. If it does not, the exchange was deleted and somebody else has declared another
+   * one, to which this runner's queue is not bound.
+   */
+  #mayBeDeaf(): void {
+    const now = performance.now();
+    if (!this.up) return;
+    if (this.#heard || this.#spokenAt === undefined) {
+      this.#heard = false;
+      this.#spokenAt = now;
+    } else if (now - this.#spokenAt > (this.#options.deafAfter ?? 12_000)) {
+      this.#spokenAt = undefined;
+      this.#hearAnew("its exchange was deleted");
+    }
+  }
+
   /** Nobody catches what the client's callback throws: it would end the process. */
   #received(body: Uint8Array | null): void {
+    this.#heard = true;
     try {
       this.#options.onMessage(body ?? new Uint8Array(0));
     } catch (error) {
@@ -187,8 +213,7 @@ export class FleetLink implements Linked {
     this.#speaking.delete(client);
     if (/\b404\b|NOT_FOUND/.test(reason)) {
       // Somebody deleted the exchange, and with it the binding of this runner's queue.
-      const hearing = this.#hearing;
-      if (hearing) void closeChannel(hearing);
+      this.#hearAnew("its exchange was deleted");
     } else if (/\b403\b|ACCESS_REFUSED/.test(reason)) {
       this.#warn(new Error(reason));
       this.#speaking.set(client, Promise.resolve(undefined));

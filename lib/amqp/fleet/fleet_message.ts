@@ -35,6 +35,7 @@ export const MOST_BYTES = 4 * 1024 * 1024;
 /** Functions of one runner that are announced. */
 export const MOST_FUNCTIONS = 5_000;
 const MOST_TEXT = 1_024;
+const MOST_DETAIL = 300;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -100,12 +101,21 @@ function isFunction(given: unknown): given is AnnouncedFunction {
 /** Nothing else that may be in it is kept. */
 function functionIn(given: AnnouncedFunction): AnnouncedFunction {
   const { name, queue, version, state, detail, running, perMinute, failedPerMinute } = given;
-  return { name, queue, version, state, detail, running, perMinute, failedPerMinute };
+  return {
+    name,
+    ...(queue === undefined ? {} : { queue }),
+    ...(version === undefined ? {} : { version }),
+    state,
+    ...(detail === undefined ? {} : { detail }),
+    running,
+    perMinute,
+    failedPerMinute,
+  };
 }
 
-/** The text as it can be announced. */
+/** The text as it can be announced: thousands of functions with a reason each have room in a message. */
 export function announcedText(text: string): string {
-  return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT - 1)}…` : text;
+  return text.length > MOST_DETAIL ? `${text.slice(0, MOST_DETAIL - 1)}…` : text;
 }
 
 function isRecord(value: unknown): value is Fields {

@@ -34,8 +34,8 @@ export class Roster {
   heard(announcement: Announcement): void {
     const { most = 500, now, wallClock = Date.now } = this.#options;
     this.#forget();
-    const known = this.#known.get(announcement.id);
-    if (!known && this.#known.size >= most) return;
+    const isNew = !this.#known.has(announcement.id);
+    if (isNew && this.#known.size >= most && !this.#forgetOneThatIsGone()) return;
     this.#known.set(announcement.id, { announcement, heardAt: now(), seenAt: wallClock() });
   }
 
@@ -72,6 +72,12 @@ export class Roster {
 
   #isGone({ heardAt }: Known): boolean {
     return this.#options.now() - heardAt > this.#options.goneAfter;
+  }
+
+  /** Makes room; false where all are there. */
+  #forgetOneThatIsGone(): boolean {
+    for (const [id, known] of this.#known) if (this.#isGone(known)) return this.#known.delete(id);
+    return false;
   }
 
   #forget(): void {
