@@ -156,3 +156,45 @@ Deno.test("a function says which messages it has, and whether its module has bee
   assertEquals([one.served.loaded, one.served.messageIds], [true, []]);
   await one.close();
 });
+
+Deno.test("a function goes on when no pause is left: neither that of this runner nor that of all", async () => {
+  const one = await Served.start({});
+  await one.served.pause("here", "paused in this runner");
+  await one.served.pause("everywhere", "paused for all runners");
+  assertEquals([one.served.state, one.served.detail], ["paused", "paused for all runners"]);
+  one.served.resume("here");
+  assertEquals([one.served.state, one.served.detail], ["paused", "paused for all runners"]);
+  await one.served.pause("here", "paused in this runner");
+  assertEquals(one.served.pauseEnded("everywhere"), true);
+  assertEquals([one.served.state, one.served.detail], ["paused", "paused in this runner"]);
+  await one.served.pause("everywhere", "paused for all runners");
+  one.served.resume("everywhere");
+  await settled();
+  assertEquals([one.served.state, one.served.detail], ["serving", undefined]);
+  await one.close();
+});
+
+Deno.test("the end of a pause that a function does not have changes nothing, not even where its kill switch paused it", async () => {
+  const one = await Served.start({
+    killSwitch: { window: "1m", errorRate: 0.5, minimum: 1, coolDown: "1h" },
+    retry: [],
+  });
+  await one.publish("a");
+  one.run("a").end(FAILED);
+  await settled();
+  assertEquals([one.served.state, one.served.pauseEnded("everywhere"), one.served.state], ["paused", false, "paused"]);
+  await one.served.pause("everywhere", "paused for all runners");
+  assertEquals(one.served.detail, "paused for all runners");
+  one.served.resume("everywhere");
+  await settled();
+  assertEquals(one.served.state, "serving");
+  await one.close();
+});
+
+Deno.test("a pause that is given another reason is logged once", async () => {
+  const one = await Served.start({});
+  await one.served.pause("everywhere", "paused for all runners");
+  await one.served.pause("everywhere", "paused for all runners by ann");
+  assertEquals([one.said("paused for all runners"), one.served.detail], [1, "paused for all runners by ann"]);
+  await one.close();
+});

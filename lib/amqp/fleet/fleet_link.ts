@@ -30,6 +30,8 @@ export interface FleetLinkOptions {
 const REFUSED_PAUSE = 5 * 60_000;
 /** Milliseconds. What was not read by then is old. */
 const EXPIRATION = "10000";
+/** Milliseconds for the broker to take what is said last. */
+const GOODBYE_LIMIT = 500;
 /** Messages that wait for a runner that does not read. */
 const MOST_WAITING = 10_000;
 
@@ -95,11 +97,19 @@ export class FleetLink implements Linked {
     );
   }
 
-  /** What was sent last has left by then. */
+  /** What was sent last is with the broker by then, if it answers. */
   async close(): Promise<void> {
-    await endsWithin(500, this.#last);
+    await endsWithin(GOODBYE_LIMIT, this.#allSaid());
     this.#closing.abort();
     await this.#loop;
+  }
+
+  /** Closing the channel is the only answer that says that what was sent on it arrived. */
+  async #allSaid(): Promise<void> {
+    await this.#last;
+    const client = this.#options.publishing.ready;
+    const channel = client && await this.#speaking.get(client);
+    if (channel) await closeChannel(channel, GOODBYE_LIMIT);
   }
 
   send(body: Uint8Array, to?: string): boolean {

@@ -20,6 +20,9 @@ export interface PauseStoreOptions {
   limit?: number;
 }
 
+/** Milliseconds. */
+const LIMIT = 10_000;
+const CONNECT_LIMIT = 2_000;
 /** Milliseconds to read why a queue is paused: another runner may read it now. */
 const READ_LIMIT = 2_000;
 /** Somebody may resume it at the same time. */
@@ -48,7 +51,7 @@ export class PauseStore {
    */
   async write(queue: string, pause: Pause): Promise<Pause> {
     return await this.#limited(`queue "${queue}" could not be paused for all runners`, async (signal) => {
-      const client = await this.#options.connection.opened(signal);
+      const client = await this.#client();
       if (await this.look(client, queue)) {
         const before = await this.read(client, queue);
         if (before && before.until === pause.until) return before;
@@ -73,15 +76,15 @@ export class PauseStore {
    * @throws {WarrenError} `unavailable` or `refused`, saying why
    */
   async remove(queue: string): Promise<void> {
-    await this.#limited(`queue "${queue}" could not be resumed for all runners`, async (signal) => {
-      const client = await this.#options.connection.opened(signal);
+    await this.#limited(`queue "${queue}" could not be resumed for all runners`, async () => {
+      const client = await this.#client();
       if (await this.#anyPause(client)) await this.#delete(client, queue);
     });
   }
 
   /** Whether a queue is paused now. Rejects where the broker does not say. */
   async look(client: Client, queue: string): Promise<boolean> {
-    const { limit = 10_000 } = this.#options;
+    const { limit = LIMIT } = this.#options;
     const late = () => new WarrenError("unavailable", `the broker does not say whether queue "${queue}" is paused`);
     return await valueWithin(limit, this.#look(client, queue), late);
   }
@@ -89,6 +92,12 @@ export class PauseStore {
   /** Why a queue is paused; undefined where that cannot be read now. */
   async read(client: Client, queue: string): Promise<Pause | undefined> {
     return await valueWithin(READ_LIMIT, this.#read(client, queue), () => new Error("late")).catch(() => undefined);
+  }
+
+  /** Whoever asks waits for it: a connection that is not there soon is an answer as well. */
+  async #client(): Promise<Client> {
+    const { connection, limit = LIMIT } = this.#options;
+    return await within(Math.min(limit, CONNECT_LIMIT), (signal) => connection.opened(signal));
   }
 
   async #look(client: Client, queue: string): Promise<boolean> {
@@ -170,7 +179,7 @@ export class PauseStore {
   }
 
   async #limited<T>(failed: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { limit = 10_000 } = this.#options;
+    const { limit = LIMIT } = this.#options;
     const late = () => new WarrenError("unavailable", `the broker did not answer within ${limit / 1000} s`);
     try {
       return await within(limit, (signal) => valueWithin(limit * 1.1, work(signal), late));

@@ -95,3 +95,15 @@ brokerTest("runners hear each other again after somebody deleted the exchange", 
     return one.heard.includes("from two") && two.heard.includes("from one");
   });
 });
+
+brokerTest("what a link says last arrives", async (url) => {
+  const exchange = uniqueName("fleet");
+  await using hears = new Linking(url, exchange);
+  await hears.ready();
+  {
+    await using leaves = new Linking(url, exchange);
+    await leaves.ready();
+    leaves.say("goodbye");
+  }
+  await eventually(() => hears.heard.includes("goodbye"));
+});
