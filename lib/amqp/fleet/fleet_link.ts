@@ -128,9 +128,12 @@ export class FleetLink implements Linked {
       const channel = await unlessClosed(this.#open(client));
       try {
         const { name } = await unlessClosed(
-          channel.queueDeclare("", { exclusive: true, durable: false, autoDelete: true }, {
-            "x-max-length": MOST_WAITING,
-          }),
+          // Never the same name: the broker may not know yet that the last connection is gone.
+          channel.queueDeclare(
+            `${this.#exchange}.${crypto.randomUUID()}`,
+            { exclusive: true, durable: false, autoDelete: true },
+            { "x-max-length": MOST_WAITING },
+          ),
         );
         await unlessClosed(channel.queueBind(name, this.#exchange, ""));
         const consumer = await unlessClosed(
@@ -237,7 +240,7 @@ export class FleetLink implements Linked {
     this.#warned = true;
     this.#options.log.warn(
       `this runner and the others cannot see each other: the broker's user needs the rights to configure, write and read ` +
-        `"${this.#exchange}" and queues named "amq.gen…". Each runner shows itself alone, and pauses for all runners are ` +
+        `"${this.#exchange}" and what begins with "${this.#exchange}.". Each runner shows itself alone, and pauses for all runners are ` +
         `noticed late. The broker says: ${describeError(error)}`,
     );
   }
