@@ -32,17 +32,20 @@ export interface FleetStatus {
 }
 
 /** From the worst to the best. */
-const STATES = ["broken", "unavailable", "paused", "draining", "starting", "disabled", "serving"];
+const STATES = ["gone", "broken", "unavailable", "paused", "draining", "starting", "disabled", "serving"];
+
+/** `f2` comes before `f10`. */
+const COLLATOR = new Intl.Collator("en", { numeric: true });
 
 interface Placed {
   readonly runner: AnnouncedRunner;
   readonly announced: AnnouncedFunction;
 }
 
-/** One row for each function, by name. */
+/** One row for each function: those that do not serve come first, then by name. */
 export function functionStatuses(runners: readonly AnnouncedRunner[], depths: readonly Depth[] = []): FunctionStatus[] {
   const waiting = new Map(depths.map((depth) => [depth.function, depth.ready]));
-  return [...placesOf(runners)].sort(([a], [b]) => a < b ? -1 : 1).map(([name, places]) => {
+  const statuses = [...placesOf(runners)].map(([name, places]): FunctionStatus => {
     const live = places.filter(({ runner }) => !runner.gone);
     const [worst] = live.toSorted((a, b) => rank(a.announced) - rank(b.announced));
     const sum = (of: (announced: AnnouncedFunction) => number) =>
@@ -60,6 +63,7 @@ export function functionStatuses(runners: readonly AnnouncedRunner[], depths: re
       waiting: waiting.get(name),
     };
   });
+  return statuses.sort((a, b) => rank(a) - rank(b) || COLLATOR.compare(a.name, b.name));
 }
 
 /** What the announcements alone show to be wrong, worst first. */
@@ -80,7 +84,7 @@ function placesOf(runners: readonly AnnouncedRunner[]): Map<string, Placed[]> {
   return places;
 }
 
-function rank({ state }: AnnouncedFunction): number {
+function rank({ state }: Pick<FunctionStatus, "state">): number {
   return STATES.indexOf(state);
 }
 

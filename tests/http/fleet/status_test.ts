@@ -42,13 +42,13 @@ Deno.test("GET /status says what is wrong, errors first, each with its reason an
   assertEquals(healthy, false);
   assertEquals(troubles.map(({ severity, kind }: { severity: string; kind: string }) => `${severity} ${kind}`), [
     "error not-ready",
-    "error broken",
     "error no-consumer",
+    "error broken",
     "error kill-switch",
     "warning failing",
     "warning runner-gone",
   ]);
-  assertEquals(troubles[1].reason, "on one: a.ts:1 is wrong");
+  assertEquals(troubles[2].reason, "on one: a.ts:1 is wrong");
   const states = Object.fromEntries(seen.map(({ name, state }: { name: string; state: string }) => [name, state]));
   assertEquals(states, { broken: "broken", failing: "serving", lonely: "gone", paused: "paused", tripped: "paused" });
 });
