@@ -89,7 +89,7 @@ export class Declaring implements AsyncDisposable {
     name: string,
     type: string,
     args: Record<string, string> = {},
-    { autoDelete = false }: { autoDelete?: boolean } = {},
+    lifetime: { autoDelete?: true } = {},
   ): Promise<void> {
     if (name === "") return;
     // The broker's own exchanges exist and may not be declared.
@@ -98,7 +98,7 @@ export class Declaring implements AsyncDisposable {
     try {
       await this.#run(
         `exchange "${name}"`,
-        (channel) => channel.exchangeDeclare(name, type, { passive, durable: true, autoDelete }, args),
+        (channel) => channel.exchangeDeclare(name, type, { passive, durable: true, ...lifetime }, args),
       );
     } catch (error) {
       await this.#orUseIt("exchange", name, error, look);
