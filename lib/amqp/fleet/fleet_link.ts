@@ -115,6 +115,8 @@ export class FleetLink implements Linked {
   send(body: Uint8Array, to?: string): boolean {
     const client = this.#options.publishing.ready;
     if (!client || body.length > MOST_BYTES) return false;
+    // Anybody can name a queue for an answer: a function's queue gets none.
+    if (to !== undefined && !to.startsWith(`${this.#exchange}.`)) return false;
     const [exchange, key] = to === undefined ? [this.#exchange, ""] : ["", to];
     if (to === undefined) this.#mayBeDeaf();
     this.#last = this.#speak(client, exchange, key, body).catch(() => {});

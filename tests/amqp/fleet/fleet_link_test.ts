@@ -107,3 +107,19 @@ brokerTest("what a link says last arrives", async (url) => {
   }
   await eventually(() => hears.heard.includes("goodbye"));
 });
+
+brokerTest("a link sends nothing into queues that belong to no runner, whoever asks for it", async (url) => {
+  const exchange = uniqueName("fleet");
+  await using broker = await BrokerClient.connect(url);
+  const queue = broker.queue("work");
+  await broker.declare(queue);
+  await using one = new Linking(url, exchange);
+  await one.ready();
+  assertEquals([one.say("an answer", queue), one.say("an answer", ""), one.say("an answer", one.link.address)], [
+    false,
+    false,
+    true,
+  ]);
+  await eventually(() => one.heard.includes("an answer"));
+  assertEquals((await broker.count(queue)).messages, 0);
+});
