@@ -19,6 +19,7 @@ import type { Options } from "../settings/options.ts";
 import { runsView } from "./runs_view.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
+import { identify } from "./fleet/announcement.ts";
 import { RunnerFleet } from "./fleet/runner_fleet.ts";
 import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { Reaper } from "../sandbox/limits/reaper.ts";
@@ -77,7 +78,8 @@ export class Runner {
     ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
     this.#options = options;
     this.#log = log;
-    const insight = this.#insight = new Insight({ options, log, runner: Deno.hostname() });
+    const identity = identify(options.name);
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
@@ -88,7 +90,7 @@ export class Runner {
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
-    const fleet = this.#fleet = new RunnerFleet({ name: options.name, broker, publisher, functions, log });
+    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, log });
     this.#folder = new FunctionsFolder({
       options,
       registry: functions,
@@ -128,7 +130,7 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight)];
+    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
     const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }

@@ -148,3 +148,32 @@ Deno.test("without a broker a pause for all is refused with the reason, and one 
   const { healthy, runners } = await (await fetch(`${runner.url}/status`)).json();
   assertEquals([healthy, runners.length], [false, 1]);
 });
+
+Deno.test("any runner shows the runs of all, each with the name of its runner", async () => {
+  await using broker = await EmbeddedBroker.launch();
+  await using functions = await folder({ "telling.ts": telling("orders") });
+  const start = async () => {
+    const data = await Deno.makeTempDir({ prefix: "warren-data-" });
+    const runner = await startServing({
+      amqpUrl: broker.url,
+      functionsDir: functions.path,
+      env: { WARREN_DATA: data },
+    });
+    return { runner, data };
+  };
+  const [{ runner: one, data }, { runner: two, data: other }] = [await start(), await start()];
+  try {
+    await untilMet("orders", one, two);
+    await tell(one, "telling/pause?here");
+    await (await fetch(`${one.url}/functions/telling`, { method: "POST", body: '"a"' })).body?.cancel();
+    const [{ name }] = await runnersOf("orders", two);
+    const { items: [run], silent } = await eventually(async () => {
+      const found = await (await fetch(`${one.url}/runs`)).json();
+      return found.items.length === 1 && found;
+    });
+    assertEquals([run.runner, run.outcome, silent], [name, "completed", []]);
+  } finally {
+    await Promise.all([one[Symbol.asyncDispose](), two[Symbol.asyncDispose]()]);
+    await Promise.all([data, other].map((folder) => Deno.remove(folder, { recursive: true })));
+  }
+});

@@ -3,15 +3,14 @@ import { FleetLink } from "../../amqp/fleet/fleet_link.ts";
 import { PauseStore } from "../../amqp/fleet/pause_store.ts";
 import type { Publisher } from "../../amqp/publishing/publisher.ts";
 import type { Logger } from "../../base/log.ts";
-import { Announcing, identify, type RunnerIdentity } from "./announcement.ts";
+import { Announcing, type RunnerIdentity } from "./announcement.ts";
 import { FleetPauses } from "./fleet_pauses.ts";
 import type { FunctionRegistry } from "../function_registry.ts";
 import { FleetOperations } from "../operator_view.ts";
 import type { RunnerBroker } from "../runner_broker.ts";
 
 export interface RunnerFleetOptions {
-  /** Of the connections. */
-  name: string;
+  identity: RunnerIdentity;
   broker: RunnerBroker;
   publisher: Publisher;
   functions: FunctionRegistry;
@@ -20,15 +19,13 @@ export interface RunnerFleetOptions {
 
 /** A runner among the others: it announces itself, asks them and answers them, and pauses functions for all. */
 export class RunnerFleet {
-  readonly identity: RunnerIdentity;
   readonly fleet: AmqpFleet;
   readonly pauses: FleetPauses;
   readonly operations: FleetOperations;
   readonly #link: FleetLink;
 
-  constructor({ name, broker, publisher, functions, log }: RunnerFleetOptions) {
+  constructor({ identity, broker, publisher, functions, log }: RunnerFleetOptions) {
     const { consuming, publishing, topology } = broker;
-    const identity = this.identity = identify(name);
     const announcing = new Announcing(identity, functions);
     const link = this.#link = new FleetLink({
       consuming,
