@@ -13,6 +13,8 @@ const TASKS = [
   "types",
   "cache",
   "dead",
+  "status",
+  "top",
   "pause",
   "resume",
 ];
