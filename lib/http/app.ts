@@ -12,6 +12,7 @@ import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
+import { openApiRoutes } from "./openapi/openapi_route.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
@@ -80,6 +81,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   app.route("/", jobRoutes(jobs));
   app.route("/", queueRoutes(runner));
   app.route("/", scaleRoutes(runner));
+  app.route("/", openApiRoutes(() => app.routes, runner, { guarded: options.token !== undefined }));
   app.notFound((context) =>
     problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
   );

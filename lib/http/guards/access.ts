@@ -18,6 +18,11 @@ export const SAFE = ["GET", "HEAD"];
 export const WS_AMQP = "/ws/amqp";
 const OPEN = ["/healthz", "/readyz"];
 
+/** Whether a path of the API needs no token. */
+export function needsNoToken(path: string): boolean {
+  return OPEN.includes(path);
+}
+
 /** Requires a token on every route but the health routes, and the write token for whatever changes something. */
 export function requireToken(tokens: Tokens): MiddlewareHandler {
   return async (context, next) => {
@@ -46,8 +51,12 @@ export async function assertAccess(context: Context, tokens: Tokens, needed = ne
   }
 }
 
-/** A WebSocket to the broker can publish and consume, although its request is a GET. */
 function neededFor({ req: { method, path } }: Context): Access {
+  return accessFor(method, path);
+}
+
+/** What a request needs. A WebSocket to the broker can publish and consume, although its request is a GET. */
+export function accessFor(method: string, path: string): Access {
   return SAFE.includes(method) && path !== WS_AMQP ? "read" : "write";
 }
 
