@@ -12,6 +12,7 @@ const ID = "document";
 export class ClosedDocument {
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true, formats: { "date-time": isDate } });
   readonly #document: Document;
+  readonly #checks = new Map<string, ValidateFunction>();
 
   constructor(document: Document) {
     this.#document = document;
@@ -35,8 +36,13 @@ export class ClosedDocument {
   }
 
   #check(place: readonly string[]): ValidateFunction {
+    const id = place.join(" ");
+    const known = this.#checks.get(id);
+    if (known) return known;
     const pointer = place.map((name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"))).join("/");
-    return this.#ajv.compile({ $ref: `${ID}#/${pointer}` });
+    const check = this.#ajv.compile({ $ref: `${ID}#/${pointer}` });
+    this.#checks.set(id, check);
+    return check;
   }
 }
 

@@ -11,7 +11,7 @@ import {
   TOO_LARGE,
   WRONG_REQUEST,
 } from "../operation.ts";
-import { type AnnouncedRunner } from "../../../invocation/insight/fleet.ts";
+import type { AnnouncedRunner } from "../../../invocation/insight/fleet.ts";
 import { flag, list, object, oneOf, optional, ref, type Schema, text } from "../schema.ts";
 
 const HERE = flag("Only in the runner that is asked.");

@@ -1,0 +1,175 @@
+import type { Depth } from "../../../lib/invocation/insight/depth.ts";
+import type { AnnouncedRunner } from "../../../lib/invocation/insight/fleet.ts";
+import type { Run, RunSummary } from "../../../lib/invocation/insight/run.ts";
+import type { RunsView } from "../../../lib/http/runs/runs_view.ts";
+import type { LiveEvent } from "../../../lib/invocation/insight/operator_view.ts";
+import { Hub } from "../../../lib/telemetry/hub.ts";
+import type { FunctionDetail, FunctionView } from "../../../lib/http/runner_view.ts";
+import { fakeApi, type FakeApiOptions } from "../fake_runner.ts";
+import { FakeDeadLetters } from "./fake_dead_letters.ts";
+
+const DEPTH: Depth = {
+  function: "hello",
+  queue: "hello",
+  ready: 3,
+  unacknowledged: 1,
+  retrying: 0,
+  retryingAtMost: 2,
+  dead: 1,
+  oldest: 5.5,
+  consumers: 1,
+  at: 1,
+  source: "management",
+};
+
+const SUMMARY: RunSummary = {
+  id: "r1",
+  function: "hello",
+  version: "v",
+  runner: "here",
+  messageId: "m1",
+  attempt: 1,
+  outcome: "failed",
+  next: { kind: "retry", delay: 10, attempt: 2 },
+  queuedAt: 1,
+  receivedAt: 2,
+  startedAt: 3,
+  endedAt: 4,
+  traceId: "t",
+  error: { type: "Error", message: "no" },
+  size: 1,
+  parentId: "m0",
+  published: ["m1/0"],
+};
+const LINE = { time: 1, level: "info", message: "hello", fields: { n: 1 } };
+const RUN: Run = {
+  ...SUMMARY,
+  stack: "at x",
+  exchange: "",
+  routingKey: "hello",
+  redelivered: false,
+  headers: { a: 1 },
+  properties: {},
+  body: { text: "1", base64: false, truncated: false },
+  logs: [LINE],
+  logsLeftOut: 0,
+};
+
+const RUNNER: AnnouncedRunner = {
+  id: "1",
+  name: "here",
+  host: "h",
+  version: "0.1.0",
+  startedAt: 1,
+  seenAt: 2,
+  gone: false,
+  self: true,
+  functions: [{
+    name: "hello",
+    queue: "hello",
+    version: "v",
+    state: "serving",
+    running: 0,
+    perMinute: 1.5,
+    failedPerMinute: 0,
+  }],
+};
+
+/** Runs of which everything is known. */
+class FullRuns implements RunsView {
+  readonly hub = new Hub();
+
+  runs() {
+    return Promise.resolve({ items: [SUMMARY], silent: ["far"], since: 1, leftOut: 2 });
+  }
+
+  run(id: string) {
+    return Promise.resolve(id === RUN.id ? RUN : undefined);
+  }
+
+  story() {
+    return Promise.resolve({ items: [SUMMARY], silent: [] });
+  }
+
+  errors() {
+    const group = { key: "k", function: "hello", type: "Error", message: "no …", frame: "at x" };
+    return Promise.resolve({ items: [{ ...group, count: 1, firstSeen: 1, lastSeen: 1, samples: ["r1"] }], silent: [] });
+  }
+
+  lines() {
+    const line = { runId: "r1", function: "hello", runner: "here", messageId: "m1", line: LINE };
+    return Promise.resolve({ items: [line], silent: [] });
+  }
+
+  history(name: string) {
+    const points = [{ time: 1, completed: 1, failed: 0, coldStarts: 0, p50: 1.5, p95: 2, ready: 1, dead: 0 }];
+    return Promise.resolve(name === "hello" ? { function: name, step: 1, points } : undefined);
+  }
+
+  follow(filter: { function?: string; kind?: LiveEvent["kind"] }, signal: AbortSignal) {
+    return this.hub.follow(filter, signal);
+  }
+}
+
+/** A function that has all that a list of functions can have. */
+function listed(view: FunctionView): FunctionView {
+  return {
+    ...view,
+    version: "v",
+    loaded: true,
+    deadLetterQueue: "hello.dead",
+    bindings: [{ exchange: "x", type: "topic", routingKey: "a.*", arguments: { n: 1 } }],
+    order: { header: undefined, body: "order.id", partitions: 4 },
+    http: { path: "/own", methods: ["POST"], public: true, headers: ["x-tag"], origins: [], maxBody: 0 },
+    concurrency: 1,
+    prefetch: 1,
+    timeout: 1,
+    retry: { attempts: 1, delay: 1, maxDelay: 1, multiplier: 2, jitter: 0.5, delays: [1] },
+    isolation: "process",
+    memory: 1,
+    instances: 1,
+    processes: 0,
+  };
+}
+
+/** Its whole configuration. */
+function detailed(view: FunctionView): FunctionDetail {
+  return {
+    ...view,
+    enabled: true,
+    body: "decoded",
+    validates: false,
+    batch: { size: 2, wait: 1 },
+    rateLimit: { limit: 1, per: 1 },
+    killSwitch: { window: 1, errorRate: 0.5, minimum: 1, coolDown: 1 },
+    output: { exchange: "", routingKey: "out", event: { type: "t" } },
+    publish: ["x/*"],
+    permissions: { net: true, read: ["a"] },
+    strictEnv: true,
+    idle: 1,
+    warm: false,
+    queueOptions: { durable: true, autoDelete: false, arguments: { "x-queue-type": "quorum" } },
+    schedule: { cron: "* * * * *", timezone: "UTC", missed: "once", next: new Date(0).toISOString() },
+  };
+}
+
+/** The API over a runner that has something of everything. */
+export function fullApi(options: FakeApiOptions = {}) {
+  const runs = new FullRuns();
+  const api = fakeApi({ maxBody: 1_000, patience: 1_000, runs, ...options });
+  const { runner } = api;
+  const box = new FakeDeadLetters();
+  runner.views[0] = listed(runner.views[0]);
+  runner.detail = (name) => detailed(runner.function(name)!);
+  runner.views.push({ ...runner.views[1], name: "broken", state: "broken", error: "a mistake", queue: undefined });
+  runner.box = box;
+  runner.fleet = [RUNNER];
+  runner.measured.set("hello", DEPTH);
+  runner.orphaned = [{ queue: "q", messages: 1, advice: "look" }];
+  runner.waiting.add("m1");
+  runner.result = {
+    standings: [{ runner: "here", function: "hello", state: "paused", detail: "by hand" }],
+    silent: [],
+  };
+  return { ...api, box, runs };
+}
