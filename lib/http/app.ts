@@ -9,6 +9,7 @@ import { requireToken } from "./guards/access.ts";
 import { auditWrites } from "./guards/audit.ts";
 import { endpoints } from "./publishing/endpoints.ts";
 import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
+import { dropUnread } from "./guards/unread_body.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
@@ -19,6 +20,7 @@ import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
 import { logRoutes } from "./runs/logs.ts";
+import { OpenStreams } from "./runs/open_streams.ts";
 import { runRoutes } from "./runs/runs.ts";
 import type { RunsView } from "./runs/runs_view.ts";
 import { scaleRoutes } from "./scale.ts";
@@ -44,6 +46,10 @@ export interface AppOptions {
    * @default 2_000
    */
   patience?: number;
+  /** How many event streams may be open. @default 1_000 */
+  maxStreams?: number;
+  /** Milliseconds that a client whose body is refused has to read why. @default 1_000 */
+  linger?: number;
 }
 
 /**
@@ -54,6 +60,7 @@ export interface AppOptions {
 export function createApp(runner: RunnerView, options: AppOptions): Hono {
   assertGuarded(options.host, options.token);
   const app = new Hono();
+  app.use(dropUnread(options.linger));
   app.use(async (context, next) => {
     await next();
     if (context.res.status === 101) return; // a WebSocket's answer cannot be changed
@@ -73,7 +80,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   app.route("/", functionRoutes(runner, options));
   if (options.runs) {
     app.route("/", runRoutes(options.runs));
-    app.route("/", logRoutes(options.runs, options));
+    app.route("/", logRoutes(options.runs, { closing: options.closing, streams: new OpenStreams(options.maxStreams) }));
   }
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });

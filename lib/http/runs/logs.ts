@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import type { LiveEvent } from "../../invocation/insight/operator_view.ts";
 import { eventStream, type ServerSentEvent } from "./event_stream.ts";
+import { OpenStreams } from "./open_streams.ts";
 import { limitOf } from "./runs.ts";
 import type { RunsView } from "./runs_view.ts";
 
@@ -9,6 +10,8 @@ export interface LogRoutesOptions {
   closing?: AbortSignal;
   /** Milliseconds between two signs of life on a stream. @default 15_000 */
   ping?: number;
+  /** Counts the streams, so that there are not too many. @default its own */
+  streams?: OpenStreams;
 }
 
 /**
@@ -17,10 +20,11 @@ export interface LogRoutesOptions {
  * says that the reader was too slow.
  */
 export function logRoutes(view: RunsView, options: LogRoutesOptions = {}): Hono {
+  const streams = options.streams ?? new OpenStreams();
   return new Hono().get("/logs", async (context) => {
     const { req } = context;
     const name = req.query("function");
-    if (follows(context)) return following(view, name, options);
+    if (follows(context)) return following(view, name, { ...options, streams });
     return context.json(await view.lines({ function: name, limit: limitOf(req.query("limit")) }));
   });
 }
@@ -29,9 +33,13 @@ function follows({ req }: Context): boolean {
   return req.query("follow") === "true" || (req.header("accept")?.includes("text/event-stream") ?? false);
 }
 
-function following(view: RunsView, name: string | undefined, { closing, ping }: LogRoutesOptions): Response {
+type Following = LogRoutesOptions & { streams: OpenStreams };
+
+function following(view: RunsView, name: string | undefined, { closing, ping, streams }: Following): Response {
+  const leave = streams.enter();
   const over = new AbortController();
   const end = () => {
+    leave();
     closing?.removeEventListener("abort", end);
     over.abort();
   };

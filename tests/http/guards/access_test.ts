@@ -1,12 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Logger } from "../../../lib/base/log.ts";
 import { fakeApi, problemOf } from "../fake_runner.ts";
+import { FakeRuns } from "../runs/fake_runs.ts";
 
 const TOKENS = { token: "write-it", readToken: "read-it", host: "0.0.0.0" };
 const headers = (token: string) => ({ authorization: `Bearer ${token}` });
 
 Deno.test("the read token opens what changes nothing, and nothing else", async () => {
-  const { app, ask, runner } = fakeApi(TOKENS);
+  const { app, ask, runner } = fakeApi({ ...TOKENS, runs: new FakeRuns() });
   const asked: [method: string, path: string][] = app.routes
     .filter(({ method, path }) => method !== "ALL" && !path.includes("*"))
     .map(({ method, path }) => [method, path.replace(/:\w+/g, "hello")]);

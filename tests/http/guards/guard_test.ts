@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { assertGuarded } from "../../../lib/http/guards/guard.ts";
 import { fakeApi, problemOf } from "../fake_runner.ts";
+import { FakeRuns } from "../runs/fake_runs.ts";
 
 Deno.test("listening beyond loopback without a token is refused with the mend", () => {
   const error = assertThrows(() => fakeApi({ host: "0.0.0.0" }), WarrenError);
@@ -60,6 +61,25 @@ Deno.test("a page of another site publishes nothing", async () => {
   ];
   for (const headers of others) assertEquals((await post("/functions/hello", "0", headers)).status, 403);
   assertEquals(runner.published, []);
+});
+
+Deno.test("a page of another site is refused by every route that changes something or holds dead letters", async () => {
+  const { app, ask, runner } = fakeApi({ runs: new FakeRuns() });
+  const routes = app.routes.filter(({ method, path }) => {
+    return method !== "ALL" && !path.includes("*") && (method !== "GET" || path.includes("/dead"));
+  });
+  assertEquals(routes.length >= 10, true);
+  for (const { method, path } of routes) {
+    const url = path.replace(/:\w+/g, "hello");
+    for (
+      const headers of [{ "sec-fetch-site": "cross-site" }, { origin: "https://evil.example" }, { origin: "null" }]
+    ) {
+      const response = await ask(url, { method, headers });
+      assertEquals(response.status, 403, `${method} ${path} with ${JSON.stringify(headers)}`);
+      assertStringIncludes(String((await problemOf(response)).detail), "other sites");
+    }
+  }
+  assertEquals([runner.published, runner.pausing, runner.resuming, runner.purged], [[], [], [], []]);
 });
 
 Deno.test("its own pages, and programs that are no browser, publish", async () => {
