@@ -6,6 +6,7 @@ import type { Command } from "./command.ts";
 import { withConnection } from "./connect.ts";
 import { Interrupt } from "./interrupt.ts";
 import { ignoreConnectionLoss } from "./rejections.ts";
+import { JSON_FLAG } from "./shared/json_flag.ts";
 
 /** Milliseconds for a connection to be there. */
 const CONNECT_LIMIT = 5_000;
@@ -14,7 +15,7 @@ const CONNECT_LIMIT = 5_000;
 export const cancel: Command = {
   summary: "Take a message that waits for a retry or a delay out of its queue",
   usage: "ID   (a message id, as the log has it)",
-  flags: [{ flag: "json", text: "One JSON document instead of text." }],
+  flags: [JSON_FLAG],
   async run(context) {
     const { positional: [id, ...rest], flags, print } = context;
     if (id === undefined || id === "" || rest.length > 0) {

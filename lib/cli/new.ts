@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { WarrenError } from "../base/errors.ts";
 import type { Command } from "./command.ts";
+import { JSON_FLAG } from "./shared/json_flag.ts";
 
 const NAME = /^[a-z0-9][a-z0-9_-]*([./][a-z0-9][a-z0-9_-]*)*$/i;
 
@@ -8,7 +9,7 @@ const NAME = /^[a-z0-9][a-z0-9_-]*([./][a-z0-9][a-z0-9_-]*)*$/i;
 export const create: Command = {
   summary: "Write a new function from a template",
   usage: "NAME",
-  flags: [{ flag: "force", text: "Overwrite an existing function." }],
+  flags: [{ flag: "force", text: "Overwrite an existing function." }, JSON_FLAG],
   async run({ options, positional, flags, print }) {
     const [name, ...rest] = positional;
     if (name === undefined || rest.length > 0) {
@@ -33,6 +34,10 @@ export const create: Command = {
       throw new WarrenError("config", `${file} exists already; choose another name, or overwrite it with --force`);
     }
     const queue = path.replaceAll("/", ".");
+    if (flags.has("json")) {
+      print(JSON.stringify({ file, queue }));
+      return 0;
+    }
     print(`${file} is written. A runner that watches the folder serves it now; else: deno task start`);
     print(`Send it a message: deno task publish ${queue} '{"name":"World"}'`);
     return 0;

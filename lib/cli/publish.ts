@@ -3,6 +3,7 @@ import { WarrenError } from "../base/errors.ts";
 import type { Command } from "./command.ts";
 import { withConnection } from "./connect.ts";
 import { MESSAGE_FLAGS, readMessage } from "./shared/message_arguments.ts";
+import { JSON_FLAG } from "./shared/json_flag.ts";
 
 /** Milliseconds for connecting, and for the confirm. */
 const PATIENCE = 5_000;
@@ -14,6 +15,7 @@ export const publish: Command = {
   flags: [
     { flag: "exchange", value: "NAME", text: "Publish to this exchange; QUEUE is then the routing key." },
     ...MESSAGE_FLAGS,
+    JSON_FLAG,
   ],
   async run(context) {
     const { positional, flags, print } = context;
@@ -30,7 +32,10 @@ export const publish: Command = {
       const signal = AbortSignal.timeout(PATIENCE);
       await new Publisher(connection).publish({ exchange, routingKey, body, properties }, { signal });
     });
-    print(`${messageId} is with the broker, for ${exchange ? `exchange ${exchange}, key ` : "queue "}${routingKey}`);
+    if (flags.has("json")) print(JSON.stringify({ messageId, exchange, routingKey }));
+    else {print(
+        `${messageId} is with the broker, for ${exchange ? `exchange ${exchange}, key ` : "queue "}${routingKey}`,
+      );}
     return 0;
   },
 };

@@ -15,6 +15,7 @@ import { loadErrors } from "./load_report.ts";
 import { routeWarnings } from "./route_warnings.ts";
 import { typeErrors } from "./type_report.ts";
 import { describeTopology, findTopology, type FoundTopology } from "./topology_report.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /**
  * Reads every function as the runner would: its configuration, its imports, and whether the imports are in Deno's
@@ -25,7 +26,7 @@ export const check: Command = {
   summary: "Check every function and show what would be declared",
   usage: "[--permissions NAME [BODY]]",
   flags: [
-    { flag: "json", text: "One JSON document instead of text." },
+    JSON_FLAG,
     { flag: "load", text: "Also load every module in its own sandbox, with its own permissions." },
     { flag: "types", text: "Also check the types: each module, and its handler against its input and config." },
     {
@@ -56,7 +57,7 @@ export const check: Command = {
         faults.has(name) ? { name, file, error: faults.get(name) } : (loaded as { definition: unknown }).definition
       );
       const found = { broker: topology?.broker, topology: topology?.queues };
-      print(JSON.stringify({ functions: shown, warnings, ...found }, undefined, 2));
+      print(JSON.stringify({ functions: shown, warnings, ...found }));
       return broken.length > 0 ? 1 : 0;
     }
     const now = new Date();
@@ -110,7 +111,7 @@ async function checkPermissions(context: CommandContext, name: string): Promise<
     using interrupt = new Interrupt(() => {});
     return await learnPermissions(context, found, { body, headers, properties }, interrupt.signal);
   });
-  print(flags.has("json") ? JSON.stringify(learned, undefined, 2) : describeLearned(learned));
+  print(flags.has("json") ? JSON.stringify(learned) : describeLearned(learned));
   const [all, narrowed] = learned.outcomes;
   return all === narrowed ? 0 : 1;
 }

@@ -2,6 +2,7 @@ import type { CommandFlag } from "../../settings/config.ts";
 import { WarrenError } from "../../base/errors.ts";
 import type { RedriveOptions } from "../../invocation/dead_letters/dead_letter_box.ts";
 import { nameAndValue, readCount, readFilter, readRate } from "../../invocation/dead_letters/dead_letter_filter.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /** All flags of `dead`. Each action accepts some of them. */
 export const DEAD_FLAGS: readonly CommandFlag[] = [
@@ -28,7 +29,7 @@ export const DEAD_FLAGS: readonly CommandFlag[] = [
   { flag: "body", value: "TEXT", text: "edit: the new body." },
   { flag: "body-file", value: "FILE", text: "edit: a file with the new body." },
   { flag: "content-type", value: "TYPE", text: "edit: the new content type." },
-  { flag: "json", text: "Print one JSON object per line." },
+  JSON_FLAG,
 ];
 
 export const FILTERS = ["reason", "error", "older-than", "newer-than", "function", "header", "id", "limit", "json"];

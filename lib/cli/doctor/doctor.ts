@@ -14,11 +14,12 @@ import { checkMachine } from "./machine_checks.ts";
 import { checkManagement } from "./management_checks.ts";
 import { checkRights } from "./rights_checks.ts";
 import { checkFunctions, checkTopology } from "./topology_checks.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /** Looks for what is wrong, or will be, and says what to do. It changes nothing. */
 export const doctor: Command = {
   summary: "Look for what is wrong with the broker, the functions and this machine",
-  flags: [{ flag: "json", text: "One JSON document instead of text." }],
+  flags: [JSON_FLAG],
   async run(context) {
     const { positional, flags, print } = context;
     takesNothing("doctor", positional);
@@ -26,7 +27,7 @@ export const doctor: Command = {
     const findings = await examine(context);
     const { warning, error } = countFindings(findings);
     if (flags.has("json")) {
-      print(JSON.stringify({ version: VERSION, errors: error, warnings: warning, findings }, undefined, 2));
+      print(JSON.stringify({ version: VERSION, errors: error, warnings: warning, findings }));
     } else print(`${describeFindings(findings)}\n${error} errors, ${warning} warnings`);
     return error > 0 ? 1 : 0;
   },

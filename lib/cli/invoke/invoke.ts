@@ -9,6 +9,7 @@ import { MESSAGE_FLAGS, readMessage } from "../shared/message_arguments.ts";
 import { watchFunctions } from "../../loader/watch.ts";
 import { describeReport, exitCode } from "./describe_report.ts";
 import { type Found, runSandboxed, withFunction } from "./sandboxed_run.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /** Runs one function with one message, in its sandbox with its permissions, without a broker. */
 export const invoke: Command = {
@@ -17,7 +18,7 @@ export const invoke: Command = {
   flags: [
     ...MESSAGE_FLAGS,
     { flag: "attempt", value: "N", text: "Which attempt it is. Default: 1." },
-    { flag: "json", text: "One JSON document instead of text." },
+    JSON_FLAG,
     { flag: "watch", text: "Run again after each change of the function or what it imports." },
   ],
   async run(context) {
@@ -73,7 +74,7 @@ async function run({ context, message, signal }: Work, found: Found): Promise<Dr
   const json = flags.has("json");
   const onLog = ({ level, message, fields }: RunLogLine) => log.log(toLogLevel(level), message, fields);
   const report = await runSandboxed(context, found, message, { signal, onLog: json ? undefined : onLog });
-  print(json ? JSON.stringify(report, toJson, 2) : describeReport(report, found.definition));
+  print(json ? JSON.stringify(report, toJson) : describeReport(report, found.definition));
   return report;
 }
 

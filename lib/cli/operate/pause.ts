@@ -5,9 +5,9 @@ import type { CommandFlag } from "../../settings/config.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { printable } from "./printable.ts";
 import { RunnerApi } from "./runner_api.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 const HERE: CommandFlag = { flag: "here", text: "Only in the runner that --host and --port name." };
-const JSON_FLAG: CommandFlag = { flag: "json", text: "Print the answer as JSON." };
 
 /** Takes no more messages of a function, in all runners or in one. */
 export const pause: Command = {

@@ -8,6 +8,7 @@ import { fit, printable } from "./printable.ts";
 import { RunnerApi } from "./runner_api.ts";
 import { Screen } from "./screen.ts";
 import { statusLines } from "./status_lines.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 const LEAST_EVERY = 100;
 
@@ -16,7 +17,7 @@ export const top: Command = {
   summary: "Show the status live in the terminal; q quits",
   flags: [
     { flag: "every", value: "DURATION", text: "Time between two looks. [2s]" },
-    { flag: "json", text: "Print a line of JSON at each look." },
+    JSON_FLAG,
   ],
   async run(context) {
     const { options, positional, flags, print } = context;

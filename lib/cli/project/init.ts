@@ -4,12 +4,13 @@ import { OWN_FOLDER, ownMain } from "../../settings/own_package.ts";
 import type { Command } from "../command.ts";
 import { containerFiles } from "./container_files.ts";
 import { projectFiles } from "./project_files.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /** Writes a project with one function in it; over what is there already only when forced to. */
 export const init: Command = {
   summary: "Write a project of your own: settings, a function with its test, Dockerfile",
   usage: "[DIR]",
-  flags: [{ flag: "force", text: "Write over files that are there already." }],
+  flags: [{ flag: "force", text: "Write over files that are there already." }, JSON_FLAG],
   async run({ positional, flags, print }) {
     const [dir = ".", ...rest] = positional;
     if (rest.length > 0) throw new WarrenError("config", `init takes one folder, found "${rest[0]}" too`);
@@ -26,9 +27,10 @@ export const init: Command = {
     for (const [name, text] of Object.entries(files)) {
       await Deno.mkdir(dirname(join(dir, name)), { recursive: true });
       await Deno.writeTextFile(join(dir, name), text);
-      print(`wrote ${join(dir, name)}`);
+      if (!flags.has("json")) print(`wrote ${join(dir, name)}`);
     }
-    nextSteps(dir).forEach((line) => print(line));
+    if (flags.has("json")) print(JSON.stringify({ files: paths }));
+    else nextSteps(dir).forEach((line) => print(line));
     return 0;
   },
 };

@@ -3,6 +3,7 @@ import { describeError, WarrenError } from "../../base/errors.ts";
 import type { LoadedFunction } from "../../loader/loader.ts";
 import { type Command, takesNothing } from "../command.ts";
 import { withFunctions } from "../shared/read_functions.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 const FILE = "functions.types.ts";
 
@@ -12,6 +13,7 @@ export const types: Command = {
   flags: [
     { flag: "out", value: "FILE", text: `The file to write. Default: ${FILE}. - is standard output.` },
     { flag: "check", text: "Write nothing. The exit code is 1 if the file is not up to date." },
+    JSON_FLAG,
   ],
   async run(context) {
     const { positional, flags, print, printError } = context;
@@ -21,9 +23,21 @@ export const types: Command = {
     const broken = functions.filter((loaded) => "error" in loaded);
     for (const { name, error } of broken) printError(`${name} is left out, because it is broken: ${error}`);
     const text = typesOf(functions, out === "-" ? Deno.cwd() : dirname(resolve(out)));
-    if (out === "-") print(text.trimEnd());
-    else if (flags.has("check")) return await isSame(out, text) ? 0 : outdated(out, printError);
-    else await write(out, text, print);
+    const found = { file: out, broken: broken.map(({ name }) => name) };
+    const json = flags.has("json");
+    const tell = (more: object, text?: string) => {
+      if (json) print(JSON.stringify({ ...found, ...more }));
+      else if (text !== undefined) print(text);
+    };
+    if (out === "-") tell({ text }, text.trimEnd());
+    else if (flags.has("check")) {
+      const upToDate = await isSame(out, text);
+      tell({ upToDate });
+      return upToDate ? 0 : outdated(out, printError);
+    } else {
+      await write(out, text);
+      tell({}, `${out} is written`);
+    }
     return broken.length > 0 ? 1 : 0;
   },
 };
@@ -65,11 +79,10 @@ function outdated(file: string, printError: (line: string) => void): number {
   return 1;
 }
 
-async function write(file: string, text: string, print: (line: string) => void): Promise<void> {
+async function write(file: string, text: string): Promise<void> {
   try {
     await Deno.writeTextFile(file, text);
   } catch (cause) {
     throw new WarrenError("config", `"${file}" cannot be written: ${describeError(cause)}`, { cause });
   }
-  print(`${file} is written`);
 }

@@ -8,6 +8,7 @@ import { withFunctions } from "../shared/read_functions.ts";
 import { listQueues } from "./queue_list.ts";
 import { checkPurge, purge, returnAll } from "./queue_actions.ts";
 import type { Action } from "./queue_action.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   list: { flags: ["json"], takesName: false, run: listQueues },
@@ -21,7 +22,7 @@ export const queue: Command = {
   usage: "list | purge NAME | return   (NAME: a function's, or a queue's)",
   flags: [
     { flag: "yes", text: "purge: do not ask." },
-    { flag: "json", text: "One JSON document instead of text." },
+    JSON_FLAG,
   ],
   async run(context) {
     const [name, target, ...rest] = context.positional;

@@ -42,7 +42,7 @@ export async function listQueues(context: ActionContext): Promise<number> {
   const answers = await countQueues(client, side.delays.map(retryQueue), { signal });
   const retries = side.delays.flatMap((ms) => retryQueueOf(ms, answers.get(retryQueue(ms)), definitions));
   const orphans = await findOrphans(client, definitions, side, signal);
-  if (flags.has("json")) print(JSON.stringify({ functions, retryQueues: retries, orphans }, undefined, 2));
+  if (flags.has("json")) print(JSON.stringify({ functions, retryQueues: retries, orphans }));
   else print([...functionLines(functions), ...retryLines(retries), ...orphanLines(orphans)].join("\n"));
   return 0;
 }

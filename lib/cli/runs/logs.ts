@@ -5,6 +5,7 @@ import type { Command, CommandContext } from "../command.ts";
 import { askApi } from "./api.ts";
 import { readEvents } from "./event_reader.ts";
 import { lineText } from "./runs_output.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /** What is shown of a line. */
 type Line = Omit<LiveEvent & { kind: "log" }, "kind"> & { readonly line: RunLogLine };
@@ -16,7 +17,7 @@ export const logs: Command = {
   flags: [
     { flag: "follow", text: "Show each line as it comes, until Ctrl+C." },
     { flag: "limit", value: "N", text: "How many of the newest lines. [100]" },
-    { flag: "json", text: "One JSON object a line." },
+    JSON_FLAG,
   ],
   async run(context) {
     const [name, more] = context.positional;

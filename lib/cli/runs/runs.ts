@@ -4,6 +4,7 @@ import type { Run, RunSummary } from "../../invocation/insight/run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { askApi } from "./api.ts";
 import { listHead, listRow, runText } from "./runs_output.ts";
+import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /** Flags that become parameters of `GET /runs`, and the parameter's name. */
 const FILTERS = [
@@ -21,7 +22,7 @@ const FILTERS = [
 export const runs: Command = {
   summary: "Show what became of messages: the records of their runs",
   usage: "[show ID]",
-  flags: [...FILTERS, { flag: "json", text: "One JSON object a line." }],
+  flags: [...FILTERS, JSON_FLAG],
   async run(context) {
     const [action, id, more] = context.positional;
     if (action === undefined) return await list(context);
