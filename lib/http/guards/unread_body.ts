@@ -9,14 +9,15 @@ import type { MiddlewareHandler } from "hono";
 export function dropUnread(linger = 1_000): MiddlewareHandler {
   return async (context, next) => {
     await next();
+    if (context.res.status === 101) return; // a WebSocket's request has no body any more
     const { body } = context.req.raw;
     // It is locked where it was read to its end.
     if (!body || body.locked) return;
-    const { completed } = (context.env ?? {}) as Partial<Deno.ServeHandlerInfo>;
-    // A test without a socket.
-    if (!completed) return;
     const reader = body.getReader();
     const close = () => void reader.cancel().catch(() => {});
+    // Absent where a test calls the app without a socket.
+    const { completed } = (context.env ?? {}) as Partial<Deno.ServeHandlerInfo>;
+    if (!completed) return close();
     // While nobody reads and nobody cancels, the client cannot send more.
     completed.then(() => Deno.unrefTimer(setTimeout(close, linger)), close);
   };
