@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@st
 import { join } from "node:path";
 import { Logger } from "../../../lib/base/log.ts";
 import { type LoadedFunction, loadFunctions } from "../../../lib/loader/loader.ts";
-import { Grounds } from "../../../lib/loader/project/ground.ts";
+import { ProjectReader } from "../../../lib/loader/project/project_reader.ts";
 import { type Folder, folder } from "../folder.ts";
 import { EMPTY_LOCK, lockWith, PACKAGE } from "./locked.ts";
 
@@ -24,11 +24,11 @@ function settings(more: Record<string, unknown> = {}): string {
 class Reader implements AsyncDisposable {
   readonly said: string[] = [];
   readonly #made: Folder;
-  readonly #grounds: Grounds;
+  readonly #projects: ProjectReader;
 
   constructor(made: Folder, frozen: boolean) {
     this.#made = made;
-    this.#grounds = new Grounds({ folder: made.path, frozen });
+    this.#projects = new ProjectReader({ folder: made.path, frozen });
   }
 
   static async open({ frozen = false } = {}): Promise<Reader> {
@@ -37,7 +37,7 @@ class Reader implements AsyncDisposable {
 
   async read(dir: string, codeRoot?: string): Promise<{ functions: LoadedFunction[]; files: string[] }> {
     const log = new Logger({ level: "warn", write: (line) => this.said.push(JSON.parse(line).message) });
-    return await loadFunctions(join(dir, "functions"), { grounds: this.#grounds, codeRoot, log, download: false });
+    return await loadFunctions(join(dir, "functions"), { projects: this.#projects, codeRoot, log, download: false });
   }
 
   /** The only function. */
