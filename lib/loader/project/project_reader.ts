@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Resolution, resolutionFlags } from "../../invocation/definition/resolution.ts";
 import { OWN_CONFIG, ownImports } from "../../settings/own_package.ts";
 import { dependencyImports, namesWarren, withWarren } from "./import_map.ts";
@@ -68,7 +68,7 @@ export class ProjectReader {
       configFlags: resolutionFlags(config).filter((flag) => flag !== "--no-lock"),
       // Deno may write to this copy, so without `--frozen`.
       flags: resolutionFlags({ ...config, lock: working }).filter((flag) => flag !== "--frozen"),
-      files: project ? watched(project) : [],
+      files: project ? watched(project) : settingsIn(dirname(resolve(functionsDir))),
       key: project ? keyOf(project) : "",
       settle: async () => {
         if (working === undefined || original === undefined) {
@@ -116,8 +116,12 @@ export class ProjectReader {
 }
 
 function watched({ root, lock, files }: Project): string[] {
-  const names = [...PROJECT_FILES, ".npmrc"].map((name) => join(root, name));
-  return [...new Set([...names, ...files.keys(), ...lock ? [lock] : []])];
+  return [...new Set([...settingsIn(root), join(root, ".npmrc"), ...files.keys(), ...lock ? [lock] : []])];
+}
+
+/** The files that make a folder a project. */
+function settingsIn(folder: string): string[] {
+  return PROJECT_FILES.map((name) => join(folder, name));
 }
 
 function keyOf({ config, workspace, packageJson, files }: Project): string {

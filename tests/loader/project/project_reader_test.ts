@@ -114,6 +114,16 @@ Deno.test("the project's files are among those that are watched, whether they ar
   }
 });
 
+Deno.test("a folder in no project becomes one when a deno.json appears beside it", async () => {
+  await using dir = await folder({ "functions/a.ts": HANDLER });
+  await using reader = await Reader.open();
+  const { functions: [before], files } = await reader.read(dir.path);
+  assert("error" in before, "nothing says what cron is");
+  assert(files.includes(join(dir.path, "deno.json")));
+  await dir.write({ "deno.json": settings() });
+  assertEquals((await reader.one(dir.path)).resolution?.config, join(dir.path, "deno.json"));
+});
+
 Deno.test("what the lock file lacks is said, and loads all the same; the file itself stays as it is", async () => {
   await using dir = await project({ "deno.lock": EMPTY_LOCK });
   await using reader = await Reader.open();
