@@ -16,9 +16,13 @@ import { HttpView } from "./http_view.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
+import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
-import { runsView } from "./runs_view.ts";
+import type { OperatorView } from "../invocation/insight/operator_view.ts";
+import { RunnerOperator } from "./operator_view.ts";
+import { OtherRunners } from "./operating/other_runners.ts";
+import { RunNow } from "./operating/run_now.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
 import { identify } from "./fleet/announcement.ts";
@@ -57,6 +61,8 @@ export const CLOSE_LIMIT = 4_000;
 export class Runner {
   /** The view for the HTTP API. */
   readonly view: RunnerView;
+  /** What operators see and do, of all runners that share the broker. */
+  readonly operator: OperatorView;
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
   readonly #options: Options;
@@ -103,7 +109,7 @@ export class Runner {
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
-    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, log });
+    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, heldBack, log });
     this.#folder = new FunctionsFolder({
       options,
       registry: functions,
@@ -113,15 +119,21 @@ export class Runner {
     });
     const consumers = (queue: string) => broker.consumers(queue);
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
-    const operating = new Operating({ options, functions, broker, heldBack, log });
+    const others = new OtherRunners(fleet.fleet);
+    const onMeasured = (depths: readonly Depth[]) => {
+      for (const depth of depths) insight.history.measured(depth.function, depth);
+    };
+    const operating = new Operating({ options, functions, broker, heldBack, others, log, onMeasured });
+    const runNow = new RunNow({ functions, publisher });
+    const checks = () => this.view.ready().checks;
+    const { pauses } = fleet;
+    this.operator = new RunnerOperator({ insight, fleet: fleet.fleet, pauses, operating, runNow, checks });
     const started = () => this.#started;
     this.view = new HttpView({
       functions,
       requests,
       broker,
-      operating,
       publisher,
-      fleet,
       started,
       strict: strictReady,
     });
@@ -153,8 +165,8 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
-    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
+    const [log, closing] = [this.#log, this.#quiet.signal];
+    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
