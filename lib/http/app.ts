@@ -11,8 +11,11 @@ import { endpoints } from "./publishing/endpoints.ts";
 import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
+import { pauseRoutes } from "./fleet/pauses.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
+import { runnerRoutes } from "./fleet/runners.ts";
+import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
 import { logRoutes } from "./runs/logs.ts";
 import { runRoutes } from "./runs/runs.ts";
@@ -63,6 +66,9 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   if (options.token !== undefined) app.use(requireToken(tokens));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.route("/", healthRoutes(runner, { log: options.log, tokens }));
+  app.route("/", runnerRoutes(runner));
+  app.route("/", statusRoutes(runner));
+  app.route("/", pauseRoutes(runner));
   app.route("/", functionRoutes(runner, options));
   if (options.runs) {
     app.route("/", runRoutes(options.runs));
