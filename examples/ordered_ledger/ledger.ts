@@ -10,7 +10,7 @@ export interface Ledger extends Disposable {
 
 export function openLedger(path: string): Ledger {
   const database = new DatabaseSync(path);
-  database.exec(`PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000;
+  database.exec(`PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL;
     CREATE TABLE IF NOT EXISTS postings (
       position INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, account TEXT NOT NULL, amount INTEGER NOT NULL
     )`);

@@ -13,7 +13,7 @@ export const config = {
   killSwitch: { window: "1m", errorRate: 0.5, minimum: 10, coolDown: "5s" },
   timeout: "5s",
   output: "forecasts",
-  permissions: { net: ["127.0.0.1:8090"], env: ["FORECAST_URL"] },
+  permissions: { net: ["127.0.0.1"], env: ["FORECAST_URL"] },
 } satisfies FunctionConfig;
 
 export interface Place {

@@ -5,7 +5,7 @@ import { createTables, sql } from "../database.ts";
 export const config = {
   batch: { size: 500, wait: "1s" },
   concurrency: 2,
-  permissions: { net: ["127.0.0.1:5432"], env: ["DATABASE_URL", "PG*"] },
+  permissions: { net: ["127.0.0.1"], env: ["DATABASE_URL", "PG*"] },
 } satisfies FunctionConfig;
 
 export interface Visit {

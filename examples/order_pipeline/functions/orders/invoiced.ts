@@ -10,7 +10,7 @@ export default defineFunction({
   input: Invoiced,
   config: {
     retry: ["1s", "1m", "10m"],
-    permissions: { net: ["127.0.0.1:2525"], env: ["SMTP_URL"], sys: ["hostname", "networkInterfaces"] },
+    permissions: { net: ["127.0.0.1"], env: ["SMTP_URL"], sys: ["hostname", "networkInterfaces"] },
   },
   handler: async ({ body: { order, pdf } }, context) => {
     await context.once(`invoice/${order.id}`, async () => {
