@@ -5,7 +5,9 @@ import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import plotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import plot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import client from "./assets/console.js" with { type: "text" };
-import css from "./assets/console.css" with { type: "text" };
+import baseCss from "./assets/base.css" with { type: "text" };
+import narrowCss from "./assets/narrow.css" with { type: "text" };
+import partsCss from "./assets/parts.css" with { type: "text" };
 import icon from "./assets/icon.svg" with { type: "text" };
 import { BASE } from "./paths.ts";
 
@@ -32,7 +34,7 @@ export const assets = {
   plot: asset("uplot", "js", JAVASCRIPT, plot),
   client: asset("console", "js", JAVASCRIPT, client),
   plotCss: asset("uplot", "css", CSS, plotCss),
-  css: asset("console", "css", CSS, css),
+  css: asset("console", "css", CSS, baseCss + partsCss + narrowCss),
   icon: asset("icon", "svg", "image/svg+xml", icon),
 };
 

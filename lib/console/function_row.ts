@@ -110,7 +110,7 @@ function severity({ trouble, state }: FunctionRow): number {
 }
 
 function byTrouble(a: FunctionRow, b: FunctionRow): number {
-  return severity(a) - severity(b) || Math.min(rankOf(a.state) - rankOf(b.state), 0) || compare(a.name, b.name);
+  return severity(a) - severity(b) || rankOf(a.state) - rankOf(b.state) || compare(a.name, b.name);
 }
 
 function compare(a: string, b: string): number {

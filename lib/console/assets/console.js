@@ -200,7 +200,7 @@
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
-        axes: [{ ...axis, values: "{HH}:{mm}" }, {
+        axes: [{ ...axis, size: 26, values: "{HH}:{mm}" }, {
           ...axis,
           size: 56,
           values: (_, ticks) => ticks.map((tick) => tick === 0 ? "0" : format(tick)),

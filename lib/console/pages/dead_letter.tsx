@@ -66,7 +66,8 @@ export async function deadLetterPage({ place, name, letter, typed }: DeadLetterP
         <section class="card" aria-labelledby="why-title">
           <h2 id="why-title">Why it is here</h2>
           <p>
-            <span class="outcome bad">{reason ?? "unknown"}</span> {errorType !== undefined && <b>{errorType}:</b>}
+            <span class="outcome bad">{reason ?? "unknown"}</span>{" "}
+            {errorType !== undefined && <b>{`${errorType}: `}</b>}
             {error}
           </p>
           <p class="quiet">

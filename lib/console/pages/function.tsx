@@ -177,7 +177,7 @@ function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance
       </p>
       {troubles.map(({ title, reason, action, severity }) => (
         <div class={`notice ${severity === "error" ? "bad" : "warn"}`}>
-          <b>{title}.</b> {reason} <span aria-hidden="true">→</span> {action}
+          <b>{title}.</b> {reason} {action}
         </div>
       ))}
       {states.length > 1 && (
@@ -207,7 +207,7 @@ function Numbers({ glance: { name, view, depth, history } }: { glance: FunctionG
         <dd>{duration(depth?.oldest)}</dd>
       </div>
       <div>
-        <dt>With consumers</dt>
+        <dt>Unacked</dt>
         <dd>{count(depth?.unacknowledged)}</dd>
       </div>
       <div>

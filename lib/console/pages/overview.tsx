@@ -152,10 +152,7 @@ function TroubleItem({ trouble }: { trouble: Trouble }) {
         )}
       </p>
       <p class="why">{reason}</p>
-      <p class="next">
-        <span aria-hidden="true">→</span>
-        {action}
-      </p>
+      <p class="next">{action}</p>
     </li>
   );
 }
@@ -177,7 +174,7 @@ function Tiles({ glance: { rows, runners, checks } }: { glance: Glance }) {
     ["Errors", percent(failed, rate), rate > 0 && failed / rate > 0.05 ? "bad" : undefined],
     ["Cold starts", count(total((row) => row.coldStarts)), undefined, "in an hour"],
     ["Runners", count(runners.length - gone), gone > 0 ? "bad" : undefined, gone > 0 ? `${gone} gone` : undefined],
-    ["Broker", bad.length === 0 ? "connected" : "in trouble", bad.length === 0 ? "good" : "bad", checkWords(bad)],
+    ["Broker", bad.length === 0 ? "up" : "down", bad.length === 0 ? "good" : "bad", checkWords(bad)],
   ];
   return (
     <dl class="tiles">

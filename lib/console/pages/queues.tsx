@@ -83,7 +83,7 @@ export function queuesPage({ place, glance, live, purge, purged }: QueuesPagePro
                   <th scope="col">Queue</th>
                   <th scope="col">Function</th>
                   <th scope="col" class="n">Waiting</th>
-                  <th scope="col" class="n mid">With consumers</th>
+                  <th scope="col" class="n mid">Unacked</th>
                   <th scope="col" class="n mid">Retrying</th>
                   <th scope="col" class="n">Dead</th>
                   <th scope="col" class="n wide">Oldest</th>
@@ -174,10 +174,7 @@ function Orphans({ orphans }: { orphans: QueuesGlance["orphans"] }) {
           <p>
             <b class="id">{queue}</b> <span class="tag">{plural(messages, "message")}</span>
           </p>
-          <p class="next">
-            <span aria-hidden="true">→</span>
-            {advice}
-          </p>
+          <p class="next">{advice}</p>
         </li>
       ))}
     </ul>

@@ -62,7 +62,7 @@ export function runsPage({ place, search, found, functions }: RunsPageProps): st
       <>
         <h1>Runs</h1>
         <RunFilter search={search} functions={functions} />
-        <section id="found" aria-label="Runs that were found">
+        <section id="found" class="card" aria-label="Runs that were found">
           <Silent names={found.silent} />
           <p class="quiet" role="status">
             {plural(found.items.length, "run")}

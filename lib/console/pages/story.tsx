@@ -104,14 +104,11 @@ interface RunItemProps {
 
 function RunItem({ run, detail, from, to, own, focus }: RunItemProps) {
   return (
-    <li class={focus ? "focus" : undefined} id={`run-${run.id}`}>
+    <li class={focus ? "focus" : undefined} id={`run-${encodeURIComponent(run.id)}`}>
       <p class="what">
-        <OutcomeText outcome={run.outcome} /> <FunctionLink name={run.function} /> attempt {run.attempt}
-        {!own && (
-          <>
-            of message <MessageLink id={run.messageId} />
-          </>
-        )}
+        <OutcomeText outcome={run.outcome} /> <FunctionLink name={run.function} />{" "}
+        {`attempt ${run.attempt}${own ? "" : " of message "}`}
+        {!own && <MessageLink id={run.messageId} />}
         <span class="quiet">· {duration(run.endedAt - run.startedAt)} on {run.runner} · then {nextText(run)}</span>{" "}
         {focus
           ? <span class="tag">this run</span>
@@ -176,11 +173,11 @@ export function Logs({ lines, leftOut }: { lines: readonly RunLogLine[]; leftOut
 
 export function LogLine({ line: { time, level, message, fields }, runner }: { line: RunLogLine; runner?: string }) {
   const more = fields && Object.keys(fields).length > 0 ? ` ${plainText(fields)}` : "";
+  const from = runner === undefined ? "" : ` [${runner}]`;
   return (
     <p class={`line level-${["debug", "info", "warn", "error"].includes(level) ? level : "info"}`}>
       <Time at={time} /> <b>{level}</b> {message}
-      {more !== "" && <span class="quiet">{more}</span>}
-      {runner !== undefined && <span class="quiet">[{runner}]</span>}
+      <span class="quiet">{more + from}</span>
     </p>
   );
 }

@@ -38,10 +38,10 @@ export function RunsTable({ runs, caption, functions = true, hide }: RunsTablePr
             <th scope="col">Ended</th>
             {functions && <th scope="col">Function</th>}
             <th scope="col">Outcome</th>
-            <th scope="col" class="n">Attempt</th>
+            <th scope="col" class="n mid">Attempt</th>
             <th scope="col" class="n">Took</th>
             <th scope="col" class="n wide">Waited</th>
-            <th scope="col">Then</th>
+            <th scope="col" class="mid">Then</th>
             <th scope="col" class="wide">Runner</th>
           </tr>
         </thead>
@@ -58,7 +58,7 @@ function RunRow({ run, functions, hide }: { run: RunSummary; functions: boolean;
   return (
     <tr>
       <th scope="row">
-        <a id={`run-${run.id}`} href={paths.run(run.id)}>
+        <a id={`run-${encodeURIComponent(run.id)}`} href={paths.run(run.id)}>
           <Time at={run.endedAt} />
         </a>
       </th>
@@ -76,11 +76,11 @@ function RunRow({ run, functions, hide }: { run: RunSummary; functions: boolean;
         <OutcomeText outcome={run.outcome} />
         {run.error && <span class="error-text" title={cut(run.error.message, 500)}>{cut(errorText(run), 120)}</span>}
       </td>
-      <td class="n">{run.attempt}</td>
+      <td class="n mid">{run.attempt}</td>
       <td class="n">{duration(run.endedAt - run.startedAt)}</td>
       <td class="n wide">{waited === undefined ? UNKNOWN : duration(waited)}</td>
-      <td>{nextText(run)}</td>
-      <td class="wide">{run.runner}</td>
+      <td class="word mid">{nextText(run)}</td>
+      <td class="word wide">{run.runner}</td>
     </tr>
   );
 }

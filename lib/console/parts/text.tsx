@@ -29,7 +29,20 @@ function known(state: string): string {
 }
 
 export function FunctionLink({ name, id }: { name: string; id?: string }) {
-  return <a class="name" id={id} href={paths.function(name)}>{name}</a>;
+  return <a class="name" id={id} href={paths.function(name)}>{breakable(name)}</a>;
+}
+
+/** A name that may go on in the next line after each of its parts. */
+function breakable(name: string) {
+  const parts = name.split(/(?<=[./_-])/);
+  return parts.map((part, at) =>
+    at === 0 ? part : (
+      <>
+        <wbr />
+        {part}
+      </>
+    )
+  );
 }
 
 export function MessageLink({ id }: { id: string | undefined }) {

@@ -54,7 +54,7 @@ export function Topology({ view, depth }: { view: FunctionDetails; depth: Depth 
     const retrying: Box = {
       kind: "queue",
       name: "retries",
-      detail: `${count(depth?.retrying)} wait ${cut(delays.map(duration).join(", "), 18)}`,
+      detail: `${count(depth?.retrying)} wait, ${delayWords(delays)}`,
       column: 1,
       row: below,
     };
@@ -147,6 +147,11 @@ function retryDelays({ retry }: FunctionDetails): number[] {
   return [...new Set(each)];
 }
 
+function delayWords(delays: readonly number[]): string {
+  const [least, most] = [Math.min(...delays), Math.max(...delays)];
+  return least === most ? duration(least) : `${duration(least)} to ${duration(most)}`;
+}
+
 function waiting(depth: Depth | undefined): string {
   if (depth?.ready === undefined) return "depth not known";
   return `${count(depth.ready)} waiting, ${plural(depth.consumers ?? 0, "consumer")}`;
@@ -163,5 +168,5 @@ function topologyWords(view: FunctionDetails, depth: Depth | undefined): string 
     : "A message is tried once";
   const dead = deadLetterQueue === undefined ? "" : ` and then goes to ${deadLetterQueue}`;
   const results = output ? ` Results go to ${output.exchange || "the default exchange"}.` : "";
-  return `Messages come from ${from} into the queue ${queue}, where ${waiting(depth)}. ${tries}${dead}.${results}`;
+  return `Messages come from ${from} into the queue ${queue}: ${waiting(depth)}. ${tries}${dead}.${results}`;
 }
