@@ -43,7 +43,7 @@ export function html(text: string, status = 200, headers: Record<string, string>
       ...headers,
       "content-type": "text/html; charset=utf-8",
       "content-security-policy": POLICY,
-      "referrer-policy": "no-referrer",
+      "referrer-policy": "same-origin",
       "vary": "accept",
     },
   });

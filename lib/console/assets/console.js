@@ -284,7 +284,7 @@
 
   document.addEventListener("change", ({ target }) => {
     if (target.id !== "select-all") return;
-    for (const box of document.querySelectorAll("input[name=id]")) box.checked = target.checked;
+    for (const box of document.querySelectorAll("input[name=selected]")) box.checked = target.checked;
   });
 
   // --- Keys: / goes to the filter of the page.

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { LiveEvent } from "../../invocation/insight/operator_view.ts";
 import { LogLine } from "../pages/story.tsx";
 import { errorText } from "../parts/runs_table.tsx";

@@ -54,7 +54,7 @@ export async function deadLetterPage({ place, name, letter, typed }: DeadLetterP
           <div class="controls">
             <Action
               path={paths.action(path, "redrive")}
-              fields={{ scope: "selected", id }}
+              fields={{ scope: "selected", selected: id }}
               label="Send again as it is"
               tone="main"
             />

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { DeadLetter } from "../../invocation/dead_letters/dead_letter.ts";
 import type { Depth } from "../../invocation/insight/depth.ts";
 import { noOutcomes } from "../../invocation/outcome.ts";
@@ -123,12 +124,12 @@ function Kinds({ kinds, path, search }: { kinds: readonly LetterKind[]; path: st
               <span class="quiet">
                 first <Time at={first?.getTime()} date />, last <Time at={last?.getTime()} date />
               </span>
-              <a href={withQuery(path, { ...search, kind })} aria-label={`Show only ${cut(kind, 80)}`}>
+              <a href={withQuery(path, { ...search, kind })} aria-label={`show only these: ${cut(kind, 80)}`}>
                 show only these
               </a>
               <form method="post" action={paths.action(path, "redrive")} class="inline">
                 <SearchFields search={{ ...search, kind }} />
-                <button type="submit" aria-label={`Send again: ${cut(kind, 80)}`}>Send these again</button>
+                <button type="submit" aria-label={`Send these again: ${cut(kind, 80)}`}>Send these again</button>
               </form>
             </div>
           </li>
@@ -170,7 +171,7 @@ function Letters({ name, letters, search, matched }: LettersProps) {
         <button type="submit" name="scope" value="selected">Send selected again</button>
         <button type="submit" name="scope" value="all" class="main">Send all {count(matched)} that fit again</button>
       </fieldset>
-      <div class="scroll" role="region" aria-labelledby="letters-title" tabindex={0}>
+      <div class="scroll" role="group" aria-labelledby="letters-title" tabindex={0}>
         <table>
           <caption class="hidden">Dead letters, the oldest first</caption>
           <thead>
@@ -198,7 +199,7 @@ function LetterRow({ name, letter }: { name: string; letter: DeadLetter }) {
   const { id, failedAt, reason, errorType, error, attempts, size, body, redriven } = letter;
   return (
     <tr>
-      <td>{id !== undefined && <input type="checkbox" name="id" value={id} aria-label={`Select ${id}`} />}</td>
+      <td>{id !== undefined && <input type="checkbox" name="selected" value={id} aria-label={`Select ${id}`} />}</td>
       <td>
         <Time at={failedAt?.getTime()} date />
       </td>
@@ -274,7 +275,7 @@ export function deadLettersIndex({ place, depths }: { place: Place; depths: read
                       <td>
                         <a
                           href={paths.dead(depth.function)}
-                          aria-label={`Look at the dead letters of ${depth.function}`}
+                          aria-label={`look at them: dead letters of ${depth.function}`}
                         >
                           look at them
                         </a>

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { Depth } from "../../invocation/insight/depth.ts";
 import type { Found, Trouble } from "../../invocation/insight/operator_view.ts";
 import type { ErrorGroup, FunctionHistory, RunSummary } from "../../invocation/insight/run.ts";
@@ -96,7 +97,7 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
           <div class="plots">{plotsOf(history).map((plot) => <PlotFigure plot={plot} />)}</div>
           <details>
             <summary>Numbers</summary>
-            <div class="scroll" role="region" aria-label="The last hour in numbers" tabindex={0}>
+            <div class="scroll" role="group" aria-label="The last hour in numbers" tabindex={0}>
               <HistoryTable history={history} />
             </div>
           </details>
@@ -130,7 +131,7 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
           <section aria-labelledby="log-title" class="card">
             <h2 id="log-title">Live log</h2>
             <p class="quiet">What it logs from now on, on all runners.</p>
-            <div class="log" role="region" aria-labelledby="log-title" tabindex={0}>
+            <div class="log" role="group" aria-labelledby="log-title" tabindex={0}>
               <div id="log"></div>
             </div>
           </section>

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import { exampleBody, type FunctionDetails, type InputField, inputFields } from "../function_details.ts";
 import { Field, Notice } from "../parts/form.tsx";
 import { paths } from "../paths.ts";

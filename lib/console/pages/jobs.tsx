@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { JobView } from "../../http/jobs.ts";
 import { count } from "../format.ts";
 import { Action } from "../parts/form.tsx";
@@ -8,7 +9,7 @@ const MOST_JOBS = 5;
 
 /** Work on dead letters: how far it is, and the button that stops it. */
 export function JobList({ jobs, stop }: { jobs: readonly JobView[]; stop: string }) {
-  if (jobs.length === 0) return <></>;
+  if (jobs.length === 0) return null;
   return (
     <section class="card" aria-labelledby="jobs-title">
       <h2 id="jobs-title">Under way and done</h2>

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { AnnouncedRunner } from "../../invocation/insight/fleet.ts";
 import type { Trouble } from "../../invocation/insight/operator_view.ts";
 import { count, listed, percent, plural } from "../format.ts";
@@ -61,7 +62,7 @@ export function overviewPage({ place, glance, wish, live }: OverviewProps): stri
             <Filter wish={wish} />
           </div>
           <div id="functions">
-            <div class="scroll" role="region" aria-labelledby="functions-title" tabindex={0}>
+            <div class="scroll" role="group" aria-labelledby="functions-title" tabindex={0}>
               <table class="functions">
                 <caption class="hidden">Functions, {wish.sort ? `sorted by ${wish.sort}` : "the worst first"}</caption>
                 <FunctionsHead wish={wish} />
@@ -121,7 +122,7 @@ function troubleWords(troubles: readonly Trouble[]): string {
 }
 
 function Troubles({ troubles }: { troubles: readonly Trouble[] }) {
-  if (troubles.length === 0) return <></>;
+  if (troubles.length === 0) return null;
   return (
     <section class="attention" aria-labelledby="attention-title">
       <h2 id="attention-title">

@@ -65,7 +65,7 @@ export function FunctionCells({ row }: { row: FunctionRow }) {
       <td class={dead > 0 ? "n bad" : "n"}>
         {dead > 0
           ? (
-            <a id={`${link}-dead`} href={paths.dead(name)} aria-label={`${dead} dead letters of ${name}`}>
+            <a id={`${link}-dead`} href={paths.dead(name)} aria-label={`${count(dead)} dead letters of ${name}`}>
               {count(dead)}
             </a>
           )

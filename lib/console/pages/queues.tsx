@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { Depth } from "../../invocation/insight/depth.ts";
 import type { OperatorView } from "../../invocation/insight/operator_view.ts";
 import { count, duration, plural } from "../format.ts";
@@ -75,7 +76,7 @@ export function queuesPage({ place, glance, live, purge, purged }: QueuesPagePro
         <section class="card" aria-labelledby="work-title">
           <h2 id="work-title">Work queues</h2>
           <p id="waiting-words" class="words">{parts.get("waiting-words")}</p>
-          <div class="scroll" role="region" aria-labelledby="work-title" tabindex={0}>
+          <div class="scroll" role="group" aria-labelledby="work-title" tabindex={0}>
             <table>
               <caption class="hidden">Work queues, the fullest first</caption>
               <thead>
@@ -133,7 +134,7 @@ function QueueCells({ depth }: { depth: Depth }) {
             <a
               id={`${id}-dead`}
               href={paths.dead(depth.function)}
-              aria-label={`${dead} dead letters of ${depth.function}`}
+              aria-label={`${count(dead)} dead letters of ${depth.function}`}
             >
               {count(dead)}
             </a>

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import { parseDuration } from "../../base/time/duration.ts";
 import type { Found } from "../../invocation/insight/operator_view.ts";
 import type { RunQuery, RunSummary } from "../../invocation/insight/run.ts";

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { Run, RunLogLine, RunSummary } from "../../invocation/insight/run.ts";
 import { bytes, duration, plural, UNKNOWN } from "../format.ts";
 import { Action, Notice } from "../parts/form.tsx";

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import { count, duration, plural } from "../format.ts";
 import type { FunctionHistory, HistoryPoint } from "../../invocation/insight/run.ts";
 

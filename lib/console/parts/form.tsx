@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { Child } from "hono/jsx";
 
 export interface ActionProps {

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { RunSummary } from "../../invocation/insight/run.ts";
 import { cut, duration, UNKNOWN } from "../format.ts";
 import { paths } from "../paths.ts";
@@ -30,7 +31,7 @@ export interface RunsTableProps {
 /** Runs, newest first, each with the way to its page. */
 export function RunsTable({ runs, caption, functions = true, hide }: RunsTableProps) {
   return (
-    <div class="scroll" role="region" aria-label={caption} tabindex={0}>
+    <div class="scroll" role="group" aria-label={caption} tabindex={0}>
       <table class="runs">
         <caption class="hidden">{caption}</caption>
         <thead>

@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+// deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { Depth } from "../../invocation/insight/depth.ts";
 import { count, cut, duration, listed, plural } from "../format.ts";
 import type { FunctionDetails } from "../function_details.ts";
@@ -68,7 +69,7 @@ export function Topology({ view, depth }: { view: FunctionDetails; depth: Depth 
   const rows = Math.max(sources.length, below + 1);
   return (
     <>
-      <div class="scroll drawing" role="region" aria-label="Topology" tabindex={0}>
+      <div class="scroll drawing" role="group" aria-label="Topology" tabindex={0}>
         <svg class="topology" viewBox={`0 0 ${WIDTH} ${rows * ROW}`} role="img" aria-label={topologyWords(view, depth)}>
           <defs>
             <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">

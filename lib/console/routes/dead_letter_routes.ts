@@ -104,7 +104,7 @@ export function deadLetterRoutes(site: Site): Hono {
 /** Those that were ticked, or all that fit the filter of the page. */
 function chosen(form: URLSearchParams): DeadLetterFilter {
   if (form.get("scope") !== "selected") return filterOf(readDeadLetterSearch((field) => form.get(field) ?? undefined));
-  const ids = form.getAll("id").filter((id) => id !== "");
+  const ids = form.getAll("selected").filter((id) => id !== "");
   if (ids.length === 0) throw new WarrenError("config", "no message is selected; nothing was sent");
   return { ids };
 }
