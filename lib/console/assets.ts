@@ -6,7 +6,10 @@ import plotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import plot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import client from "./assets/console.js" with { type: "text" };
 import baseCss from "./assets/base.css" with { type: "text" };
+import drawingsCss from "./assets/drawings.css" with { type: "text" };
+import formsCss from "./assets/forms.css" with { type: "text" };
 import narrowCss from "./assets/narrow.css" with { type: "text" };
+import plotsJs from "./assets/plots.js" with { type: "text" };
 import partsCss from "./assets/parts.css" with { type: "text" };
 import icon from "./assets/icon.svg" with { type: "text" };
 import { BASE } from "./paths.ts";
@@ -31,10 +34,10 @@ function asset(name: string, extension: string, type: string, text: string): Ass
 export const assets = {
   htmx: asset("htmx", "js", JAVASCRIPT, htmx),
   sse: asset("htmx-sse", "js", JAVASCRIPT, sse),
-  plot: asset("uplot", "js", JAVASCRIPT, plot),
+  plot: asset("uplot", "js", JAVASCRIPT, `${plot}\n${plotsJs}`),
   client: asset("console", "js", JAVASCRIPT, client),
   plotCss: asset("uplot", "css", CSS, plotCss),
-  css: asset("console", "css", CSS, baseCss + partsCss + narrowCss),
+  css: asset("console", "css", CSS, [baseCss, partsCss, drawingsCss, formsCss, narrowCss].join("\n")),
   icon: asset("icon", "svg", "image/svg+xml", icon),
 };
 

@@ -157,7 +157,10 @@ Deno.test("a retry that waits is canceled from the page of its message", async (
 
 Deno.test("forms of other sites are refused, and a link of theirs does not look at dead letters", async () => {
   const { operator, ask, post } = fakeConsole();
-  for (const headers of [{ origin: "https://example.com" }, { "sec-fetch-site": "cross-site" }, { origin: "null" }]) {
+  const foreign: Record<string, string>[] = [{ origin: "https://example.com" }, { "sec-fetch-site": "cross-site" }, {
+    origin: "null",
+  }];
+  for (const headers of foreign) {
     assertEquals((await post(`${FUNCTION}/pause`, {}, headers)).status, 403);
   }
   assertEquals(operator.paused, []);

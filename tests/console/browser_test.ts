@@ -69,7 +69,7 @@ browserTest(
         assertEquals(await violations(page), [], `${path}, ${colorScheme}`);
       }
       await page.setViewportSize({ width: 320, height: 640 });
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      const over = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
       assertEquals(over, 0, `${path} is ${over} pixels too wide`);
       await page.setViewportSize({ width: 1280, height: 900 });
     }
@@ -90,7 +90,7 @@ browserTest("what changes is on the page within two seconds, and the reader keep
   world.depths = world.depths.map((depth) => depth.function === "stock.sync" ? { ...depth, ready: 77_777 } : depth);
   await page.waitForSelector("#f-stock\\.sync >> text=77\u202f777");
   assert(performance.now() - started < 2_000);
-  assertEquals(await page.evaluate(() => document.activeElement?.id), "link-stock.sync");
+  assertEquals(await page.evaluate("document.activeElement.id"), "link-stock.sync");
   assertEquals(browser.mistakes, []);
 });
 
@@ -101,10 +101,10 @@ browserTest("the overview filters as one types, and / leads to the filter", asyn
   await scripted(page);
   await page.keyboard.press("/");
   await page.keyboard.type("orders");
-  await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 2);
+  await page.waitForFunction("document.querySelectorAll('#rows tr').length === 2");
   assertEquals(await page.inputValue("#filter"), "orders");
   assertEquals(new URL(page.url()).search, "?filter=orders");
-  assertEquals(await page.evaluate(() => document.activeElement?.id), "filter");
+  assertEquals(await page.evaluate("document.activeElement.id"), "filter");
   await page.waitForSelector("#live-state[data-state=on]");
   assertEquals(browser.mistakes, []);
 });
@@ -115,9 +115,7 @@ browserTest("plots are drawn and say what is under the pointer; the live log has
   await page.goto(site.url + FUNCTION);
   await page.waitForSelector("#plot-throughput canvas");
   await page.hover("#plot-throughput .u-over");
-  await page.waitForFunction(() =>
-    /: completed .*, failed /.test(document.querySelector("#words-throughput")!.textContent!)
-  );
+  await page.waitForSelector("#words-throughput:text-matches(': completed .*, failed ')");
   await page.waitForSelector("#live-state[data-state=on]");
   await eventually(() => site.operator.followers === 1);
   const line = { time: Date.now(), level: "warn", message: HOSTILE };
@@ -133,10 +131,10 @@ browserTest("a hidden tab costs nothing: its stream ends, and begins again when 
   await page.goto(site.url + FUNCTION);
   await eventually(() => site.operator.followers === 1);
   const hide = (hidden: boolean) =>
-    page.evaluate((hidden) => {
-      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    page.evaluate(`
+      Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));
-    }, hidden);
+    `);
   await hide(true);
   await eventually(() => site.operator.followers === 0);
   await hide(false);
@@ -160,7 +158,7 @@ browserTest(
 
     await page.click("nav >> text=Queues");
     await page.waitForSelector("h1 >> text=Queues");
-    assertEquals(await page.evaluate(() => document.activeElement?.id), "main");
+    assertEquals(await page.evaluate("document.activeElement.id"), "main");
     await page.goBack();
     await page.waitForSelector("h1 >> text=orders.created");
     await page.reload();

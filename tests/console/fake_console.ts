@@ -12,6 +12,8 @@ export interface FakeConsoleOptions extends WorldOptions {
   readonly token?: string;
   readonly readToken?: string;
   readonly live?: LiveStreamsOptions;
+  /** Dead letters of one function at most. @default 150 */
+  readonly letters?: number;
   /** Bytes. @default 1_000_000 */
   readonly maxBody?: number;
 }
@@ -29,13 +31,13 @@ class ConsoleRunner extends FakeRunner {
 
 /** The console over a world that a test can change; it needs no socket. */
 export function fakeConsole(options: FakeConsoleOptions = {}) {
-  const { token, readToken, live, maxBody = 1_000_000 } = options;
+  const { token, readToken, live, letters = 150, maxBody = 1_000_000 } = options;
   const world: FakeWorld = fakeWorld(options);
   const operator = new FakeOperator(world);
   const runner = new ConsoleRunner();
   runner.views = world.views;
   for (const { function: name, dead = 0 } of world.depths) {
-    runner.boxes.set(name, new FakeLetters(`${name}.dead`, fakeLetters(Math.min(dead, 150))));
+    runner.boxes.set(name, new FakeLetters(`${name}.dead`, fakeLetters(Math.min(dead, letters))));
   }
   const pages = openConsole(runner, operator, { place: { runner: "warren-a", version: "0.1.0" }, maxBody, live });
   const app = createApp(runner, { token, readToken, maxBody, host: "127.0.0.1", pages });

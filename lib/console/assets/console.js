@@ -159,115 +159,6 @@
     if (zone) zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
   }
 
-  // --- Plots.
-
-  const plots = new Map();
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-
-  function draw() {
-    for (const data of document.querySelectorAll(".plot-data")) {
-      const figure = byId(data.dataset.plot);
-      const values = JSON.parse(data.textContent);
-      const known = plots.get(figure);
-      if (known) known.setData(values);
-      else if (figure) plots.set(figure, plotIn(figure, values));
-    }
-    for (const [figure, plot] of plots) {
-      if (figure.isConnected) continue;
-      plot.destroy();
-      plots.delete(figure);
-    }
-  }
-
-  function plotIn(figure, values) {
-    const place = figure.querySelector(".canvas");
-    const style = getComputedStyle(figure);
-    const color = (name) => style.getPropertyValue(`--${name}`).trim();
-    const series = JSON.parse(figure.dataset.series);
-    const format = figure.dataset.unit === "ms" ? duration : (value) => value.toLocaleString();
-    const axis = {
-      stroke: color("quiet"),
-      grid: { stroke: color("line"), width: 1 },
-      ticks: { show: false },
-      font: `11px ${style.fontFamily}`,
-    };
-    place.replaceChildren();
-    return new uPlot(
-      {
-        width: Math.max(200, place.clientWidth),
-        height: 150,
-        legend: { show: false },
-        cursor: { y: false, drag: { x: false, y: false } },
-        scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
-        axes: [{ ...axis, size: 26, values: "{HH}:{mm}" }, {
-          ...axis,
-          size: 56,
-          values: (_, ticks) => ticks.map((tick) => tick === 0 ? "0" : format(tick)),
-        }],
-        series: [
-          {},
-          ...series.map(([label, tone], at) => ({
-            label,
-            stroke: color(tone),
-            fill: at === 0 ? color("area") : undefined,
-            width: 1.5,
-            points: { show: false },
-          })),
-        ],
-        plugins: [pointer(figure, series.map(([label]) => label), format)],
-      },
-      values,
-      place,
-    );
-  }
-
-  /** Says what is under the pointer, in the words of the figure. */
-  function pointer(figure, labels, format) {
-    const words = figure.querySelector(".words");
-    let usual;
-    return {
-      hooks: {
-        setCursor: [(plot) => {
-          const { idx } = plot.cursor;
-          if (idx == null) {
-            if (usual !== undefined) words.textContent = usual;
-            usual = undefined;
-            return;
-          }
-          usual ??= words.textContent;
-          const parts = labels.map((label, at) => {
-            const value = plot.data[at + 1][idx];
-            return `${label} ${value == null ? "–" : format(value)}`;
-          });
-          words.textContent = `${clock.format(new Date(plot.data[0][idx] * 1000))}: ${parts.join(", ")}`;
-        }],
-      },
-    };
-  }
-
-  function duration(ms) {
-    if (ms < 1_000) return `${Math.round(ms * 10) / 10} ms`;
-    return ms < 60_000 ? `${Math.round(ms / 100) / 10} s` : `${Math.round(ms / 6_000) / 10} min`;
-  }
-
-  function redraw() {
-    for (const plot of plots.values()) plot.destroy();
-    plots.clear();
-    draw();
-  }
-
-  scheme.addEventListener("change", redraw);
-  let resizing;
-  addEventListener("resize", () => {
-    clearTimeout(resizing);
-    resizing = setTimeout(() => {
-      for (const [figure, plot] of plots) {
-        plot.setSize({ width: Math.max(200, figure.querySelector(".canvas").clientWidth), height: 150 });
-      }
-    }, 150);
-  });
-
   // --- The live log follows its end, unless somebody reads further up.
 
   function trimLog() {
@@ -276,7 +167,7 @@
     while (log.children.length > MOST_LINES) log.firstElementChild.remove();
     const box = log.parentElement;
     if (box.scrollHeight - box.scrollTop - box.clientHeight < 120) {
-      box.scrollTo({ top: box.scrollHeight, behavior: calm.matches ? "instant" : "auto" });
+      box.scrollTop = box.scrollHeight;
     }
   }
 
@@ -304,7 +195,7 @@
 
   function settle() {
     localTimes(document);
-    draw();
+    warrenPlots.draw();
     trimLog();
     signIn();
   }
