@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { bodyOf } from "../http/body.ts";
+import { bodyOf } from "../http/publishing/body.ts";
 import type { Jobs } from "../http/jobs.ts";
 import { Problem } from "../http/problem.ts";
 import type { RunnerView } from "../http/runner_view.ts";
