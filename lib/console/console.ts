@@ -20,7 +20,7 @@ export interface ConsoleOptions {
   readonly place: Place;
   /** Bytes of a form. */
   readonly maxBody: number;
-  /** How pages are kept up to date. @default 64 pages at most, each 2 s */
+  /** How pages are kept up to date. @default 64 pages at most, each once a second */
   readonly live?: LiveStreamsOptions;
   readonly log?: Logger;
 }

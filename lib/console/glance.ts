@@ -7,7 +7,7 @@ import { type FunctionRow, functionRows } from "./function_row.ts";
 /** How many recent runs are asked for; those of hidden functions are left out of them. */
 const RECENT_RUNS = 100;
 /** Milliseconds for which what was found is good for every reader. */
-const FRESH = 1_000;
+const FRESH = 500;
 
 /** All that the overview shows, of one moment. */
 export interface Glance {
@@ -18,7 +18,7 @@ export interface Glance {
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[];
 }
 
-/** Looks at everything at once, and no more than once in a second, however many readers there are. */
+/** Looks at everything at once, and no more than twice in a second, however many readers there are. */
 export class Glances {
   readonly #runner: RunnerView;
   readonly #operator: OperatorView;

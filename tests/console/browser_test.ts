@@ -101,7 +101,7 @@ browserTest("the overview filters as one types, and / leads to the filter", asyn
   await scripted(page);
   await page.keyboard.press("/");
   await page.keyboard.type("orders");
-  await page.waitForFunction("document.querySelectorAll('#rows tr').length === 2");
+  await eventually(async () => await page.locator("#rows tr").count() === 2);
   assertEquals(await page.inputValue("#filter"), "orders");
   assertEquals(new URL(page.url()).search, "?filter=orders");
   assertEquals(await page.evaluate("document.activeElement.id"), "filter");

@@ -37,7 +37,7 @@ export function fakeConsole(options: FakeConsoleOptions = {}) {
   const runner = new ConsoleRunner();
   runner.views = world.views;
   for (const { function: name, dead = 0 } of world.depths) {
-    runner.boxes.set(name, new FakeLetters(`${name}.dead`, fakeLetters(Math.min(dead, letters))));
+    runner.boxes.set(name, new FakeLetters(`${name}.dead`, fakeLetters(Math.min(dead, letters), world.now)));
   }
   const pages = openConsole(runner, operator, { place: { runner: "warren-a", version: "0.1.0" }, maxBody, live });
   const app = createApp(runner, { token, readToken, maxBody, host: "127.0.0.1", pages });

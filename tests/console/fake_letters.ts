@@ -85,7 +85,7 @@ export class FakeLetters implements DeadLetterBox {
 }
 
 /** A dead letter; what is not given is usual. */
-export function fakeLetter(id: string, more: Partial<DeadLetter> = {}): DeadLetter {
+export function fakeLetter(id: string, more: Partial<DeadLetter> = {}, now = Date.now()): DeadLetter {
   const body = new TextEncoder().encode(`{"order":"${id}","total":"129,00"}`);
   return {
     id,
@@ -97,8 +97,8 @@ export function fakeLetter(id: string, more: Partial<DeadLetter> = {}): DeadLett
     redriven: 0,
     function: "orders.created",
     host: "warren-a",
-    failedAt: new Date(Date.now() - 60_000),
-    firstSeen: new Date(Date.now() - 90_000),
+    failedAt: new Date(now - 60_000),
+    firstSeen: new Date(now - 90_000),
     exchange: "events",
     routingKey: "orders.created",
     size: body.length,
@@ -110,7 +110,7 @@ export function fakeLetter(id: string, more: Partial<DeadLetter> = {}): DeadLett
   };
 }
 
-export function fakeLetters(count: number): DeadLetter[] {
+export function fakeLetters(count: number, now = Date.now()): DeadLetter[] {
   return Array.from(
     { length: count },
     (_, at) =>
@@ -124,6 +124,7 @@ export function fakeLetters(count: number): DeadLetter[] {
             headers: { tenant: "globex" },
           }
           : {},
+        now - at * 1_000,
       ),
   );
 }

@@ -7,7 +7,7 @@ import { LiveChannel, type Render } from "./live_channel.ts";
 
 /** So many pages at once are kept up to date; each costs a connection, and its part of the work. */
 const MOST_STREAMS = 64;
-const INTERVAL = 2_000;
+const INTERVAL = 1_000;
 const PATIENCE = 10_000;
 /** Milliseconds of silence after which a comment shows whether the reader is still there. */
 const SILENCE = 15_000;
@@ -15,7 +15,7 @@ const SILENCE = 15_000;
 export interface LiveStreamsOptions {
   /** @default 64 */
   readonly most?: number;
-  /** Milliseconds between two looks. @default 2_000 */
+  /** Milliseconds between two looks. @default 1_000 */
   readonly interval?: number;
   /** Milliseconds after which a reader that takes nothing is cut off. @default 10_000 */
   readonly patience?: number;

@@ -79,7 +79,7 @@ export function plotsOf(history: FunctionHistory | undefined): Plot[] {
   return [
     {
       id: "throughput",
-      title: "Throughput, messages a minute",
+      title: "Messages a minute",
       words: ended === 0
         ? "Nothing ran in the last hour."
         : `${plural(ended, "invocation")} ended in the last hour; ${count(failed)} failed.`,
@@ -92,7 +92,7 @@ export function plotsOf(history: FunctionHistory | undefined): Plot[] {
     },
     {
       id: "duration",
-      title: "Duration of the handler",
+      title: "Duration",
       words: durationWords(points),
       unit: "ms",
       times,
@@ -103,7 +103,7 @@ export function plotsOf(history: FunctionHistory | undefined): Plot[] {
     },
     {
       id: "depth",
-      title: "Messages in queues",
+      title: "In the queues",
       words: depthWords(points),
       unit: "count",
       times,
