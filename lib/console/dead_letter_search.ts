@@ -10,6 +10,8 @@ const FIELDS = ["text", "reason", "error", "header", "olderThan", "newerThan", "
 const MOST_TEXT = 500;
 /** So many are shown of those that were found. */
 const MOST_SHOWN = 100;
+/** Kinds of failures that are counted; where each failure is one of its own, groups help nobody. */
+const MOST_KINDS = 1_000;
 /** Milliseconds for a look: what is not looked at by then is said on the page. */
 const LOOK = 5_000;
 
@@ -64,6 +66,7 @@ export async function lookAt(
     // A shown row needs the beginning of the body, and a large body is not to stay in memory.
     if (letters.length < MOST_SHOWN) letters.push({ ...letter, body: letter.body.slice(0, MOST_TEXT) });
     const kind = failureKind(letter.errorType, letter.error);
+    if (kinds.size >= MOST_KINDS && !kinds.has(kind)) return;
     const { count, first, last } = kinds.get(kind) ?? { count: 0, first: undefined, last: undefined };
     kinds.set(kind, { count: count + 1, first: earlier(first, letter.failedAt), last: later(last, letter.failedAt) });
   }, { filter, signal });

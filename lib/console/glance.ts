@@ -3,6 +3,7 @@ import type { AnnouncedRunner } from "../invocation/insight/fleet.ts";
 import type { Found, OperatorView, Trouble } from "../invocation/insight/operator_view.ts";
 import type { RunSummary } from "../invocation/insight/run.ts";
 import { type FunctionRow, functionRows } from "./function_row.ts";
+import { KnownParts, NOTHING_FOUND } from "./known_parts.ts";
 
 /** How many recent runs are asked for; those of hidden functions are left out of them. */
 const RECENT_RUNS = 100;
@@ -16,6 +17,8 @@ export interface Glance {
   readonly runners: readonly AnnouncedRunner[];
   readonly runs: Found<RunSummary>;
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[];
+  /** What cannot be had now, and why. */
+  readonly missing: readonly string[];
 }
 
 /** Looks at everything at once, and no more than twice in a second, however many readers there are. */
@@ -41,15 +44,16 @@ export class Glances {
 
   async #look(): Promise<Glance> {
     const operator = this.#operator;
+    const parts = new KnownParts();
     const [depths, histories, troubles, runs] = await Promise.all([
-      operator.depths(),
-      operator.histories(),
-      operator.troubles(),
-      operator.runs({ limit: RECENT_RUNS }),
+      parts.get("depths", operator.depths(), []),
+      parts.get("the last hour", operator.histories(), []),
+      parts.get("troubles", operator.troubles(), []),
+      parts.get("recent runs", operator.runs({ limit: RECENT_RUNS }), NOTHING_FOUND),
     ]);
     const runners = operator.runners();
     const rows = functionRows({ views: this.#runner.functions(), depths, histories, runners, troubles });
     const checks = this.#runner.ready().checks.filter(({ name }) => !name.startsWith("function "));
-    return { rows, troubles, runners, runs, checks };
+    return { rows, troubles, runners, runs, checks, missing: parts.missing };
   }
 }

@@ -125,6 +125,25 @@ Deno.test("who did not answer is named wherever its part is missing", async () =
   }
 });
 
+Deno.test("while the broker does not answer, pages show the rest and say what is not known", async () => {
+  const { operator, ask } = fakeConsole();
+  operator.failure = new Error("the broker <is> gone");
+  for (const path of ["/", "/console/queues"]) {
+    const response = await ask(path);
+    const page = await response.text();
+    assertEquals(response.status, 200);
+    assertStringIncludes(page, "Not known now: depths: the broker &lt;is&gt; gone.");
+  }
+  assertStringIncludes(await (await ask("/")).text(), 'id="f-orders.created"');
+});
+
+Deno.test("a time that no calendar has is not known", async () => {
+  const { operator, text } = fakeConsole();
+  operator.world.runs = operator.world.runs.map((run) => ({ ...run, queuedAt: 1e300 }));
+  assertStringIncludes(await text("/console/runs/story2"), "<dt>Queued</dt>");
+  assertStringIncludes(await text("/console/runs"), "orders.created");
+});
+
 Deno.test("the page of a message has all of its attempts, their log lines, and what they gave rise to", async () => {
   const { text } = fakeConsole();
   const page = await text("/console/messages?id=order-4711");

@@ -10,8 +10,8 @@ import { HistoryTable, plotData, PlotFigure, plotsOf } from "../parts/chart.tsx"
 import { Action, Notice } from "../parts/form.tsx";
 import { type Fragment, fragment, page, type Place, put } from "../parts/layout.tsx";
 import { RunsTable } from "../parts/runs_table.tsx";
-import { Silent, State, Time } from "../parts/text.tsx";
-import { Topology } from "../parts/topology.tsx";
+import { Missing, Silent, State, Time } from "../parts/text.tsx";
+import { Topology, topologyWords } from "../parts/topology.tsx";
 import { paths, withQuery } from "../paths.ts";
 import { Configuration } from "./function_configuration.tsx";
 import { ErrorGroups } from "./error_groups.tsx";
@@ -27,6 +27,8 @@ export interface FunctionGlance {
   readonly runs: Found<RunSummary>;
   readonly errors: Found<ErrorGroup>;
   readonly troubles: readonly Trouble[];
+  /** What cannot be had now, and why. */
+  readonly missing: readonly string[];
   /** The state on each runner. */
   readonly states: readonly { readonly runner: string; readonly state: string; readonly detail?: string }[];
 }
@@ -46,9 +48,13 @@ const DONE: Record<string, string> = {
 };
 
 export function functionFragments(glance: FunctionGlance): Fragment[] {
-  const { runs, errors, name } = glance;
+  const { runs, errors, name, view, depth } = glance;
   return [
+    fragment("controls", <Controls glance={glance} />),
+    fragment("missing", <Missing parts={glance.missing} />),
     fragment("status", <Status glance={glance} />),
+    ...(view ? [fragment("topology", <Topology view={view} depth={depth} />)] : []),
+    ...(view ? [fragment("topology-words", topologyWords(view, depth))] : []),
     fragment("numbers", <Numbers glance={glance} />),
     ...plotsOf(glance.history).flatMap((plot) => [
       fragment(`words-${plot.id}`, plot.words),
@@ -68,7 +74,7 @@ export function functionFragments(glance: FunctionGlance): Fragment[] {
 }
 
 export function functionPage({ place, glance, live, done, invoked }: FunctionPageProps): string {
-  const { name, view, depth, history } = glance;
+  const { name, view, history } = glance;
   const parts = new Map(functionFragments(glance).map((one) => [one.id, put(one)]));
   return page({
     title: name,
@@ -82,7 +88,7 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
         </p>
         <div class="bar">
           <h1>{name}</h1>
-          <Controls glance={glance} />
+          <div class="controls" id="controls">{parts.get("controls")}</div>
         </div>
         {done !== undefined && Object.hasOwn(DONE, done) && <Notice tone="good">{DONE[done]}</Notice>}
         {invoked?.messageId !== undefined && (
@@ -90,6 +96,7 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
             Message <a href={paths.message(invoked.messageId)}>{invoked.messageId}</a> was published.
           </Notice>
         )}
+        <div id="missing">{parts.get("missing")}</div>
         <div id="status">{parts.get("status")}</div>
         <div id="numbers">{parts.get("numbers")}</div>
         <section aria-labelledby="plots-title" class="card">
@@ -118,7 +125,10 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
         {view && (
           <section aria-labelledby="topology-title" class="card">
             <h2 id="topology-title">Where its messages go</h2>
-            <Topology view={view} depth={depth} />
+            <div class="scroll drawing" id="topology" role="group" aria-labelledby="topology-title" tabindex={0}>
+              {parts.get("topology")}
+            </div>
+            <p class="words" id="topology-words">{parts.get("topology-words")}</p>
           </section>
         )}
         <div class="two">
@@ -149,16 +159,17 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
 
 function Controls({ glance: { name, view, states } }: { glance: FunctionGlance }) {
   const path = paths.function(name);
+  const to = (action: string) => paths.action(path, action);
   const paused = (view?.state ?? states[0]?.state) === "paused";
   return (
-    <div class="controls">
+    <>
       {paused
-        ? <Action path={paths.action(path, "resume")} label="Resume" tone="main" />
-        : <Action path={paths.action(path, "pause")} label="Pause" title="On all runners; what runs is finished" />}
-      {!paused && <Action path={paths.action(path, "pause")} fields={{ for: "1h" }} label="Pause for 1 h" />}
-      {view?.schedule && <Action path={paths.action(path, "run-now")} label="Run now" tone="main" />}
-      <a class="button" href={paths.dead(name)}>Dead letters</a>
-    </div>
+        ? <Action path={to("resume")} label="Resume" tone="main" id="do-resume" />
+        : <Action path={to("pause")} label="Pause" id="do-pause" title="On all runners; what runs is finished" />}
+      {!paused && <Action path={to("pause")} fields={{ for: "1h" }} label="Pause for 1 h" id="do-pause-1h" />}
+      {view?.schedule && <Action path={to("run-now")} label="Run now" tone="main" id="do-run" />}
+      <a class="button" id="to-dead" href={paths.dead(name)}>Dead letters</a>
+    </>
   );
 }
 

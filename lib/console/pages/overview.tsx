@@ -7,7 +7,7 @@ import { type FunctionRow, selectRows } from "../function_row.ts";
 import type { Glance } from "../glance.ts";
 import { type Fragment, fragment, page, type Place, put } from "../parts/layout.tsx";
 import { RunsTable } from "../parts/runs_table.tsx";
-import { Silent, State, Time } from "../parts/text.tsx";
+import { Missing, Silent, State, Time } from "../parts/text.tsx";
 import { paths, troublePath } from "../paths.ts";
 import { FunctionCells, FunctionsHead } from "./overview_row.tsx";
 import { type OverviewWish, wishPath } from "./overview_wish.ts";
@@ -29,8 +29,9 @@ export function overviewFragments(glance: Glance, wish: OverviewWish): Fragment[
   const selected = selectRows(rows, wish);
   const shown = selected.slice(0, MOST_ROWS).map(rowFragment);
   return [
-    fragment("trouble-words", troubleWords(glance.troubles)),
+    fragment("trouble-words", troubleWords(glance)),
     fragment("troubles", <Troubles troubles={glance.troubles} />),
+    fragment("missing", <Missing parts={glance.missing} />),
     fragment("tiles", <Tiles glance={glance} />),
     { ...fragment("rows", shown.map((row) => <tr id={row.id}>{put(row)}</tr>)), tag: "tbody", parts: shown },
     fragment("rows-words", rowsWords(selected.length, shown.length, rows.length)),
@@ -55,6 +56,7 @@ export function overviewPage({ place, glance, wish, live }: OverviewProps): stri
         <h1 class="hidden">Overview</h1>
         <p class="hidden" id="trouble-words" role="status">{parts.get("trouble-words")}</p>
         <div id="troubles">{parts.get("troubles")}</div>
+        <div id="missing">{parts.get("missing")}</div>
         <div id="tiles">{parts.get("tiles")}</div>
         <section aria-labelledby="functions-title" class="card">
           <div class="bar">
@@ -114,7 +116,8 @@ function Filter({ wish }: { wish: OverviewWish }) {
   );
 }
 
-function troubleWords(troubles: readonly Trouble[]): string {
+function troubleWords({ troubles, missing }: Glance): string {
+  if (missing.length > 0 && troubles.length === 0) return "Not everything is known now.";
   if (troubles.length === 0) return "Nothing needs attention.";
   return `${plural(troubles.length, "thing needs", "things need")} attention: ${
     listed(troubles.map(({ title }) => title), 3)

@@ -5,12 +5,14 @@ import type { OperatorView } from "../../invocation/insight/operator_view.ts";
 import { count, duration, plural } from "../format.ts";
 import { Notice, TypedName } from "../parts/form.tsx";
 import { type Fragment, fragment, page, type Place, put } from "../parts/layout.tsx";
-import { FunctionLink } from "../parts/text.tsx";
+import { FunctionLink, Missing } from "../parts/text.tsx";
 import { paths } from "../paths.ts";
 
 export interface QueuesGlance {
   readonly depths: readonly Depth[];
   readonly orphans: Awaited<ReturnType<OperatorView["orphans"]>>;
+  /** What cannot be had now, and why. */
+  readonly missing: readonly string[];
 }
 
 export interface QueuesPageProps {
@@ -24,7 +26,7 @@ export interface QueuesPageProps {
 
 const MOST_ROWS = 500;
 
-export function queuesFragments({ depths, orphans }: QueuesGlance): Fragment[] {
+export function queuesFragments({ depths, orphans, missing }: QueuesGlance): Fragment[] {
   const rows = depths.toSorted((a, b) => (b.ready ?? 0) - (a.ready ?? 0) || (a.queue < b.queue ? -1 : 1)).slice(
     0,
     MOST_ROWS,
@@ -34,6 +36,7 @@ export function queuesFragments({ depths, orphans }: QueuesGlance): Fragment[] {
     tag: "tr",
   }));
   return [
+    fragment("missing", <Missing parts={missing} />),
     fragment("waiting-words", waitingWords(depths)),
     { ...fragment("queue-rows", parts.map((part) => <tr id={part.id}>{put(part)}</tr>)), tag: "tbody", parts },
     fragment("orphans", <Orphans orphans={orphans} />),
@@ -51,6 +54,7 @@ export function queuesPage({ place, glance, live, purge, purged }: QueuesPagePro
     children: (
       <>
         <h1>Queues</h1>
+        <div id="missing">{parts.get("missing")}</div>
         {purged && (
           <Notice tone="good">
             {plural(purged.messages, "message was", "messages were")} deleted from {purged.queue}.

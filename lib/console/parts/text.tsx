@@ -2,9 +2,12 @@
 import { clock, dateAndClock, UNKNOWN } from "../format.ts";
 import { paths } from "../paths.ts";
 
+/** Messages may say any time; dates end here. */
+const LAST_DATE = 8.64e15;
+
 /** A moment: UTC in the page, the reader's own time once its script runs. */
 export function Time({ at, date = false }: { at: number | undefined; date?: boolean }) {
-  if (at === undefined || !Number.isFinite(at)) return <>{UNKNOWN}</>;
+  if (at === undefined || !(Math.abs(at) <= LAST_DATE)) return <>{UNKNOWN}</>;
   const iso = new Date(at).toISOString();
   return (
     <time datetime={iso} title={iso} data-form={date ? "date" : "clock"}>{date ? dateAndClock(at) : clock(at)}</time>
@@ -58,6 +61,12 @@ export function Silent({ names }: { names: readonly string[] }) {
       {who} did not answer in time: what {names.length === 1 ? "it" : "they"} recorded is missing here.
     </p>
   );
+}
+
+/** What of a page cannot be had now. */
+export function Missing({ parts }: { parts: readonly string[] }) {
+  if (parts.length === 0) return null;
+  return <p class="notice warn">Not known now: {parts.join("; ")}.</p>;
 }
 
 /** A value of a header or a property, as text. */

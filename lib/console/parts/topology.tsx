@@ -68,22 +68,17 @@ export function Topology({ view, depth }: { view: FunctionDetails; depth: Depth 
   }
   const rows = Math.max(sources.length, below + 1);
   return (
-    <>
-      <div class="scroll drawing" role="group" aria-label="Topology" tabindex={0}>
-        <svg class="topology" viewBox={`0 0 ${WIDTH} ${rows * ROW}`} role="img" aria-label={topologyWords(view, depth)}>
-          <defs>
-            <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-              <path d="M0 0L8 4L0 8Z" />
-            </marker>
-          </defs>
-          {edges.map(([from, to, style]) => (
-            <path class={`edge ${style ?? ""}`} d={edgePath(from, to)} marker-end="url(#arrow)" />
-          ))}
-          {boxes.map((box) => <BoxShape box={box} />)}
-        </svg>
-      </div>
-      <p class="words">{topologyWords(view, depth)}</p>
-    </>
+    <svg class="topology" viewBox={`0 0 ${WIDTH} ${rows * ROW}`} role="img" aria-label={topologyWords(view, depth)}>
+      <defs>
+        <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+          <path d="M0 0L8 4L0 8Z" />
+        </marker>
+      </defs>
+      {edges.map(([from, to, style]) => (
+        <path class={`edge ${style ?? ""}`} d={edgePath(from, to)} marker-end="url(#arrow)" />
+      ))}
+      {boxes.map((box) => <BoxShape box={box} />)}
+    </svg>
   );
 }
 
@@ -158,7 +153,8 @@ function waiting(depth: Depth | undefined): string {
   return `${count(depth.ready)} waiting, ${plural(depth.consumers ?? 0, "consumer")}`;
 }
 
-function topologyWords(view: FunctionDetails, depth: Depth | undefined): string {
+/** The same in words. */
+export function topologyWords(view: FunctionDetails, depth: Depth | undefined): string {
   const { queue, bindings = [], retry, deadLetterQueue, output } = view;
   if (queue === undefined) return "It has no queue, since it is broken.";
   const from = bindings.length === 0

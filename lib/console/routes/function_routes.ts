@@ -3,6 +3,7 @@ import { parseDuration } from "../../base/time/duration.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import { asTheirs, Problem } from "../../http/problem.ts";
 import { bodyOfFields, inputFields } from "../function_details.ts";
+import { KnownParts, NOTHING_FOUND } from "../known_parts.ts";
 import { LogFeed } from "../live/log_feed.tsx";
 import { functionFragments, type FunctionGlance, functionPage } from "../pages/function.tsx";
 import type { Invoked } from "../pages/invoke_form.tsx";
@@ -75,23 +76,17 @@ async function glanceOf({ runner, operator, ...site }: Site, name: string): Prom
     functions.filter((one) => one.name === name).map(({ state, detail }) => ({ runner: who, state, detail }))
   );
   if (!view && states.length === 0) throw noFunction(name);
+  const parts = new KnownParts();
   const [depth, history, runs, errors, troubles] = await Promise.all([
-    operator.depth(name),
-    operator.history(name),
-    operator.runs({ function: name, limit: MOST_RUNS }),
-    operator.errors(name),
-    operator.troubles(),
+    parts.get("depth", operator.depth(name), undefined),
+    parts.get("the last hour", operator.history(name), undefined),
+    parts.get("recent runs", operator.runs({ function: name, limit: MOST_RUNS }), NOTHING_FOUND),
+    parts.get("errors", operator.errors(name), NOTHING_FOUND),
+    parts.get("troubles", operator.troubles(), []),
   ]);
-  return {
-    name,
-    view,
-    depth,
-    history,
-    runs,
-    errors,
-    states,
-    troubles: troubles.filter((one) => one.function === name),
-  };
+  const { missing } = parts;
+  const own = troubles.filter((one) => one.function === name);
+  return { name, view, depth, history, runs, errors, states, troubles: own, missing };
 }
 
 /** The changing parts, and the lines that were logged since the last look. */

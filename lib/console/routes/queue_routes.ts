@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { Problem } from "../../http/problem.ts";
+import { KnownParts } from "../known_parts.ts";
 import { queuesFragments, type QueuesGlance, queuesPage } from "../pages/queues.tsx";
 import { BASE, paths, withQuery } from "../paths.ts";
 import { assertTyped, formOf, html, seeOther, type Site } from "../site.ts";
@@ -9,8 +10,12 @@ const LIVE = `${BASE}/live/queues`;
 /** `/console/queues`: what waits where, and the ways to be rid of it. */
 export function queueRoutes({ operator, streams, place, maxBody }: Site): Hono {
   const look = async (): Promise<QueuesGlance> => {
-    const [depths, orphans] = await Promise.all([operator.depths(), operator.orphans()]);
-    return { depths, orphans };
+    const parts = new KnownParts();
+    const [depths, orphans] = await Promise.all([
+      parts.get("depths", operator.depths(), []),
+      parts.get("queues that nobody serves", operator.orphans(), []),
+    ]);
+    return { depths, orphans, missing: parts.missing };
   };
   return new Hono()
     .get(paths.queues, async (context) => {
