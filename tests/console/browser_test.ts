@@ -5,6 +5,7 @@ import { browserTest } from "../support/browser.ts";
 import { eventually } from "../support/eventually.ts";
 import { fakeConsole, type FakeConsoleOptions } from "./fake_console.ts";
 import { HOSTILE } from "./fake_world.ts";
+import { paths } from "../../lib/console/paths.ts";
 
 const FUNCTION = "/console/functions/orders.created";
 const DEAD = "/console/dead/orders.created";
@@ -219,5 +220,28 @@ browserTest("dead letters are read, one is edited and sent again, then all, with
   assertEquals([box.letters.length, box.sent.length], [0, 150]);
   await page.reload();
   await page.waitForSelector("text=orders.created.dead is empty.");
+  assertEquals(browser.mistakes, []);
+});
+
+browserTest("names and texts that are markup do nothing in a browser, in what comes later neither", async (browser) => {
+  await using site = serveConsole({ hostile: true });
+  const { page } = await browser.open();
+  page.on("dialog", (dialog) => {
+    browser.mistakes.push(`a dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await page.goto(site.url);
+  await page.waitForSelector("#live-state[data-state=on]");
+  const { world } = site;
+  world.depths = world.depths.map((depth) => depth.function === HOSTILE ? { ...depth, ready: 77_777 } : depth);
+  await page.waitForSelector("#rows >> text=77\u202f777");
+  world.troubles = [...world.troubles, { ...world.troubles.at(-1)!, title: `later ${HOSTILE}` }];
+  await page.waitForSelector("#troubles >> text=later");
+  for (const path of [paths.function(HOSTILE), paths.run(HOSTILE), paths.message(HOSTILE), "/console/queues"]) {
+    await page.goto(site.url + path);
+    await scripted(page);
+    assert((await page.textContent("main"))?.includes("<script>alert"), path);
+  }
+  assertEquals(await page.locator("main script, main img").count(), 0);
   assertEquals(browser.mistakes, []);
 });

@@ -33,7 +33,7 @@ export function signInPage(): string {
         </p>
       </noscript>
       <p id="sign-in-state" role="status">Enter the API token of this runner. It stays in this tab.</p>
-      <form id="sign-in" hidden>
+      <form id="sign-in" hx-boost="false" hidden>
         <label for="token">API token</label>
         <input id="token" type="password" required autocomplete="off" />
         <button type="submit" class="main">Open</button>

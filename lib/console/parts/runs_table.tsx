@@ -40,7 +40,7 @@ export function RunsTable({ runs, caption, functions = true, hide }: RunsTablePr
             {functions && <th scope="col">Function</th>}
             <th scope="col">Outcome</th>
             <th scope="col" class="n mid">Attempt</th>
-            <th scope="col" class="n">Took</th>
+            <th scope="col" class="n mid">Took</th>
             <th scope="col" class="n wide">Waited</th>
             <th scope="col" class="mid">Then</th>
             <th scope="col" class="wide">Runner</th>
@@ -78,7 +78,7 @@ function RunRow({ run, functions, hide }: { run: RunSummary; functions: boolean;
         {run.error && <span class="error-text" title={cut(run.error.message, 500)}>{cut(errorText(run), 120)}</span>}
       </td>
       <td class="n mid">{run.attempt}</td>
-      <td class="n">{duration(run.endedAt - run.startedAt)}</td>
+      <td class="n mid">{duration(run.endedAt - run.startedAt)}</td>
       <td class="n wide">{waited === undefined ? UNKNOWN : duration(waited)}</td>
       <td class="word mid">{nextText(run)}</td>
       <td class="word wide">{run.runner}</td>
