@@ -151,6 +151,8 @@ Deno.test("the page of a message has all of its attempts, their log lines, and w
     assertStringIncludes(page, part);
   }
   assertEquals(page.match(/class="time-bar"/g)?.length, 4);
+  assertStringIncludes(page, "Its last run");
+  assertStringIncludes(page, '<dd class="id">story2</dd>');
   assertStringIncludes(await text("/console/messages?id=unknown"), "No run of this message is recorded.");
 });
 

@@ -32,10 +32,10 @@ const MOST_RUNS = 100;
 export function storyPage({ place, story, focus, done }: StoryPageProps): string {
   const { messageId, runs, details, silent } = story;
   const shown = runs.slice(0, MOST_RUNS);
-  const main = details.get(focus ?? "") ?? details.get(runs.find((run) => run.messageId === messageId)?.id ?? "");
   const start = Math.min(...shown.map((run) => run.queuedAt ?? run.receivedAt));
   const end = Math.max(...shown.map((run) => run.endedAt), start + 1);
   const last = runs.findLast((run) => run.messageId === messageId);
+  const main = details.get(focus ?? last?.id ?? "");
   return page({
     title: focus === undefined ? `Message ${messageId ?? ""}` : `Run ${focus}`,
     place,
@@ -87,7 +87,7 @@ export function storyPage({ place, story, focus, done }: StoryPageProps): string
               </ol>
             </section>
           )}
-        {main && <MessageParts run={main} />}
+        {main && <MessageParts run={main} title={focus === undefined ? "Its last run" : "This run"} />}
       </>
     ),
   });
@@ -184,11 +184,11 @@ export function LogLine({ line: { time, level, message, fields }, runner }: { li
 }
 
 /** What one run had: the error in full, where the message came from, headers, properties and body. */
-function MessageParts({ run }: { run: Run }) {
+function MessageParts({ run, title }: { run: Run; title: string }) {
   return (
     <div class="two">
       <section aria-labelledby="run-title" class="card">
-        <h2 id="run-title">This run</h2>
+        <h2 id="run-title">{title}</h2>
         <dl class="fields">
           <div>
             <dt>Run</dt>

@@ -55,7 +55,9 @@ export function Topology({ view, depth }: { view: FunctionDetails; depth: Depth 
     const retrying: Box = {
       kind: "queue",
       name: "retries",
-      detail: `${count(depth?.retrying)} wait, ${delayWords(delays)}`,
+      detail: depth?.retrying === undefined
+        ? delayWords(delays)
+        : `${count(depth.retrying)} wait, ${delayWords(delays)}`,
       column: 1,
       row: below,
     };
@@ -63,7 +65,7 @@ export function Topology({ view, depth }: { view: FunctionDetails; depth: Depth 
     edges.push([retrying, queue, "retry"]);
   }
   if (view.deadLetterQueue !== undefined) {
-    const detail = plural(depth?.dead ?? 0, "dead letter");
+    const detail = depth?.dead === undefined ? "dead letters" : plural(depth.dead, "dead letter");
     add({ kind: "dead", name: view.deadLetterQueue, detail, column: 3, row: below }, "dead");
   }
   const rows = Math.max(sources.length, below + 1);

@@ -14,8 +14,9 @@ export function runRoutes({ runner, operator, place, maxBody }: Site): Hono {
   const storyOf = async (messageId: string, first?: Run): Promise<Story> => {
     const { items, silent } = await operator.story(messageId);
     const runs: readonly RunSummary[] = first && !items.some(({ id }) => id === first.id) ? [...items, first] : items;
-    const wanted = runs.slice(0, MOST_DETAILS).map(({ id }) => id);
-    const found = await Promise.all(wanted.map((id) => id === first?.id ? first : operator.run(id)));
+    const last = runs.findLast((run) => run.messageId === messageId);
+    const wanted = new Set([...runs.slice(0, MOST_DETAILS), ...last ? [last] : []].map(({ id }) => id));
+    const found = await Promise.all([...wanted].map((id) => id === first?.id ? first : operator.run(id)));
     const details = new Map([...found, first].flatMap((run) => run ? [[run.id, run]] : []));
     return { messageId, runs, details, silent };
   };
