@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import type { Logger } from "../base/log.ts";
 import type { Pages } from "../http/pages.ts";
 import type { Problem } from "../http/problem.ts";
+import type { RunnerView } from "../http/runner_view.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { assetRoutes, isAsset } from "./assets.ts";
 import { Glances } from "./glance.ts";
@@ -34,7 +35,7 @@ export interface ConsoleOptions {
  * 4. Where there is a token, a page without it is the one that asks for it (`pages/problem.tsx`); the script keeps the token
  *    in its tab and asks again with the header.
  */
-export function openConsole(runner: Site["runner"], operator: OperatorView, options: ConsoleOptions): Pages {
+export function openConsole(runner: RunnerView, operator: OperatorView, options: ConsoleOptions): Pages {
   const { place, maxBody, live, log } = options;
   const glances = new Glances(runner, operator);
   const streams = new LiveStreams({ log, ...live });

@@ -1,11 +1,7 @@
-import type { FunctionView } from "../http/runner_view.ts";
-import type { FunctionDefinition } from "../invocation/definition/definition.ts";
+import type { FunctionDetail } from "../http/runner_view.ts";
 
 /** A function with all of its configuration that its runner tells. */
-export interface FunctionDetails
-  extends
-    FunctionView,
-    Partial<Pick<FunctionDefinition, "schedule" | "output" | "batch" | "rateLimit" | "killSwitch">> {
+export interface FunctionDetails extends FunctionDetail {
   /** The JSON schema of its bodies, where its `input` has one. */
   input?: unknown;
 }

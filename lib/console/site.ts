@@ -11,10 +11,7 @@ import type { Place } from "./parts/layout.tsx";
 
 /** What all routes of the console share. */
 export interface Site {
-  readonly runner: RunnerView & {
-    /** A function with its whole configuration. */
-    detail?(name: string): FunctionDetails | undefined;
-  };
+  readonly runner: RunnerView;
   readonly operator: OperatorView;
   readonly glances: Glances;
   readonly streams: LiveStreams;
@@ -75,7 +72,7 @@ export function textOf(form: URLSearchParams, name: string): string {
 
 /** The configuration of a function, where this runner has it. */
 export function detailsOf({ runner }: Site, name: string): FunctionDetails | undefined {
-  return runner.detail?.(name) ?? runner.function(name);
+  return runner.detail(name);
 }
 
 /** @throws {Problem} 422 unless the name was typed, so that nothing is deleted by one click */

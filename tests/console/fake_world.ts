@@ -98,7 +98,7 @@ function viewOf(name: string, at: number): FunctionDetails {
     counts: { ...noOutcomes(), completed: 1_000 },
     output: at % 4 === 1 ? { exchange: "results", routingKey: `${name}.done` } : undefined,
     schedule: name === "reports.daily" || name === "mails.digest"
-      ? { cron: "0 6 * * *", timezone: "Europe/Berlin", missed: "once" }
+      ? { cron: "0 6 * * *", timezone: "Europe/Berlin", missed: "once", next: "2026-03-02T06:00:00.000Z" }
       : undefined,
     input: at % 5 === 0 ? SCHEMA : undefined,
   };
@@ -421,7 +421,7 @@ function makeHostile(world: FakeWorld): void {
     queue: HOSTILE,
     bindings: [{ exchange: HOSTILE, type: "topic", routingKey: HOSTILE, arguments: { [HOSTILE]: HOSTILE } }],
     input: { properties: { [HOSTILE]: { type: "string", description: HOSTILE, enum: [HOSTILE] } } },
-    schedule: { cron: "* * * * *", timezone: "UTC", missed: "skip" },
+    schedule: { cron: "* * * * *", timezone: "UTC", missed: "skip", next: undefined },
   });
   const run = world.runs.find((one) => one.function === HOSTILE)!;
   world.runs.unshift({

@@ -3,7 +3,6 @@
 import type { Depth } from "../../invocation/insight/depth.ts";
 import type { Found, Trouble } from "../../invocation/insight/operator_view.ts";
 import type { ErrorGroup, FunctionHistory, RunSummary } from "../../invocation/insight/run.ts";
-import { nextRun } from "../../invocation/definition/schedule.ts";
 import { count, duration, plural } from "../format.ts";
 import type { FunctionDetails } from "../function_details.ts";
 import { HistoryTable, plotData, PlotFigure, plotsOf } from "../parts/chart.tsx";
@@ -174,7 +173,7 @@ function Controls({ glance: { name, view, states } }: { glance: FunctionGlance }
 }
 
 function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance }) {
-  const next = view?.schedule && nextRun(view.schedule, new Date());
+  const next = view?.schedule?.next;
   return (
     <>
       <p>
@@ -183,7 +182,7 @@ function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance
         {view?.schedule && (
           <span>
             Runs at <code>{view.schedule.cron}</code> ({view.schedule.timezone}), next at{" "}
-            <Time at={next?.getTime()} date />
+            <Time at={next === undefined ? undefined : Date.parse(next)} date />
           </span>
         )}
       </p>

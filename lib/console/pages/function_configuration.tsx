@@ -15,6 +15,7 @@ const ELSEWHERE = [
   "schedule",
   "input",
   "loaded",
+  "depth",
 ];
 const DURATIONS = ["timeout", "idle", "cooldown"];
 const SIZES = ["memory"];
