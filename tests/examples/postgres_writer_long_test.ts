@@ -20,7 +20,7 @@ exampleTest(
     await Promise.all([...Array(100).keys()].map((n) => send({ page: `/${n}`, at })));
     await send({ page: "/bad", at: "yesterday" });
     await eventually(async () => await server.query("SELECT count(*) FROM visits") === "100", { timeout: 30_000 });
-    await runner.waitForLog(({ message }) => message.includes("expected a page and a time"));
+    await runner.waitForLog(({ message }) => message.includes("expected a page, a time and a message id"));
   },
   postgresTest,
 );

@@ -1,5 +1,5 @@
 import type { FunctionConfig, Handler } from "warren";
-import { createTables, sql } from "../database.ts";
+import { database } from "../database.ts";
 
 /** Counts the visits of the day before, every night at three. Each night is reported once, however many runners there are. */
 export const config = {
@@ -7,11 +7,10 @@ export const config = {
   permissions: { net: ["127.0.0.1"], env: ["DATABASE_URL", "PG*"] },
 } satisfies FunctionConfig;
 
-await createTables();
-
 const report: Handler<{ scheduled: string }> = async ({ body: { scheduled } }, context) => {
   const day = new Date(Date.parse(scheduled) - 86_400_000).toISOString().slice(0, 10);
   const visits = await context.once(`report/${day}`, async () => {
+    const sql = await database();
     const [{ count }] =
       await sql`SELECT count(*)::int AS count FROM visits WHERE (at AT TIME ZONE 'UTC')::date = ${day}`;
     await sql`INSERT INTO reports (day, visits) VALUES (${day}, ${count})

@@ -1,5 +1,5 @@
 import type { BatchHandler, FunctionConfig } from "warren";
-import { createTables, sql } from "../database.ts";
+import { insertVisits, type Row } from "../database.ts";
 
 /** Inserts up to 500 visits with one statement, at the latest a second after the first of them arrived. */
 export const config = {
@@ -14,19 +14,19 @@ export interface Visit {
   at: string;
 }
 
-await createTables();
+/** The handler, for a test that has no database. */
+export function writeTo(insert: (rows: readonly Row[]) => Promise<void>): BatchHandler<Visit> {
+  return async (messages) => {
+    const rows: Row[] = [];
+    for (const message of messages) {
+      const { body: { page, at }, properties: { messageId } } = message;
+      const valid = typeof page === "string" && !Number.isNaN(Date.parse(at)) && messageId !== undefined;
+      // Only this one becomes a dead letter: the rest of the batch is inserted.
+      if (valid) rows.push({ id: messageId, page, at });
+      else message.reject("expected a page, a time and a message id");
+    }
+    if (rows.length > 0) await insert(rows);
+  };
+}
 
-const visits: BatchHandler<Visit> = async (messages) => {
-  const fine = messages.filter((message) => {
-    const { page, at } = message.body;
-    const valid = typeof page === "string" && !Number.isNaN(Date.parse(at));
-    // Only this one becomes a dead letter: the rest of the batch is inserted.
-    if (!valid) message.reject("expected a page and a time");
-    return valid;
-  });
-  if (fine.length === 0) return;
-  const rows = fine.map(({ body: { page, at }, properties: { messageId } }) => ({ id: messageId!, page, at }));
-  // A message that is delivered again has the same id.
-  await sql`INSERT INTO visits ${sql(rows, "id", "page", "at")} ON CONFLICT (id) DO NOTHING`;
-};
-export default visits;
+export default writeTo(insertVisits);
