@@ -79,9 +79,6 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   app.route("/", jobRoutes(jobs));
   app.route("/", queueRoutes(runner, operator));
   app.route("/", scaleRoutes(runner, operator));
-  app.notFound((context) =>
-    problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
-  );
   if (options.pages) app.route("/", options.pages.routes(jobs));
   const answer = (context: Context, problem: Problem) =>
     options.pages?.problem(context, problem) ?? problemResponse(context, problem);

@@ -8,6 +8,7 @@ import { describeError } from "../base/errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
 import { FunctionRequests } from "./function_requests.ts";
 import { FunctionsFolder } from "./functions_folder.ts";
+import { openConsole } from "../console/console.ts";
 import { createApp } from "../http/app.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
@@ -18,6 +19,7 @@ import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
 import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
+import { VERSION } from "../settings/config.ts";
 import type { Options } from "../settings/options.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { RunnerOperator } from "./operator_view.ts";
@@ -66,6 +68,8 @@ export class Runner {
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
   readonly #options: Options;
+  /** As the other runners see it. */
+  readonly #name: string;
   readonly #log: Logger;
   readonly #broker: RunnerBroker;
   readonly #functions: FunctionRegistry;
@@ -87,6 +91,7 @@ export class Runner {
     this.#options = options;
     this.#log = log;
     const identity = identify(options.name);
+    this.#name = identity.name;
     const insight = this.#insight = new Insight({ options, log, runner: identity.name });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
@@ -166,7 +171,9 @@ export class Runner {
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
     const [log, closing] = [this.#log, this.#quiet.signal];
-    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing });
+    const place = { runner: this.#name, version: VERSION };
+    const pages = openConsole(this.view, this.operator, { place, maxBody, log });
+    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
