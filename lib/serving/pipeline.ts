@@ -252,29 +252,60 @@ export class Pipeline {
     if (!row.delivery.live) return this.#endLate(row, outcome);
     if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row);
     this.#settling.add(row);
-    void this.#settle(row, outcome).catch((error) => {
-      this.#giveUp(row, describeError(error));
-      this.#finish(row);
-    });
+    if (outcome.kind !== "completed") return this.#settle(row, outcome);
+    try {
+      this.#settlement.publish(row, outcome, (ended) => this.#published(row, ended));
+    } catch (error) {
+      this.#fail(row, error);
+    }
   }
 
-  /** 5. */
-  async #settle(row: Row, ended: Outcome): Promise<void> {
-    const outcome = ended.kind === "completed" ? await this.#settlement.publish(row, ended) : ended;
-    if (!row.delivery.live) return this.#endLate(row, outcome);
-    if (outcome.kind === "completed") return this.#ack(row);
-    const conclusion = this.#conclusionOf(row, outcome);
+  /** What it leaves is with the broker, or nobody can take that: then it has failed. */
+  #published(row: Row, outcome: Outcome): void {
+    if (!row.delivery.live) this.#endLate(row, outcome);
+    else if (outcome.kind === "completed") this.#ack(row);
+    else this.#settle(row, outcome);
+  }
+
+  /** 5. What has not completed. */
+  #settle(row: Row, outcome: Exclude<Outcome, { kind: "completed" }>): void {
+    try {
+      const settling = this.#settleBy(row, outcome, this.#conclusionOf(row, outcome));
+      settling?.catch((error) => this.#fail(row, error));
+    } catch (error) {
+      this.#fail(row, error);
+    }
+  }
+
+  /** A promise only where something has to be waited for that does not call back. */
+  #settleBy(
+    row: Row,
+    outcome: Exclude<Outcome, { kind: "completed" }>,
+    conclusion: Conclusion,
+  ): Promise<void> | undefined {
     const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
     if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
-    if (outcome.kind === "abandoned" || this.#aborting) return await this.#return([row]);
+    if (outcome.kind === "abandoned" || this.#aborting) return this.#return([row]);
     this.counts[outcome.kind]++;
     this.#settlement.tell(row, outcome, conclusion);
     if (blamesDependency(outcome)) this.#record(row, true);
-    if (conclusion.kind === "giveBack") return await this.#return([row]);
-    if (conclusion.kind === "hold") return this.#hold(row, conclusion.delay, conclusion.attempt);
+    if (conclusion.kind === "giveBack") return this.#return([row]);
+    if (conclusion.kind === "hold") return void this.#hold(row, conclusion.delay, conclusion.attempt);
+    if (conclusion.kind === "ack") return void this.#finish(row);
+    const copy = () => this.#settlement.copy(row, outcome, conclusion, (error) => this.#copied(row, error));
     // The copy would come straight to the consumer that is being stopped.
-    if (conclusion.kind === "again") await this.#options.quiet();
-    if (conclusion.kind !== "ack") await this.#settlement.copy(row, outcome, conclusion);
+    if (conclusion.kind === "again") return this.#options.quiet().then(copy);
+    copy();
+  }
+
+  #copied(row: Row, error: unknown): void {
+    if (error === undefined) this.#finish(row);
+    else this.#fail(row, error);
+  }
+
+  /** It could not be settled. */
+  #fail(row: Row, error: unknown): void {
+    this.#giveUp(row, describeError(error));
     this.#finish(row);
   }
 

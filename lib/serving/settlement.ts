@@ -9,6 +9,7 @@ import type { Surroundings } from "./surroundings.ts";
 
 type Completed = Outcome & { kind: "completed" };
 type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
+type Copied = Conclusion & { kind: "retry" | "deadLetter" | "again" };
 
 /** Whether nothing has to be published before the row is acked. */
 export function leavesNothing({ invocation }: Row, { outputs, result }: Completed): boolean {
@@ -28,14 +29,12 @@ export class Settlement {
     this.#log = log;
   }
 
-  /** Publishes the outputs and the answer. Outputs that nobody can take make it a failure. */
-  async publish(row: Row, outcome: Completed): Promise<Outcome> {
-    try {
-      await this.#surroundings.outputs.publish(handled(row), outcome);
-      return outcome;
-    } catch (error) {
-      return { kind: "failed", failure: { type: "PublishError", message: describeError(error) } };
-    }
+  /** Publishes the outputs and the answer, and calls back. Outputs that nobody can take make it a failure. */
+  publish(row: Row, outcome: Completed, onEnd: (outcome: Completed | Failed) => void): void {
+    this.#surroundings.outputs.publish(handled(row), outcome, (error) => {
+      if (error === undefined) onEnd(outcome);
+      else onEnd({ kind: "failed", failure: { type: "PublishError", message: describeError(error) } });
+    });
   }
 
   /** Logs how a row failed, and what becomes of it. */
@@ -54,16 +53,19 @@ export class Settlement {
     });
   }
 
-  /** Resolves once the copy is with the broker and the delivery is acked, or the delivery is gone. */
-  async copy(row: Row, outcome: Failed, conclusion: Conclusion & { kind: "retry" | "deadLetter" | "again" }) {
+  /** Calls back once the copy is with the broker and the delivery is acked, or the delivery is gone. */
+  copy(row: Row, outcome: Failed, conclusion: Copied, onEnd: (error?: unknown) => void): void {
     const { outputs, settler } = this.#surroundings;
-    const { invocation, delivery } = row;
-    const { definition } = row.generation;
-    if (conclusion.kind === "deadLetter") await outputs.refuse(handled(row), outcome.kind, outcome.failure);
-    const disposition = conclusion.kind === "again"
-      ? { kind: "retry" as const, delay: 0, attempt: invocation.attempt, failure: conclusion.failure }
-      : conclusion;
-    await settler.settle(delivery, disposition, { definition, invocation });
+    const { invocation, delivery, generation: { definition } } = row;
+    const about = { definition, invocation };
+    if (conclusion.kind === "retry") return settler.settle(delivery, conclusion, about, onEnd);
+    if (conclusion.kind === "again") {
+      const { failure } = conclusion;
+      return settler.settle(delivery, { kind: "retry", delay: 0, attempt: invocation.attempt, failure }, about, onEnd);
+    }
+    const settle = () => settler.settle(delivery, conclusion, about, onEnd);
+    if (invocation.properties.replyTo === undefined) settle();
+    else outputs.refuse(handled(row), outcome.kind, outcome.failure).then(settle).catch(onEnd);
   }
 
   /** Puts a copy in its place, whose returns count anew; false where that was not possible. */

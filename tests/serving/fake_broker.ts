@@ -86,17 +86,8 @@ export class FakeBroker {
   }
 
   readonly settler = {
-    settle: async (delivery: Delivery, disposition: Disposition, about: About): Promise<void> => {
-      await this.confirms;
-      if (!delivery.live) return;
-      const failed = { ...about, invocation: { ...about.invocation, redelivered: false, wantsResult: false } };
-      const { name } = about.definition.queue;
-      if (disposition.kind === "retry") {
-        const facts = { ...failed, failure: disposition.failure, now: new Date(0) };
-        this.#copy(name, about, retryProperties(facts, disposition.attempt), disposition.delay);
-      }
-      if (disposition.kind === "deadLetter") this.#copy(`${name}.dead`, about, {}, 0);
-      delivery.ack();
+    settle: (delivery: Delivery, disposition: Disposition, about: About, onEnd: (error?: unknown) => void): void => {
+      void this.#settle(delivery, disposition, about).then(() => onEnd(), onEnd);
     },
     setAside: async (delivery: Delivery, about: About): Promise<boolean> => {
       await this.confirms;
@@ -107,6 +98,19 @@ export class FakeBroker {
       return true;
     },
   };
+
+  async #settle(delivery: Delivery, disposition: Disposition, about: About): Promise<void> {
+    await this.confirms;
+    if (!delivery.live) return;
+    const failed = { ...about, invocation: { ...about.invocation, redelivered: false, wantsResult: false } };
+    const { name } = about.definition.queue;
+    if (disposition.kind === "retry") {
+      const facts = { ...failed, failure: disposition.failure, now: new Date(0) };
+      this.#copy(name, about, retryProperties(facts, disposition.attempt), disposition.delay);
+    }
+    if (disposition.kind === "deadLetter") this.#copy(`${name}.dead`, about, {}, 0);
+    delivery.ack();
+  }
 
   #copy(queue: string, { invocation }: About, properties: Properties, delay: number): void {
     const body = new TextDecoder().decode(invocation.body);

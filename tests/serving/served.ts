@@ -35,11 +35,13 @@ export class Served {
       timers: this.timers,
       settler: broker.settler,
       outputs: {
-        publish: async ({ definition, invocation, delivery }) => {
-          if (broker.refusesOutputs) throw new Error("no such exchange");
-          await broker.confirms;
-          const body = new TextDecoder().decode(invocation.body);
-          if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
+        publish: ({ definition, invocation, delivery }, _outcome, onEnd) => {
+          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"));
+          void broker.confirms.then(() => {
+            const body = new TextDecoder().decode(invocation.body);
+            if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
+            onEnd();
+          });
         },
         refuse: () => Promise.resolve(),
       },

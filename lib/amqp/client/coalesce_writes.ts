@@ -6,9 +6,10 @@ interface Internals {
   bufferPool: AMQPView[];
 }
 
-const SENT = Promise.resolve();
+/** What `send()` gives of a client whose writes are joined: it never rejects, and says nothing. */
+export const SENT = Promise.resolve();
 /** Bytes: more than this is written without waiting for the turn to end, and a large chunk without a copy. */
-const LARGE = 64 * 1024;
+export const LARGE = 64 * 1024;
 
 /**
  * Joins what one turn of the event loop sends into one write: acks and publishes

@@ -6,7 +6,18 @@ const encoder = new TextEncoder();
 const FEW = 48;
 
 /** The letters that name the types of header values. */
-const TYPE = { text: 83, flag: 116, int: 73, long: 108, double: 100, bytes: 120, time: 84, list: 65, table: 70, none: 86 };
+const TYPE = {
+  text: 83,
+  flag: 116,
+  int: 73,
+  long: 108,
+  double: 100,
+  bytes: 120,
+  time: 84,
+  list: 65,
+  table: 70,
+  none: 86,
+};
 
 /** Writes AMQP's values one behind the other into a buffer. Whatever has no room throws a `RangeError`. */
 export class WireWriter {

@@ -1,5 +1,5 @@
 import { Backoff, delay } from "../../base/time/backoff.ts";
-import { describeError } from "../../base/errors.ts";
+import { describeError, type WarrenError } from "../../base/errors.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Disposition } from "../../invocation/outcome.ts";
 import type { Logger } from "../../base/log.ts";
@@ -9,12 +9,14 @@ import type { Delivery } from "../consuming/consumer.ts";
 import { deadLetterForms, isTooLarge, retryForms } from "../message/copy_forms.ts";
 import { type FailedDelivery, setAsideProperties } from "../message/headers.ts";
 import { DISPATCH_EXCHANGE, retryQueue } from "../message/names.ts";
-import type { OutgoingMessage, Publisher } from "./publisher.ts";
+import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { Publisher } from "./publisher.ts";
 import type { Topology } from "../topology/topology.ts";
 import { unlessAborted } from "../client/unless_aborted.ts";
 
 /** Copies of failed messages have a channel of their own: nothing that a function publishes can close it. */
 const CHANNEL = "settle";
+const SENDING = { channel: CHANNEL };
 
 /** Milliseconds for the confirm of a copy that only goes aside: it can as well go back. */
 const PATIENCE = 5_000;
@@ -22,8 +24,8 @@ const PATIENCE = 5_000;
 export interface SettlerOptions {
   /** The connection that the publisher publishes on. */
   connection: Connection;
-  publisher: Pick<Publisher, "publish">;
-  topology: Pick<Topology, "declare" | "declareWayBack" | "declareRung" | "forgetRungs">;
+  publisher: Pick<Publisher, "publish" | "send">;
+  topology: Pick<Topology, "declare" | "declareWayBack" | "declareRung" | "forgetRungs" | "holds">;
   log: Logger;
   /** Waits between two tries, in milliseconds. @default a timer */
   pause?: (ms: number) => Promise<void>;
@@ -47,23 +49,27 @@ export class Settler {
   }
 
   /**
-   * Resolves once the delivery is settled, or is beyond settling: its channel is
-   * gone, and the broker delivers it again.
+   * Calls back once the delivery is settled, or is beyond settling: its channel is gone, and the broker delivers it again.
+   * Calls back with an error where it could not even be tried: then the delivery is as it was.
    */
-  async settle(
+  settle(
     delivery: Delivery,
     disposition: Disposition,
     about: Omit<FailedDelivery, "failure" | "now">,
-  ): Promise<void> {
+    onEnd: (error?: unknown) => void,
+  ): void {
     switch (disposition.kind) {
       case "ack":
-        return delivery.ack();
+        delivery.ack();
+        return onEnd();
       case "requeue":
-        return delivery.requeue();
+        delivery.requeue();
+        return onEnd();
       case "retry":
       case "deadLetter": {
-        const failed = { ...about, failure: disposition.failure, now: new Date() };
-        return await this.#copyThenAck(delivery, disposition, failed);
+        const { definition, invocation } = about;
+        const failed = { definition, invocation, failure: disposition.failure, now: new Date() };
+        return this.#copyThenAck(delivery, disposition, failed, onEnd);
       }
     }
   }
@@ -88,19 +94,59 @@ export class Settler {
     return true;
   }
 
-  async #copyThenAck(delivery: Delivery, disposition: Copying, failed: FailedDelivery): Promise<void> {
+  /** At once where nothing has to be declared, or waited for; that is nearly always so. */
+  #copyThenAck(
+    delivery: Delivery,
+    disposition: Copying,
+    failed: FailedDelivery,
+    onEnd: (error?: unknown) => void,
+  ): void {
+    const slowly = (error?: WarrenError) =>
+      void this.#copySlowly(delivery, disposition, failed, error).then(() => onEnd(), onEnd);
+    const { delay, ...copy } = copiesOf(disposition, failed).next().value!;
+    if (!delivery.live || !this.#isDeclared(copy, failed.definition, delay)) return slowly();
+    try {
+      const sent = this.#options.publisher.send(copy, SENDING, (error) => {
+        if (error) return slowly(error);
+        delivery.ack();
+        onEnd();
+      });
+      if (!sent) slowly();
+    } catch (error) {
+      slowly(error as WarrenError);
+    }
+  }
+
+  #isDeclared({ exchange }: OutgoingMessage, { queue }: FunctionDefinition, delay: number): boolean {
+    if (exchange === "") return true;
+    const { connection: { ready }, topology } = this.#options;
+    return ready !== undefined && topology.holds(ready, queue.name, delay);
+  }
+
+  /** As often as it takes. The first copy may have `failed` already. */
+  async #copySlowly(
+    delivery: Delivery,
+    disposition: Copying,
+    failed: FailedDelivery,
+    problem?: WarrenError,
+  ): Promise<void> {
     const backoff = new Backoff({ initial: 200, max: 15_000 });
     const forms = copiesOf(disposition, failed);
     let copy = forms.next().value!;
-    while (delivery.live) {
+    for (let error: unknown = problem; delivery.live;) {
+      if (error !== undefined) {
+        const smaller = isTooLarge(error) ? forms.next().value : undefined;
+        if (smaller) copy = smaller;
+        else await this.#hold(error, failed, backoff);
+        error = undefined;
+        continue;
+      }
       try {
         await within(30_000, (signal) => this.#publish(copy, failed.definition, signal));
         if (disposition.kind === "retry" && copy.exchange === "") this.#sayUnretried(failed, copy);
         return delivery.ack();
-      } catch (error) {
-        const smaller = isTooLarge(error) ? forms.next().value : undefined;
-        if (smaller) copy = smaller;
-        else await this.#hold(error, failed, backoff);
+      } catch (caught) {
+        error = caught;
       }
     }
   }

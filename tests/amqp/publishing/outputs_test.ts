@@ -3,12 +3,12 @@ import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { patchClient } from "../../../lib/amqp/client/client_patches.ts";
 import type { Connection } from "../../../lib/amqp/client/connection.ts";
 import { readProperties } from "../../../lib/amqp/message/content_header.ts";
-import { Outputs } from "../../../lib/amqp/publishing/outputs.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/publisher.ts";
+import { type Handled, Outputs } from "../../../lib/amqp/publishing/outputs.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
 import { writeProperties } from "../../../lib/amqp/message/write_properties.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
-import type { Result } from "../../../lib/invocation/outcome.ts";
+import type { Outcome, Result } from "../../../lib/invocation/outcome.ts";
 import { Logger } from "../../../lib/base/log.ts";
 import { invocationOf } from "../../misbehaving/cage.ts";
 import { rawParts } from "../../support/amqp/raw_headers.ts";
@@ -17,7 +17,10 @@ import { rawParts } from "../../support/amqp/raw_headers.ts";
 function noting(published: OutgoingMessage[]): Outputs {
   return new Outputs({
     connection: {} as Connection,
-    publisher: { publish: (message) => Promise.resolve(void published.push(message)) },
+    publisher: {
+      publish: (message) => Promise.resolve(void published.push(message)),
+      send: () => false,
+    },
     topology: { declareRung: () => Promise.resolve(), bindToDispatch: () => Promise.resolve(), forgetRungs: () => {} },
     log: new Logger({ level: "silent" }),
     maxBody: 1_000,
@@ -31,8 +34,15 @@ async function publish(mode: string, result: Result): Promise<OutgoingMessage[]>
   const config = { output: { routingKey: "q", event: { type: "t", mode } } };
   const definition = resolveFunctionConfig(config, { name: "f", file: "/f.ts", version: "1" });
   const handled = { definition, invocation: invocationOf(null), delivery: { live: true } };
-  await outputs.publish(handled, { kind: "completed", result });
+  await left(outputs, handled, { kind: "completed", result });
   return published;
+}
+
+/** Resolves once everything is with the broker. */
+function left(outputs: Outputs, handled: Handled, outcome: Outcome & { kind: "completed" }): Promise<void> {
+  return new Promise((resolve, reject) =>
+    outputs.publish(handled, outcome, (error) => error === undefined ? resolve() : reject(error))
+  );
 }
 
 function returned(text: string, contentType = "application/json"): Result {
@@ -69,7 +79,7 @@ Deno.test("an answer has the correlation id that was asked with, also where that
   const invocation = { ...invocationOf(null), properties };
   const published: OutgoingMessage[] = [];
 
-  await noting(published).publish({ definition, invocation, delivery: { live: true } }, { kind: "completed" });
+  await left(noting(published), { definition, invocation, delivery: { live: true } }, { kind: "completed" });
 
   patchClient();
   const view = new AMQPView(new ArrayBuffer(1_000));
