@@ -8,6 +8,7 @@ import { endsWithin } from "../../base/time/within.ts";
 import { sandboxCommand } from "./command.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
+import type { CheckedFromGuest } from "./from_guest.ts";
 import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "../wire/log_fields.ts";
 import type { MemoryWatch } from "../limits/memory_watch.ts";
@@ -340,7 +341,7 @@ export class ProcessSandbox implements Sandbox {
     process.kill("a handler overran its time limit");
   }
 
-  #receive(process: GuestProcess, message: FromGuest): void {
+  #receive(process: GuestProcess, message: CheckedFromGuest): void {
     switch (message[0]) {
       case "done": {
         this.#pool.noteSuccess();
@@ -392,11 +393,12 @@ export class ProcessSandbox implements Sandbox {
         if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
         return this.#tellDropped(process);
       case "completed": {
-        const [, id, outputs, result] = message;
-        const running = this.#running.get(id);
-        if (running?.process !== process) return;
         this.#pool.noteSuccess();
-        return this.#end(running, { kind: "completed", outputs, result });
+        for (const { id, outputs, result } of message[1]) {
+          const running = this.#running.get(id);
+          if (running?.process === process) this.#end(running, { kind: "completed", outputs, result });
+        }
+        return;
       }
     }
   }
