@@ -27,6 +27,9 @@ export interface DeliveredInvocation extends Invocation {
   readonly setAside: boolean;
 }
 
+/** Called with what an invocation was begun for. */
+export type OnEnd<S> = (outcome: Outcome, subject: S) => void;
+
 /** Where a handler runs. */
 export interface Sandbox {
   /** Processes of its own that are there now. */
@@ -39,10 +42,11 @@ export interface Sandbox {
    */
   validate(content: Content): Promise<Failure | undefined>;
   /**
-   * Runs the handler once and calls `onEnd` once, never before it returns. Every way to end is an outcome. A call back
-   * instead of a promise: there may be tens of thousands a second.
+   * Runs the handler once and calls `onEnd` once with the `subject`, never before it returns. Every way to end is an
+   * outcome. A call back instead of a promise, and one for all: there may be tens of thousands a second, and a closure for
+   * each would live until the next full garbage collection.
    */
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void;
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void;
   /** Runs a batch's handler once: an outcome for each message, in their order. Never rejects. */
   invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]>;
   /**

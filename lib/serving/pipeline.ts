@@ -10,7 +10,7 @@ import { Holding } from "../base/time/holding.ts";
 import type { KillSwitch } from "./flow/kill_switch.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
-import { leavesNothing, Settlement } from "./settlement.ts";
+import { type Failed, leavesNothing, Settlement } from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { crashLoop, crashLoopOf, isSuspect } from "./flow/suspects.ts";
@@ -54,6 +54,15 @@ export class Pipeline {
   #generation: Generation;
   #open = true;
   #aborting = false;
+  // One for all rows: a closure for each would live until the next full garbage collection, and keep its row.
+  readonly #onEnd = (outcome: Outcome, row: Row) => {
+    row.generation.ended(outcome);
+    this.#waiting.leave();
+    this.#ended(row, outcome);
+    this.#startNext();
+  };
+  readonly #onPublished = (outcome: Outcome, row: Row) => this.#published(row, outcome);
+  readonly #onCopied = (error: unknown, row: Row) => error === undefined ? this.#finish(row) : this.#fail(row, error);
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -218,16 +227,17 @@ export class Pipeline {
   }
 
   #run(start: readonly Row[], generation: Generation): void {
-    const end = (outcomeOf: (index: number) => Outcome) => {
+    if (!generation.definition.batch) return generation.run(start[0].invocation, this.#onEnd, start[0]);
+    generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => {
       this.#waiting.leave();
-      start.forEach((row, index) => {
-        row.delivery.trial?.end();
-        this.#conclude(row, outcomeOf(index));
-      });
+      for (const [index, row] of start.entries()) this.#ended(row, outcomes[index]);
       this.#startNext();
-    };
-    if (!generation.definition.batch) generation.run(start[0].invocation, (outcome) => end(() => outcome));
-    else generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => end((index) => outcomes[index]));
+    });
+  }
+
+  #ended(row: Row, outcome: Outcome): void {
+    row.delivery.trial?.end();
+    this.#conclude(row, outcome);
   }
 
   /** Unless the delivery is gone, or everything is being aborted, by now. */
@@ -254,7 +264,7 @@ export class Pipeline {
     this.#settling.add(row);
     if (outcome.kind !== "completed") return this.#settle(row, outcome);
     try {
-      this.#settlement.publish(row, outcome, (ended) => this.#published(row, ended));
+      this.#settlement.publish(row, outcome, this.#onPublished);
     } catch (error) {
       this.#fail(row, error);
     }
@@ -292,15 +302,14 @@ export class Pipeline {
     if (conclusion.kind === "giveBack") return this.#return([row]);
     if (conclusion.kind === "hold") return void this.#hold(row, conclusion.delay, conclusion.attempt);
     if (conclusion.kind === "ack") return void this.#finish(row);
-    const copy = () => this.#settlement.copy(row, outcome, conclusion, (error) => this.#copied(row, error));
     // The copy would come straight to the consumer that is being stopped.
-    if (conclusion.kind === "again") return this.#options.quiet().then(copy);
-    copy();
+    if (conclusion.kind === "again") return this.#again(row, outcome, conclusion);
+    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
   }
 
-  #copied(row: Row, error: unknown): void {
-    if (error === undefined) this.#finish(row);
-    else this.#fail(row, error);
+  async #again(row: Row, outcome: Failed, conclusion: Conclusion & { kind: "again" }): Promise<void> {
+    await this.#options.quiet();
+    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
   }
 
   /** It could not be settled. */

@@ -8,7 +8,7 @@ import type { Row } from "./row.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 type Completed = Outcome & { kind: "completed" };
-type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
+export type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
 type Copied = Conclusion & { kind: "retry" | "deadLetter" | "again" };
 
 /** Whether nothing has to be published before the row is acked. */
@@ -30,11 +30,8 @@ export class Settlement {
   }
 
   /** Publishes the outputs and the answer, and calls back. Outputs that nobody can take make it a failure. */
-  publish(row: Row, outcome: Completed, onEnd: (outcome: Completed | Failed) => void): void {
-    this.#surroundings.outputs.publish(handled(row), outcome, (error) => {
-      if (error === undefined) onEnd(outcome);
-      else onEnd({ kind: "failed", failure: { type: "PublishError", message: describeError(error) } });
-    });
+  publish(row: Row, outcome: Completed, onEnd: (outcome: Completed | Failed, row: Row) => void): void {
+    this.#surroundings.outputs.publish(handled(row), outcome, onLeft, { row, outcome, onEnd });
   }
 
   /** Logs how a row failed, and what becomes of it. */
@@ -54,24 +51,37 @@ export class Settlement {
   }
 
   /** Calls back once the copy is with the broker and the delivery is acked, or the delivery is gone. */
-  copy(row: Row, outcome: Failed, conclusion: Copied, onEnd: (error?: unknown) => void): void {
+  copy(row: Row, outcome: Failed, conclusion: Copied, onEnd: (error: unknown, row: Row) => void): void {
     const { outputs, settler } = this.#surroundings;
     const { invocation, delivery, generation: { definition } } = row;
     const about = { definition, invocation };
-    if (conclusion.kind === "retry") return settler.settle(delivery, conclusion, about, onEnd);
+    if (conclusion.kind === "retry") return settler.settle(delivery, conclusion, about, onEnd, row);
     if (conclusion.kind === "again") {
       const { failure } = conclusion;
-      return settler.settle(delivery, { kind: "retry", delay: 0, attempt: invocation.attempt, failure }, about, onEnd);
+      const again = { kind: "retry", delay: 0, attempt: invocation.attempt, failure } as const;
+      return settler.settle(delivery, again, about, onEnd, row);
     }
-    const settle = () => settler.settle(delivery, conclusion, about, onEnd);
+    const settle = () => settler.settle(delivery, conclusion, about, onEnd, row);
     if (invocation.properties.replyTo === undefined) settle();
-    else outputs.refuse(handled(row), outcome.kind, outcome.failure).then(settle).catch(onEnd);
+    else outputs.refuse(handled(row), outcome.kind, outcome.failure).then(settle).catch((error) => onEnd(error, row));
   }
 
   /** Puts a copy in its place, whose returns count anew; false where that was not possible. */
   setAside({ invocation, delivery, generation: { definition } }: Row): Promise<boolean> {
     return this.#surroundings.settler.setAside(delivery, { definition, invocation });
   }
+}
+
+/** A row whose outcome may yet be another. */
+interface Published {
+  readonly row: Row;
+  readonly outcome: Completed;
+  readonly onEnd: (outcome: Completed | Failed, row: Row) => void;
+}
+
+function onLeft(error: unknown, { row, outcome, onEnd }: Published): void {
+  if (error === undefined) onEnd(outcome, row);
+  else onEnd({ kind: "failed", failure: { type: "PublishError", message: describeError(error) } }, row);
 }
 
 function handled({ invocation, delivery, generation: { definition } }: Row) {

@@ -86,8 +86,15 @@ export class FakeBroker {
   }
 
   readonly settler = {
-    settle: (delivery: Delivery, disposition: Disposition, about: About, onEnd: (error?: unknown) => void): void => {
-      void this.#settle(delivery, disposition, about).then(() => onEnd(), onEnd);
+    settle: <S>(
+      delivery: Delivery,
+      disposition: Disposition,
+      about: About,
+      onEnd: (error: unknown, subject: S) => void,
+      subject: S,
+    ): void => {
+      const settled = this.#settle(delivery, disposition, about);
+      void settled.then(() => onEnd(undefined, subject), (error) => onEnd(error, subject));
     },
     setAside: async (delivery: Delivery, about: About): Promise<boolean> => {
       await this.confirms;

@@ -35,12 +35,12 @@ export class Served {
       timers: this.timers,
       settler: broker.settler,
       outputs: {
-        publish: ({ definition, invocation, delivery }, _outcome, onEnd) => {
-          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"));
+        publish: ({ definition, invocation, delivery }, _outcome, onEnd, subject) => {
+          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"), subject);
           void broker.confirms.then(() => {
             const body = new TextDecoder().decode(invocation.body);
             if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
-            onEnd();
+            onEnd(undefined, subject);
           });
         },
         refuse: () => Promise.resolve(),

@@ -21,8 +21,11 @@ export interface ConfirmChannelOptions {
   onRoom(): void;
 }
 
-/** Called once, with what went wrong, or with nothing once a queue has the message. */
-export type OnPublished = (error: WarrenError | undefined) => void;
+/** Whoever published a message. */
+export interface PublishSink {
+  /** Called once, with what went wrong, or with no error once a queue has the message. */
+  published(message: OutgoingMessage, error: WarrenError | undefined): void;
+}
 
 /** What the client's channel has but does not show. */
 interface Internals {
@@ -79,12 +82,12 @@ export class ConfirmChannel {
 
   /**
    * Publishes a message that somebody waits for without a limit, or gives up by himself. What is returned ends that: then
-   * `onEnd` is not called any more, and the message has its place until the broker has settled it.
+   * `sink` is not called any more, and the message has its place until the broker has settled it.
    *
    * @throws {WarrenError} where nothing was sent: `refused` where it cannot be encoded, `unavailable`
    */
-  publish(message: OutgoingMessage, mandatory: boolean, onEnd: OnPublished): () => void {
-    const outgoing = this.#send(message, mandatory, onEnd, Infinity);
+  publish(message: OutgoingMessage, mandatory: boolean, sink: PublishSink): () => void {
+    const outgoing = this.#send(message, mandatory, sink, Infinity);
     return () => outgoing.forget();
   }
 
@@ -93,13 +96,13 @@ export class ConfirmChannel {
    *
    * @throws {WarrenError} as `publish()`
    */
-  send(message: OutgoingMessage, mandatory: boolean, onEnd: OnPublished): void {
-    this.#send(message, mandatory, onEnd, this.#age);
+  send(message: OutgoingMessage, mandatory: boolean, sink: PublishSink): void {
+    this.#send(message, mandatory, sink, this.#age);
     this.#timer ??= this.#nextThird();
   }
 
-  #send(message: OutgoingMessage, mandatory: boolean, onEnd: OnPublished, age: number): Outgoing {
-    const outgoing = new Outgoing(message, onEnd, age);
+  #send(message: OutgoingMessage, mandatory: boolean, sink: PublishSink, age: number): Outgoing {
+    const outgoing = new Outgoing(message, sink, age);
     const { blocked } = this.#client;
     try {
       if (this.closed) throw new Error("Channel is closed");
@@ -193,27 +196,27 @@ class Outgoing {
   readonly age: number;
   /** What the broker said of it when it gave it back. */
   returned: string | undefined;
-  #onEnd: OnPublished | undefined;
+  #sink: PublishSink | undefined;
 
-  constructor(message: OutgoingMessage, onEnd: OnPublished, age: number) {
+  constructor(message: OutgoingMessage, sink: PublishSink, age: number) {
     this.message = message;
     this.age = age;
     this.returned = undefined;
-    this.#onEnd = onEnd;
+    this.#sink = sink;
   }
 
   get ended(): boolean {
-    return this.#onEnd === undefined;
+    return this.#sink === undefined;
   }
 
   forget(): void {
-    this.#onEnd = undefined;
+    this.#sink = undefined;
   }
 
   end(error: WarrenError | undefined): void {
-    const onEnd = this.#onEnd;
-    this.#onEnd = undefined;
-    onEnd?.(error);
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.published(this.message, error);
   }
 }
 

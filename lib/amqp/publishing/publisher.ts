@@ -5,8 +5,8 @@ import { unlessAborted, whenAborted } from "../client/unless_aborted.ts";
 import {
   type ConfirmChannel,
   type ConfirmChannelOptions,
-  type OnPublished,
   openConfirmChannel,
+  type PublishSink,
 } from "./confirm_channel.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 
@@ -61,15 +61,15 @@ export class Publisher {
   }
 
   /**
-   * Publishes where nothing has to be waited for but the confirm, and calls back once, later: for thousands a second. False
-   * where something is to be waited for, as `publish()` does; nothing was sent then.
+   * Publishes where nothing has to be waited for but the confirm, and tells the sink once, later: for thousands a second.
+   * False where something is to be waited for, as `publish()` does; nothing was sent then.
    *
    * @throws {WarrenError} `refused` where the message cannot be encoded
    */
-  send(message: OutgoingMessage, options: Omit<PublishOptions, "signal">, onEnd: OnPublished): boolean {
+  send(message: OutgoingMessage, options: Omit<PublishOptions, "signal">, sink: PublishSink): boolean {
     const confirm = this.#ready(options);
     if (!confirm) return false;
-    confirm.send(message, options.mandatory ?? true, onEnd);
+    confirm.send(message, options.mandatory ?? true, sink);
     return true;
   }
 
@@ -117,11 +117,12 @@ export class Publisher {
     const { signal, mandatory = true, channel: name = DEFAULT } = options;
     return new Promise((resolve, reject) => {
       let forget: (() => void) | undefined;
-      const giveUp = confirm.publish(message, mandatory, (error) => {
+      const published = (_message: OutgoingMessage, error: WarrenError | undefined) => {
         forget?.();
         if (error) reject(error);
         else resolve();
-      });
+      };
+      const giveUp = confirm.publish(message, mandatory, { published });
       // Many small ones may fit where one large one was.
       if (!confirm.full) this.#next(name);
       forget = signal && whenAborted(signal, () => {

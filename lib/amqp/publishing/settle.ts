@@ -9,6 +9,7 @@ import type { Delivery } from "../consuming/consumer.ts";
 import { deadLetterForms, isTooLarge, retryForms } from "../message/copy_forms.ts";
 import { type FailedDelivery, setAsideProperties } from "../message/headers.ts";
 import { DISPATCH_EXCHANGE, retryQueue } from "../message/names.ts";
+import type { PublishSink } from "./confirm_channel.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Topology } from "../topology/topology.ts";
@@ -31,6 +32,9 @@ export interface SettlerOptions {
   pause?: (ms: number) => Promise<void>;
 }
 
+/** Called with what was settled, and with an error where that could not even be tried. */
+export type OnSettled<S> = (error: unknown, subject: S) => void;
+
 /** A disposition that leaves a copy of the message behind. */
 type Copying = Disposition & { kind: "retry" | "deadLetter" };
 
@@ -42,6 +46,7 @@ type Copying = Disposition & { kind: "retry" | "deadLetter" };
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #pause: (ms: number) => Promise<void>;
+  readonly #onFailed = (settling: Settling, error?: unknown) => settling.endWith(this.#copySlowly(settling, error));
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -52,24 +57,25 @@ export class Settler {
    * Calls back once the delivery is settled, or is beyond settling: its channel is gone, and the broker delivers it again.
    * Calls back with an error where it could not even be tried: then the delivery is as it was.
    */
-  settle(
+  settle<S>(
     delivery: Delivery,
     disposition: Disposition,
     about: Omit<FailedDelivery, "failure" | "now">,
-    onEnd: (error?: unknown) => void,
+    onEnd: OnSettled<S>,
+    subject: S,
   ): void {
     switch (disposition.kind) {
       case "ack":
         delivery.ack();
-        return onEnd();
+        return onEnd(undefined, subject);
       case "requeue":
         delivery.requeue();
-        return onEnd();
+        return onEnd(undefined, subject);
       case "retry":
       case "deadLetter": {
         const { definition, invocation } = about;
         const failed = { definition, invocation, failure: disposition.failure, now: new Date() };
-        return this.#copyThenAck(delivery, disposition, failed, onEnd);
+        return this.#copyThenAck(new Settling(delivery, disposition, failed, onEnd as OnSettled<unknown>, subject));
       }
     }
   }
@@ -95,25 +101,15 @@ export class Settler {
   }
 
   /** At once where nothing has to be declared, or waited for; that is nearly always so. */
-  #copyThenAck(
-    delivery: Delivery,
-    disposition: Copying,
-    failed: FailedDelivery,
-    onEnd: (error?: unknown) => void,
-  ): void {
-    const slowly = (error?: WarrenError) =>
-      void this.#copySlowly(delivery, disposition, failed, error).then(() => onEnd(), onEnd);
+  #copyThenAck(settling: Settling): void {
+    const { delivery, disposition, failed } = settling;
     const { delay, ...copy } = copiesOf(disposition, failed).next().value!;
-    if (!delivery.live || !this.#isDeclared(copy, failed.definition, delay)) return slowly();
+    if (!delivery.live || !this.#isDeclared(copy, failed.definition, delay)) return this.#onFailed(settling);
+    settling.onFailed = this.#onFailed;
     try {
-      const sent = this.#options.publisher.send(copy, SENDING, (error) => {
-        if (error) return slowly(error);
-        delivery.ack();
-        onEnd();
-      });
-      if (!sent) slowly();
+      if (!this.#options.publisher.send(copy, SENDING, settling)) this.#onFailed(settling);
     } catch (error) {
-      slowly(error as WarrenError);
+      this.#onFailed(settling, error);
     }
   }
 
@@ -124,12 +120,7 @@ export class Settler {
   }
 
   /** As often as it takes. The first copy may have `failed` already. */
-  async #copySlowly(
-    delivery: Delivery,
-    disposition: Copying,
-    failed: FailedDelivery,
-    problem?: WarrenError,
-  ): Promise<void> {
+  async #copySlowly({ delivery, disposition, failed }: Settling, problem?: unknown): Promise<void> {
     const backoff = new Backoff({ initial: 200, max: 15_000 });
     const forms = copiesOf(disposition, failed);
     let copy = forms.next().value!;
@@ -192,6 +183,41 @@ export class Settler {
     } catch (error) {
       log.debug(`declaring again failed: ${describeError(error)}`);
     }
+  }
+}
+
+/** A delivery whose copy is on its way. */
+class Settling implements PublishSink {
+  readonly delivery: Delivery;
+  readonly disposition: Copying;
+  readonly failed: FailedDelivery;
+  readonly #onEnd: OnSettled<unknown>;
+  readonly #subject: unknown;
+  onFailed: ((settling: Settling, error: WarrenError) => void) | undefined;
+
+  constructor(
+    delivery: Delivery,
+    disposition: Copying,
+    failed: FailedDelivery,
+    onEnd: OnSettled<unknown>,
+    subject: unknown,
+  ) {
+    this.delivery = delivery;
+    this.disposition = disposition;
+    this.failed = failed;
+    this.#onEnd = onEnd;
+    this.#subject = subject;
+    this.onFailed = undefined;
+  }
+
+  published(_copy: OutgoingMessage, error: WarrenError | undefined): void {
+    if (error) return this.onFailed?.(this, error);
+    this.delivery.ack();
+    this.#onEnd(undefined, this.#subject);
+  }
+
+  endWith(settled: Promise<void>): void {
+    settled.then(() => this.#onEnd(undefined, this.#subject), (error) => this.#onEnd(error, this.#subject));
   }
 }
 

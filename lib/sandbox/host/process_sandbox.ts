@@ -1,6 +1,6 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
-import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import { type Logger, toLogLevel } from "../../base/log.ts";
@@ -45,7 +45,8 @@ interface Running extends Timed {
   readonly invocation: Invocation;
   /** Those with the same number run together; 0 is alone. One that runs again does so in a batch of its own. */
   batch: number;
-  readonly onEnd: (outcome: Outcome) => void;
+  readonly onEnd: OnEnd<unknown>;
+  readonly subject: unknown;
   /** Milliseconds since the epoch: when its time is over, as its process sees it. */
   endsAt: number;
   /** It ended together with others, and runs alone now: whatever happens is its own doing. */
@@ -127,9 +128,9 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED));
-    this.#run(this.#enter(invocation, 0, onEnd));
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
+    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED, subject));
+    this.#run(this.#enter(invocation, 0, onEnd as OnEnd<unknown>, subject));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
@@ -140,20 +141,21 @@ export class ProcessSandbox implements Sandbox {
     const leave = () => --left === 0 ? this.#pool.give(member) : undefined;
     return await Promise.all(batch.map((invocation) =>
       new Promise<Outcome>((settle) => {
-        const running = this.#enter(invocation, number, settle);
+        const running = this.#enter(invocation, number, settle, undefined);
         running.leave = leave;
         this.#runIn(running, member.started, member.process);
       })
     ));
   }
 
-  #enter(invocation: Invocation, batch: number, onEnd: (outcome: Outcome) => void): Running {
+  #enter(invocation: Invocation, batch: number, onEnd: OnEnd<unknown>, subject: unknown): Running {
     const id = this.#nextId++;
     const running: Running = {
       id,
       invocation,
       batch,
       onEnd,
+      subject,
       endsAt: 0,
       deadline: Infinity,
       killAt: undefined,
@@ -447,12 +449,12 @@ export class ProcessSandbox implements Sandbox {
     const running = this.#running.get(id);
     if (!running) return;
     this.#remove(running);
-    queueMicrotask(() => running.onEnd(outcome));
+    queueMicrotask(() => running.onEnd(outcome, running.subject));
   }
 
   #end(running: Running, outcome: Outcome): void {
     this.#remove(running);
-    running.onEnd(outcome);
+    running.onEnd(outcome, running.subject);
   }
 
   #remove(running: Running): void {

@@ -41,7 +41,7 @@ async function publish(mode: string, result: Result): Promise<OutgoingMessage[]>
 /** Resolves once everything is with the broker. */
 function left(outputs: Outputs, handled: Handled, outcome: Outcome & { kind: "completed" }): Promise<void> {
   return new Promise((resolve, reject) =>
-    outputs.publish(handled, outcome, (error) => error === undefined ? resolve() : reject(error))
+    outputs.publish(handled, outcome, (error) => error === undefined ? resolve() : reject(error), undefined)
   );
 }
 

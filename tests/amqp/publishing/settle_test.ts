@@ -2,7 +2,6 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Client } from "../../../lib/amqp/client/client.ts";
 import type { Connection } from "../../../lib/amqp/client/connection.ts";
 import type { Delivery } from "../../../lib/amqp/consuming/consumer.ts";
-import type { OnPublished } from "../../../lib/amqp/publishing/confirm_channel.ts";
 import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
 import { Settler } from "../../../lib/amqp/publishing/settle.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
@@ -40,7 +39,7 @@ function fake() {
   const declared = { value: false };
   const sendsAtOnce = { value: false };
   /** What is to be called when the broker has confirmed what was sent at once. */
-  const sent: OnPublished[] = [];
+  const sent: ((error?: WarrenError) => void)[] = [];
   const client = {} as Client;
   const connection = { state: { connected: true }, opened: () => Promise.resolve(client), ready: client };
   const settler = new Settler({
@@ -55,11 +54,11 @@ function fake() {
       holds: () => declared.value,
     },
     publisher: {
-      send: (message, _options, onEnd) => {
+      send: (message, _options, sink) => {
         if (!sendsAtOnce.value) return false;
         published.push(message);
         events.push("send");
-        sent.push(onEnd);
+        sent.push((error) => sink.published(message, error));
         return true;
       },
       publish: async (message) => {
@@ -80,7 +79,7 @@ function fake() {
   };
   const settle = (disposition: Disposition, of: typeof about = about) =>
     new Promise<void>((resolve, reject) =>
-      settler.settle(delivery, disposition, of, (error) => error === undefined ? resolve() : reject(error))
+      settler.settle(delivery, disposition, of, (error) => error === undefined ? resolve() : reject(error), undefined)
     );
   const at = { settler, settle, delivery, connection, events, published, answers, pauses, lines };
   return { ...at, declared, sendsAtOnce, sent };
