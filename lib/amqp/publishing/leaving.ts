@@ -2,7 +2,7 @@ import { WarrenError } from "../../base/errors.ts";
 import type { PublishSink } from "./confirm_channel.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 import type { OutputSender, Sending } from "./output_sender.ts";
-import type { Handled, OnLeft } from "./outputs.ts";
+import type { Handled, OnLeft } from "./handled.ts";
 
 /** Answers have a channel of their own: a caller that is gone is no fault of the function's. */
 const REPLYING: Sending = { channel: "replies", mandatory: false };

@@ -4,7 +4,7 @@ import { within } from "../../base/time/within.ts";
 import { RETRY_PREFIX } from "../message/names.ts";
 import type { PublishSink } from "./confirm_channel.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
-import type { Handled, OutputsOptions } from "./outputs.ts";
+import type { Handled, OutputsOptions } from "./handled.ts";
 
 /** What messages of one kind are published on. */
 export interface Sending {

@@ -6,38 +6,15 @@ import { assertMayPublish } from "../../invocation/definition/publish_rules.ts";
 import { toRung } from "../../invocation/retry_policy.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { resultData, writeCloudEvent } from "../../invocation/content/write_cloud_event.ts";
-import type { Logger } from "../../base/log.ts";
 import { within } from "../../base/time/within.ts";
-import type { Connection } from "../client/connection.ts";
-import type { Delivery } from "../consuming/consumer.ts";
 import { retryQueue } from "../message/names.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { Handled, OnLeft, OutputsOptions } from "./handled.ts";
 import { Leaving } from "./leaving.ts";
 import { answer, outputMessage } from "./output_message.ts";
 import { OutputSender, type Sending } from "./output_sender.ts";
-import type { Publisher } from "./publisher.ts";
-import type { Topology } from "../topology/topology.ts";
 
 const NONE: readonly Publication[] = [];
-
-export interface OutputsOptions {
-  connection: Connection;
-  publisher: Pick<Publisher, "publish" | "send">;
-  topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
-  log: Logger;
-  /** Bytes of a body. */
-  maxBody: number;
-}
-
-/** A delivery with what is known of it. */
-export interface Handled {
-  readonly definition: FunctionDefinition;
-  readonly invocation: Invocation;
-  readonly delivery: Pick<Delivery, "live">;
-}
-
-/** Called once with the subject, and with what went wrong unless everything is with the broker. */
-export type OnLeft<S> = (error: unknown, subject: S) => void;
 
 /**
  * Publishes what an invocation leaves behind, before its message is acked: outputs, the result, and the answer. What can be

@@ -11,8 +11,11 @@ import type { Location, Segments } from "./segments.ts";
 const COLUMNS =
   "position INTEGER PRIMARY KEY, address BLOB NOT NULL, expires INTEGER NOT NULL, returns INTEGER NOT NULL, " +
   "header INTEGER NOT NULL, size INTEGER NOT NULL, segment INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB";
-/** Contents from this size on, in bytes, are in segments. */
-const SEGMENT_FROM = 512;
+/**
+ * Contents from this size on, in bytes, are in segments, which are one more file to wait for at each commit. A small message
+ * is still below this when it has the headers of a retry.
+ */
+const SEGMENT_FROM = 1_024;
 
 /** The size of a page: it ends where either is reached, but has one message if there is one. */
 export interface PageSize {

@@ -1,0 +1,26 @@
+import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { Invocation } from "../../invocation/sandbox.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Connection } from "../client/connection.ts";
+import type { Delivery } from "../consuming/consumer.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Topology } from "../topology/topology.ts";
+
+export interface OutputsOptions {
+  connection: Connection;
+  publisher: Pick<Publisher, "publish" | "send">;
+  topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
+  log: Logger;
+  /** Bytes of a body. */
+  maxBody: number;
+}
+
+/** A delivery with what is known of it. */
+export interface Handled {
+  readonly definition: FunctionDefinition;
+  readonly invocation: Invocation;
+  readonly delivery: Pick<Delivery, "live">;
+}
+
+/** Called once with the subject, and with what went wrong unless everything is with the broker. */
+export type OnLeft<S> = (error: unknown, subject: S) => void;
