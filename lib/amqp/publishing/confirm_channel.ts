@@ -137,7 +137,7 @@ export class ConfirmChannel {
     const { setClosed } = channel;
     channel.setClosed = (error) => {
       setClosed.call(channel, error);
-      this.#lose(error ?? new Error("Connection closed by client"));
+      this.lose(error);
     };
   }
 
@@ -160,7 +160,8 @@ export class ConfirmChannel {
     else outgoing.end(returned === undefined ? undefined : unroutable(message, returned));
   }
 
-  #lose(error: Error): void {
+  /** Ends all that is on its way: nothing more is heard of it. */
+  lose(error = new Error("Connection closed by client")): void {
     clearTimeout(this.#timer);
     const lost = [...this.#outgoing.values()];
     this.#outgoing.clear();

@@ -116,7 +116,6 @@ export class Publisher {
   #send(confirm: ConfirmChannel, message: OutgoingMessage, options: PublishOptions): Promise<void> {
     const { signal, mandatory = true, channel: name = DEFAULT } = options;
     return new Promise((resolve, reject) => {
-      let forget: (() => void) | undefined;
       const published = (_message: OutgoingMessage, error: WarrenError | undefined) => {
         forget?.();
         if (error) reject(error);
@@ -125,7 +124,7 @@ export class Publisher {
       const giveUp = confirm.publish(message, mandatory, { published });
       // Many small ones may fit where one large one was.
       if (!confirm.full) this.#next(name);
-      forget = signal && whenAborted(signal, () => {
+      const forget = signal && whenAborted(signal, () => {
         giveUp();
         reject(new WarrenError("unavailable", LATE_CONFIRM));
       });

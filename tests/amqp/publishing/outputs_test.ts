@@ -3,24 +3,25 @@ import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { patchClient } from "../../../lib/amqp/client/client_patches.ts";
 import type { Connection } from "../../../lib/amqp/client/connection.ts";
 import { readProperties } from "../../../lib/amqp/message/content_header.ts";
-import type { Handled } from "../../../lib/amqp/publishing/handled.ts";
+import type { Handled, OutputsOptions } from "../../../lib/amqp/publishing/handled.ts";
 import { Outputs } from "../../../lib/amqp/publishing/outputs.ts";
 import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
 import { writeProperties } from "../../../lib/amqp/message/write_properties.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
+import type { Publication } from "../../../lib/invocation/publication.ts";
 import type { Outcome, Result } from "../../../lib/invocation/outcome.ts";
 import { Logger } from "../../../lib/base/log.ts";
 import { invocationOf } from "../../misbehaving/cage.ts";
 import { rawParts } from "../../support/amqp/raw_headers.ts";
 
-/** Outputs that note what they publish. */
-function noting(published: OutgoingMessage[]): Outputs {
+/** Outputs that note what they publish. What `send` takes is sent at once. */
+function noting(published: OutgoingMessage[], send: OutputsOptions["publisher"]["send"] = () => false): Outputs {
   return new Outputs({
     connection: {} as Connection,
     publisher: {
       publish: (message) => Promise.resolve(void published.push(message)),
-      send: () => false,
+      send,
     },
     topology: { declareRung: () => Promise.resolve(), bindToDispatch: () => Promise.resolve(), forgetRungs: () => {} },
     log: new Logger({ level: "silent" }),
@@ -86,4 +87,74 @@ Deno.test("an answer has the correlation id that was asked with, also where that
   const view = new AMQPView(new ArrayBuffer(1_000));
   const parts = rawParts(new Uint8Array(view.buffer, 0, writeProperties(view, 0, published[0].properties)));
   assertEquals([published[0].routingKey, parts.correlationId, parts.replyTo], ["q", "ff00fe01", undefined]);
+});
+
+/** An invocation of a function that publishes where it likes, and whose caller waits for an answer or not. */
+function handledOf(replyTo?: string): Handled {
+  const definition = resolveFunctionConfig({ publish: true }, { name: "f", file: "/f.ts", version: "1" });
+  const invocation = { ...invocationOf(null), properties: { messageId: "m", replyTo } };
+  return { definition, invocation, delivery: { live: true } };
+}
+
+function publication(routingKey: string): Publication {
+  return { exchange: "", routingKey, body: new Uint8Array(1), properties: {}, headers: {}, delay: 0 };
+}
+
+/** A broker that says of each message what the test says, when it says so. */
+class Sent {
+  readonly all: { message: OutgoingMessage; end(error?: WarrenError): void }[] = [];
+  readonly send: OutputsOptions["publisher"]["send"] = (message, _options, sink) => {
+    this.all.push({ message, end: (error) => sink.published(message, error) });
+    return true;
+  };
+
+  get keys(): string[] {
+    return this.all.map(({ message: { routingKey } }) => routingKey);
+  }
+}
+
+Deno.test("outputs leave within the turn, and the answer once all of them are confirmed", () => {
+  const sent = new Sent();
+  const outputs = [publication("a"), publication("b")];
+  const ended: unknown[] = [];
+  noting([], sent.send).publish(
+    handledOf("caller"),
+    { kind: "completed", outputs },
+    (...end) => ended.push(end),
+    "row",
+  );
+  assertEquals(sent.keys, ["a", "b"]);
+  sent.all[1].end();
+  sent.all[0].end();
+  assertEquals([sent.keys, ended], [["a", "b", "caller"], []]);
+  sent.all[2].end();
+  assertEquals(ended, [[undefined, "row"]]);
+});
+
+Deno.test("an output that nobody takes is the end at once, and there is no answer", () => {
+  const sent = new Sent();
+  const outputs = [publication("a"), publication("b")];
+  const ended: unknown[] = [];
+  noting([], sent.send).publish(handledOf("caller"), { kind: "completed", outputs }, (error) => ended.push(error), 0);
+  const error = new WarrenError("unroutable", "no such queue");
+  sent.all[1].end(error);
+  sent.all[0].end();
+  assertEquals([ended, sent.keys], [[error], ["a", "b"]]);
+});
+
+Deno.test("an output that the broker does not confirm is published again until it is", async () => {
+  const sent = new Sent();
+  const again: OutgoingMessage[] = [];
+  const published = left(noting(again, sent.send), handledOf(), { kind: "completed", outputs: [publication("a")] });
+  sent.all[0].end(new WarrenError("unavailable", "the connection is lost"));
+  await published;
+  assertEquals([again.map(({ routingKey }) => routingKey), again[0].properties.messageId], [["a"], "m/0"]);
+});
+
+Deno.test("an answer that nobody takes is no failure", () => {
+  const sent = new Sent();
+  const ended: unknown[] = [];
+  noting([], sent.send).publish(handledOf("gone"), { kind: "completed" }, (error) => ended.push(error), 0);
+  sent.all[0].end(new WarrenError("refused", "no such queue"));
+  assertEquals(ended, [undefined]);
 });

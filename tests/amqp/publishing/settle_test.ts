@@ -86,14 +86,14 @@ function fake() {
 }
 
 Deno.test("what completed is acked, what was abandoned goes back, and nothing is published", async () => {
-  const { settler, settle, delivery, events } = fake();
+  const { settle, events } = fake();
   await settle({ kind: "ack" });
   await settle({ kind: "requeue" });
   assertEquals(events, ["ack", "requeue"]);
 });
 
 Deno.test("a retry is acked only once its copy is confirmed", async () => {
-  const { settler, settle, delivery, events, published, answers } = fake();
+  const { settle, events, published, answers } = fake();
   const confirm = Promise.withResolvers<void>();
   answers.push(confirm.promise);
   const settled = settle(RETRY);
@@ -108,14 +108,14 @@ Deno.test("a retry is acked only once its copy is confirmed", async () => {
 });
 
 Deno.test("a retry without a delay goes straight back", async () => {
-  const { settler, settle, delivery, events, published } = fake();
+  const { settle, events, published } = fake();
   await settle({ ...RETRY, delay: 0 });
   assertEquals(events, ["way back", "publish", "confirmed", "ack"]);
   assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
 });
 
 Deno.test("a dead letter is acked only once it is in its queue", async () => {
-  const { settler, settle, delivery, events, published } = fake();
+  const { settle, events, published } = fake();
   await settle(DEAD);
   assertEquals(events, ["publish", "confirmed", "ack"]);
   assertEquals([published[0].exchange, published[0].routingKey], ["", "orders.dead"]);
@@ -123,7 +123,7 @@ Deno.test("a dead letter is acked only once it is in its queue", async () => {
 });
 
 Deno.test("what is set aside is acked only once its copy is confirmed, to the same queue", async () => {
-  const { settler, settle, delivery, events, published } = fake();
+  const { settler, delivery, events, published } = fake();
   assert(await settler.setAside(delivery, about));
   assertEquals(events, ["publish", "confirmed", "ack"]);
   assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
@@ -131,7 +131,7 @@ Deno.test("what is set aside is acked only once its copy is confirmed, to the sa
 });
 
 Deno.test("what cannot be set aside stays as it was", async () => {
-  const { settler, settle, delivery, events, answers } = fake();
+  const { settler, delivery, events, answers } = fake();
   answers.push(new WarrenError("unroutable", "no queue"));
   assert(!await settler.setAside(delivery, about));
   delivery.live = false;
@@ -140,7 +140,7 @@ Deno.test("what cannot be set aside stays as it was", async () => {
 });
 
 Deno.test("a copy that the broker does not take is tried again, with its queues declared anew, and acked once", async () => {
-  const { settler, settle, delivery, events, answers } = fake();
+  const { settle, events, answers } = fake();
   answers.push(new WarrenError("unroutable", "no queue"));
   await settle(RETRY);
   assertEquals(events, [
@@ -150,7 +150,7 @@ Deno.test("a copy that the broker does not take is tried again, with its queues 
 });
 
 Deno.test("the pauses between the tries grow, up to a quarter of a minute", async () => {
-  const { settler, settle, delivery, events, answers, pauses } = fake();
+  const { settle, events, answers, pauses } = fake();
   answers.push(...Array.from({ length: 10 }, () => new WarrenError("unroutable", "no queue")));
   await settle(DEAD);
   assertEquals([pauses.length, events.at(-1)], [10, "ack"]);
@@ -161,7 +161,7 @@ Deno.test("the pauses between the tries grow, up to a quarter of a minute", asyn
 });
 
 Deno.test("while there is no connection nothing is declared", async () => {
-  const { settler, settle, delivery, connection, events, answers } = fake();
+  const { settle, connection, events, answers } = fake();
   connection.state.connected = false;
   answers.push(new WarrenError("unavailable", "no connection"));
   await settle(DEAD);
@@ -173,7 +173,7 @@ const TOO_LARGE = new WarrenError("refused", "cannot publish: a text of 9 charac
 
 Deno.test("a dead letter that does not fit has less and less, at once, and is acked once it fits", async () => {
   const large = { ...invocation, headers: { large: "x".repeat(2_000), small: 1n } };
-  const { settler, settle, delivery, events, published, answers } = fake();
+  const { settle, events, published, answers } = fake();
   answers.push(...Array.from({ length: 5 }, () => TOO_LARGE));
   await settle({ ...DEAD, failure: { ...failure, message: "m".repeat(1_000) } }, {
     ...about,
@@ -197,7 +197,7 @@ Deno.test("a dead letter that does not fit has less and less, at once, and is ac
 });
 
 Deno.test("a retry that does not fit without its error is a dead letter that says so, and the log does", async () => {
-  const { settler, settle, delivery, published, answers, lines } = fake();
+  const { settle, published, answers, lines } = fake();
   answers.push(TOO_LARGE, TOO_LARGE, TOO_LARGE);
   await settle(RETRY);
   assertEquals(published.map(({ exchange }) => exchange), [...Array(3).fill("warren.retry.1000"), ""]);
@@ -210,7 +210,7 @@ Deno.test("a retry that does not fit without its error is a dead letter that say
 });
 
 Deno.test("what the broker refuses for another reason than its size is held as it is", async () => {
-  const { settler, settle, delivery, published, answers } = fake();
+  const { settle, published, answers } = fake();
   answers.push(new WarrenError("refused", 'cannot publish to queue "orders.dead": access refused (403)'));
   await settle(DEAD);
   assertEquals(published.map(({ properties: { headers } }) => headers!["warren-stack"]), [
@@ -220,14 +220,14 @@ Deno.test("what the broker refuses for another reason than its size is held as i
 });
 
 Deno.test("a delivery whose channel is gone is neither copied nor acked", async () => {
-  const { settler, settle, delivery, events } = fake();
+  const { settle, delivery, events } = fake();
   delivery.live = false;
   await settle(RETRY);
   assertEquals(events, []);
 });
 
 Deno.test("a channel that goes while the copy fails ends the tries without an ack", async () => {
-  const { settler, settle, delivery, events, answers } = fake();
+  const { settle, delivery, events, answers } = fake();
   const lost = Promise.withResolvers<void>();
   answers.push(lost.promise);
   const settled = settle(DEAD);
@@ -236,4 +236,34 @@ Deno.test("a channel that goes while the copy fails ends the tries without an ac
   await settled;
   assert(!events.includes("ack"));
   assertEquals(events.filter((event) => event === "publish").length, 1);
+});
+
+Deno.test("where nothing is to be declared, a copy is sent within the turn, and acked once it is confirmed", () => {
+  const { settler, delivery, events, published, declared, sendsAtOnce, sent } = fake();
+  declared.value = sendsAtOnce.value = true;
+  const settled: unknown[] = [];
+  settler.settle(delivery, RETRY, about, (error, subject) => void settled.push(error, subject), "row");
+  assertEquals([events, settled], [["send"], []]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["warren.retry.1000", "orders"]);
+  sent[0]();
+  assertEquals([events, settled], [["send", "ack"], [undefined, "row"]]);
+});
+
+Deno.test("a copy that was sent at once and not taken is tried again, and acked once", async () => {
+  const { settle, events, declared, sendsAtOnce, sent } = fake();
+  declared.value = sendsAtOnce.value = true;
+  const settled = settle(RETRY);
+  sent[0](new WarrenError("unavailable", "the broker did not confirm the message in time"));
+  await settled;
+  assertEquals(events, ["send", "forget", "declare", "way back", "rung 1000", "publish", "confirmed", "ack"]);
+});
+
+Deno.test("what is not declared yet, or cannot be sent at once, waits for that", async () => {
+  for (const declares of [true, false]) {
+    const { settle, events, declared, sendsAtOnce } = fake();
+    declared.value = declares;
+    sendsAtOnce.value = !declares;
+    await settle(RETRY);
+    assertEquals(events, ["way back", "rung 1000", "publish", "confirmed", "ack"]);
+  }
 });
