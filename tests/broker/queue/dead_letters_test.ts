@@ -45,7 +45,7 @@ Deno.test("neighbours that die together each keep their own headers and body, an
   const dead = host.drain("dead");
   assertEquals(dead.map(({ body, headers }) => [body, headers.n]), [0, 1, 2, 3].map((n) => ["body", n]));
   assertEquals(
-    dead.map(({ headers }) => {
+    dead.map(({ headers }): unknown[] => {
       const [{ count, reason, queue, "routing-keys": keys, "original-expiration": expiration }] = deathsOf(headers);
       return [count, reason, queue, keys, expiration];
     }),
