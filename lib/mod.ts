@@ -19,7 +19,7 @@
 export type { Kept, OnceClaim, OnceStore } from "./invocation/once_store.ts";
 
 /** Milliseconds, or text with a unit: `"250ms"`, `"30s"`, `"5m"`, `"2h"`, `"1d"`. */
-export type Duration = number | string;
+export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 /** The properties of an AMQP 0-9-1 message, without the headers. */
 export interface MessageProperties {
@@ -327,8 +327,11 @@ export interface KillSwitchConfig {
 
 /** Handles messages with the same key one after the other, in the order in which they arrived in the queue. */
 export interface OrderConfig {
-  /** The key: the routing key, or the value of a header. Messages without the header share one key. */
-  by: "routingKey" | { header: string };
+  /**
+   * The key: the routing key, the value of a header, or a value in the body, as in `{ body: "customer.id" }`. Messages
+   * without the header or the value share one key.
+   */
+  by: "routingKey" | { header: string } | { body: string };
   /** How many queues the keys are spread over, and so how many runners can share the work. @default 8 */
   partitions?: number;
 }
@@ -340,6 +343,32 @@ export interface OutputConfig {
   routingKey: string;
   /** Publishes the return value as a CloudEvent. Warren sets `id` and `time`. @default not a CloudEvent */
   event?: EventOptions & { id?: never; time?: never };
+}
+
+/** How a function is reached over HTTP, beside `POST /functions/:name`. */
+export interface HttpConfig {
+  /**
+   * A path of the HTTP API that belongs to the function, as in `/hooks/stripe`. A request becomes a message: its body is
+   * `message.raw`, byte for byte, and its headers `http-method` and `http-query` are there too.
+   *
+   * @default none
+   */
+  path?: string;
+  /** The methods that the path accepts. @default ["POST"] */
+  methods?: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE")[];
+  /** `true` lets requests to the path in without `API_TOKEN`. The function must then check who sent them. @default false */
+  public?: boolean;
+  /**
+   * Request headers that become headers of the message, also of `POST /functions/:name`. Their names are in lower case
+   * there.
+   *
+   * @default []
+   */
+  headers?: string[];
+  /** The origins whose pages may send requests (CORS), as in `https://shop.example.com`; `"*"` is all. @default [] */
+  origins?: string[];
+  /** The largest body: bytes, or text like `"1MB"`. @default the option MAX_BODY */
+  maxBody?: number | string;
 }
 
 /** The permissions of a function's process, named as Deno's `--allow-…` flags. `true` allows everything. */
@@ -439,6 +468,8 @@ export interface FunctionConfig {
    * @default true
    */
   publish?: boolean | string[];
+  /** Webhooks and browsers: a path of its own, headers, origins. @default `POST /functions/:name` alone */
+  http?: HttpConfig;
   /** `false` turns the function off: its queue is not consumed. @default true */
   enabled?: boolean;
 }
@@ -462,9 +493,65 @@ export class Retry extends Error {
   }
 }
 
-/** Gives a handler its types without a type annotation. Returns the handler unchanged. */
+/** What `defineFunction()` takes. */
+export interface FunctionParts<Schema extends StandardSchema, H, Config extends FunctionConfig = FunctionConfig> {
+  /** Checks the body of each message, and gives the handler its type. */
+  input?: Schema;
+  /** An object literal: Warren reads it without running the module. @default {} */
+  config?: Config;
+  handler: H;
+}
+
+/** A handler, with the parts that `defineFunction()` was given beside it. */
+export type DefinedFunction<H> = H & { readonly input?: StandardSchema; readonly config?: FunctionConfig };
+
+/** Any body, for functions without an `input`. */
+type AnySchema = StandardSchema<unknown>;
+
+/**
+ * Defines a function: `input`, `config` and `handler` in one object. The handler's body has the type that `input` gives,
+ * and what it returns is inferred. Given a handler alone, it returns the handler unchanged.
+ *
+ * Use it as the default export. A module that exports `input`, `config` and a handler is the same function.
+ *
+ * @example
+ * ```ts ignore
+ * import { defineFunction } from "warren";
+ * import { z } from "zod";
+ *
+ * export default defineFunction({
+ *   input: z.object({ email: z.email() }),
+ *   config: { timeout: "10s" },
+ *   handler: ({ body }, context) => context.log.info(`welcome ${body.email}`),
+ * });
+ * ```
+ */
 export function defineFunction<Body = unknown, Result = unknown>(
   handler: Handler<Body, Result>,
-): Handler<Body, Result> {
-  return handler;
+): Handler<Body, Result>;
+export function defineFunction<Schema extends StandardSchema>(
+  parts: FunctionParts<Schema, BatchHandler<Input<Schema>>, FunctionConfig & { batch: object }> & {
+    input: Schema;
+    config: object;
+  },
+): DefinedFunction<BatchHandler<Input<Schema>>>;
+export function defineFunction<Schema extends StandardSchema, Result>(
+  parts: FunctionParts<Schema, EventHandler<Input<Schema>, Result>, FunctionConfig & { envelope: string }> & {
+    input: Schema;
+    config: object;
+  },
+): DefinedFunction<EventHandler<Input<Schema>, Result>>;
+export function defineFunction<Schema extends StandardSchema, Result>(
+  parts: FunctionParts<Schema, Handler<Input<Schema>, Result>> & { input: Schema },
+): DefinedFunction<Handler<Input<Schema>, Result>>;
+export function defineFunction<Body = unknown>(
+  parts: FunctionParts<AnySchema, BatchHandler<Body>, FunctionConfig & { batch: object }> & { config: object },
+): DefinedFunction<BatchHandler<Body>>;
+export function defineFunction<Body = unknown, Result = unknown>(
+  parts: FunctionParts<AnySchema, Handler<Body, Result>>,
+): DefinedFunction<Handler<Body, Result>>;
+export function defineFunction(given: unknown): unknown {
+  if (typeof given === "function") return given;
+  const { handler, ...parts } = given as { handler: (...args: unknown[]) => unknown };
+  return Object.assign((...args: unknown[]) => handler(...args), parts);
 }

@@ -10,9 +10,15 @@ const SIBLINGS = ["http", "amqp", "loader", "sandbox", "once"];
 /** What a room may import beside itself; `main` stands above them all. */
 const MAY_IMPORT: Record<string, string[]> = {
   main: ["cli", "runner", "hosting", ...SIBLINGS, ...CORE],
-  cli: ["runner", "hosting", "broker", ...SIBLINGS, ...CORE],
-  runner: ["serving", "hosting", ...SIBLINGS, ...CORE],
+  testing: ["testkit", "dry_run"],
+  // Two nouns of one name: the module that is imported, and the folder with its parts.
+  client: ["amqp", ...CORE],
+  testkit: ["dry_run", "runner", ...SIBLINGS, ...CORE],
+  cli: ["runner", "hosting", "broker", "serving", "dry_run", ...SIBLINGS, ...CORE],
+  dry_run: ["sandbox", "once", ...CORE],
+  runner: ["serving", "telemetry", "hosting", ...SIBLINGS, ...CORE],
   hosting: ["amqp", "sandbox", ...BASE],
+  telemetry: CORE,
   serving: ["amqp", "sandbox", ...CORE],
   ...Object.fromEntries(SIBLINGS.map((sibling) => [sibling, CORE])),
   // An island: everybody else reaches it by URL. `cli` runs it alone; `hosting` starts `hosted.ts` as a process.

@@ -11,7 +11,7 @@ import type { Version } from "../lib/serving/surroundings.ts";
 export function loaded(name: string, version: string, config: FunctionConfig = {}): LoadedFunction {
   const file = `/functions/${name}.ts`;
   const definition = resolveFunctionConfig({ ...config }, { name, file, version });
-  return { name, file, definition, sources: new Map() };
+  return { name, file, definition, sources: new Map(), resolution: undefined };
 }
 
 /** A function that the loader refuses. */

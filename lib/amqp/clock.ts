@@ -10,9 +10,13 @@ import type { Topology } from "./topology/topology.ts";
 import { unlessAborted, whenAborted } from "./client/unless_aborted.ts";
 import { whileConnected } from "./client/while_connected.ts";
 
-/** The token is put back this often, in milliseconds: brokers end channels with deliveries that are unacked for long. */
+/**
+ * Milliseconds after which the token is put back: brokers close channels with deliveries that stay unacked for long.
+ */
 const REFRESH = 10 * 60_000;
-/** Milliseconds by which the clocks of runners may differ: what is ahead by no more than that is waited for. */
+/**
+ * Milliseconds by which the runners' clocks may differ. If the last run is ahead by no more than this, the clock waits.
+ */
 const SKEW = 5_000;
 
 export interface ClockOptions {
@@ -64,12 +68,12 @@ export class Clock {
     );
   }
 
-  /** Until it is stopped; rejects when the channel is lost. */
+  /** Runs until it is stopped. Rejects if the channel is lost. */
   async #keep(channel: AMQPChannel): Promise<void> {
     const holder = new Holder(this.#options, channel, this.#stopped.signal);
     channel.onerror = () => {};
     const { signal } = this.#stopped;
-    // A broker that does not answer, as on a blocked connection, keeps nobody from stopping.
+    // A broker that does not answer, as on a blocked connection, must not delay the stop.
     const unlessStopped = (step: Promise<void>) => unlessAborted(step, signal, () => "stopped");
     try {
       await unlessStopped(holder.open());
@@ -80,7 +84,7 @@ export class Clock {
   }
 }
 
-/** One channel on which tokens come. */
+/** One channel on which tokens arrive. */
 class Holder {
   readonly #definition: ClockOptions["definition"];
   readonly #queue: string;
@@ -90,7 +94,7 @@ class Holder {
   readonly #now: () => Date;
   readonly #tokens: AMQPMessage[] = [];
   #lost: string | undefined;
-  /** A token that is held has no time, or a wrong one, and is to be replaced at once. */
+  /** A held token has no time or a wrong one, and must be replaced at once. */
   #corrected = false;
   #wake = () => {};
 
@@ -107,7 +111,7 @@ class Holder {
     const channel = this.#channel;
     const { messageCount, consumerCount } = await channel.queueDeclare(this.#queue, { passive: true });
     await channel.txSelect();
-    // Two that begin at once may both do this: whoever gets two tokens makes one of them.
+    // Two runners that start at once may both do this. A runner that gets two tokens replaces them by one.
     if (messageCount === 0 && consumerCount === 0) {
       await this.#publishToken(this.#now(), { first: true });
       await channel.txCommit();
@@ -121,11 +125,11 @@ class Holder {
     consumer.wait().then(() => this.#lose("the consumer ended"), (error) => this.#lose(describeError(error)));
   }
 
-  /** Waits for the token, or, with it, for the next time. */
+  /** Waits for the token and, when it has it, for the next run. */
   async turn(): Promise<void> {
     if (this.#lost !== undefined) throw new Error(this.#lost);
     const now = this.#now();
-    // A broker whose node is lost may have said that there is no token: a first one says nothing of runs that were missed.
+    // While a node is lost, a broker may report that there is no token. A first token says nothing about missed runs.
     const earlier = this.#tokens.filter((token) => !isFirst(token));
     const telling = earlier.length > 0 ? earlier : this.#tokens;
     const ran = telling.map((token) => this.#lastRun(token, now)).sort((a, b) => b.getTime() - a.getTime());
@@ -136,7 +140,7 @@ class Holder {
     if (wait > 0 && this.#tokens.length === 1 && !this.#corrected) {
       const held = this.#tokens.length;
       await this.#sleep(Math.min(wait, REFRESH));
-      // Another token came, the end, or the time: look again, unless the token was held for long.
+      // Another token came, the clock stops, or it is time: loops, unless the token was held for too long.
       if (wait < REFRESH || this.#tokens.length !== held || this.#signal.aborted || this.#lost !== undefined) return;
     }
     const runs = wait <= 0 && due !== undefined;
@@ -185,7 +189,7 @@ class Holder {
     this.#wake();
   }
 
-  /** Until then, or until something happens. */
+  /** Waits until then, or until something happens. */
   #sleep(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
@@ -198,7 +202,7 @@ class Holder {
   }
 }
 
-/** Whether it is the first token of a schedule: nothing has run. */
+/** Whether it is the first token of a schedule: nothing has run yet. */
 function isFirst(token: AMQPMessage): boolean {
   try {
     return JSON.parse(token.bodyString() ?? "").first === true;
@@ -207,7 +211,7 @@ function isFirst(token: AMQPMessage): boolean {
   }
 }
 
-/** The time in a token; undefined in somebody else's message. */
+/** The time in a token. Undefined for a message from another program. */
 function timeIn(token: AMQPMessage): Date | undefined {
   try {
     const last = new Date(JSON.parse(token.bodyString() ?? "").last);

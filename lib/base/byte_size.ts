@@ -1,9 +1,9 @@
 const UNITS = ["B", "KB", "MB", "GB"];
 
 /**
- * Bytes from a number, or from a text as in `256MB`; a KB is 1024 bytes.
+ * Parses a number of bytes, as a number or as text like `256MB`. A KB is 1024 bytes.
  *
- * @throws {Error} that quotes what was found
+ * @throws {Error} that quotes the value
  */
 export function parseByteSize(value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) return Math.floor(value);

@@ -1,4 +1,4 @@
-/** The chunks as one array. Who knows the sum of their bytes gives it as `size`. */
+/** Joins the chunks into one array. Pass `size` if you know the total number of bytes. */
 export function joinBytes(
   chunks: readonly Uint8Array[],
   size: number = chunks.reduce((sum, { length }) => sum + length, 0),

@@ -1,28 +1,28 @@
 /**
- * What went wrong, as a closed set. Each edge turns a code into its own
- * language once: an exit code, an HTTP status, a log line.
+ * The kinds of errors, as a closed set. Each edge translates a code once: into an exit code, an HTTP status or a log
+ * line.
  */
 export type ErrorCode =
   /** An option, a flag or an environment variable is wrong. */
   | "config"
-  /** A function cannot be loaded as it stands. */
+  /** A function cannot be loaded. */
   | "function"
-  /** The broker took the message but no queue is bound to take it. */
+  /** The broker received the message, but no queue is bound for it. */
   | "unroutable"
-  /** The broker cannot be used right now: down, unreachable, blocked. */
+  /** The broker cannot be used now: it is down, unreachable or blocked. */
   | "unavailable"
-  /** The broker refused what was asked (permissions, arguments). */
+  /** The broker refused the request (permissions, arguments). */
   | "refused"
   /** The embedded broker's data cannot be used: locked by another process, damaged, of a newer version. */
   | "storage"
-  /** There is no such queue or message. */
+  /** The queue or message does not exist. */
   | "missing"
   /** More bytes than the limit allows. */
   | "tooLarge"
-  /** The body is not what its content type or encoding says. */
+  /** The body does not match its content type or encoding. */
   | "undecodable";
 
-/** An error that says what was tried, with which value, and what was expected. */
+/** An error that states the action, the value and what was expected. */
 export class WarrenError extends Error {
   readonly code: ErrorCode;
 
@@ -34,8 +34,8 @@ export class WarrenError extends Error {
 }
 
 /**
- * The text of anything that was thrown. Never the object itself: the AMQP
- * client's errors carry their connection, with message bytes in its buffers.
+ * The text of anything that was thrown. Never log the error object itself: errors of the AMQP client hold their
+ * connection, whose buffers contain message bytes.
  */
 export function describeError(error: unknown): string {
   try {
@@ -46,5 +46,5 @@ export function describeError(error: unknown): string {
   }
 }
 
-/** Stands for a Proxy, or an object with a getter, that throws when it is looked at. */
+/** The text for a Proxy, or an object with a getter, that throws when it is read. */
 export const UNSEEN = "what was thrown cannot be shown: it throws when it is looked at";

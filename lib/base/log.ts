@@ -1,21 +1,21 @@
 import { LineWriter } from "./line_writer.ts";
 
-/** From the most to the least talkative; `silent` says nothing. */
+/** From the most verbose to the least. `silent` logs nothing. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
-/** A level that somebody else named; `info` where there is none of that name. */
+/** A level from an outside source. Unknown names become `info`. */
 export function toLogLevel(name: string): LogLevel {
   return LOG_LEVELS.find((level) => level === name) ?? "info";
 }
 
-/** `text` is for people, `json` has one object a line. */
+/** `text` is for people, `json` writes one object per line. */
 export const LOG_FORMATS = ["text", "json"] as const;
 export type LogFormat = typeof LOG_FORMATS[number];
 
 export type LogFields = Record<string, unknown>;
 
-/** No line is longer than this, in characters, whatever a function logs. */
+/** The longest line, in characters. Longer lines are cut. */
 const MAX_LINE = 16_384;
 
 export interface LoggerOptions {
@@ -25,7 +25,7 @@ export interface LoggerOptions {
   format?: LogFormat;
   /** @default false */
   color?: boolean;
-  /** Takes one finished line without its line end. @default standard error */
+  /** Writes one complete line, which has no line end. @default standard error */
   write?: (line: string) => void;
 }
 
@@ -33,9 +33,8 @@ const COLORS: Record<string, string> = { debug: "\x1b[2m", info: "\x1b[36m", war
 const STANDARD_ERROR = new LineWriter((bytes) => Deno.stderr.writeSync(bytes));
 
 /**
- * Writes structured lines. `child()` gives a logger whose fields are in each of
- * its lines. Line breaks and control characters in values are escaped, so that
- * no value can look like another line.
+ * Writes structured lines. `child()` returns a logger that adds its fields to each line. Line breaks and control
+ * characters in values are escaped, so no value can imitate another line.
  */
 export class Logger {
   readonly #options: Required<LoggerOptions>;
@@ -51,7 +50,7 @@ export class Logger {
     this.#fields = fields;
   }
 
-  /** What another process needs to write the same kind of lines. */
+  /** The settings that another process needs to write the same kind of lines. */
   get settings(): { level: LogLevel; format: LogFormat; color: boolean } {
     const { level, format, color } = this.#options;
     return { level, format, color };
@@ -83,18 +82,18 @@ export class Logger {
 
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (level === "silent" || !this.enabled(level)) return;
-    // The logger's own come last: what a function logs cannot claim to be another function's.
+    // The logger's own fields come last, so a function cannot log as if it were another function.
     const all = { ...fields, ...this.#fields };
     const line = this.#options.format === "json" ? this.#json(level, message, all) : this.#text(level, message, all);
     try {
       this.#options.write(line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line);
     } catch {
-      // A closed terminal must not end the runner: there is nowhere left to say it.
+      // A closed terminal must not end the runner, and there is nowhere left to report it.
     }
   }
 
   #json(level: LogLevel, message: string, fields: LogFields): string {
-    // Values are cut one by one, so that a long one leaves the line parseable.
+    // Values are cut one by one, so that the line still parses.
     const short = (_key: string, value: unknown) =>
       typeof value === "string" && value.length > MAX_LINE / 4
         ? `${value.slice(0, MAX_LINE / 4)}…`
@@ -106,9 +105,9 @@ export class Logger {
       const line = JSON.stringify({ ...fields, ...head }, short);
       if (line.length <= MAX_LINE) return line;
     } catch {
-      // A circular field, or one with a toJSON() that throws.
+      // The field is circular, or its toJSON() throws.
     }
-    // Escaped, a character has up to six: this fits whatever is in it.
+    // An escaped character takes up to six characters, so this always fits.
     const cut = { message: message.slice(0, MAX_LINE / 16), fields: Deno.inspect(fields).slice(0, MAX_LINE / 16) };
     return JSON.stringify({ ...head, ...cut });
   }

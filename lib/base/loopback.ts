@@ -1,13 +1,13 @@
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
-/** A name or an address, IPv6 in brackets, and a port. */
+/** A host name or an address (IPv6 in brackets), and a port. */
 const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/;
 
-/** Whether only this machine reaches what listens there, or is this machine: a name or an address, brackets or not. */
+/** Whether a host name or an address, with or without brackets, is this machine's loopback. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(/^\[(.*)\]$/.exec(host)?.[1] ?? host);
 }
 
-/** The same for what stands in a URL and in the header `Host`, with or without a port. */
+/** The same for the authority of a URL or a `Host` header, with or without a port. */
 export function isLoopbackAuthority(authority: string): boolean {
   const host = AUTHORITY.exec(authority)?.[1];
   return host !== undefined && isLoopback(host);

@@ -1,15 +1,15 @@
-/** The known word that is most like the given one, if any is like it at all. */
+/** The known word that is most similar to the given one. Undefined if none is similar. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const best = closest(word, known);
   return editDistance(word, best) <= Math.max(2, Math.floor(word.length / 3)) ? best : undefined;
 }
 
-/** The known word with the fewest letters to change, of at least one. */
+/** The known word with the smallest edit distance. Needs at least one word. */
 export function closest(word: string, known: readonly string[]): string {
   return known.reduce((best, other) => editDistance(word, other) < editDistance(word, best) ? other : best);
 }
 
-/** Insertions, deletions and substitutions from one word to the other (Levenshtein), whatever their case. */
+/** The Levenshtein distance between two words, ignoring case. */
 function editDistance(word: string, other: string): number {
   const [a, b] = [word.toLowerCase().slice(0, 64), other.toLowerCase()];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,30 +1,29 @@
 /**
- * URLs with a password in them, or in any part of them. Nothing here quotes what was given: an error names the part that
- * is wrong.
+ * Reads URLs that may contain a password in any part. Errors never quote the URL; they name the part that is wrong.
  */
 
-/** Whitespace and control characters: `URL` drops some of them without a word. */
+/** Whitespace and control characters. `URL` drops some of them silently. */
 // deno-lint-ignore no-control-regex
 const UNSEEN = /[\x00-\x20\x7f]/;
 
 export interface UrlRules {
-  /** With their colons, as in `amqp:`. */
+  /** Schemes with their colons, as in `amqp:`. */
   schemes: readonly string[];
-  /** What is expected, for the errors. */
+  /** A valid URL, for error messages. */
   example: string;
 }
 
 /**
- * Reads a URL strictly: whatever is ambiguous is refused, since a password that is taken for another part does not work,
- * and would be shown.
+ * Parses a URL strictly and rejects ambiguous ones: a password that is parsed as another part would not work and would
+ * be shown.
  *
- * @param which stands for the URL in the errors
- * @throws {Error} that names the part that is wrong, and quotes nothing
+ * @param which what errors call the URL
+ * @throws {Error} that names the wrong part and quotes nothing
  */
 export function readSecretUrl(text: string, which: string, { schemes, example }: UrlRules): URL {
   const scheme = schemes.find((scheme) => text.toLowerCase().startsWith(scheme));
   if (!scheme) {
-    // Without "//", what is before the colon is no scheme: a user's name, or half a password.
+    // Without "//", the text before the colon is no scheme but a user name or part of a password.
     const found = /^([a-z][a-z0-9+.-]*:)\/\//i.exec(text)?.[1];
     throw new Error(`${which} must start with one of ${schemes.join(", ")}${found ? `, found ${found}` : ""}`);
   }
@@ -45,13 +44,13 @@ export function readSecretUrl(text: string, which: string, { schemes, example }:
   return url;
 }
 
-/** The example comes last: `withoutLogins` hides what is between a scheme and an `@`, also in an error of our own. */
+/** The example comes last: `withoutLogins` hides everything between a scheme and an `@`, even in our own errors. */
 function encode(example: string): string {
   return "In a user, a password or a vhost, percent-encode these: / is %2F, ? is %3F, # is %23, @ is %40, % is %25. " +
     `Expected ${example}`;
 }
 
-/** What is percent-encoded, as it was typed: `URL` changes it. */
+/** The percent-encoded parts as the user typed them. `URL` changes them. */
 function partsOf(text: string): [string, string][] {
   const authority = /^[^/?#]*/.exec(text)![0];
   const at = authority.lastIndexOf("@");
@@ -71,11 +70,11 @@ function assertEncoded(text: string, part: string): void {
   }
 }
 
-/** A URL as it may be shown: scheme, host and path. A user is shown where a password is hidden. */
+/** A URL without its secrets: scheme, host and path. If there is a password, the user name is shown. */
 export function shownUrl(text: string): string {
   if (!/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) return "a URL that cannot be read";
   const { protocol, host, username, password, pathname, search, hash } = new URL(text);
-  // Then what looks like the host may be half a login.
+  // The part that looks like the host may then be half of a login.
   if (hash !== "" || /@/.test(pathname + search)) return "a URL that cannot be read";
   const login = password ? `${username}:…@` : username ? "…@" : "";
   const shown = `${protocol}//${login}${host}${pathname === "/" ? "" : pathname}`;
@@ -86,19 +85,19 @@ export function shownUrl(text: string): string {
   }
 }
 
-/** A login in a URL, whatever is in it, and one without a scheme. */
+/** The login in a URL, or one without a scheme. */
 const LOGINS = /\b(amqps?|wss?|rediss?|https?):[^"'\n]*@|[^\s"']+:[^\s"']+@/gi;
 
-/** Any text, without what stands before the `@` of a URL in it. */
+/** A text with the logins of all its URLs removed. */
 export function withoutLogins(text: string): string {
   if (!text.includes("@")) return text;
   return text.replace(LOGINS, (_, scheme?: string) => scheme ? `${scheme}://…@` : "…@");
 }
 
 /**
- * What stands for a host: a name or an address, IPv6 without its brackets.
+ * Checks a host: a name or an address, IPv6 without brackets.
  *
- * @throws {Error} that quotes nothing: a whole URL may have been given
+ * @throws {Error} that does not quote the value, which may be a whole URL
  */
 export function readHost(text: string): string {
   const host = /^\[(.*)\]$/.exec(text)?.[1] ?? text;

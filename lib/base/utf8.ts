@@ -1,12 +1,12 @@
-// A mark at the beginning is a character like every other: a name that has one is not the name without it.
+// A byte order mark counts as a normal character: a name with one differs from the name without it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Up to this length a loop is faster than the fixed cost of the platform's decoder and encoder. */
+/** Up to this length a loop is faster than the platform's decoder and encoder. */
 const SHORT = 48;
 const codes: number[] = [];
 
-/** A text from UTF-8 within the bounds of `bytes`; most are names, short and ASCII. */
+/** Decodes UTF-8 within the bounds of `bytes`. Most texts are names: short and ASCII. */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start;
   if (length > SHORT) return decoder.decode(bytes.subarray(start, end));
@@ -16,11 +16,11 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
     if (byte > 0x7f) return decoder.decode(bytes.subarray(start, end));
     codes[i] = byte;
   }
-  // In one piece: added one by one they are a chain, which whoever reads the text has to walk first.
+  // Made in one call: concatenated characters form a chain that every reader would first have to flatten.
   return String.fromCharCode(...codes);
 }
 
-/** Writes a text as UTF-8 and gives how many bytes it has; what has no room is cut off between two characters. */
+/** Writes a text as UTF-8 and returns the number of bytes. Text that does not fit is cut between two characters. */
 export function encodeText(text: string, bytes: Uint8Array, start: number, end: number): number {
   if (text.length > Math.min(SHORT, end - start)) return encodeSlowly(text, bytes, start, end);
   for (let i = 0; i < text.length; i++) {
@@ -31,7 +31,7 @@ export function encodeText(text: string, bytes: Uint8Array, start: number, end: 
   return text.length;
 }
 
-/** The beginning of a text that has no more bytes than this. */
+/** The longest start of a text that has at most this many bytes. */
 export function cutToBytes(text: string, most: number): string {
   return text.slice(0, encoder.encodeInto(text, new Uint8Array(most)).read);
 }

@@ -3,15 +3,15 @@ import { type LogFormat, Logger, type LogLevel } from "../base/log.ts";
 import { Broker, type BrokerOptions } from "./server/broker.ts";
 
 /**
- * The broker in a process of its own. Standard input has one JSON line of options and
- * perhaps the line `stop`; its end says that the parent is gone. Standard output gets
- * one JSON line: `{"ready":…}` or `{"failed":…}`. The log goes to standard error.
+ * The broker in its own process. Standard input receives one JSON line of options, and optionally the line `stop`. Its
+ * end means that the parent has ended. Standard output gets one JSON line, `{"ready":…}` or `{"failed":…}`. The log
+ * goes to standard error.
  */
 interface HostedOptions extends Omit<BrokerOptions, "log"> {
   logging: { level: LogLevel; format: LogFormat; color: boolean };
 }
 
-/** Milliseconds for the broker to stop before the process ends without that. */
+/** Milliseconds for the broker to stop. After that the process exits anyway. */
 const STOP_TIMEOUT = 10_000;
 
 async function main(): Promise<void> {
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   await broker?.stop();
 }
 
-/** Resolves at the line `stop` and at the end of the input: whoever started this has no use for it any more. */
+/** Resolves at the line `stop`, or at the end of the input. */
 async function toldToStop(input: AsyncGenerator<string, void>): Promise<void> {
   for await (const line of input) if (line === "stop") return;
 }
@@ -51,11 +51,11 @@ function answer(value: unknown): void {
   try {
     Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(value)}\n`));
   } catch {
-    // The parent is gone, which the end of the input says too.
+    // The parent has ended. The end of the input reports that too.
   }
 }
 
-/** What nobody foresaw ends the process: its state is unknown, and whoever hosts it starts it again. */
+/** An unexpected error ends the process, since its state is unknown. The host starts it again. */
 function tellFaults(log: Logger): void {
   const tell = (event: Event, error: unknown) => {
     event.preventDefault();
@@ -77,7 +77,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   }
 }
 
-// A terminal sends these to the whole group; the runner drains first, and then says stop.
+// A terminal sends these signals to the whole process group. The runner drains first and then sends `stop`.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
 await main();
 Deno.exit(0);

@@ -2,27 +2,27 @@ import { WarrenError } from "../base/errors.ts";
 import type { Arguments, CommandFlag } from "../settings/config.ts";
 import type { Logger } from "../base/log.ts";
 
-/** What every command gets. */
+/** The input of every command. */
 export interface CommandContext extends Arguments {
   log: Logger;
-  /** One line to standard output. */
+  /** Writes one line to standard output. */
   print(line: string): void;
-  /** One line to standard error. */
+  /** Writes one line to standard error. */
   printError(line: string): void;
 }
 
-/** One word that can follow `main.ts`. */
+/** A command, as in `deno task publish`. */
 export interface Command {
-  /** What it does, in a line. */
+  /** A summary in one line. */
   summary: string;
-  /** What follows the command: `QUEUE [BODY]`. */
+  /** The positional arguments, as in `QUEUE [BODY]`. */
   usage?: string;
   flags?: readonly CommandFlag[];
-  /** Gives the exit code. */
+  /** Resolves with the exit code. */
   run(context: CommandContext): number | Promise<number>;
 }
 
-/** @throws {WarrenError} `config` when something was typed that the command has no use for */
+/** @throws {WarrenError} `config` if there are arguments: the command takes none */
 export function takesNothing(command: string, positional: readonly string[]): void {
   if (positional.length === 0) return;
   throw new WarrenError(

@@ -1,12 +1,12 @@
 import { Connection } from "../amqp/client/connection.ts";
 import { localBrokerUrl } from "../settings/config.ts";
 import type { CommandContext } from "./command.ts";
-import { type Place, withMend } from "./mend.ts";
+import { type Place, withHint } from "./hint.ts";
 
 /**
- * A connection for one command, to the broker that the options name, else to this machine's. It is closed in any case.
+ * Opens a connection for one command, to the broker that the options name or else to this machine's. Always closes it.
  *
- * @param place what the command is about, for what its errors say
+ * @param place the exchange and routing key that the command uses, for its error messages
  */
 export async function withConnection<T>(
   { options, log }: CommandContext,
@@ -21,7 +21,7 @@ export async function withConnection<T>(
   try {
     return await use(connection);
   } catch (error) {
-    throw withMend(error, { ...place, missing: amqpUrl === undefined && !connection.state.connected });
+    throw withHint(error, { ...place, missing: amqpUrl === undefined && !connection.state.connected });
   } finally {
     await connection.close();
   }

@@ -3,12 +3,12 @@ import { WarrenError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import type { Command } from "./command.ts";
 
-/** The table of commands is in main's hands; the help speaks of all of them. */
+/** The `help` command. It explains all commands of the table, which main.ts passes. */
 export function helpCommand(commands: Readonly<Record<string, Command>>): Command {
   return {
     summary: "Explain the commands and the options",
     usage: "[COMMAND]",
-    flags: [{ flag: "markdown", text: "The options as docs/configuration.md has them." }],
+    flags: [{ flag: "markdown", text: "Print the options as Markdown, for docs/configuration.md." }],
     run({ positional: [name], flags, print }) {
       if (flags.has("markdown")) print(optionsMarkdown());
       else print(name === undefined ? overview(commands) : explain(commands, name));
@@ -29,7 +29,7 @@ function overview(commands: Readonly<Record<string, Command>>): string {
     "Commands:",
     ...rows,
     "",
-    "help COMMAND says more; --version prints the version.",
+    "COMMAND --help explains a command, as in: deno task publish --help. --version prints the version.",
     "",
     ...optionRows(),
   ].join("\n");
@@ -44,7 +44,7 @@ function explain(commands: Readonly<Record<string, Command>>, name: string): str
   return [
     `${name}: ${command.summary}`,
     "",
-    `usage: main.ts ${name}${command.usage ? ` ${command.usage}` : ""} [FLAGS]`,
+    `usage: ${name === "help" ? "main.ts" : "deno task"} ${name}${command.usage ? ` ${command.usage}` : ""} [FLAGS]`,
     ...(own.length > 0 ? ["", ...own] : []),
     "",
     ...optionRows(),
@@ -53,8 +53,8 @@ function explain(commands: Readonly<Record<string, Command>>, name: string): str
 
 export function unknownCommand(commands: Readonly<Record<string, Command>>, name: string): WarrenError {
   const near = nearest(name, Object.keys(commands));
-  const mend = near ? `did you mean ${near}?` : `there are ${Object.keys(commands).join(", ")}`;
-  return new WarrenError("config", `unknown command "${name}"; ${mend}`);
+  const hint = near ? `did you mean ${near}?` : `there are ${Object.keys(commands).join(", ")}`;
+  return new WarrenError("config", `unknown command "${name}"; ${hint}`);
 }
 
 function optionRows(): string[] {
@@ -69,7 +69,7 @@ function spelling({ flag, boolean }: OptionSpec): string {
   return boolean ? `--[no-]${flag}` : `--${flag}`;
 }
 
-/** docs/configuration.md, whole, and as the formatter leaves it. */
+/** The whole of docs/configuration.md, already formatted. */
 export function optionsMarkdown(): string {
   const rows = OPTIONS.map((option) => {
     const { env, default: given, text, secret } = option;

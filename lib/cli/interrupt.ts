@@ -1,6 +1,6 @@
-/** Milliseconds within which a second signal is the first one again: a terminal, and `deno task`, send one twice. */
+/** Milliseconds. Within this time a second signal counts as the first one: a terminal and `deno task` each send it. */
 const SAME_SIGNAL = 300;
-/** What a shell gives for a command that SIGINT ended. */
+/** The exit code of a command that SIGINT ended, as shells report it. */
 export const INTERRUPTED = 130;
 
 /** Aborts at the first SIGINT or SIGTERM; the second one ends the process. */
@@ -10,17 +10,17 @@ export class Interrupt implements Disposable {
   readonly #listeners: [Deno.Signal, () => void][];
 
   /**
-   * @param told is called at the first signal
-   * @param again is called at the second one, and ends the process; with exit code 130 by default
+   * @param onSignal is called at the first signal
+   * @param onRepeat is called at the second signal and ends the process. By default with exit code 130
    */
-  constructor(told: (signal: Deno.Signal) => void, again: (signal: Deno.Signal) => never = end) {
+  constructor(onSignal: (signal: Deno.Signal) => void, onRepeat: (signal: Deno.Signal) => never = end) {
     this.signal = this.#controller.signal;
     let asked: number | undefined;
     const listen = (signal: Deno.Signal) => {
       if (asked !== undefined && performance.now() - asked < SAME_SIGNAL) return;
-      if (asked !== undefined) again(signal);
+      if (asked !== undefined) onRepeat(signal);
       asked = performance.now();
-      told(signal);
+      onSignal(signal);
       this.#controller.abort();
     };
     this.#listeners = (["SIGINT", "SIGTERM"] as const).map((signal) => [signal, () => listen(signal)]);

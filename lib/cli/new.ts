@@ -4,11 +4,11 @@ import type { Command } from "./command.ts";
 
 const NAME = /^[a-z0-9][a-z0-9_-]*([./][a-z0-9][a-z0-9_-]*)*$/i;
 
-/** Writes a function from a template; over one that is there only when forced to. */
+/** Writes a function from a template. Overwrites an existing file only with `--force`. */
 export const create: Command = {
   summary: "Write a new function from a template",
   usage: "NAME",
-  flags: [{ flag: "force", text: "Write over a function that is there already." }],
+  flags: [{ flag: "force", text: "Overwrite an existing function." }],
   async run({ options, positional, flags, print }) {
     const [name, ...rest] = positional;
     if (name === undefined || rest.length > 0) {
@@ -30,7 +30,7 @@ export const create: Command = {
       await Deno.writeTextFile(file, template(), { createNew: !flags.has("force") });
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      throw new WarrenError("config", `${file} is there already; choose another name, or --force to write over it`);
+      throw new WarrenError("config", `${file} exists already; choose another name, or overwrite it with --force`);
     }
     const queue = path.replaceAll("/", ".");
     print(`${file} is written. A runner that watches the folder serves it now; else: deno task start`);

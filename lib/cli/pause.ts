@@ -2,15 +2,15 @@ import { localName, urlHost } from "../settings/config.ts";
 import { describeError, WarrenError } from "../base/errors.ts";
 import type { Command, CommandContext } from "./command.ts";
 
-/** Tells a running runner, by its HTTP API, to take no more messages of a function. */
+/** Asks a running runner, over its HTTP API, to pause or resume a function. */
 export const pause: Command = {
-  summary: "Take no more messages of a function in a runner",
+  summary: "Pause a function in a running runner: it takes no more messages",
   usage: "FUNCTION",
   run: (context) => tell("pause", context),
 };
 
 export const resume: Command = {
-  summary: "Take messages of a function again",
+  summary: "Resume a function that is paused",
   usage: "FUNCTION",
   run: (context) => tell("resume", context),
 };

@@ -2,13 +2,13 @@
 const INTERVAL = 200;
 const CLEAR_LINE = "\r\x1b[K";
 
-/** One line of a terminal that is written again and again; nothing where standard error is none. */
+/** A line on the terminal that is overwritten with each update. Prints nothing if standard error is no terminal. */
 export class Progress implements Disposable {
   readonly #terminal = Deno.stderr.isTerminal();
   #last = performance.now();
   #shown = false;
 
-  /** What is said is asked for only when it is shown. */
+  /** The text is made only if it is shown. */
   tell(line: () => string): void {
     if (!this.#terminal || performance.now() - this.#last < INTERVAL) return;
     this.#last = performance.now();

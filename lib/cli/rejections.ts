@@ -3,7 +3,10 @@ import { describeError } from "../base/errors.ts";
 import { toFailure } from "../invocation/outcome.ts";
 import type { Logger } from "../base/log.ts";
 
-/** Ignores what the AMQP client leaves behind when its socket dies. Any other unhandled rejection ends the command. */
+/**
+ * Ignores rejections that the AMQP client leaves behind when its socket dies. Any other unhandled rejection ends the
+ * command.
+ */
 export function ignoreConnectionLoss(): Disposable {
   const ignore = (event: PromiseRejectionEvent) => {
     if (isConnectionLoss(event.reason)) event.preventDefault();
@@ -13,8 +16,8 @@ export function ignoreConnectionLoss(): Disposable {
 }
 
 /**
- * Logs what nobody handled, each as one entry with its stack. A rejection ends nothing. After an error that was thrown in
- * a timer or a listener, the state of the process is unknown: `end` is called.
+ * Logs each unhandled rejection and uncaught error as one entry with its stack. A rejection ends nothing. After an
+ * error that a timer or a listener threw, the state of the process is unknown, so `end` is called.
  */
 export function logUnhandled(log: Logger, end: () => void = () => Deno.exit(1)): Disposable {
   const onRejection = (event: PromiseRejectionEvent) => {
@@ -26,7 +29,7 @@ export function logUnhandled(log: Logger, end: () => void = () => Deno.exit(1)):
   const onError = (event: ErrorEvent) => {
     event.preventDefault();
     const { type, message, stack } = toFailure(event.error);
-    log.error(`uncaught ${type}: ${message}; the runner ends, and what was not settled comes again`, { stack });
+    log.error(`uncaught ${type}: ${message}; the runner ends; unsettled messages are delivered again`, { stack });
     end();
   };
   globalThis.addEventListener("unhandledrejection", onRejection);

@@ -1,33 +1,33 @@
 import { localBrokerUrl, urlHost } from "../settings/config.ts";
 import type { Options } from "../settings/options.ts";
 import { describeError, WarrenError } from "../base/errors.ts";
-import { assertGuarded } from "../http/guard.ts";
+import { assertGuarded } from "../http/guards/guard.ts";
 import type { Logger } from "../base/log.ts";
 import { Runner } from "../runner/runner.ts";
 import { type Command, takesNothing } from "./command.ts";
 import { Interrupt } from "./interrupt.ts";
 import { logUnhandled } from "./rejections.ts";
 
-/** Runs until a signal says stop. */
+/** Runs the functions until a signal arrives. */
 export const start: Command = {
   summary: "Run the functions (the default)",
   async run({ options, positional, log }) {
     takesNothing("start", positional);
     assertGuarded(options.host, options.apiToken);
     assertOneBroker(options, log);
-    // Never disposed of: what comes while it stops is logged too.
+    // Never disposed of, so that errors during the stop are logged too.
     logUnhandled(log);
     const runner = new Runner(options, log);
     const stop = (signal: Deno.Signal) => {
-      log.info(`${signal}: draining for up to ${options.drainTimeout / 1000} s; once more ends at once`);
+      log.info(`${signal}: draining for up to ${options.drainTimeout / 1000} s; a second signal ends at once`);
       runner.stop().catch((error) => {
         log.error(`could not stop cleanly: ${describeError(error)}`);
         Deno.exit(1);
       });
     };
-    // Never disposed of: until the process has ended, a signal that comes twice is not to kill it.
+    // Never disposed of, so that a repeated signal does not kill the process before it has ended.
     new Interrupt(stop, (signal) => {
-      log.warn(`${signal} again: ending at once; what was not settled comes again`);
+      log.warn(`${signal} again: ending at once; unsettled messages are delivered again`);
       Deno.exit(1);
     });
     try {
@@ -41,7 +41,7 @@ export const start: Command = {
   },
 };
 
-/** @throws {WarrenError} `config` when two brokers are asked for, or one that cannot be found */
+/** @throws {WarrenError} `config` if two brokers are configured, or none can be found */
 function assertOneBroker(options: Options, log: Logger): void {
   const { amqpUrl, broker, brokerHost, brokerPort } = options;
   if (amqpUrl !== undefined && broker === "embedded") {

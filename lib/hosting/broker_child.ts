@@ -1,48 +1,47 @@
-import { fileURLToPath } from "node:url";
 import { urlHost } from "../settings/config.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { DENO_NEEDS } from "../sandbox/host/command.ts";
 
-/** What the embedded broker is told. */
+/** The settings of the embedded broker. */
 export interface BrokerSettings {
   host: string;
-  /** 0 is any. */
+  /** 0 means any free port. */
   port: number;
-  /** Of its WebSocket listener; 0 is any. */
+  /** Port of the WebSocket listener. 0 means any free port. */
   wsPort: number;
-  /** Without it, a WebSocket port that is taken is only a warning. */
+  /** The user chose the port, so it is an error if it is taken. Otherwise that is only a warning. */
   wsPortAsked: boolean;
-  /** Made when absent. */
+  /** Is created if it does not exist. */
   dataDir: string;
-  /** Passwords by names; empty is guest with guest, from this machine alone. */
+  /** Passwords by user name. Empty means guest with the password guest, from this machine only. */
   users: Record<string, string>;
   /** Bytes. */
   memoryLimit: number;
   /** Bytes. */
   diskFreeLimit: number;
-  /** What clients are told. */
+  /** The version that the broker reports to clients. */
   version: string;
 }
 
-/** What the process says, once, on standard output. */
+/** The process's report on standard output: one line. */
 export interface BrokerAnswer {
   ready?: { port: number; wsPort?: number };
   failed?: { code: ErrorCode | "portTaken"; message: string };
 }
 
-const ENTRY = fileURLToPath(new URL("../broker/hosted.ts", import.meta.url));
+const ENTRY = new URL("../broker/hosted.ts", import.meta.url).href;
 
 /**
- * Starts the broker's process, which waits for `settingsLine()`. It may listen on its ports and write its data, and nothing
- * else; it sees none of the environment's secrets.
+ * Starts the broker's process, which then waits for `settingsLine()`. It may only listen on its ports and write its
+ * data. It sees none of the environment's secrets.
  */
 export function spawnBroker(
   { host, port, wsPort, dataDir }: Pick<BrokerSettings, "host" | "port" | "wsPort" | "dataDir">,
   stderr: "inherit" | "piped" = "inherit",
 ): Deno.ChildProcess {
   const shown = urlHost(host);
-  // To Deno it is a list, in which a path cannot have a comma.
+  // Deno parses this value as a list, so a path must not contain a comma.
   const only = dataDir.includes(",") ? "" : `=${dataDir}`;
   const env = Deno.env.toObject();
   return new Deno.Command(Deno.execPath(), {
@@ -52,7 +51,7 @@ export function spawnBroker(
       "--no-prompt",
       "--no-config",
       "--no-lock",
-      // Messages pass through: a large nursery holds hundreds of megabytes of those that are gone.
+      // Messages only pass through. A large nursery would keep hundreds of megabytes of dead ones.
       "--v8-flags=--max-semi-space-size=8",
       `--allow-net=${shown}:${port},${shown}:${wsPort}`,
       `--allow-read${only}`,
@@ -68,19 +67,19 @@ export function spawnBroker(
   }).spawn();
 }
 
-/** The first line that the process is told. The next one is `stop`. */
+/** The first line of the process's input. The next one is `stop`. */
 export function settingsLine(settings: BrokerSettings, logging: Logger["settings"]): string {
   return JSON.stringify({ ...settings, logging });
 }
 
-/** Writes a line to its standard input. A process that is gone takes nothing, and its status says so. */
+/** Writes a line to the process's standard input. Ignores a process that has ended: its exit status reports that. */
 export async function tellBroker({ stdin }: Deno.ChildProcess, line: string): Promise<void> {
   const input = stdin.getWriter();
   await input.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
   input.releaseLock();
 }
 
-/** Its first line, after which it has nothing to say; undefined where it ended before. */
+/** The process's only line of output. Undefined if it ended before that. */
 export async function readAnswer({ stdout }: Deno.ChildProcess): Promise<BrokerAnswer | undefined> {
   let text = "";
   for await (const chunk of stdout.pipeThrough(new TextDecoderStream())) {

@@ -9,40 +9,40 @@ import { describeError, WarrenError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 
 export interface BrokerHostOptions extends BrokerSettings {
-  /** `auto` joins any broker that is there, `embedded` only Warren's. */
+  /** `auto` joins any broker, `embedded` only Warren's. */
   mode: "auto" | "embedded";
   log: Logger;
 }
 
-/** What Warren's broker calls itself. */
+/** The product name that Warren's broker announces. */
 const PRODUCT = "Warren";
-/** Milliseconds that a broker which ends, or starts elsewhere, may be in the way before that is a failure. */
+/** Milliseconds to wait for another broker that is ending or starting, before the attempt fails. */
 const SETTLE = 2_000;
-/** Milliseconds that a broker must have lived for the next one to be started at once. */
+/** Milliseconds. If the broker ran at least this long, the next start is not delayed. */
 const STEADY = 10_000;
 
-const MEND = "choose another port with --broker-port, or set AMQP_URL";
+const HINT = "choose another port with --broker-port, or set AMQP_URL";
 
-/** A failure that may be over in a moment. */
+/** A failure that may pass soon. */
 class Passing extends WarrenError {}
 
 /**
- * Sees to it that there is a broker at a port: joins the one that is there, or
- * starts the embedded one in a process of its own.
+ * Makes sure that a broker runs at a port: joins the one that listens there, or starts the embedded one in a process of
+ * its own.
  */
 export class BrokerHost {
   readonly #options: BrokerHostOptions;
   readonly #log: Logger;
   readonly #stopped = new AbortController();
   readonly #backoff = new Backoff({ max: 10_000 });
-  /** When the next start may be. */
+  /** The earliest time of the next start. */
   #notBefore = 0;
   #failing = false;
   #port: number;
   #dataDir: string;
   #process: BrokerProcess | undefined;
   #ensuring: Promise<void> | undefined;
-  #told = "";
+  #lastLogged = "";
 
   constructor(options: BrokerHostOptions) {
     this.#options = options;
@@ -51,22 +51,22 @@ export class BrokerHost {
     this.#dataDir = options.dataDir;
   }
 
-  /** Where this machine reaches the broker. */
+  /** The address of the broker, as seen from this machine. */
   get address(): { hostname: string; port: number } {
     return { hostname: localName(this.#options.host), port: this.#port };
   }
 
   /**
-   * Resolves once a broker answers. Calls at the same time share one attempt.
+   * Resolves once a broker answers. Concurrent calls share one attempt.
    *
-   * @throws {WarrenError} `config` when something else has the port or a setting is wrong, `storage` when the data
-   *   cannot be used, else `unavailable`
+   * @throws {WarrenError} `config` if something else uses the port or a setting is wrong, `storage` if the data cannot
+   * be used, otherwise `unavailable`
    */
   ensure(): Promise<void> {
     return this.#ensuring ??= this.#ensure().finally(() => this.#ensuring = undefined);
   }
 
-  /** Ends the process, if it is ours. None is started after that. */
+  /** Ends the process if this host started it. Starts none after that. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#ensuring?.catch(() => {});
@@ -91,7 +91,7 @@ export class BrokerHost {
     throw new WarrenError("unavailable", "stopping");
   }
 
-  /** Whether there is a broker that may be used; says which, when that has changed. */
+  /** Whether there is a broker that may be used. Logs which one if that has changed. */
   async #find(): Promise<boolean> {
     if (this.#port === 0) return false;
     const found = await this.#probe();
@@ -106,7 +106,7 @@ export class BrokerHost {
     if (product !== PRODUCT && this.#options.mode === "embedded") {
       throw new WarrenError(
         "config",
-        `at ${this.#place} there is ${name}, which --broker embedded does not use: ${MEND}`,
+        `at ${this.#place} there is ${name}, which --broker embedded does not use: ${HINT}`,
       );
     }
     this.#backoff.reset();
@@ -127,10 +127,10 @@ export class BrokerHost {
     }
   }
 
-  /** Whether it is started, and answers. */
+  /** Whether the broker was started and answers. */
   async #start(): Promise<boolean> {
     const { signal } = this.#stopped;
-    await this.#process?.stop(); // its port closes a moment before it is gone
+    await this.#process?.stop(); // its port closes shortly before the process ends
     await delay(Math.max(this.#notBefore - performance.now(), 0), signal);
     if (signal.aborted) return false;
     try {
@@ -141,9 +141,9 @@ export class BrokerHost {
       this.#dataDir = process.dataDir;
       void this.#watch(process);
     } catch (error) {
-      // Another process was first, and will answer; or has the port on an address where this one does not look.
-      if (error instanceof Deno.errors.AddrInUse) throw new Passing("config", `${error.message}: ${MEND}`);
-      // The process that had the data may be ending, or just be starting its own broker.
+      // Another process was faster and will answer, or it uses the port on an address that this host does not probe.
+      if (error instanceof Deno.errors.AddrInUse) throw new Passing("config", `${error.message}: ${HINT}`);
+      // The process that used the data may be ending, or may be about to start its own broker.
       throw error instanceof WarrenError && error.code === "storage" ? new Passing("storage", error.message) : error;
     }
     return await this.#find();
@@ -153,7 +153,7 @@ export class BrokerHost {
     const started = performance.now();
     const how = await process.ended;
     this.#process = undefined;
-    this.#told = "";
+    this.#lastLogged = "";
     if (this.#stopped.signal.aborted) return;
     const steady = performance.now() - started > STEADY;
     if (steady) this.#backoff.reset();
@@ -162,18 +162,18 @@ export class BrokerHost {
   }
 
   #tell(which: string): true {
-    if (which !== this.#told) this.#log.info(which);
-    this.#told = which;
+    if (which !== this.#lastLogged) this.#log.info(which);
+    this.#lastLogged = which;
     return true;
   }
 
-  /** What lasts is told once; whoever called says that it tries again. */
+  /** Logs a lasting failure only once. The caller logs that it tries again. */
   #fail(error: unknown): WarrenError {
     const failure = error instanceof WarrenError ? error : new WarrenError("unavailable", describeError(error));
     this.#failing = true;
     this.#notBefore = performance.now() + this.#backoff.next();
-    if (failure.code !== "config" && failure.message !== this.#told) this.#log.error(failure.message);
-    this.#told = failure.message;
+    if (failure.code !== "config" && failure.message !== this.#lastLogged) this.#log.error(failure.message);
+    this.#lastLogged = failure.message;
     return failure;
   }
 
@@ -183,17 +183,17 @@ export class BrokerHost {
   }
 }
 
-/** The host that the options ask for; undefined where the broker is somebody else's in any case. */
+/** The broker host for the options. Undefined if another broker is to be used. */
 export function brokerHostFor(options: Options, log: Logger): BrokerHost | undefined {
   const { amqpUrl, broker: mode } = options;
   if (amqpUrl !== undefined || mode === "none") return undefined;
   return new BrokerHost({ mode, log, ...brokerSettings(options) });
 }
 
-/** A broker that ends hangs up; one that is busy may come to answer. */
+/** A broker that is ending closes the connection, and a busy one may answer later, so those may be tried again. */
 function inTheWay(place: string, { kind, why }: Exclude<Found, { kind: "nothing" | "broker" }>): WarrenError {
   const found = `at ${place} there is something that is no AMQP broker`;
-  if (kind === "stranger") return new WarrenError("config", `${found}, ${why}: ${MEND}`);
-  if (kind === "closed") return new Passing("config", `${found}, ${why}: ${MEND}`);
-  return new WarrenError("unavailable", `at ${place} there is something, but ${why}; if it is no AMQP broker, ${MEND}`);
+  if (kind === "stranger") return new WarrenError("config", `${found}, ${why}: ${HINT}`);
+  if (kind === "closed") return new Passing("config", `${found}, ${why}: ${HINT}`);
+  return new WarrenError("unavailable", `at ${place} there is something, but ${why}; if it is no AMQP broker, ${HINT}`);
 }

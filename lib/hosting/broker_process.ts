@@ -12,7 +12,7 @@ import { describeError, WarrenError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Options } from "../settings/options.ts";
 
-/** What the options say to an embedded broker. */
+/** The settings of the embedded broker, from the options. */
 export function brokerSettings(options: Options): BrokerSettings {
   return {
     host: options.brokerHost,
@@ -27,19 +27,19 @@ export function brokerSettings(options: Options): BrokerSettings {
   };
 }
 
-/** Milliseconds to stop before it is killed. */
+/** Milliseconds that the process has to stop before it is killed. */
 const STOP_TIMEOUT = 10_000;
 
 /**
- * The embedded broker in a process of its own, which ends when this one does: its
- * standard input is a pipe that the operating system closes then.
+ * The embedded broker in a process of its own. It ends with this process: its standard input is a pipe, which the
+ * operating system then closes.
  */
 export class BrokerProcess {
   readonly port: number;
   readonly wsPort: number | undefined;
-  /** The real path of its data. */
+  /** The real path of the data folder. */
   readonly dataDir: string;
-  /** Resolves, with how, once the process is gone. */
+  /** Resolves once the process has ended, with a text that says how. */
   readonly ended: Promise<string>;
   readonly #child: Deno.ChildProcess;
   #stopping: Promise<void> | undefined;
@@ -57,10 +57,10 @@ export class BrokerProcess {
   }
 
   /**
-   * Waits until it is ready, however much it has to read.
+   * Waits until the broker is ready, however much data it has to read.
    *
-   * @throws {Deno.errors.AddrInUse} when another process has the port
-   * @throws {WarrenError} `storage`, `config` or `unavailable`: why it cannot run
+   * @throws {Deno.errors.AddrInUse} if another process uses the port
+   * @throws {WarrenError} `storage`, `config` or `unavailable`, with the reason why it cannot run
    */
   static async start(asked: BrokerSettings, log: Logger, signal: AbortSignal): Promise<BrokerProcess> {
     const settings = { ...asked, dataDir: await makeFolder(asked.dataDir) };
@@ -84,7 +84,7 @@ export class BrokerProcess {
     }
   }
 
-  /** Stops it, politely at first; a second call waits for the first. */
+  /** Stops the process, and kills it if that takes too long. A second call waits for the first. */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
   }
@@ -109,7 +109,7 @@ function start(settings: BrokerSettings): Child {
   return { process, ended };
 }
 
-/** The real path: the process may touch nothing but this folder, and what it means by that has no links in it. */
+/** The real path. The process may access only this folder, and its permissions apply to paths without links. */
 async function makeFolder(path: string): Promise<string> {
   try {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
@@ -129,6 +129,6 @@ function killQuietly(process: Deno.ChildProcess): void {
   try {
     process.kill("SIGKILL");
   } catch {
-    // It is gone already.
+    // The process has ended already.
   }
 }

@@ -5,31 +5,45 @@ import { describeError } from "../base/errors.ts";
 import { isLoopback } from "../base/loopback.ts";
 import { deadLetterRoutes } from "./dead_letters/dead_letters.ts";
 import { functionRoutes } from "./functions.ts";
-import { assertGuarded, refuseOtherSites, requireToken } from "./guard.ts";
+import { requireToken } from "./guards/access.ts";
+import { auditWrites } from "./guards/audit.ts";
+import { endpoints } from "./publishing/endpoints.ts";
+import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import type { RunnerView } from "./runner_view.ts";
+import { logRoutes } from "./runs/logs.ts";
+import { runRoutes } from "./runs/runs.ts";
+import type { RunsView } from "./runs/runs_view.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
 
 export interface AppOptions {
-  /** What all but the health routes ask for. */
+  /** All routes but the health routes require this token. Undefined: everybody who reaches the API may use it. */
   token: string | undefined;
+  /** A second token, which may only read. @default none */
+  readToken?: string;
   /** Bytes. */
   maxBody: number;
-  /** Where it listens. */
+  /** The address that it listens on. */
   host: string;
   log?: Logger;
-  /** Ends the WebSockets that are open, and the jobs. */
+  /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
-  /** Milliseconds after which an answer says where the work can be followed, instead of what became of it. @default 2_000 */
+  /** Run records and logs; without them their routes are not there. */
+  runs?: RunsView;
+  /**
+   * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
+   *
+   * @default 2_000
+   */
   patience?: number;
 }
 
 /**
- * The HTTP API as one hono app; it needs no socket to be tried.
+ * The HTTP API as one hono app. Tests can call it without a socket.
  *
- * @throws {WarrenError} `config` when it would listen beyond loopback without a token
+ * @throws {WarrenError} `config` if it would listen beyond loopback without a token
  */
 export function createApp(runner: RunnerView, options: AppOptions): Hono {
   assertGuarded(options.host, options.token);
@@ -40,11 +54,18 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
     context.res.headers.set("x-content-type-options", "nosniff");
     context.res.headers.set("cache-control", "no-store");
   });
+  app.use(auditWrites(options.log));
+  const tokens = { write: options.token, read: options.readToken };
+  app.use(endpoints(runner, { tokens, maxBody: options.maxBody, host: options.host }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
-  if (options.token !== undefined) app.use(requireToken(options.token));
+  if (options.token !== undefined) app.use(requireToken(tokens));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
-  app.route("/", healthRoutes(runner, options));
+  app.route("/", healthRoutes(runner, { log: options.log, tokens }));
   app.route("/", functionRoutes(runner, options));
+  if (options.runs) {
+    app.route("/", runRoutes(options.runs));
+    app.route("/", logRoutes(options.runs, options));
+  }
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));

@@ -1,17 +1,16 @@
-/** Milliseconds between two looks. AMQP does not report how many consumers a queue has, so somebody has to ask. */
+/** Milliseconds between two checks. AMQP sends no event when a queue's consumers change, so this polls. */
 const INTERVAL = 200;
 
 export interface IdleWatchOptions {
-  /** Why nobody takes messages of a function; undefined where somebody does. */
+  /** Why no runner takes messages of the function. Undefined if one does. */
   why(name: string): Promise<string | undefined>;
   /** Milliseconds. @default 200 */
   interval?: number;
 }
 
 /**
- * Watches the functions that callers wait for. If a function becomes broken or paused while they wait, nobody will answer
- * them: they learn the reason at once instead of a time-out later. There is one timer and one look for each function,
- * however many callers wait.
+ * Watches the functions that callers wait for. If a function becomes broken or paused while they wait, they get the
+ * reason at once instead of a time-out later. Each function has one timer and one check, however many callers wait.
  */
 export class IdleWatch {
   readonly #options: IdleWatchOptions;
@@ -23,14 +22,14 @@ export class IdleWatch {
     this.#options = options;
   }
 
-  /** How many wait. */
+  /** The number of callers that wait. */
   get waiting(): number {
     return [...this.#callers.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
-   * Runs `work` with a signal that aborts when `gone` does, and when the function takes no messages any more. Gives what
-   * `work` gave, and in the second case the reason.
+   * Runs `work` with a signal that aborts when `gone` aborts or when the function stops taking messages. Resolves with
+   * the result of `work`, or with the reason why the function takes no messages.
    */
   async during<T>(
     name: string,

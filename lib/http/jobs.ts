@@ -4,14 +4,14 @@ import type { Sweep } from "../invocation/dead_letters/dead_letter_box.ts";
 import { endsWithin } from "../base/time/within.ts";
 import { Problem } from "./problem.ts";
 
-/** So many finished ones are remembered. */
+/** How many finished jobs are remembered. */
 const MAX_FINISHED = 100;
 const MAX_RUNNING = 16;
 
-/** Work that takes longer than a request should, as the API shows it. */
+/** A job, as the API shows it: work that may take longer than a request should. */
 export interface JobView extends Partial<Sweep> {
   id: string;
-  /** What it does: `redrive hello.dead`. */
+  /** What it does, as in `redrive hello.dead`. */
   work: string;
   state: "running" | "done" | "stopped" | "failed";
   startedAt: string;
@@ -19,7 +19,7 @@ export interface JobView extends Partial<Sweep> {
   error?: string;
 }
 
-/** Gets the signal that stops it, and tells how far it is. */
+/** The work. Gets the signal that stops it, and reports its progress. */
 export type Work = (signal: AbortSignal, onProgress: (sweep: Sweep) => void) => Promise<Sweep>;
 
 interface Job {
@@ -28,7 +28,7 @@ interface Job {
   readonly result: Promise<Sweep>;
 }
 
-/** What runs on after its request, for as long as the process does. */
+/** Jobs that continue after their request, until they finish or the process ends. */
 export class Jobs {
   readonly #jobs = new Map<string, Job>();
   readonly #closing: AbortSignal | undefined;
@@ -56,7 +56,7 @@ export class Jobs {
     return job;
   }
 
-  /** Its result if it is there in time, else where to ask for it. */
+  /** The job's result if it is ready in time, otherwise 202 with the URL of the job. */
   async answer(context: Context, job: Job, patience: number): Promise<Response> {
     const done = await endsWithin(patience, job.result);
     if (!done) return context.json(job.view, 202, { location: `/jobs/${job.view.id}` });
@@ -77,7 +77,7 @@ export class Jobs {
   }
 }
 
-/** `/jobs/:id`: how far it is, and its end. */
+/** `/jobs/:id`: the progress and the result of a job. */
 export function jobRoutes(jobs: Jobs): Hono {
   return new Hono()
     .get("/jobs/:id", (context) => context.json(jobs.find(context.req.param("id")).view))

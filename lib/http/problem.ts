@@ -2,12 +2,12 @@ import type { Context } from "hono";
 import { describeError, type ErrorCode, WarrenError } from "../base/errors.ts";
 import { InvalidBody } from "../invocation/content/invalid_body.ts";
 
-/** An answer that is an error: a JSON problem document, RFC 9457. */
+/** An error response: a JSON problem document, RFC 9457. */
 export class Problem extends Error {
   readonly status: number;
   readonly title: string;
   readonly headers: Record<string, string>;
-  /** More members of the document. */
+  /** Further members of the document. */
   readonly members: Record<string, unknown>;
 
   constructor(
@@ -35,7 +35,7 @@ const STATUS: Partial<Record<ErrorCode, [status: number, title: string]>> = {
   refused: [502, "Bad Gateway"],
 };
 
-/** The one place where errors become HTTP. */
+/** Turns errors into HTTP responses. No other code does. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InvalidBody) {
@@ -49,7 +49,11 @@ export function toProblem(error: unknown): Problem {
   return new Problem(status, title, describeError(error), status === 503 ? { "retry-after": "5" } : {});
 }
 
-/** What was asked for was wrong, not what the runner was told at its start. @throws {Problem} 400, or the error itself */
+/**
+ * For errors in the request, not in the runner's own settings.
+ *
+ * @throws {Problem} 400 for `config` errors, otherwise the error itself
+ */
 export function asTheirs(error: unknown): never {
   if (error instanceof WarrenError && error.code === "config") throw new Problem(400, "Bad Request", error.message);
   throw error;

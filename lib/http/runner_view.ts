@@ -6,16 +6,17 @@ import type {
   Order,
   RetryPolicy,
 } from "../invocation/definition/definition.ts";
+import type { HttpEndpoint } from "../invocation/definition/http_endpoint.ts";
 import type { OutcomeCounts } from "../invocation/outcome.ts";
 
-/** Whether it can do its work, and why not. */
+/** Whether the runner can do its work, and if not, why. */
 export interface Readiness {
   ready: boolean;
-  /** A check that is not `required` does not decide; those that decide leave it out. */
+  /** A check with `required: false` does not affect readiness. `required` is left out for those that do. */
   checks: { name: string; ok: boolean; required?: boolean; detail?: string }[];
 }
 
-/** How a function stands. */
+/** The state of a function. */
 export type FunctionState = "starting" | "serving" | "unavailable" | "broken" | "paused" | "disabled" | "draining";
 
 /** A function, as the API shows it. Durations are in milliseconds. */
@@ -23,35 +24,37 @@ export interface FunctionView {
   name: string;
   file: string;
   state: FunctionState;
-  /** Why it does not serve, or why its newest version does not. */
+  /** Why it does not serve, or why its newest version is refused. */
   error?: string;
   version?: string;
-  /** Whether this version's module has been loaded, which the first message does unless the function is warm. */
+  /** Whether this version's module has been loaded. The first message loads it unless the function is warm. */
   loaded?: boolean;
   queue?: string;
   deadLetterQueue?: string;
   bindings?: readonly BindingDefinition[];
-  /** What its messages have to be. */
+  /** The format that its messages must have. */
   envelope?: Envelope;
-  /** Which of its messages are handled one after the other. */
+  /** Which of its messages are handled in order. */
   order?: Order;
+  /** How it is reached over HTTP, beside `POST /functions/:name`. */
+  http?: HttpEndpoint;
   concurrency?: number;
   prefetch?: number;
   timeout?: number;
   retry?: RetryPolicy;
   isolation?: Isolation;
-  /** Bytes of a process. */
+  /** Memory limit of a process, in bytes. */
   memory?: number;
   instances?: number;
-  /** Processes that are there now, here. */
+  /** Number of its processes in this runner. */
   processes?: number;
-  /** Invocations that run or wait for a free place, here. */
+  /** Number of invocations that run or wait for a free slot in this runner. */
   running: number;
-  /** How invocations ended here since the start. */
+  /** Counts of outcomes in this runner since the start. */
   counts: OutcomeCounts;
 }
 
-/** A message that came by HTTP. */
+/** A message from an HTTP request. */
 export interface PublishRequest {
   body: Uint8Array;
   messageId: string;
@@ -60,43 +63,45 @@ export interface PublishRequest {
   headers?: Record<string, string>;
 }
 
-/** How long somebody waits for an answer. */
+/** How long the caller waits for an answer. */
 export interface Patience {
   /** Milliseconds. */
   wait: number;
-  /** Aborts when nobody waits any more. */
+  /** Aborts if the caller disconnects. */
   gone: AbortSignal;
 }
 
 /** The answer of a function. */
 export interface ReplyView {
-  /** `completed`, or how the invocation ended for good. */
+  /** `completed`, or the final outcome of the invocation. */
   outcome: string;
   body: Uint8Array;
   contentType: string | undefined;
 }
 
-/** What the HTTP API needs of the runner. */
+/** The parts of the runner that the HTTP API uses. */
 export interface RunnerView {
-  /** Takes no more messages of a function here; false where it is not bound. */
+  /** Pauses a function in this runner. False if it is not bound to a queue. */
   pause(name: string): Promise<boolean>;
-  /** Takes them again. */
+  /** Resumes it. */
   resume(name: string): boolean;
   ready(): Readiness;
   functions(): FunctionView[];
-  /** Undefined where there is none of that name. */
+  /** Undefined if there is no function with that name. */
   function(name: string): FunctionView | undefined;
+  /** The function whose `http.path` this is. */
+  endpoint(path: string): FunctionView | undefined;
   /** Where the broker of this machine is; undefined where AMQP_URL names another. */
   localBroker(): { hostname: string; port: number } | undefined;
   /** @throws {WarrenError} `unavailable`, `unroutable` or `refused` */
   publish(name: string, request: PublishRequest): Promise<void>;
   /**
-   * Publishes, and waits for the answer; `undefined` when it did not come in time, or nobody waits any more.
+   * Publishes, and waits for the answer. Undefined if none came in time, or the caller disconnected.
    *
-   * @throws {WarrenError} `unavailable`, also when the function is broken, paused or not consuming in this runner, or
-   *   becomes so, and no other runner consumes its queue; `unroutable` or `refused`
+   * @throws {WarrenError} `unavailable`, also if the function is or becomes broken, paused or not consuming in this
+   * runner and no other runner consumes its queue; `unroutable` or `refused`
    */
   request(name: string, request: PublishRequest, patience: Patience): Promise<ReplyView | undefined>;
-  /** @throws {WarrenError} `unavailable` when it is not known which queue is the function's */
+  /** @throws {WarrenError} `unavailable` if the function's queue is not known */
   deadLetters(name: string): DeadLetterBox;
 }

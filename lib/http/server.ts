@@ -7,7 +7,7 @@ import { endsWithin } from "../base/time/within.ts";
 export interface ListenOptions {
   host: string;
   port: number;
-  /** Somebody chose the port: it does not move. */
+  /** The user chose the port, so no other port is tried. */
   portAsked: boolean;
   log: Logger;
 }
@@ -16,16 +16,16 @@ export interface ListenOptions {
 export interface Listening {
   readonly url: string;
   readonly port: number;
-  /** No new requests; those that run have 2 s. */
+  /** Stops accepting requests. Requests in progress have 2 s to finish. */
   shutdown(): Promise<void>;
 }
 
-/** Milliseconds that running requests have when it shuts down. */
+/** Milliseconds that requests in progress have at shutdown. */
 const GRACE = 2_000;
-/** How many ports are tried, upwards, where none was asked for. */
+/** How many successive ports are tried if the user chose none. */
 const TRIES = 100;
 
-/** @throws {WarrenError} `config` when the port is taken or may not be used */
+/** @throws {WarrenError} `config` if the port is taken or not permitted */
 export function listen(app: Hono, { host, port, portAsked, log }: ListenOptions): Listening {
   for (let tried = port;; tried++) {
     try {
@@ -48,7 +48,7 @@ export function listen(app: Hono, { host, port, portAsked, log }: ListenOptions)
   }
 }
 
-/** Closes idle connections at once, and those with a request when it is answered; gives up waiting after GRACE. */
+/** Closes idle connections at once, and the others after their response. Stops waiting after GRACE. */
 async function shutdown(server: Deno.HttpServer): Promise<void> {
   await endsWithin(GRACE, server.shutdown());
 }

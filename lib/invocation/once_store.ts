@@ -33,26 +33,26 @@ export type OnceClaim =
   /** Another owner holds the key, for at most this many milliseconds. */
   | { readonly kind: "held"; readonly for: number };
 
-/** What `once()` of every function needs. */
+/** What all functions share for `once()`. */
 export interface OnceKeeping {
   readonly store: OnceStore;
-  /** Milliseconds that a key is remembered. */
+  /** Milliseconds that keys are kept. */
   readonly keep: number;
 }
 
-/** Characters of a key. */
+/** Maximum length of a key in characters. */
 export const MAX_KEY = 512;
-/** Bytes of what an effect leaves, as JSON in UTF-8. */
+/** Maximum size of a stored value: JSON in UTF-8, in bytes. */
 export const MAX_VALUE = 64 * 1024;
 
-/** Whether it can be a key: what is no Unicode would be another key in a store. */
+/** Whether the key is valid. Ill-formed Unicode would change when a store encodes it. */
 export function isKey(key: unknown): key is string {
   return typeof key === "string" && key !== "" && key.length <= MAX_KEY && key.isWellFormed();
 }
 
-/** Whether it is short enough to be kept. */
+/** Whether the value is short enough to be stored. */
 export function fits(value: string): boolean {
-  // No character has fewer bytes than one, or more than three.
+  // A UTF-16 unit takes one to three bytes in UTF-8.
   if (value.length * 3 <= MAX_VALUE) return true;
   return value.length <= MAX_VALUE && new TextEncoder().encode(value).length <= MAX_VALUE;
 }

@@ -1,25 +1,25 @@
 import { describeError, UNSEEN } from "../base/errors.ts";
 import type { Publication } from "./publication.ts";
 
-/** An error as data: what crosses from a sandbox and travels in a dead letter's headers. */
+/** An error as data. It is sent from a sandbox and stored in a dead letter's headers. */
 export interface Failure {
-  /** The error's class: `TypeError`. */
+  /** The error's class, as in `TypeError`. */
   readonly type: string;
   readonly message: string;
-  /** Bounded; absent where nothing was thrown. */
+  /** Shortened if necessary. Undefined if nothing was thrown. */
   readonly stack?: string;
-  /** What a schema found wrong with the body. */
+  /** The problems that a schema found in the body. */
   readonly issues?: readonly Issue[];
 }
 
-/** One thing that is wrong with a body. */
+/** One problem in a body. */
 export interface Issue {
   readonly message: string;
-  /** Where in the body, as `items.0.price`; empty for all of it. */
+  /** Path in the body, as in `items.0.price`. Empty for the whole body. */
   readonly path: string;
 }
 
-/** What a handler returned, as bytes. */
+/** The handler's return value, encoded. */
 export interface Result {
   readonly body: Uint8Array;
   readonly contentType: string | undefined;
@@ -27,24 +27,24 @@ export interface Result {
 
 /** How an invocation ended. */
 export type Outcome =
-  /** With what it published, and what it returned where that was asked for. */
+  /** With the published messages, and the return value if it is needed. */
   | { readonly kind: "completed"; readonly outputs?: readonly Publication[]; readonly result?: Result }
-  /** The handler threw; `delay` is what it asked for, in milliseconds. */
+  /** The handler threw. `delay` is the delay that it asked for, in milliseconds. */
   | { readonly kind: "failed"; readonly failure: Failure; readonly delay?: number }
   | { readonly kind: "timedOut"; readonly failure: Failure }
   /** The handler threw `Reject`. */
   | { readonly kind: "rejected"; readonly failure: Failure }
-  /** Its process ended before it settled; `final` where it must not run again. */
+  /** Its process ended before the handler did. `final` means that it must not run again. */
   | { readonly kind: "crashed"; readonly failure: Failure; readonly final?: boolean }
   | { readonly kind: "undecodable"; readonly failure: Failure }
-  /** The body is not what the function's `input` lets through. */
+  /** The body does not match the function's `input` schema. */
   | { readonly kind: "invalid"; readonly failure: Failure }
-  /** It did not run, or was stopped with the runner: the message goes back untouched. */
+  /** It did not run, or the runner stopped it. The message returns to its queue unchanged. */
   | { readonly kind: "abandoned"; readonly reason: string };
 
 export type OutcomeKind = Outcome["kind"];
 
-/** How many invocations ended in each way; those that were given back did not end. */
+/** Counts of outcomes. Abandoned invocations are not counted. */
 export type OutcomeCounts = Record<Exclude<OutcomeKind, "abandoned">, number>;
 
 export function noOutcomes(): OutcomeCounts {
@@ -54,17 +54,17 @@ export function noOutcomes(): OutcomeCounts {
 /** What is done with the delivery. */
 export type Disposition =
   | { readonly kind: "ack" }
-  /** Again after `delay` milliseconds, as attempt `attempt`. */
+  /** Retry after `delay` milliseconds, as attempt `attempt`. */
   | { readonly kind: "retry"; readonly delay: number; readonly attempt: number; readonly failure: Failure }
   | { readonly kind: "deadLetter"; readonly reason: string; readonly failure: Failure }
   | { readonly kind: "requeue" };
 
-/** Longer stacks and messages are cut: headers must fit into one AMQP frame. */
+/** Longer stacks and messages are cut, since headers must fit into one AMQP frame. */
 const MAX_TYPE = 128;
 const MAX_MESSAGE = 2_048;
 const MAX_STACK = 8_192;
 
-/** Anything that was thrown, as data. Never throws itself, whatever that was. */
+/** Converts anything that was thrown to data. Never throws. */
 export function toFailure(error: unknown): Failure {
   try {
     if (!(error instanceof Error)) return boundedFailure({ type: typeof error, message: describeError(error) });
@@ -75,7 +75,7 @@ export function toFailure(error: unknown): Failure {
   }
 }
 
-/** A failure that came from elsewhere, as text that fits. */
+/** A failure from another process, cut to the limits. */
 export function boundedFailure(failure: { type: unknown; message: unknown; stack?: unknown }): Failure {
   const type = String(failure.type).slice(0, MAX_TYPE);
   const message = String(failure.message).slice(0, MAX_MESSAGE);

@@ -1,13 +1,13 @@
 import type { RetryPolicy } from "./definition/definition.ts";
 import type { Disposition, Outcome } from "./outcome.ts";
 
-/** A delay is waited out in a queue with a fixed TTL; below this it is not worth one. */
+/** Milliseconds. Delays are implemented by queues with a fixed TTL; a shorter delay is not worth one. */
 const MIN_RUNG = 10;
-/** No configuration asks for more: 30 days. */
+/** The longest delay that a configuration can set: 30 days. */
 const MAX_RUNG = 30 * 24 * 60 * 60_000;
 
 /**
- * What becomes of a delivery: a pure function of how its invocation ended.
+ * Decides what happens to a delivery. A pure function of how its invocation ended.
  *
  * @param random from 0 (inclusive) to 1 (exclusive), for the jitter
  */
@@ -35,8 +35,8 @@ export function decide(outcome: Outcome, attempt: number, policy: RetryPolicy, r
 }
 
 /**
- * The delay after the given attempt, in milliseconds. The jitter has three steps
- * (less, none, more), so that a policy needs a handful of queues and not one a message.
+ * The delay after the given attempt, in milliseconds. The jitter has only three steps (shorter, none, longer), so that
+ * a policy needs a handful of queues and not one per message.
  */
 export function backoff(attempt: number, policy: RetryPolicy, random: () => number): number {
   if (policy.delays) return policy.delays[Math.min(attempt, policy.delays.length) - 1];
@@ -45,14 +45,14 @@ export function backoff(attempt: number, policy: RetryPolicy, random: () => numb
   return base * (1 + step * policy.jitter);
 }
 
-/** No delay after the given attempt is longer, in milliseconds, unless the handler asks for one. */
+/** The longest delay after the given attempt, in milliseconds, unless the handler asks for a longer one. */
 export function longestDelay(attempt: number, policy: RetryPolicy): number {
   return Math.min(toRung(backoff(attempt, policy, () => 0.999)), policy.maxDelay);
 }
 
 /**
- * The nearest delay that has two significant digits: within 5 % of what was
- * asked for, and few enough values for each to be a queue.
+ * Rounds a delay to two significant digits: within 5 % of the given one, and few enough values to have a queue for
+ * each.
  */
 export function toRung(delay: number): number {
   if (!(delay >= MIN_RUNG)) return delay > 0 ? MIN_RUNG : 0;
@@ -60,13 +60,15 @@ export function toRung(delay: number): number {
   return Math.round(delay / unit) * unit;
 }
 
-/** Every delay that `decide()` can give with this policy by itself, rising, in milliseconds; 0 waits nowhere. */
+/**
+ * All delays that `decide()` can return for this policy, in ascending order, in milliseconds. 0 means no delay queue.
+ */
 export function rungsOf(policy: RetryPolicy): number[] {
   const rungs = new Set<number>();
   let last = -1;
   for (let attempt = 1; attempt < policy.attempts; attempt++) {
     const middle = backoff(attempt, policy, () => 0.5);
-    // From here on, each is as the one before.
+    // All further delays equal this one.
     if (!policy.delays && middle === last) break;
     last = middle;
     for (const random of [0, 0.5, 0.999]) {
@@ -76,7 +78,7 @@ export function rungsOf(policy: RetryPolicy): number[] {
   return [...rungs].filter((rung) => rung > 0).sort((a, b) => a - b);
 }
 
-/** Every delay that there can be at all: two significant digits, up to 30 days. */
+/** All possible delays: two significant digits, up to 30 days. */
 export function allRungs(): number[] {
   const rungs = new Set<number>();
   for (let unit = 1; unit * 10 <= MAX_RUNG; unit *= 10) {

@@ -1,7 +1,7 @@
 import type { MessageProperties } from "../mod.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 
-/** What a handler's message is made of: all of it data. */
+/** The data that a handler's message is made from. */
 export interface Content {
   /** The bytes as they were delivered. */
   readonly body: Uint8Array;
@@ -9,53 +9,55 @@ export interface Content {
   readonly headers: Record<string, unknown>;
 }
 
-/** One message on its way into a handler. */
+/** One message for a handler. */
 export interface Invocation extends Content {
   readonly exchange: string;
   readonly routingKey: string;
   readonly redelivered: boolean;
   readonly attempt: number;
-  /** Whether anybody wants what the handler returns. */
+  /** Whether the handler's return value is needed. */
   readonly wantsResult: boolean;
 }
 
-/** One message as it came, with what only the host needs to know. */
+/** A message as it was delivered, with fields that only the host needs. */
 export interface DeliveredInvocation extends Invocation {
-  /** How often it came back to its queue unsettled; 0 where the broker does not count. */
+  /** How often it was returned to its queue unsettled. 0 if the broker does not count. */
   readonly returns: number;
-  /** It is a copy that was made since its count raised a suspicion. */
+  /** It is a copy, made after its return count made it a suspect. */
   readonly setAside: boolean;
 }
 
-/** Called with what an invocation was begun for. */
+/** Called with the subject for which an invocation was begun. */
 export type OnEnd<S> = (outcome: Outcome, subject: S) => void;
 
-/** Where a handler runs. */
+/** Runs handlers. */
 export interface Sandbox {
-  /** Processes of its own that are there now. */
+  /** Number of its processes. */
   readonly processes: number;
   /** Loads the module now instead of at the first message. Rejects with the module's own error. */
   warm(): Promise<void>;
   /**
-   * What is wrong with what would be the function's next message; undefined where it is fine. Rejects where the module
-   * does not load or does not answer.
+   * Checks the body of a message before it is published. Undefined if it is valid. Rejects if the module does not load
+   * or does not answer.
    */
   validate(content: Content): Promise<Failure | undefined>;
   /**
-   * Runs the handler once and calls `onEnd` once with the `subject`, never before it returns. Every way to end is an
-   * outcome. A call back instead of a promise, and one for all: there may be tens of thousands a second, and a closure for
-   * each would live until the next full garbage collection.
+   * Runs the handler once and calls `onEnd` once with the `subject`, never before `invoke` returns. Every result is an
+   * outcome. There may be tens of thousands per second, so this is one callback for all of them: a closure for each would
+   * live until the next full garbage collection.
    */
   invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void;
-  /** Runs a batch's handler once: an outcome for each message, in their order. Never rejects. */
+  /** Runs a batch's handler once. Returns an outcome for each message, in order. Never rejects. */
   invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]>;
   /**
-   * Aborts the signal of the handler that runs with these invocations, the very objects that it was invoked with. How it
-   * ends is its outcome as ever; where it has not begun, it is abandoned.
+   * Aborts the signal of the handler that runs with these invocations, which must be the same objects. Its outcome is
+   * reported as usual. If the handler has not begun, the outcome is `abandoned`.
    */
   cancel(invocations: readonly Invocation[], reason: string): void;
-  /** Aborts every running handler's signal, and after the grace (ms) ends what still runs. */
+  /**
+   * Aborts the signals of all running handlers, and ends those that still run after the grace period (milliseconds).
+   */
   abort(grace: number): Promise<void>;
-  /** Ends the sandbox; whatever still runs in it is abandoned. */
+  /** Closes the sandbox. Running invocations are abandoned. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { OLD_PREFIX, PREFIX } from "./content/event_attributes.ts";
 
-/** W3C Trace Context, https://www.w3.org/TR/trace-context/: the header's name, in AMQP as in HTTP. */
+/** W3C Trace Context, https://www.w3.org/TR/trace-context/: the header's name, the same in AMQP and HTTP. */
 export const TRACEPARENT = "traceparent";
 export const TRACESTATE = "tracestate";
 
@@ -9,7 +9,7 @@ const NAMES = ["", PREFIX, OLD_PREFIX].map((prefix) => ({ parent: prefix + TRACE
 
 const FORM = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
-/** What a message says of the trace that it is part of. */
+/** The trace context of a message. */
 export interface TraceContext {
   readonly traceId: string;
   readonly flags: string;
@@ -17,9 +17,9 @@ export interface TraceContext {
 }
 
 /**
- * The trace in a message's headers; undefined where there is none, or none that can be read. An event's attributes, in
- * binary mode, say where it came from (https://github.com/cloudevents/spec, "Distributed Tracing"): what brought it here
- * goes before that.
+ * The trace context in a message's headers. Undefined if there is none or it is invalid. The attributes of a CloudEvent
+ * in binary mode describe where the event came from (https://github.com/cloudevents/spec, "Distributed Tracing"), so
+ * the headers of the last transport take precedence.
  */
 export function readTrace(headers: Readonly<Record<string, unknown>>): TraceContext | undefined {
   for (const { parent, state: stateName } of NAMES) {
@@ -33,7 +33,7 @@ export function readTrace(headers: Readonly<Record<string, unknown>>): TraceCont
   return undefined;
 }
 
-/** The headers of what a message gives rise to: the same trace, and a span of its own. */
+/** The headers for messages that follow from a message: the same trace with a new span. */
 export function childTrace({ traceId, flags, state }: TraceContext): Record<string, string> {
   const span = crypto.getRandomValues(new Uint8Array(8)).toHex();
   return {

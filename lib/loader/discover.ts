@@ -2,10 +2,10 @@ import { extname, join, relative, resolve, sep } from "node:path";
 import { describeError, WarrenError } from "../base/errors.ts";
 import { brokenLink } from "./links.ts";
 import { isBelow } from "../base/below.ts";
-import { projectsOf } from "./own_code.ts";
+import { codeRoots } from "./own_code.ts";
 import { displayPath } from "./place.ts";
 
-/** A module in the functions folder; with `error` it has no name of its own, or cannot be read. */
+/** A module in the functions folder. With `error`, its name cannot be used or it cannot be read. */
 export interface DiscoveredFunction {
   name: string;
   /** The module, as an absolute path. */
@@ -13,27 +13,28 @@ export interface DiscoveredFunction {
   error?: string;
 }
 
-/** In this order: of two files with one name, the earlier extension is the function. */
+/** If two files have the same name, the one with the earlier extension is the function. */
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs"];
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,200}$/i;
 
-/** What a functions folder holds. */
+/** The contents of a functions folder. */
 export interface Discovered {
   /** Sorted by name. */
   functions: DiscoveredFunction[];
-  /** The folders that were looked through, as absolute paths. */
+  /** The folders that were searched, as absolute paths. */
   folders: string[];
-  /** Where each module was, without links. A deployment that swaps a link changes it. */
+  /** The real path of each module. It changes if a deployment swaps a link. */
   places: Map<string, string>;
 }
 
 /**
- * The functions in a folder and the folders below it. Files and folders that start with `_` or `.`, `node_modules`,
- * tests and type declarations are not. A function has its name from the path as it is written, links included.
+ * Finds the functions in a folder and its subfolders. Skips files and folders that start with `_` or `.`,
+ * `node_modules`, tests and type declarations. The function's name comes from the path as it is written, with links.
  *
- * @throws {WarrenError} `config` when there is no such folder
+ * @param roots links may lead into these folders
+ * @throws {WarrenError} `config` if the folder does not exist
  */
-export async function discoverFunctions(dir: string): Promise<Discovered> {
+export async function discoverFunctions(dir: string, roots: readonly string[] = codeRoots(dir)): Promise<Discovered> {
   const root = resolve(dir);
   const real = await Deno.realPath(root).catch(async (cause) => {
     const why = await brokenLink(root) ?? describeError(cause);
@@ -43,18 +44,18 @@ export async function discoverFunctions(dir: string): Promise<Discovered> {
     throw new WarrenError("config", `the functions folder "${dir}" is not a folder`);
   }
   const found: Discovered = { functions: [], folders: [], places: new Map([[root, real]]) };
-  await walk(root, real, { root, real, projects: projectsOf(root), parents: [], found });
+  await walk(root, real, { root, real, roots, parents: [], found });
   const functions = distinct(found.functions.sort(byName), root);
   return { ...found, functions };
 }
 
 interface Walk {
   root: string;
-  /** The root without symbolic links in its path. */
+  /** The real path of the root. */
   real: string;
-  /** Links may lead to what is in these folders. */
-  projects: string[];
-  /** The real paths of the folders above: a link back to one of them ends there. */
+  /** Links may lead into these folders. */
+  roots: readonly string[];
+  /** The real paths of the parent folders. A link back to one of them is not followed. */
   parents: string[];
   found: Discovered;
 }
@@ -80,7 +81,7 @@ async function visit(path: string, options: Walk): Promise<void> {
   if (real === undefined) return await visitBroken(path, options);
   const info = await Deno.stat(real).catch(() => undefined);
   if (info?.isDirectory) {
-    if (options.parents.includes(real)) return; // its functions are found already, under their shorter names
+    if (options.parents.includes(real)) return; // its functions were found already, under their shorter names
     const error = foreignLink(real, options);
     if (error === undefined) await walk(path, real, options);
     else options.found.functions.push({ ...named(path, options.root), error });
@@ -92,19 +93,19 @@ async function visit(path: string, options: Walk): Promise<void> {
   }
 }
 
-/** A link to nowhere is an error where it was a function or, without an extension, may have been a folder of them. */
+/** A broken link is an error if it names a function or, without an extension, may have named a folder. */
 async function visitBroken(path: string, { root, found }: Walk): Promise<void> {
   if (!isModule(path) && extname(path) !== "") return;
   const error = await brokenLink(path);
-  // Else it was removed meanwhile.
+  // Otherwise the file was removed meanwhile.
   if (error !== undefined) found.functions.push({ ...named(path, root), error });
 }
 
-function foreignLink(real: string, { real: root, projects }: Walk): string | undefined {
+function foreignLink(real: string, { real: root, roots }: Walk): string | undefined {
   if (isBelow(real, root)) return undefined;
   if (isBelow(root, real)) return `it is a link to "${real}", which the functions folder is in`;
-  if (projects.some((project) => isBelow(real, project))) return undefined;
-  return `it is a link to "${real}", which is outside of ${displayPath(projects[0])}: ` +
+  if (roots.some((folder) => isBelow(real, folder))) return undefined;
+  return `it is a link to "${real}", which is outside of ${displayPath(roots[0])}: ` +
     "what is there would need no permission";
 }
 
@@ -122,7 +123,7 @@ function named(file: string, root: string): DiscoveredFunction {
   return { name, file, error };
 }
 
-/** Gives each later file of a name that is taken a name by which it is seen to be broken. */
+/** Marks each later file with a name that is taken as broken, under a name of its own. */
 function distinct(found: DiscoveredFunction[], root: string): DiscoveredFunction[] {
   const taken = new Map<string, DiscoveredFunction>();
   for (const item of found) {
@@ -142,7 +143,7 @@ function distinct(found: DiscoveredFunction[], root: string): DiscoveredFunction
 
 function byName(a: DiscoveredFunction, b: DiscoveredFunction): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-  // A file that is broken anyway takes no name from one that is not.
+  // A broken file does not take a name away from a working one.
   if ((a.error === undefined) !== (b.error === undefined)) return a.error === undefined ? -1 : 1;
   const [left, right] = [a, b].map(({ file }) => EXTENSIONS.indexOf(extension(file)));
   return left - right || (a.file < b.file ? -1 : 1);

@@ -1,16 +1,16 @@
 import { type Expression, type Program, type Statement, withoutTypes } from "./literal.ts";
 
-/** What a name of a module stands for, as far as its text tells. */
+/** The kind of value that a name in a module refers to, as far as the source shows it. */
 export type Found =
   | { kind: "constant"; node: Statement; value: Expression | undefined }
   | { kind: "function"; node: Statement; generator: boolean }
   | { kind: "class"; node: Statement }
-  /** A variable that may be assigned again, an import, a re-export: not known from here. */
+  /** A reassignable variable, an import or a re-export: its value is unknown here. */
   | { kind: "elsewhere"; node: Statement }
   | { kind: "namespace"; node: Statement }
   | { kind: "undeclared"; node: Statement; name: string };
 
-/** What a module exports under a name; nothing where it does not, type-only exports included. */
+/** What a module exports under a name. Undefined for no export or a type-only export. */
 export function findExport(program: Program, name: string): Found | undefined {
   for (const node of program.body) {
     if (node.type === "ExportDefaultDeclaration" && name === "default") {
@@ -38,7 +38,7 @@ export function findExport(program: Program, name: string): Found | undefined {
   return undefined;
 }
 
-/** What keeps an export from being a handler, in words; nothing where it can be one. */
+/** Why an export cannot be a handler. Undefined if it can. */
 export function notCallable(found: Found, program: Program, depth = 0): string | undefined {
   switch (found.kind) {
     case "class":
@@ -56,7 +56,7 @@ export function notCallable(found: Found, program: Program, depth = 0): string |
   }
 }
 
-/** Kinds of expressions that are never a function. */
+/** Kinds of expressions that are never functions. */
 const VALUES: Record<string, string> = {
   ObjectExpression: "an object",
   ArrayExpression: "an array",
@@ -81,14 +81,14 @@ function notCallableValue(value: Expression, node: Statement, program: Program, 
   if (value.name === "undefined") return "undefined";
   const local = findLocal(program, value.name);
   if (!local && value.name in globalThis) return undefined;
-  // A constant may be named for another, and that one for it: the chain has an end here.
+  // Constants can refer to each other in a circle, so the search is limited.
   return depth > 20
     ? undefined
     : notCallable(local ?? { kind: "undeclared", node, name: value.name }, program, depth + 1);
 }
 
-/** What a name at the top of a module stands for. */
-function findLocal(program: Program, name: string): Found | undefined {
+/** What a top-level name of a module refers to. */
+export function findLocal(program: Program, name: string): Found | undefined {
   for (const node of program.body) {
     const declaration = node.type === "ExportNamedDeclaration" || node.type === "ExportDefaultDeclaration"
       ? node.declaration as Statement | null | undefined
@@ -128,7 +128,7 @@ function findDeclaration(declaration: Statement, node: Statement, name: string):
   }
 }
 
-/** Whether a destructuring pattern has the name in it; it need not be exact, only never miss one. */
+/** Whether a destructuring pattern may bind the name. False positives are harmless, false negatives are not. */
 function bindsName(pattern: unknown, name: string): boolean {
   if (typeof pattern !== "object" || pattern === null) return false;
   if ("type" in pattern && pattern.type === "Identifier" && "name" in pattern && pattern.name === name) return true;

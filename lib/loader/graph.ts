@@ -3,28 +3,41 @@ import { describeError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { displayPath, place } from "./place.ts";
 
-/** What one function's module imports, itself first. */
+/** The imports of one function's module, including itself as the first. */
 export interface ModuleGraph {
-  /** The local files of its code, as absolute paths. */
+  /** Its local source files, as absolute paths. */
   files: string[];
-  /** Local files that are not there: when one appears, the function may load. */
+  /** Local files that do not exist. If one appears, the function may load. */
   missing: string[];
-  /** What it imports from registries and from the network. */
+  /** Imports from registries, from the network, and from packages in a `node_modules` folder. */
   remote: string[];
-  /** Why it cannot load: a missing module, a bare specifier, a syntax error in an import. */
+  /** Imports of its local modules by a bare name, as `zod`, which an import map resolves. */
+  bare: BareImport[];
+  /** Why the module cannot be loaded: a missing module, a bare specifier, a syntax error in an import. */
   errors: string[];
+}
+
+/** An import whose name only an import map resolves. */
+export interface BareImport {
+  name: string;
+  /** What it resolves to. */
+  target: string;
+  /** Where it is imported, as `file:line:column`. */
+  from: string;
 }
 
 export interface GraphOptions {
   /** The `deno.json` whose import map applies. @default none */
   config?: string;
+  /** Deno's flags for how imports resolve, in place of `config`. @default no lock file */
+  flags?: readonly string[];
   signal?: AbortSignal;
   log?: Logger;
 }
 
-/** Milliseconds for one `deno info`, which may have to ask a registry. */
+/** Milliseconds for one `deno info`, which may query a registry. */
 const TIMEOUT = 20_000;
-/** Characters of one argument: Linux takes 131,072 bytes. */
+/** Characters of one argument. Linux allows 131,072 bytes. */
 const MAX_ENTRY = 100_000;
 
 interface Span {
@@ -33,7 +46,7 @@ interface Span {
 
 interface Dependency {
   specifier: string;
-  /** Absent for an import of types alone. */
+  /** Undefined for a type-only import. */
   code?: { specifier?: string; error?: string; span?: Span };
   isDynamic?: boolean;
 }
@@ -44,15 +57,15 @@ interface Module {
   error?: string;
 }
 
-/** The answer of `deno info --json`, as far as it is read here. */
+/** The parts of `deno info --json` that are read here. */
 interface Info {
   modules: Module[];
   redirects: Record<string, string>;
 }
 
 /**
- * Resolves the imports of all files with one `deno info`, which runs nothing. Where
- * it fails as a whole, that is a warning, and each file stands for itself.
+ * Resolves the imports of all files with one `deno info`, which runs no code. If it fails as a whole, that is a
+ * warning, and each file is treated as having no imports.
  */
 export async function readGraphs(files: string[], options: GraphOptions = {}): Promise<Map<string, ModuleGraph>> {
   const graphs = new Map<string, ModuleGraph>();
@@ -62,14 +75,14 @@ export async function readGraphs(files: string[], options: GraphOptions = {}): P
     for (const file of group) {
       graphs.set(
         file,
-        info ? follow(file, modules, info.redirects) : { files: [file], missing: [], remote: [], errors: [] },
+        info ? follow(file, modules, info.redirects) : { files: [file], missing: [], remote: [], bare: [], errors: [] },
       );
     }
   }
   return graphs;
 }
 
-/** One group, unless the entry that imports them all is too long for an argument. */
+/** One group, unless the entry that imports all files is too long for an argument. */
 function groups(files: string[]): string[][] {
   const all: string[][] = [];
   let length = Infinity;
@@ -89,15 +102,20 @@ function importOf(file: string): string {
   return encodeURIComponent(`import ${JSON.stringify(pathToFileURL(file).href)};`);
 }
 
-async function denoInfo(files: string[], { config, signal, log }: GraphOptions): Promise<Info | undefined> {
+/** Flags for a command of Deno's that reads what functions import. */
+export function flagsOf({ flags, config }: GraphOptions): readonly string[] {
+  return flags ?? ["--no-lock", config ? `--config=${config}` : "--no-config"];
+}
+
+async function denoInfo(files: string[], options: GraphOptions): Promise<Info | undefined> {
+  const { signal, log } = options;
   const timeout = AbortSignal.timeout(TIMEOUT);
   try {
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         "info",
         "--json",
-        "--no-lock",
-        config ? `--config=${config}` : "--no-config",
+        ...flagsOf(options),
         `data:application/typescript,${files.map(importOf).join("")}`,
       ],
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
@@ -118,33 +136,46 @@ async function denoInfo(files: string[], { config, signal, log }: GraphOptions):
 
 interface Step {
   specifier: string;
-  /** Where it is imported, as `file:line:column`; empty for the function itself. */
+  /** Where it is imported, as `file:line:column`. Empty for the function itself. */
   from: string;
-  /** Reached by `import()`: it counts for the version, but may be missing until it runs. */
+  /** Imported by `import()`: it counts for the version, but may be missing until it runs. */
   dynamic: boolean;
+  /** A file of a package: named by a bare name, or by another file of a package. */
+  packaged: boolean;
+}
+
+/** As `zod`: what it resolves to, an import map or a `node_modules` folder says. */
+function isBare(name: string): boolean {
+  return !/^(\.{0,2}\/|[a-z][a-z0-9+.-]*:)/i.test(name);
 }
 
 function follow(file: string, modules: Map<string, Module>, redirects: Record<string, string>): ModuleGraph {
-  const graph: ModuleGraph = { files: [], missing: [], remote: [], errors: [] };
+  const graph: ModuleGraph = { files: [], missing: [], remote: [], bare: [], errors: [] };
   const seen = new Set<string>();
-  const steps: Step[] = [{ specifier: pathToFileURL(file).href, from: "", dynamic: false }];
+  const steps: Step[] = [{ specifier: pathToFileURL(file).href, from: "", dynamic: false, packaged: false }];
   const later: Step[] = [];
   for (let step = steps.shift(); step; step = steps.shift() ?? later.shift()) {
     const specifier = redirects[step.specifier] ?? step.specifier;
     if (seen.has(specifier)) continue;
     seen.add(specifier);
     const module = modules.get(specifier);
-    if (specifier.startsWith("file:")) {
+    if (step.packaged || /^(npm|jsr|https?):/.test(specifier)) graph.remote.push(specifier);
+    else if (specifier.startsWith("file:")) {
       const absent = module?.error?.startsWith("Module not found");
       (absent ? graph.missing : graph.files).push(fileURLToPath(specifier));
-    } else if (/^(npm|jsr|https?):/.test(specifier)) graph.remote.push(specifier);
+    }
     if (module?.error && !step.dynamic) graph.errors.push(moduleError(module.error, step.from));
-    for (const { code, isDynamic } of module?.dependencies ?? []) {
+    for (const { specifier: name, code, isDynamic } of module?.dependencies ?? []) {
       if (!code) continue;
       const dynamic = step.dynamic || isDynamic === true;
       const from = placeOf(specifier, code.span);
       if (code.error && !dynamic) graph.errors.push(`${from}: ${readable(code.error)}`);
-      if (code.specifier) (dynamic ? later : steps).push({ specifier: code.specifier, from, dynamic });
+      if (!code.specifier) continue;
+      const packaged = (step.packaged || isBare(name)) && /^file:.*\/node_modules\//.test(code.specifier);
+      if (isBare(name) && !step.packaged && specifier.startsWith("file:")) {
+        graph.bare.push({ name, target: code.specifier, from });
+      }
+      (dynamic ? later : steps).push({ specifier: code.specifier, from, dynamic, packaged });
     }
   }
   return graph;
@@ -156,7 +187,7 @@ function placeOf(specifier: string, span: Span | undefined): string {
   return place(file, { line: line + 1, column: character + 1 });
 }
 
-/** Leads with the place: in the module where the error has one, else at its import. */
+/** The error after its location: in the module if the error has one, otherwise at the import. */
 function moduleError(error: string, from: string): string {
   const inModule = /^(?:SyntaxError: )?([\s\S]*?)\s+at (file:\S+:\d+:\d+)\s*$/.exec(error);
   if (!inModule) return readable(from ? `${from}: ${error}` : error);
@@ -165,7 +196,7 @@ function moduleError(error: string, from: string): string {
   return `${readable(at)}: syntax error: ${message}${imported}`;
 }
 
-/** The message with paths for the URLs of local files. */
+/** The message with file paths instead of URLs. */
 function readable(message: string): string {
   return message
     .replaceAll(/ from "file:[^"]*"/g, "")

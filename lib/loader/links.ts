@@ -1,9 +1,9 @@
 import { dirname, join, parse, sep } from "node:path";
 
-/** More links than this on the way to one file are a circle: Linux counts the same. */
+/** More links than this on the way to one file count as a circle, as on Linux. */
 const MAX_LINKS = 40;
 
-/** What is wrong with a link that leads to no file; undefined where the path is no link, or leads to a file. */
+/** What is wrong with a link that leads to no file. Undefined if the path is no link or leads to a file. */
 export async function brokenLink(path: string): Promise<string | undefined> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target === undefined) return undefined;
@@ -17,11 +17,11 @@ export async function brokenLink(path: string): Promise<string | undefined> {
   }
 }
 
-/** What decides where a path leads: names in folders that have no links in their own paths. */
+/** Everything that decides where a path leads, in folders without links in their own paths. */
 export interface Way {
-  /** The links on the way and what they lead to at last, or the first that is missing: `[folder, name]`. */
+  /** The links on the way and their final target, or the first missing entry, as `[folder, name]`. */
   steps: [folder: string, name: string][];
-  /** The folder that the path leads to, if it is one. */
+  /** The folder that the path leads to. Undefined if it leads to no folder. */
   folder?: string;
 }
 
@@ -52,6 +52,6 @@ export async function wayTo(path: string): Promise<Way> {
     ({ isDirectory } = info);
     at = here;
   }
-  // The last name of a link's target may be "." or "..": then the folder itself is what the path leads to.
+  // A link's target may end in "." or "..", and then the path leads to the folder itself.
   return isDirectory ? { steps, folder: at } : { steps };
 }

@@ -6,7 +6,7 @@ export type Statement = Program["body"][number];
 export type Expression = Extract<Statement, { type: "ExpressionStatement" }>["expression"];
 type ObjectMember = Extract<Expression, { type: "ObjectExpression" }>["properties"][number];
 
-/** What a node of the syntax tree says of its place. */
+/** The position of a syntax node. */
 interface Placed {
   type: string;
   start?: number | null;
@@ -14,21 +14,21 @@ interface Placed {
   loc?: { start: { line: number; column: number } } | null;
 }
 
-/** A module's text, and what is found to be wrong in it. */
+/** A module's source, and the problems found in it. */
 export interface SourceText {
-  /** As it is shown in messages. */
+  /** The path shown in messages. */
   readonly file: string;
   readonly text: string;
   readonly problems: string[];
 }
 
-/** Where a node starts, as `file:line:column`. */
+/** The start of a node, as `file:line:column`. */
 export function placeOf(node: Placed, { file }: SourceText): string {
   const { line, column } = node.loc?.start ?? { line: 1, column: 0 };
   return place(file, { line, column: column + 1 });
 }
 
-/** The expression below its type annotations: `x satisfies T`, `x as T`, `<T>x`, `x!`. */
+/** The expression without its type annotations: `x satisfies T`, `x as T`, `<T>x`, `x!`. */
 export function withoutTypes(node: Expression): Expression {
   switch (node.type) {
     case "TSSatisfiesExpression":
@@ -43,10 +43,10 @@ export function withoutTypes(node: Expression): Expression {
 }
 
 /**
- * The value of an expression that is data as it stands. Anything else is added
- * to the source's problems, with its text and place, and read as `undefined`.
+ * Evaluates a literal. Any other expression is added to the source's problems, with its text and location, and becomes
+ * `undefined`.
  *
- * @param key the way to the value, for messages: `config.retry.delay`
+ * @param key path of the value for messages, as in `config.retry.delay`
  */
 export function readLiteral(expression: Expression, key: string, source: SourceText): unknown {
   const node = withoutTypes(expression);
@@ -88,7 +88,7 @@ function readObject(members: ObjectMember[], path: string, source: SourceText): 
     }
     if (Object.hasOwn(object, name)) source.problems.push(`${key} is set twice, again at ${placeOf(member, source)}`);
     const value = readLiteral(member.value as Expression, key, source);
-    // Defined and not assigned: "__proto__" is a key as any other.
+    // Defined, not assigned, since "__proto__" is a normal key here.
     Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
   }
   return object;
@@ -110,7 +110,7 @@ function notLiteral(node: Placed, key: string, source: SourceText): undefined {
   );
 }
 
-/** The source text of a node in one line, cut where it is long. */
+/** The source text of a node in one line, cut if it is long. */
 export function excerpt(node: Placed, { text }: SourceText): string {
   const line = text.slice(node.start ?? 0, node.end ?? 0).replaceAll(/\s+/g, " ");
   return line.length > 80 ? `${line.slice(0, 79)}…` : line;

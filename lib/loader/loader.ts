@@ -8,48 +8,61 @@ import type { Permissions } from "../settings/ceiling.ts";
 import { type DiscoveredFunction, discoverFunctions } from "./discover.ts";
 import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
 import { brokenLink } from "./links.ts";
-import { foreignFiles } from "./own_code.ts";
+import { codeRoots, foreignFiles } from "./own_code.ts";
 import { displayPath } from "./place.ts";
 import { fetchRemote, refuseUncached } from "./remote.ts";
+import { type Resolution, resolutionFlags } from "../invocation/definition/resolution.ts";
+import { refuseInlineImports } from "./inline_imports.ts";
+import type { Ground, Grounds } from "./project/ground.ts";
 import { readSource } from "./source.ts";
 
-/** A function that can be bound, or why it cannot. */
+/** A function that can be bound, or the reason why it cannot. */
 export type LoadedFunction =
   | {
     name: string;
     file: string;
     definition: FunctionDefinition;
-    /** Its local modules as they were checked, by absolute path, its own first: texts, and bytes where one is none. */
+    /**
+     * The contents of its local modules when they were checked, by absolute path, its own first. Text, or bytes if it
+     * is no text.
+     */
     sources: Map<string, string | Uint8Array>;
+    /** By which rules its imports resolve; undefined where the caller has rules of its own. */
+    resolution: Resolution | undefined;
   }
   | { name: string; file: string; error: string };
 
 export interface LoadOptions extends GraphOptions {
-  /** What no function's permissions may exceed. @default no bound */
+  /** Upper limit of every function's permissions. @default no limit */
   ceiling?: Permissions;
-  /** Whether what is imported may be downloaded. @default true */
+  /** Whether imports may be downloaded. @default true */
   download?: boolean;
-  /** How a file is read. @default `Deno.readFile` */
+  /** Reads the project of the folder. Its settings then apply in place of `config`. @default no project */
+  grounds?: Pick<Grounds, "open">;
+  /** A folder whose code the functions may import. @default the project's, and the one that contains the functions folder */
+  codeRoot?: string;
+  /** Reads a file. @default `Deno.readFile` */
   readFile?: (file: string) => Promise<Uint8Array>;
 }
 
-/** Reads each file once a load, so that all functions see one state of it. */
+/** Reads each file once per load, so that all functions see the same state of it. */
 type Read = (file: string) => Promise<string | Uint8Array>;
 
-interface LoadedFolder {
+/** What `loadFunctions()` found. */
+export interface LoadedFolder {
   functions: LoadedFunction[];
-  /** Every local file, and every folder in this one, that they depend on, missing ones included. */
+  /** All local files that the functions depend on, and all folders in this one, including missing ones. */
   files: string[];
 }
 
-/** A deployment that swaps a link while the files are read makes them be read again, at most so often in all. */
+/** How often, in total, the files are read again because a deployment swapped a link meanwhile. */
 const MAX_ROUNDS = 5;
 
 /**
- * Reads every function of a folder without running any: its name, its `config`,
- * and the local modules that it imports. One that is broken has its error.
+ * Reads every function in a folder without running any: its name, its `config`, and its local imports. A broken
+ * function has an error.
  *
- * @throws {WarrenError} `config` when there is no such folder
+ * @throws {WarrenError} `config` if the folder does not exist
  */
 export async function loadFunctions(dir: string, options: LoadOptions = {}): Promise<LoadedFolder> {
   for (let round = 1;; round++) {
@@ -58,29 +71,65 @@ export async function loadFunctions(dir: string, options: LoadOptions = {}): Pro
   }
 }
 
-/** One reading, which may be a mixture of two versions: `places` says where each file was, without links. */
+/** One reading. It may mix two versions: `places` has the real path of each file, to notice that. */
 async function loadRound(
   dir: string,
   options: LoadOptions,
 ): Promise<LoadedFolder & { places: Map<string, string | undefined> }> {
-  const { functions: discovered, folders, places } = await discoverFunctions(dir);
+  const ground = await options.grounds?.open(dir);
+  const roots = codeRoots(dir, options.codeRoot ?? ground?.project?.root);
+  const { functions: discovered, folders, places } = await discoverFunctions(dir, roots);
   const read = once(async (file) => textOf(await (options.readFile ?? Deno.readFile)(file)));
   const named = discovered.filter(({ error }) => error === undefined).map(({ file }) => file);
-  // Before `deno info` reads them: a later change then makes another load, and not a mixture.
+  // Read before `deno info` reads them, so that a later change causes another load and not a mixture.
   await Promise.all(named.map((file) => read(file).catch(() => {})));
-  const graphs = await readGraphs(named, options);
+  const reading = ground ? { ...options, flags: ground.flags } : options;
+  const graphs = await readGraphs(named, reading);
   const files = new Set(discovered.map(({ file }) => file));
   for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
   const seen = await placesOf([...files].filter((file) => !places.has(file)));
-  if (options.download ?? true) await fetchRemote(graphs, options);
-  await refuseUncached(graphs, options);
-  const code = { folder: resolvePath(dir), ceiling: options.ceiling };
+  if (options.download ?? true) await fetchRemote(graphs, reading);
+  const settled = await settle(ground, graphs, options);
+  const code = { folder: resolvePath(dir), roots, ceiling: options.ceiling, settled };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);
+  refuseSharedPaths(functions);
+  ground?.files.forEach((file) => files.add(file));
   return { functions, files: [...folders.slice(1), ...files], places: new Map([...places, ...seen]) };
 }
 
-/** Where each file is, without links; undefined for one that is not there. */
+/** What every function of the folder has in common. */
+interface Settled {
+  resolution: Resolution | undefined;
+  /** Settings of the project that decide how imports resolve. */
+  key: string;
+  lock: string;
+}
+
+/** What lock files were said to lack, in this process. */
+const warned = new Set<string>();
+
+/** Refuses what cannot be loaded by the rules that the functions' processes have. */
+async function settle(
+  ground: Ground | undefined,
+  graphs: Map<string, ModuleGraph>,
+  options: LoadOptions,
+): Promise<Settled> {
+  if (!ground) {
+    await refuseUncached(graphs, options);
+    return { resolution: undefined, key: "", lock: "" };
+  }
+  const { resolution, lock = "", unlocked } = await ground.settle();
+  const missing = unlocked.join(", ");
+  if (missing !== "" && !warned.has(missing)) {
+    warned.add(missing);
+    options.log?.warn(`deno.lock does not have ${missing}; to add it: deno task cache`);
+  }
+  await refuseUncached(graphs, { ...options, flags: resolutionFlags(resolution) }, unlocked);
+  return { resolution, key: ground.key, lock };
+}
+
+/** The real path of each file. Undefined for missing ones. */
 async function placesOf(files: string[]): Promise<Map<string, string | undefined>> {
   const places = files.map(async (file) => [file, await Deno.realPath(file).catch(() => undefined)] as const);
   return new Map(await Promise.all(places));
@@ -95,7 +144,12 @@ async function load(
   { name, file, error }: DiscoveredFunction,
   graph: ModuleGraph | undefined,
   read: Read,
-  { folder, ceiling }: { folder: string; ceiling: Permissions | undefined },
+  { folder, roots, ceiling, settled }: {
+    folder: string;
+    roots: readonly string[];
+    ceiling: Permissions | undefined;
+    settled: Settled;
+  },
 ): Promise<LoadedFunction> {
   const shown = displayPath(file);
   if (error !== undefined || !graph) return { name, file, error: `${shown}: ${error}` };
@@ -104,21 +158,25 @@ async function load(
     if (graph.errors.length > 0) {
       return { name, file, error: [...graph.errors, ...await brokenLinks(graph)].join("\n") };
     }
-    const outside = foreignFiles(graph.files, folder);
+    const outside = foreignFiles(graph.files, folder, roots);
     if (outside.length > 0) return { name, file, error: outside.map((why) => `${shown}: ${why}`).join("\n") };
     const texts = await Promise.all(graph.files.map(read));
     const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
-    const version = hash(texts);
+    // What comes from a registry is as the lock file says.
+    const rules = [settled.key, graph.remote.length > 0 ? settled.lock : ""].filter((text) => text !== "");
+    const version = hash([...texts, ...rules]);
     const definition = resolve(config, { name, file, version, validates });
     const beyond = ceiling ? beyondTheCeiling(definition, ceiling) : [];
     if (beyond.length > 0) return { name, file, error: beyond.map((why) => `${shown}: ${why}`).join("\n") };
-    return { name, file, definition, sources };
+    const unlike = definition.isolation === "inline" ? refuseInlineImports(graph.bare) : [];
+    if (unlike.length > 0) return { name, file, error: unlike.join("\n") };
+    return { name, file, definition, sources, resolution: settled.resolution };
   } catch (error) {
     return { name, file, error: describeError(error) };
   }
 }
 
-/** Which of the modules that cannot be loaded are links to nowhere. */
+/** The unloadable modules that are broken links. */
 async function brokenLinks({ missing, files }: ModuleGraph): Promise<string[]> {
   const lines = [...missing, ...files].map(async (path) => {
     const why = await brokenLink(path);
@@ -132,7 +190,7 @@ function beyondTheCeiling({ permissions, isolation }: FunctionDefinition, ceilin
   return beyondCeiling(permissions, ceiling);
 }
 
-/** Puts the file before what is wrong in its config, which knows no file. */
+/** Prefixes the config's problems with the file. */
 function resolve(
   config: Record<string, unknown>,
   where: { name: string; file: string; version: string; validates: boolean },
@@ -147,8 +205,8 @@ function resolve(
 }
 
 /**
- * Two functions on one queue would each get a share of the other's messages. So
- * would one whose queue is the dead letters of another. Disabled ones take no queue.
+ * Two functions on one queue would each get a share of the other's messages, and so would a function on another's
+ * dead-letter queue. Disabled functions take no queue.
  */
 function refuseSharedQueues(functions: LoadedFunction[]): void {
   const owners = new Map<string, string>();
@@ -164,6 +222,22 @@ function refuseSharedQueues(functions: LoadedFunction[]): void {
   }
 }
 
+/** Two functions with one path over HTTP: the first one by name keeps it. */
+function refuseSharedPaths(functions: LoadedFunction[]): void {
+  const owners = new Map<string, string>();
+  for (const [index, loaded] of functions.entries()) {
+    if ("error" in loaded || !loaded.definition.enabled) continue;
+    const { name, file, definition: { http } } = loaded;
+    if (http?.path === undefined) continue;
+    const owner = owners.get(http.path);
+    if (owner === undefined) owners.set(http.path, name);
+    else {
+      const error = `${displayPath(file)}: http.path "${http.path}" belongs to function "${owner}" already`;
+      functions[index] = { name, file, error };
+    }
+  }
+}
+
 /** 16 hex digits of SHA-256 over the modules, each with its length before it. */
 function hash(modules: (string | Uint8Array)[]): string {
   const sum = createHash("sha256");
@@ -173,7 +247,7 @@ function hash(modules: (string | Uint8Array)[]): string {
 
 const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A module as text, or as the bytes that it is: WebAssembly, for one. */
+/** A module as text, or as bytes if it is no text, as WebAssembly is. */
 function textOf(bytes: Uint8Array): string | Uint8Array {
   try {
     return strictText.decode(bytes);
@@ -182,7 +256,7 @@ function textOf(bytes: Uint8Array): string | Uint8Array {
   }
 }
 
-/** As Deno reads a module with bytes in it that are no text. */
+/** Decodes as Deno does for a module that is not valid UTF-8. */
 function asText(source: string | Uint8Array): string {
   return typeof source === "string" ? source : new TextDecoder().decode(source);
 }

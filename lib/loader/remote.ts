@@ -1,68 +1,76 @@
 import { describeError } from "../base/errors.ts";
-import type { GraphOptions, ModuleGraph } from "./graph.ts";
+import { flagsOf, type GraphOptions, type ModuleGraph } from "./graph.ts";
 import { displayPath } from "./place.ts";
 
 /** Milliseconds for the packages of all functions. */
 const TIMEOUT = 120_000;
 
-/** What was fetched already, in this process: packages do not go away. */
+/** Packages that this process has fetched already. */
 const fetched = new Set<string>();
 
 /**
- * Brings what functions import from registries into Deno's cache. The process of a function never downloads, so what
- * is not there by then does not load.
+ * Fetches packages that functions import into Deno's cache. A function's process never downloads, so a module with a
+ * missing package does not load.
  */
 export async function fetchRemote(
   graphs: ReadonlyMap<string, ModuleGraph>,
-  { config, signal, log }: GraphOptions,
+  options: GraphOptions,
 ): Promise<void> {
+  const { signal, log } = options;
   const wanting = [...graphs].filter(([, { remote }]) => remote.some((specifier) => !fetched.has(specifier)));
   if (wanting.length === 0) return;
+  const problem = await cacheRemote(wanting.map(([file]) => file), options);
+  if (problem === undefined) {
+    for (const [, { remote }] of wanting) remote.forEach((specifier) => fetched.add(specifier));
+  } else if (!signal?.aborted) {
+    // Each function whose packages are there anyway loads; the others say what they miss.
+    log?.warn(`packages could not be fetched: ${problem}`);
+  }
+}
+
+/** Brings what these modules import into Deno's cache; gives why that cannot be done, in one line. */
+export async function cacheRemote(files: readonly string[], options: GraphOptions): Promise<string | undefined> {
+  const { signal } = options;
   const timeout = AbortSignal.timeout(TIMEOUT);
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "cache",
-        "--no-lock",
-        "--quiet",
-        config ? `--config=${config}` : "--no-config",
-        ...wanting.map(([file]) => file),
-      ],
+      args: ["cache", "--quiet", ...flagsOf(options), ...files],
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
       stdin: "null",
       stdout: "null",
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     }).output();
-    if (!success) throw new Error(whyNot(new TextDecoder().decode(stderr)));
-    for (const [, { remote }] of wanting) remote.forEach((specifier) => fetched.add(specifier));
+    return success ? undefined : whyNot(new TextDecoder().decode(stderr));
   } catch (error) {
-    // Each function whose packages are there anyway loads; the others say what they miss.
-    if (!signal?.aborted) log?.warn(`packages could not be fetched: ${describeError(error)}`);
+    return describeError(error);
   }
 }
 
-/** What is in the cache for certain, in this process: it does not go away. */
+/** Packages that this process has found in the cache. */
 const cached = new Set<string>();
-/** Functions that are looked at one by one at a time. */
+/** How many functions are checked individually at the same time. */
 const SIDE_BY_SIDE = 4;
 
 /**
- * Adds an error to each graph that imports what is not in Deno's cache: the function's process may not download it, so its
- * module would not load. Nothing of the functions is run.
+ * Adds an error to each graph that imports something that is not in Deno's cache: a function's process may not
+ * download, so the module would not load. Runs none of the functions.
+ *
+ * @param unlocked what is missing in the project's lock file. If there is any, every function is checked
  */
 export async function refuseUncached(
   graphs: ReadonlyMap<string, ModuleGraph>,
-  { config, signal, log }: GraphOptions,
+  options: GraphOptions,
+  unlocked: readonly string[] = [],
 ): Promise<void> {
   const unknown = [...graphs].filter(([, { remote, errors }]) =>
-    errors.length === 0 && remote.some((specifier) => !cached.has(specifier))
+    errors.length === 0 && (unlocked.length > 0 || remote.some((specifier) => !cached.has(specifier)))
   );
   const look = async (some: typeof unknown): Promise<string | undefined> => {
-    const why = await whyUncached(some.map(([file]) => file), { config, signal, log });
+    const why = await whyUncached(some.map(([file]) => file), options, unlocked);
     if (why === undefined) { for (const [, { remote }] of some) remote.forEach((specifier) => cached.add(specifier)); }
     return why;
   };
-  // One look at all is enough where nothing is missing.
+  // If nothing is missing, one check of all functions is enough.
   if (unknown.length === 0 || await look(unknown) === undefined) return;
   const one = async () => {
     for (let next = unknown.shift(); next; next = unknown.shift()) {
@@ -73,20 +81,24 @@ export async function refuseUncached(
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, one));
 }
 
-/** Why these modules cannot be loaded from the cache alone; undefined where they can, or where Deno did not answer. */
-async function whyUncached(files: string[], { config, signal, log }: GraphOptions): Promise<string | undefined> {
+/** Why these modules cannot be loaded from the cache. Undefined if they can, or if Deno did not answer. */
+async function whyUncached(
+  files: string[],
+  options: GraphOptions,
+  unlocked: readonly string[],
+): Promise<string | undefined> {
+  const { signal, log } = options;
   const timeout = AbortSignal.timeout(TIMEOUT);
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      // Reads all that is imported, as a function's process would, and runs nothing of it.
+      // Reads all imports as a function's process would, and runs none of them.
       args: [
         "test",
         "--no-run",
         "--no-check",
         "--quiet",
         "--cached-only",
-        "--no-lock",
-        config ? `--config=${config}` : "--no-config",
+        ...flagsOf(options),
         ...files,
       ],
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
@@ -95,16 +107,20 @@ async function whyUncached(files: string[], { config, signal, log }: GraphOption
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     }).output();
     const said = success ? "" : whyNot(new TextDecoder().decode(stderr));
+    if (said.startsWith("The lockfile is out of date")) {
+      return `deno.lock does not have ${unlocked.join(", ")}, and nothing may be added to it here: ` +
+        "add it with `deno task cache`, and deploy deno.lock with the functions";
+    }
     if (success || !said.includes("--cached-only")) return undefined;
     const what = said.replace(/,? ?--cached-only is specified/, "");
     return `what it imports is not in Deno's cache: ${what}; fetch it with --download, or with "deno cache"`;
   } catch (error) {
-    if (!signal?.aborted) log?.warn(`imports were not looked for in Deno's cache: ${describeError(error)}`);
+    if (!signal?.aborted) log?.warn(`could not check whether imports are in Deno's cache: ${describeError(error)}`);
     return undefined;
   }
 }
 
-/** What Deno said, in one line, without its own stack. */
+/** Deno's error output in one line, without its stack. */
 function whyNot(stderr: string): string {
   const [said] = stderr.replace(/^error: /, "").split(/\n\s*Stack backtrace:/);
   return said.trim().replace(/\s*\n\s*/g, " ").slice(0, 1_000);

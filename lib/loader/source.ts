@@ -1,23 +1,26 @@
 import { parse, type ParserOptions } from "@babel/parser";
 import { WarrenError } from "../base/errors.ts";
+import { type DefinedParts, definedParts } from "./defined_function.ts";
 import { findExport, notCallable } from "./exports.ts";
-import { placeOf, type Program, readLiteral, type SourceText, withoutTypes } from "./literal.ts";
+import { type Expression, placeOf, type Program, readLiteral, type SourceText, withoutTypes } from "./literal.ts";
 import { codeFrame, place } from "./place.ts";
 
 /**
- * Reads a function's `config` from its text as data, and checks that it has a
- * default export that can be a handler. Nothing of the module is run.
+ * Reads a function's `config` from its source as data, and checks that the default export can be a handler. Runs none
+ * of the module.
  *
- * @param file as it is shown in messages
- * @throws {WarrenError} `function`, with `file:line:column` of what is wrong
+ * @param file the path shown in messages
+ * @throws {WarrenError} `function`, with the `file:line:column` of the problem
  */
 export function readSource(file: string, text: string): { config: Record<string, unknown>; validates: boolean } {
   const program = parseModule(file, text);
   const source: SourceText = { file, text, problems: [] };
-  const config = readConfig(program, source);
-  checkHandler(program, source);
+  const parts = definedParts(program, source);
+  const config = readConfig(program, parts, source);
+  if (parts) checkParts(program, parts, source);
+  else checkHandler(program, source);
   if (source.problems.length > 0) throw new WarrenError("function", source.problems.join("\n"));
-  return { config, validates: findExport(program, "input") !== undefined };
+  return { config, validates: parts?.hasInput || findExport(program, "input") !== undefined };
 }
 
 function parseModule(file: string, text: string): Program {
@@ -39,9 +42,13 @@ function parseModule(file: string, text: string): Program {
   }
 }
 
-function readConfig(program: Program, source: SourceText): Record<string, unknown> {
+function readConfig(
+  program: Program,
+  parts: DefinedParts | undefined,
+  source: SourceText,
+): Record<string, unknown> {
   const found = findExport(program, "config");
-  if (!found) return {};
+  if (!found) return parts?.config ? readObjectLiteral(parts.config, source) : {};
   const at = placeOf(found.node, source);
   if (found.kind !== "constant" || !found.value) {
     source.problems.push(
@@ -50,11 +57,31 @@ function readConfig(program: Program, source: SourceText): Record<string, unknow
     );
     return {};
   }
-  const literal = withoutTypes(found.value);
+  return readObjectLiteral(found.value, source, at);
+}
+
+function readObjectLiteral(
+  expression: Expression,
+  source: SourceText,
+  at = placeOf(expression, source),
+): Record<string, unknown> {
+  const literal = withoutTypes(expression);
   const config = readLiteral(literal, "config", source);
   if (literal.type === "ObjectExpression") return config as Record<string, unknown>;
   if (config !== undefined) source.problems.push(`config at ${at} is not an object: expected \`{ … }\``);
   return {};
+}
+
+/** What is given to defineFunction() is given once, and a handler is there. */
+function checkParts(program: Program, parts: DefinedParts, source: SourceText): void {
+  if (!parts.hasHandler) source.problems.push(`${source.file}: defineFunction() needs a handler`);
+  for (const name of ["config", "input"]) {
+    const inside = name === "config" ? parts.config !== undefined : parts.hasInput;
+    const exported = findExport(program, name);
+    if (!inside || !exported) continue;
+    const where = placeOf(exported.node, source);
+    source.problems.push(`${name} at ${where} is exported and also given to defineFunction(): keep one of them`);
+  }
 }
 
 function checkHandler(program: Program, source: SourceText): void {

@@ -3,30 +3,30 @@ import { describeError, WarrenError } from "../base/errors.ts";
 import { wayTo } from "./links.ts";
 
 export interface WatchOptions {
-  /** The local files and folders that the functions depend on now, missing ones included. */
+  /** The local files and folders that the functions depend on now, including missing ones. */
   files: () => string[];
-  /** How long nothing may happen before a burst of changes is over. Milliseconds. @default 80 */
+  /** A burst of changes ends after this many milliseconds without a change. @default 80 */
   debounce?: number;
-  /** How often it looks where links lead that the system does not let it watch. Milliseconds. @default 1000 */
+  /** Milliseconds between checks of links that the system cannot watch. @default 1000 */
   poll?: number;
   /** @default `Deno.watchFs` */
   watchFs?: typeof Deno.watchFs;
-  /** Whether what is in a folder may be read. @default it is tried */
+  /** Whether a folder is readable. @default it is tried */
   readable?: (folder: string) => boolean;
   signal: AbortSignal;
 }
 
-/** A burst without an end is reported after this many times the debounce. */
+/** A burst that does not end is reported after this many times the debounce. */
 const MAX_BURST = 10;
-/** What editors leave beside the file that they save. */
+/** Temporary files that editors leave beside the saved file. */
 const LEFTOVER = /(~|\.sw[a-z]|\.tmp)$/;
 
 /**
- * Opens the watches, and gives what yields once after each burst of changes in the folder, to the files that functions
- * import, or to a link on the way to any of them, until the signal aborts. Changes that come before the first yield, or
- * while the consumer is busy, are one more yield. The folder may go and come back.
+ * Opens the watches. Returns an iterator that yields once after each burst of changes in the folder, in imported files,
+ * or in a link on the way to them, until the signal aborts. Changes before the first yield, or while the consumer is
+ * busy, cause one more yield. The folder may disappear and return.
  *
- * @throws {WarrenError} `config` when the system has no watches left
+ * @throws {WarrenError} `config` if the system has no watches left
  */
 export async function watchFunctions(dir: string, options: WatchOptions): Promise<AsyncGenerator<void>> {
   const { files, debounce = 80, signal, poll = 1_000, watchFs = Deno.watchFs, readable = isReadable } = options;
@@ -54,10 +54,10 @@ async function* changes(
 ): AsyncGenerator<void> {
   try {
     while (!signal.aborted) {
-      // What changed in a folder before it was watched, or was still on its way from the old watches, has no event.
+      // Changes before a folder was watched, or events still pending from the old watches, would be missed.
       if (await watch.aim(files())) bursts.add();
       if (!await bursts.next()) return;
-      // Watched again before the yield: what changes from here on is another burst.
+      // The watches are renewed before the yield: later changes belong to the next burst.
       await watch.aim(files());
       yield;
     }
@@ -67,7 +67,7 @@ async function* changes(
   }
 }
 
-/** Turns many events into one at a time. */
+/** Merges many events into one. */
 class Bursts {
   readonly #debounce: number;
   readonly #signal: AbortSignal;
@@ -93,7 +93,7 @@ class Bursts {
     }, Math.max(0, Math.min(this.#debounce, left)));
   }
 
-  /** Resolves to true after the end of a burst, to false once the signal has aborted. */
+  /** Resolves to true after a burst, and to false once the signal aborts. */
   async next(): Promise<boolean> {
     if (!this.#over && !this.#signal.aborted) await new Promise<void>((resolve) => this.#wake = resolve);
     this.#over = false;
@@ -110,20 +110,20 @@ class Bursts {
 
 type System = Required<Pick<WatchOptions, "watchFs" | "poll" | "readable">>;
 
-/** What is of interest in a folder: all that is in it, or these names. */
+/** What matters in a folder: everything, or only these names. */
 type Interest = "all" | Set<string>;
 
 /**
- * The system's watches on the folders that decide what the functions are: those that hold modules, and those that hold
- * a link on the way to one. A watch stays with the folder that it was opened on, so a link that is swapped, or a folder
- * that comes back, needs other watches.
+ * The system's watches on the folders that decide what the functions are: those with modules, and those with a link on
+ * the way to one. A watch stays with the folder that it was opened on, so swapped links and folders that were created
+ * again need new watches.
  */
 class Watch {
   readonly #root: string;
   readonly #changed: () => void;
   readonly #options: System;
   readonly #watchers: Deno.FsWatcher[] = [];
-  /** Each resolves once its watcher is closed. */
+  /** Each promise resolves once its watcher is closed. */
   readonly #listening: Promise<void>[] = [];
   #interests = new Map<string, Interest>();
   #key = "";
@@ -137,7 +137,7 @@ class Watch {
     this.#options = options;
   }
 
-  /** Watches what is there now; resolves to false where that is the same as before. */
+  /** Watches the folders that exist now. Resolves to false if they are the same as before. */
   async aim(files: string[]): Promise<boolean> {
     const interests = await interestsOf([this.#root, ...files]);
     const folders = [...interests.keys()].sort();
@@ -146,7 +146,7 @@ class Watch {
     if (this.#closed || key === this.#key && !this.#stale) return false;
     this.#key = key;
     this.#stale = false;
-    // Deno has one watch for each path: the one on a folder that was removed would go on in place of a new one.
+    // Deno keeps one watch per path, so the one on a removed folder would replace the new one.
     this.#watchers.splice(0).forEach(close);
     await Promise.all(this.#listening.splice(0));
     if (!this.#closed) this.#open(folders);
@@ -168,7 +168,7 @@ class Watch {
       this.#listening.push(this.#listen(watcher));
     } catch (cause) {
       if (cause instanceof Deno.errors.NotFound) {
-        // Gone since it was looked for: look again.
+        // The folder was removed meanwhile, so this tries again.
         return this.#again();
       }
       const hidden = cause instanceof Deno.errors.PermissionDenied ? folders.filter((folder) => !readable(folder)) : [];
@@ -181,7 +181,7 @@ class Watch {
     }
   }
 
-  /** Links in folders that may be passed through but not read cannot be watched: looks where they lead, now and then. */
+  /** Links in folders that are searchable but not readable cannot be watched, so their targets are polled. */
   #pollFor(hidden: string[]): void {
     const names = hidden.flatMap((folder) => {
       const interest = this.#interests.get(folder);
@@ -204,14 +204,14 @@ class Watch {
   async #listen(watcher: Deno.FsWatcher): Promise<void> {
     try {
       for await (const { kind, paths, flag } of watcher) {
-        // Too much happened at once: what it was is lost.
+        // Too many events at once: some are lost.
         if (flag === "rescan") this.#again();
         if (kind === "access" || !paths.some((path) => this.#concerns(path))) continue;
         if (kind !== "modify") this.#stale = true;
         this.#changed();
       }
     } catch {
-      // The system ended this watch, as when its disk is taken away: open another.
+      // The system ended this watch, for example because its disk was removed. Opens another one.
       if (this.#watchers.includes(watcher)) this.#again();
     }
   }
@@ -223,7 +223,7 @@ class Watch {
   }
 }
 
-/** The folders on the way to these files and folders, and what matters in each. */
+/** The folders on the way to these files and folders, and which names matter in each. */
 async function interestsOf(paths: string[]): Promise<Map<string, Interest>> {
   const interests = new Map<string, Interest>();
   for (const { steps, folder } of await Promise.all([...new Set(paths)].map(wayTo))) {
@@ -245,7 +245,7 @@ function isReadable(folder: string): boolean {
   }
 }
 
-/** Where a path leads, as far as it can be told. */
+/** The real path, as far as it can be found. */
 function placeOf(path: string): string {
   try {
     return Deno.realPathSync(path);
@@ -258,6 +258,6 @@ function close(watcher: Deno.FsWatcher): void {
   try {
     watcher.close();
   } catch {
-    // It has ended by itself.
+    // It has ended already.
   }
 }

@@ -5,7 +5,7 @@ import type { Kept, OnceClaim, OnceStore } from "../invocation/once_store.ts";
 import type { Logger } from "../base/log.ts";
 import type { OnceAddress } from "../settings/once_address.ts";
 
-/** The store at an address. It is opened at its first use; where that fails, the next use tries again. */
+/** The store at an address. It opens at the first use. If that fails, the next use tries again. */
 export function openStore(address: OnceAddress, log: Logger): OnceStore {
   return new LazyStore(async () => {
     const store = await openNow(address);
@@ -14,7 +14,7 @@ export function openStore(address: OnceAddress, log: Logger): OnceStore {
   });
 }
 
-/** Without the password. */
+/** The address without its password. */
 function where(address: OnceAddress): string {
   switch (address.kind) {
     case "sqlite":
@@ -60,7 +60,7 @@ class LazyStore implements OnceStore {
   }
 }
 
-/** What a store needs is loaded with it, and no sooner. */
+/** The store's dependencies are imported only when it opens. */
 async function openNow(address: OnceAddress): Promise<OnceStore> {
   switch (address.kind) {
     case "sqlite":
@@ -83,7 +83,7 @@ async function fromModule(path: string): Promise<OnceStore> {
     }
     const store = await make();
     const missing = METHODS.filter((name) => typeof store?.[name] !== "function");
-    if (missing.length > 0) throw new TypeError(`the store that it makes has no ${missing.join(", no ")}`);
+    if (missing.length > 0) throw new TypeError(`the store that it returns has no ${missing.join(", no ")}`);
     return store;
   } catch (cause) {
     throw new WarrenError("config", `ONCE_STORE names the module "${path}": ${describeError(cause)}`, { cause });

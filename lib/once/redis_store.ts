@@ -2,16 +2,16 @@ import { createClient } from "@redis/client";
 import { describeError, WarrenError } from "../base/errors.ts";
 import type { Kept, OnceClaim, OnceStore } from "../invocation/once_store.ts";
 
-/** Before each key, so that a Redis may have other things in it. */
+/** Prefix of every key, since a Redis may hold other data. */
 const PREFIX = "warren:once:";
-/** Milliseconds for a connection, and for the answer to a command. */
+/** Milliseconds to connect, and to wait for an answer. */
 const PATIENCE = 5_000;
-/** Milliseconds between two tries to connect, at most. */
+/** Maximum milliseconds between two attempts to connect. */
 const RECONNECT_MAX = 2_000;
 
 /*
- * A key's value is its state in one letter, and what belongs to it: `c` and who holds it; `v` and JSON, `u` for
- * undefined, where it is done. Each script reads and writes one key, in one step.
+ * The value of a key is a letter for its state, followed by its data: `c` and the owner of a claim, `v` and JSON for a
+ * stored value, or `u` for undefined. Each script reads and writes one key atomically.
  */
 const CLAIM = `
   local found = redis.call('GET', KEYS[1])
@@ -28,17 +28,17 @@ const RELEASE = `
   return 0`;
 
 /**
- * Keys in a Redis, or what speaks its protocol and has Lua, for runners on any number of machines. It connects by itself,
- * again and again; what is asked of it meanwhile fails at once.
+ * Stores keys in Redis, or in any server with its protocol and Lua, for runners on any number of machines. Reconnects
+ * in the background; calls fail at once meanwhile.
  */
 export class RedisStore implements OnceStore {
   readonly #client: ReturnType<typeof connected>;
   readonly #where: string;
   #connecting: Promise<void> | undefined;
-  /** Why the last connection ended or was not made. */
+  /** Why the last connection failed or ended. */
   #why = "not connected";
 
-  /** @param url `redis:` or `rediss:`, with user, password and database where there are any */
+  /** @param url `redis:` or `rediss:`, optionally with user, password and database */
   constructor(url: string) {
     this.#where = new URL(url).host;
     this.#client = connected(url);
@@ -72,7 +72,7 @@ export class RedisStore implements OnceStore {
     try {
       await Promise.race([this.#ready(), late]);
       const answer = this.#client.eval(script, { keys: [PREFIX + key], arguments: args });
-      answer.catch(() => {}); // where it comes too late
+      answer.catch(() => {}); // it may reject after the time limit
       return await Promise.race([answer, late]);
     } catch (cause) {
       const why = this.#client.isReady ? describeError(cause) : this.#why;
@@ -82,10 +82,10 @@ export class RedisStore implements OnceStore {
     }
   }
 
-  /** Only the first connection is waited for. */
+  /** Waits only for the first connection. */
   #ready(): Promise<void> | undefined {
     if (this.#client.isReady) return;
-    // It tries for ever; who asks meanwhile learns of the first failure.
+    // It keeps trying in the background. Calls get the first failure.
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     if (!this.#connecting) {
       this.#connecting = promise;
@@ -105,7 +105,7 @@ function connected(url: string) {
     url,
     disableOfflineQueue: true,
     pingInterval: 10_000,
-    // One that says nothing for so long, with a ping under way, is gone.
+    // A connection that is silent for this long during a ping is lost.
     socket: {
       connectTimeout: PATIENCE,
       socketTimeout: 30_000,

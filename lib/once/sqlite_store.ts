@@ -6,11 +6,11 @@ import type { Kept, OnceClaim, OnceStore } from "../invocation/once_store.ts";
 
 const APPLICATION_ID = 0x57_4f_4e_43; // "WONC"
 const VERSION = 1;
-/** Milliseconds that SQLite itself waits for another runner's commit: nothing else of this one goes on meanwhile. */
+/** Milliseconds that SQLite itself waits for another runner's commit. That blocks this runner. */
 const BUSY_WAIT = 20;
-/** Milliseconds after which a file that is always locked is an error. */
+/** Milliseconds after which a file that stays locked is an error. */
 const PATIENCE = 5_000;
-/** How often expired keys are looked for, in milliseconds, and how many go at a time. */
+/** Milliseconds between removals of expired keys, and how many are removed at a time. */
 const PURGE_EVERY = 60_000;
 const PURGE_COUNT = 500;
 
@@ -33,7 +33,7 @@ interface Row {
   until: number;
 }
 
-/** A call that waits for the transaction of this turn of the event loop. */
+/** A call that waits for this turn's transaction. */
 interface Waiting {
   run(): unknown;
   resolve(value: unknown): void;
@@ -46,8 +46,8 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Keys in one SQLite file, for all runners of a machine. What is resolved is on the disk: write-ahead log, `synchronous =
- * FULL`. All calls of one turn of the event loop share a transaction.
+ * Stores keys in one SQLite file, for all runners of a machine. Resolved calls are on disk: write-ahead log,
+ * `synchronous = FULL`. All calls in one turn of the event loop share a transaction.
  */
 export class SqliteStore implements OnceStore {
   readonly #path: string;
@@ -73,7 +73,7 @@ export class SqliteStore implements OnceStore {
     );
   }
 
-  /** @throws {WarrenError} `storage` where the file cannot be made or is not ours */
+  /** @throws {WarrenError} `storage` if the file cannot be created or belongs to another program */
   static async open(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
     const file = resolve(path);
     try {
@@ -81,7 +81,7 @@ export class SqliteStore implements OnceStore {
       return new SqliteStore(file, sqlite, options.now ?? Date.now);
     } catch (cause) {
       const why = describeError(cause);
-      throw new WarrenError("storage", `"${file}" cannot keep the keys of once(): ${why}; see ONCE_STORE`, { cause });
+      throw new WarrenError("storage", `"${file}" cannot store the keys of once(): ${why}; see ONCE_STORE`, { cause });
     }
   }
 
@@ -119,7 +119,7 @@ export class SqliteStore implements OnceStore {
     return this.#find.get(key, now) as Row | undefined;
   }
 
-  /** With all other calls of this turn. */
+  /** Runs in one transaction with all other calls of this turn. */
   #soon<T>(run: () => T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#waiting.push({ run, resolve: (value) => resolve(value as T), reject });
@@ -140,11 +140,11 @@ export class SqliteStore implements OnceStore {
         for (const { reject } of batch) reject(error);
       }
     }
-    // In the same turn: whoever is told now calls again before a promise could say so.
+    // In the same turn, since a caller may call again before a promise callback runs.
     this.#flushing = undefined;
   }
 
-  /** All or nothing. */
+  /** Runs all calls, or none. */
   #transact(batch: readonly Waiting[]): unknown[] {
     try {
       this.#sqlite.exec("BEGIN IMMEDIATE");
@@ -166,7 +166,7 @@ export class SqliteStore implements OnceStore {
   }
 }
 
-/** Tries again while another runner has the file. */
+/** Tries again while another runner has locked the file. */
 async function patiently<T>(work: () => T): Promise<T> {
   const backoff = new Backoff({ initial: 5, max: 100 });
   for (const began = performance.now();;) {

@@ -8,34 +8,34 @@ import { endsWithin } from "../base/time/within.ts";
 /** A function that is bound to its queue. */
 export type Served = Pick<ServedFunction, keyof ServedFunction>;
 
-/** What the runner knows of one file in the functions folder. */
+/** The state of one file in the functions folder. */
 export interface Entry {
   readonly loaded: LoadedFunction;
-  /** Absent while it cannot be served: disabled, or broken since it first appeared. */
+  /** Undefined while it cannot be served: it is disabled, or has never loaded. */
   readonly served: Served | undefined;
-  /** Why its newest version is not the one that serves. */
+  /** Why its newest version is not served. */
   readonly error: string | undefined;
 }
 
 export interface FunctionRegistryOptions {
   log: Logger;
-  /** Makes a function that can be bound. */
+  /** Creates a function that can be bound. */
   open: (version: Version) => Served;
-  /** Whether every module is loaded before its first message, and not only those of warm functions. */
+  /** Whether every module is loaded before its first message, instead of only those of warm functions. */
   warm: boolean;
   /** Milliseconds that the invocations of a removed function have to finish. */
   drainTimeout: number;
 }
 
-/** Message ids in one line of the log. */
+/** Message ids per line of the log. */
 const MAX_IDS = 20;
 
-/** The functions of a runner: those that are bound, those that cannot be, and those that were removed and still run. */
+/** The functions of a runner: bound ones, broken ones, and removed ones that still run. */
 export class FunctionRegistry {
   readonly #options: FunctionRegistryOptions;
   readonly #log: Logger;
   readonly #entries = new Map<string, Entry>();
-  /** Functions that were removed or disabled, until the last of their invocations has ended. */
+  /** Removed or disabled functions, until their last invocation has ended. */
   readonly #leaving = new Set<Served>();
 
   constructor(options: FunctionRegistryOptions) {
@@ -51,21 +51,21 @@ export class FunctionRegistry {
     return this.#entries;
   }
 
-  /** Binds what is new, replaces what has changed, and removes what is not there any more. */
+  /** Binds new functions, replaces changed ones, and removes those that no longer exist. */
   async apply(functions: readonly LoadedFunction[]): Promise<void> {
     const names = new Set(functions.map(({ name }) => name));
     const gone = [...this.#entries.keys()].filter((name) => !names.has(name));
-    // Those that go first, so that a file that was renamed can keep its queue.
+    // Removals come first, so that a renamed file can keep its queue.
     for (const name of gone) this.#remove(name);
     await Promise.all(functions.map((loaded) => this.#bring(loaded)));
   }
 
-  /** All functions take no more messages; resolves once none of them runs any more. */
+  /** Stops all functions from taking messages. Resolves once no handler runs. */
   async drain(): Promise<void> {
     await Promise.all(this.#all().map((served) => served.drain()));
   }
 
-  /** Ends the invocations that still run; their messages go back untouched. */
+  /** Ends the running invocations. Their messages return to the queue unchanged. */
   async abort(): Promise<void> {
     await Promise.all(this.#all().map((served) => served.abort()));
   }
@@ -74,7 +74,7 @@ export class FunctionRegistry {
     await Promise.all(this.#all().map((served) => served.close()));
   }
 
-  /** @param deadline milliseconds that they had */
+  /** @param deadline milliseconds that they had, for the log */
   logUnfinished(deadline: number): void {
     for (const served of this.#all()) this.#logUnfinished(served, deadline);
   }
@@ -117,7 +117,7 @@ export class FunctionRegistry {
     served.start();
   }
 
-  /** The version before it, if there is one, goes on. */
+  /** The previous version, if there is one, keeps serving. */
   #refuse(name: string, entry: Entry, error: string): void {
     if (error === entry.error) return;
     this.#entries.set(name, { ...entry, error });
@@ -137,9 +137,9 @@ export class FunctionRegistry {
     if (served) void this.#end(name, served);
   }
 
-  /** What has to load before the runner is ready does not wait for a message. */
-  #versionOf({ definition, sources }: Exclude<LoadedFunction, { error: string }>): Version {
-    return { definition: { ...definition, warm: definition.warm || this.#options.warm }, sources };
+  /** Modules that readiness depends on are loaded without waiting for a message. */
+  #versionOf({ definition, sources, resolution }: Exclude<LoadedFunction, { error: string }>): Version {
+    return { definition: { ...definition, warm: definition.warm || this.#options.warm }, sources, resolution };
   }
 
   async #end(name: string, served: Served): Promise<void> {
@@ -150,7 +150,7 @@ export class FunctionRegistry {
       await served.close();
       this.#log.debug("drained", { function: name });
     } catch (error) {
-      this.#log.error(`could not be ended cleanly: ${describeError(error)}`, { function: name });
+      this.#log.error(`could not be stopped cleanly: ${describeError(error)}`, { function: name });
     } finally {
       this.#leaving.delete(served);
     }
@@ -175,10 +175,10 @@ function standing({ served }: Entry): string {
     case undefined:
       return "it is not bound to a queue";
     case "broken":
-      return "the version before it is broken too, so that nothing serves";
+      return "the previous version is broken too, so no version serves";
     case "paused":
-      return "the version before it stays paused";
+      return "the previous version stays paused";
     default:
-      return "the version before it keeps serving";
+      return "the previous version keeps serving";
   }
 }

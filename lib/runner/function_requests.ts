@@ -9,20 +9,20 @@ import type { Patience, PublishRequest } from "../http/runner_view.ts";
 import { InvalidBody } from "../invocation/content/invalid_body.ts";
 import { within } from "../base/time/within.ts";
 
-/** Milliseconds for the broker to say that it has a message. */
+/** Milliseconds for the broker's confirm. */
 const CONFIRM_LIMIT = 10_000;
 
 export interface FunctionRequestsOptions {
   functions: Pick<FunctionRegistry, "get">;
   publisher: Pick<Publisher, "publish">;
   replies: Pick<Replies, "request">;
-  /** How many consumers a queue has, in all runners; undefined while no broker can be asked. */
+  /** The number of a queue's consumers in all runners. Undefined if no broker can be asked. */
   consumers: (queue: string) => Promise<number | undefined>;
-  /** Milliseconds between two looks whether somebody still consumes. @default 200 */
+  /** Milliseconds between two checks whether somebody still consumes. @default 200 */
   interval?: number;
 }
 
-/** Messages that come from outside of AMQP for one function: they are published into its queue. */
+/** Publishes messages from outside of AMQP into the queue of one function. */
 export class FunctionRequests {
   readonly #options: FunctionRequestsOptions;
   readonly #idleWatch: IdleWatch;
@@ -33,19 +33,19 @@ export class FunctionRequests {
   }
 
   /**
-   * Resolves once the broker has the message.
+   * Resolves once the broker has confirmed the message.
    *
    * @throws {WarrenError} `unavailable`, `unroutable` or `refused`
-   * @throws {InvalidBody} where the function can tell already that it would not accept the message
+   * @throws {InvalidBody} if the function already knows that it would not accept the message
    */
   async publish(name: string, request: PublishRequest): Promise<void> {
     await this.#publish(name, request, undefined);
   }
 
   /**
-   * Publishes, and waits for the answer; undefined where there is none in time.
+   * Publishes, and waits for the answer. Undefined if none came in time.
    *
-   * @throws {WarrenError} `unavailable` also where no runner takes the message, or none does any more
+   * @throws {WarrenError} `unavailable` also if no runner takes messages, or stops taking them
    */
   async request(name: string, request: PublishRequest, { wait, gone }: Patience): Promise<Reply | undefined> {
     const why = await this.#whyNobodyTakes(name);
@@ -57,7 +57,7 @@ export class FunctionRequests {
     throw new WarrenError("unavailable", `${idle}; message ${request.messageId} stays in its queue`);
   }
 
-  /** Why nobody takes a message that is published now, here or in another runner; undefined if that cannot be known. */
+  /** Why no runner would take a message now. Undefined if one does, or if that is unknown. */
   async #whyNobodyTakes(name: string): Promise<string | undefined> {
     const entry = this.#options.functions.get(name);
     const why = entry && whyIdle(view(name, entry));
@@ -67,10 +67,10 @@ export class FunctionRequests {
     return others === 0 ? why : undefined;
   }
 
-  /** The same for a message that was published before: what runs now may still answer. */
+  /** The same for a published message, which an invocation that is running may still answer. */
   async #whyNobodyAnswers(name: string): Promise<string | undefined> {
     const served = this.#options.functions.get(name)?.served;
-    // A consumer that lost its channel has another one in a moment.
+    // A consumer that lost its channel gets a new one soon.
     if (served && (served.running > 0 || served.state === "unavailable")) return undefined;
     return await this.#whyNobodyTakes(name);
   }
@@ -78,7 +78,7 @@ export class FunctionRequests {
   async #publish(name: string, request: PublishRequest, reply: ReplyRoute | undefined): Promise<void> {
     const served = this.#servedOf(name);
     const { body, headers = {}, ...given } = request;
-    // A function that cannot look at it now does so when its message comes.
+    // If the function cannot check the message now, it does so when the message arrives.
     const { validates, envelope, queue } = served.definition;
     const looks = validates || envelope !== undefined;
     const failure = looks

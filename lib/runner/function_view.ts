@@ -21,6 +21,7 @@ export function view(name: string, { loaded, served, error }: Entry): FunctionVi
     bindings,
     envelope: definition.envelope,
     order: definition.order,
+    http: definition.http,
     concurrency,
     prefetch,
     timeout,

@@ -1,47 +1,52 @@
-import { DENO_CONFIG } from "../settings/config.ts";
 import { describeError } from "../base/errors.ts";
 import type { FunctionRegistry } from "./function_registry.ts";
 import { loadFunctions } from "../loader/loader.ts";
+import { Grounds } from "../loader/project/ground.ts";
 import { watchFunctions } from "../loader/watch.ts";
 import type { Logger } from "../base/log.ts";
 import type { Options } from "../settings/options.ts";
 
 export interface FunctionsFolderOptions {
-  options: Pick<Options, "functionsDir" | "permissionsCeiling" | "download">;
+  options: Pick<Options, "functionsDir" | "permissionsCeiling" | "download" | "production" | "codeRoot">;
   registry: Pick<FunctionRegistry, "apply">;
   log: Logger;
-  /** Nothing is read or bound after it. */
+  /** After it aborts, nothing is read or bound. */
   signal: AbortSignal;
+  /** A folder of the runner's own, which is there at the first `load()`. */
+  folder: () => string;
 }
 
-/** The folder with the functions: whatever is in it is what the registry serves. */
+/** The functions folder. The registry serves the functions in it. */
 export class FunctionsFolder {
   readonly #options: FunctionsFolderOptions;
   readonly #log: Logger;
-  /** What the functions depend on now. */
+  /** The files that the functions depend on now. */
   #files: readonly string[] = [];
   #changes: AsyncGenerator<void> | undefined;
+  #grounds: Grounds | undefined;
 
   constructor(options: FunctionsFolderOptions) {
     this.#options = options;
     this.#log = options.log;
   }
 
-  /** Notices changes from now on. Before the first `load()`, so that no change in between is missed. */
+  /** Watches for changes from now on. Called before the first `load()`, so that no change is missed. */
   async watch(): Promise<void> {
     const { options: { functionsDir }, signal } = this.#options;
     try {
       this.#changes = await watchFunctions(functionsDir, { files: () => [...this.#files], signal });
     } catch (error) {
-      this.#log.error(`changes of the functions are not seen: ${describeError(error)}`);
+      this.#log.error(`the functions folder cannot be watched: ${describeError(error)}`);
     }
   }
 
-  /** Reads the folder, and brings what is served to what is there. */
+  /** Reads the folder, and updates the registry. */
   async load(): Promise<void> {
-    const { options: { functionsDir, permissionsCeiling: ceiling, download }, registry, signal } = this.#options;
+    const { options, registry, signal, folder } = this.#options;
+    const { functionsDir, permissionsCeiling: ceiling, download, production, codeRoot } = options;
     const log = this.#log;
-    const found = await loadFunctions(functionsDir, { config: DENO_CONFIG, signal, log, ceiling, download });
+    const grounds = this.#grounds ??= new Grounds({ folder: folder(), frozen: production });
+    const found = await loadFunctions(functionsDir, { grounds, codeRoot, signal, log, ceiling, download });
     if (signal.aborted) return;
     this.#files = found.files;
     await registry.apply(found.functions);
@@ -49,7 +54,7 @@ export class FunctionsFolder {
     log.warn(`no functions in ${functionsDir}: drop a module there, or type: deno task new hello`);
   }
 
-  /** Loads again after each change, one load after the other, if the folder is watched. */
+  /** If the folder is watched, loads it again after each change, one load at a time. */
   async follow(): Promise<void> {
     if (!this.#changes) return;
     try {
@@ -57,7 +62,7 @@ export class FunctionsFolder {
         await this.load().catch((error) => this.#log.error(`cannot read the functions: ${describeError(error)}`));
       }
     } catch (error) {
-      this.#log.error(`changes of the functions are not seen any more: ${describeError(error)}`);
+      this.#log.error(`the functions folder is not watched any more: ${describeError(error)}`);
     }
   }
 }

@@ -12,15 +12,15 @@ export interface HttpViewOptions {
   functions: FunctionRegistry;
   requests: FunctionRequests;
   broker: RunnerBroker;
-  /** Puts dead letters back. */
+  /** Publishes redriven dead letters. */
   publisher: Publisher;
   /** False while the runner starts or stops. */
   started: () => boolean;
-  /** Whether a function that is broken, or not loaded yet, makes the runner not ready. */
+  /** If true, a function that is broken or not loaded yet makes the runner not ready. */
   strict: boolean;
 }
 
-/** A runner as its HTTP API sees it. */
+/** The runner, as its HTTP API sees it. */
 export class HttpView implements RunnerView {
   readonly #options: HttpViewOptions;
 
@@ -42,6 +42,13 @@ export class HttpView implements RunnerView {
   function(name: string): FunctionView | undefined {
     const entry = this.#options.functions.get(name);
     return entry && view(name, entry);
+  }
+
+  endpoint(path: string): FunctionView | undefined {
+    for (const [name, entry] of this.#options.functions.entries()) {
+      if (entry.served?.definition.http?.path === path) return view(name, entry);
+    }
+    return undefined;
   }
 
   localBroker(): { hostname: string; port: number } | undefined {

@@ -4,7 +4,6 @@ import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
 import { Replies } from "../amqp/publishing/replies.ts";
 import { Settler } from "../amqp/publishing/settle.ts";
-import { DENO_CONFIG } from "../settings/config.ts";
 import { describeError } from "../base/errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
 import { FunctionRequests } from "./function_requests.ts";
@@ -13,10 +12,13 @@ import { createApp } from "../http/app.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
 import { HttpView } from "./http_view.ts";
+import { Insight } from "../telemetry/insight.ts";
 import type { Logger } from "../base/log.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
+import { runsView } from "./runs_view.ts";
 import { RunnerBroker } from "./runner_broker.ts";
+import { Learning } from "../sandbox/learning/learning.ts";
 import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { Reaper } from "../sandbox/limits/reaper.ts";
 import { ServedFunction } from "../serving/served_function.ts";
@@ -25,13 +27,13 @@ import { Suspects } from "../serving/flow/suspects.ts";
 import { endsWithin } from "../base/time/within.ts";
 
 /**
- * Milliseconds to abort what still runs and to close everything after the drain. With the default drain the runner ends
- * within the 30 s that Kubernetes waits before it kills.
+ * Milliseconds after the drain to abort running invocations and close everything. With the default drain time, the
+ * runner ends within the 30 s that Kubernetes waits before it kills.
  */
 export const CLOSE_LIMIT = 4_000;
 
 /**
- * The whole program. It makes its parts, starts them in order and takes them apart in the reverse order.
+ * The whole program. Creates its parts, starts them in order, and stops them in reverse order.
  *
  * `start()`:
  * 1. watches the functions folder, before anything in it is read;
@@ -40,16 +42,16 @@ export const CLOSE_LIMIT = 4_000;
  * 4. serves HTTP (http_view.ts).
  *
  * `quiet()`:
- * 5. is not ready any more, follows no changes and takes no more HTTP requests;
- * 6. stops taking messages, and waits until no function runs any more.
+ * 5. is not ready any more, and ignores file changes and HTTP requests;
+ * 6. stops taking messages, and waits until no handler runs.
  *
  * `stop()`:
- * 7. does 5 and 6, at most until its deadline, and aborts what runs then: those messages go back untouched;
- * 8. closes functions, their processes and the store of once(), and leaves behind what does not end;
+ * 7. does 5 and 6 until its deadline, and aborts handlers that still run: their messages return to the queue unchanged;
+ * 8. closes functions, their processes and the store of once(), without waiting for parts that do not end;
  * 9. closes the connections, and ends the embedded broker.
  */
 export class Runner {
-  /** As the HTTP API sees it. */
+  /** The view for the HTTP API. */
   readonly view: RunnerView;
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
@@ -59,6 +61,7 @@ export class Runner {
   readonly #functions: FunctionRegistry;
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
+  readonly #insight: Insight;
   /** Aborts at `quiet()`. */
   readonly #quiet = new AbortController();
   readonly #finish: () => void;
@@ -72,14 +75,21 @@ export class Runner {
     ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
     this.#options = options;
     this.#log = log;
-    this.#sandboxes = sandboxesOf(options, log);
+    const insight = this.#insight = new Insight({ options, log, runner: Deno.hostname() });
+    this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
-    const surroundings = surroundingsOf({ options, log, broker, publisher, sandboxes: this.#sandboxes });
+    const surroundings = surroundingsOf({ options, log, broker, publisher, insight, sandboxes: this.#sandboxes });
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
-    this.#folder = new FunctionsFolder({ options, registry: functions, log, signal: this.#quiet.signal });
+    this.#folder = new FunctionsFolder({
+      options,
+      registry: functions,
+      log,
+      signal: this.#quiet.signal,
+      folder: () => this.#sandboxes.folder,
+    });
     const consumers = (queue: string) => broker.consumers(queue);
     const replies = new Replies(broker.consuming);
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
@@ -88,9 +98,9 @@ export class Runner {
   }
 
   /**
-   * Does not wait for a broker that is down: functions are bound when it is there.
+   * Does not wait for a broker that is down: functions are bound when it is back.
    *
-   * @throws {WarrenError} `config` when the folder, the port or the broker's port cannot be used
+   * @throws {WarrenError} `config` if the folder, the port or the broker's port cannot be used
    */
   start(): Promise<void> {
     return this.#starting ??= this.#start();
@@ -99,6 +109,7 @@ export class Runner {
   async #start(): Promise<void> {
     const { signal } = this.#quiet;
     this.#sandboxes.folder = await Deno.makeTempDir({ prefix: "warren-" });
+    if (this.#options.learnPermissions) this.#log.warn("learning permissions: every function may do everything");
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
@@ -110,24 +121,27 @@ export class Runner {
   }
 
   #serveHttp(): void {
-    const { host, port, portAsked, apiToken: token, maxBody } = this.#options;
-    const app = createApp(this.view, { token, maxBody, host, log: this.#log, closing: this.#quiet.signal });
+    const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
+    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight)];
+    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
-  /** Not ready any more, no new messages, no new versions; what runs goes on. Resolves once nothing runs. */
+  /**
+   * Makes the runner not ready, and stops new messages and reloads. Running handlers continue. Resolves once none runs.
+   */
   async quiet(): Promise<void> {
     this.#started = false;
     this.#quiet.abort();
-    // Whatever it still builds has to be taken apart as well.
+    // Waits for the start, since its parts have to be closed as well.
     await this.#starting?.catch(() => {});
     await this.#listening?.shutdown();
     await this.#functions.drain();
   }
 
   /**
-   * Drains for up to `deadline` milliseconds, aborts what still runs (its messages go
-   * back untouched), and closes everything. A second call waits for the first.
+   * Drains for up to `deadline` milliseconds, aborts running handlers (their messages return unchanged), and closes
+   * everything. A second call waits for the first.
    */
   stop(deadline = this.#options.drainTimeout): Promise<void> {
     return this.#stopping ??= this.#stop(deadline);
@@ -139,16 +153,17 @@ export class Runner {
     let complete = false;
     const closing = this.#close(drained).then((all) => complete = all);
     if (!await endsWithin(CLOSE_LIMIT, closing) || !complete) {
-      this.#log.warn("not everything could be closed in time; what was not settled comes again");
+      this.#log.warn("not everything could be closed in time; unsettled messages are delivered again");
     }
     this.#log.info("stopped");
     this.#finish();
   }
 
-  /** Says whether all of it ended: functions that do not are left behind, and the rest is closed. */
+  /** Returns whether everything ended. Does not wait for functions that do not end; the rest is closed. */
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#broker.close();
+    await this.#insight.close();
     const { folder } = this.#sandboxes;
     if (folder !== "") await Deno.remove(folder, { recursive: true }).catch(() => {});
     return closed;
@@ -157,6 +172,8 @@ export class Runner {
   async #closeFunctions(drained: boolean): Promise<void> {
     if (!drained) await this.#functions.abort();
     await this.#functions.close();
+    this.#sandboxes.learning?.tell();
+    await this.#sandboxes.learning?.[Symbol.asyncDispose]();
     await this.#sandboxes.reaper.close();
     await this.#sandboxes.once.store.close().catch((error) => {
       this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
@@ -164,15 +181,16 @@ export class Runner {
   }
 }
 
-function sandboxesOf(options: Options, log: Logger): SandboxSurroundings {
+function sandboxesOf({ options, log, insight }: Pick<Parts, "options" | "log" | "insight">): SandboxSurroundings {
   const reaper = new Reaper(log);
   const address = options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") };
   return {
-    folder: "", // is made at the start
-    configFile: DENO_CONFIG,
+    folder: "", // created at the start
     memoryWatch: new MemoryWatch({ reaper, log }),
     reaper,
     once: { store: openStore(address, log), keep: options.onceKeep },
+    learning: options.learnPermissions ? new Learning(log) : undefined,
+    observer: insight.observer,
   };
 }
 
@@ -181,15 +199,17 @@ interface Parts {
   log: Logger;
   broker: RunnerBroker;
   publisher: Publisher;
+  insight: Insight;
   sandboxes: SandboxSurroundings;
 }
 
-/** What all functions share. */
-function surroundingsOf({ options: { maxBody }, log, broker, publisher, sandboxes }: Parts): Surroundings {
+/** The parts that all functions share. */
+function surroundingsOf({ options: { maxBody }, log, broker, publisher, insight, sandboxes }: Parts): Surroundings {
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
+    observer: insight.observer,
     outputs: new Outputs({ connection, publisher, topology, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
     sandbox: (version, log) => openSandbox(version, sandboxes, log),

@@ -12,21 +12,21 @@ import type { Logger } from "../base/log.ts";
 import type { Options } from "../settings/options.ts";
 import { within } from "../base/time/within.ts";
 
-/** Milliseconds that the start waits for the embedded broker, which may have much to read. */
+/** Milliseconds that the start waits for the embedded broker, which may have much data to read. */
 const BROKER_PATIENCE = 3_000;
-/** Milliseconds for the broker to say how many consumers a queue has. */
+/** Milliseconds for the broker to report a queue's consumers. */
 const COUNT_LIMIT = 5_000;
 
-/** The broker of a runner: the connections to it and, where the runner hosts it, its process. */
+/** The runner's broker: the connections to it and, if this runner hosts it, its process. */
 export class RunnerBroker {
   readonly consuming: Connection;
-  /** Apart from the other: a broker that is short of memory stops reading from connections that publish. */
+  /** A connection of its own, since a broker that is short of memory stops reading from connections that publish. */
   readonly publishing: Connection;
-  /** What functions need on it, declared on a connection that is there while something is declared. */
+  /** Declares what functions need. Its connection is open only while something is declared. */
   readonly topology: Topology;
   readonly #declaring: DeclaringConnection;
   readonly #options: Options;
-  /** Absent where the broker is somebody else's. */
+  /** Undefined if the runner hosts no broker. */
   readonly #host: BrokerHost | undefined;
 
   constructor(options: Options, log: Logger) {
@@ -36,7 +36,7 @@ export class RunnerBroker {
     const prepare = host && (() => host.ensure());
     const connect = (use: string, more: Partial<ConnectionOptions> = {}) =>
       new Connection({ urls, heartbeat, vhost, ca, log, prepare, name: `${options.name} ${use}`, ...more });
-    // Where this machine's broker is looked for, its name is logged by then.
+    // When this machine's broker is used, its name has been logged by the host.
     const announcement = new BrokerAnnouncement(log, { named: host === undefined });
     this.#options = options;
     this.#host = host;
@@ -48,7 +48,7 @@ export class RunnerBroker {
     this.topology = new Topology(log, { connection, queueType: options.queueType });
   }
 
-  /** Where the broker of this machine is; undefined where AMQP_URL names another. */
+  /** Address of this machine's broker. Undefined if AMQP_URL names another one. */
   get local(): { hostname: string; port: number } | undefined {
     const { amqpUrl, brokerHost, brokerPort } = this.#options;
     if (amqpUrl !== undefined) return undefined;
@@ -56,10 +56,10 @@ export class RunnerBroker {
   }
 
   /**
-   * Starts the embedded broker, if it is this runner's, and both connections. A broker that is not there is waited for by
-   * these, not here.
+   * Starts the embedded broker if this runner hosts it, and opens both connections. Does not wait for a broker that is
+   * down; the connections do that in the background.
    *
-   * @throws {WarrenError} `config` where settings are wrong
+   * @throws {WarrenError} `config` if a setting is wrong
    */
   async start(signal: AbortSignal): Promise<void> {
     const ensured = this.#host?.ensure().catch((error) => {
@@ -83,7 +83,7 @@ export class RunnerBroker {
     return [check("broker: consuming", this.consuming), check("broker: publishing", this.publishing)];
   }
 
-  /** How many consumers a queue has; undefined while there is no connection. A queue that cannot be asked for has none. */
+  /** The number of a queue's consumers. Undefined without a connection, and 0 for a queue that cannot be asked for. */
   async consumers(queue: string): Promise<number | undefined> {
     if (!this.consuming.state.connected) return undefined;
     const count = async (signal: AbortSignal) => consumerCount(await this.consuming.opened(signal), queue);
@@ -91,7 +91,7 @@ export class RunnerBroker {
   }
 }
 
-/** The one that is connected to, and then the others. */
+/** The URL that is connected, followed by the others. */
 function nowFirst(now: string | undefined, urls: readonly string[]): readonly string[] {
   return now === undefined ? urls : [now, ...urls.filter((url) => url !== now)];
 }

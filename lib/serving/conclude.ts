@@ -2,30 +2,30 @@ import type { RetryPolicy } from "../invocation/definition/definition.ts";
 import type { Disposition, Failure, Outcome } from "../invocation/outcome.ts";
 import { decide } from "../invocation/retry_policy.ts";
 
-/** What becomes of a row. */
+/** What happens to a row. */
 export type Conclusion =
   | { readonly kind: "ack" }
-  /** Back to its place in the queue, untouched. */
+  /** Returns to its place in the queue, unchanged. */
   | { readonly kind: "giveBack" }
-  /** A copy as the same attempt at the end of the queue: it was a probe, and a failed probe costs no attempt. */
+  /** A copy goes to the end of the queue as the same attempt: it was a probe, and a failed probe costs no attempt. */
   | { readonly kind: "again"; readonly failure: Failure }
-  /** An ordered message keeps its place, and runs again here. A copy would come back behind its successors. */
+  /** An ordered message keeps its place and runs again here. A copy would arrive behind its successors. */
   | { readonly kind: "hold"; readonly delay: number; readonly attempt: number; readonly failure: Failure }
   | Disposition & { readonly kind: "retry" | "deadLetter" };
 
-/** What a conclusion depends on beside the outcome. */
+/** What a conclusion depends on besides the outcome. */
 export interface Circumstances {
   readonly attempt: number;
   readonly retry: RetryPolicy;
-  /** Messages of its function keep their order. */
+  /** The function handles its messages in order. */
   readonly ordered: boolean;
-  /** What runs is being aborted, so that a failure is not the handler's. */
+  /** Running handlers are being aborted, so failures are not theirs. */
   readonly aborting: boolean;
-  /** The message decides whether the kill switch lets the function go on. */
+  /** This message is the kill switch's probe. */
   readonly probe: boolean;
 }
 
-/** What becomes of a row: a pure function of how its invocation ended. */
+/** Decides what happens to a row. A pure function of how its invocation ended. */
 export function conclude(
   outcome: Outcome,
   { attempt, retry, ordered, aborting, probe }: Circumstances,

@@ -6,17 +6,17 @@ import type { Surroundings, Ticking } from "./surroundings.ts";
 export interface ConsumptionOptions {
   surroundings: Pick<Surroundings, "consumer" | "clock">;
   log: Logger;
-  /** What came in one read of the socket, from the queue of that definition. */
+  /** A group of deliveries from one read of the socket, with the definition whose queue they come from. */
   onDeliveries(deliveries: Delivery[], from: FunctionDefinition): void;
-  /** A channel is gone, and the deliveries of it that are not settled. */
+  /** A channel is gone, with its unsettled deliveries. */
   onLost(reason: string): void;
-  /** The consumer that was started last gets messages. */
+  /** The newest consumer gets messages. */
   onConsuming(): void;
   /** It gets none, and tries again. */
   onInterrupted(detail: string): void;
 }
 
-/** What brings a function its messages: a consumer of its queue, and the clock of its schedule. */
+/** The sources of a function's messages: a consumer of its queue, and the clock of its schedule. */
 export class Consumption {
   readonly #options: ConsumptionOptions;
   readonly #consumers = new Set<Consuming>();
@@ -29,12 +29,12 @@ export class Consumption {
     this.#options = options;
   }
 
-  /** Resolves once the broker sends nothing more to the consumers that were stopped or replaced. */
+  /** Resolves once the broker sends nothing more to consumers that were stopped or replaced. */
   get quiet(): Promise<void> {
     return this.#quiet;
   }
 
-  /** Consumes that function's queue. A consumer from before goes once its deliveries are settled. */
+  /** Consumes the function's queue. An older consumer closes once its deliveries are settled. */
   start(definition: FunctionDefinition): void {
     this.stop();
     const { surroundings, log, onLost, onConsuming, onInterrupted } = this.#options;
@@ -54,7 +54,7 @@ export class Consumption {
     consumer.start();
   }
 
-  /** No new messages. Those that are out can still be settled. */
+  /** Stops new messages. Delivered ones can still be settled. */
   stop(): void {
     const consumer = this.#consumer;
     if (!consumer) return;
@@ -67,7 +67,7 @@ export class Consumption {
     this.#retiring.add(retired);
   }
 
-  /** Runs by the schedule of that definition, if it has one, and no more by another. */
+  /** Runs the schedule of the definition, if it has one, instead of the previous one. */
   schedule(definition: FunctionDefinition): void {
     void this.stopClock();
     const { schedule } = definition;
@@ -80,14 +80,14 @@ export class Consumption {
     await this.#clock?.stop();
   }
 
-  /** Closes all channels. What was not settled comes again. */
+  /** Closes all channels. Unsettled messages are delivered again. */
   async close(): Promise<void> {
     this.stop();
     await Promise.all([this.stopClock(), ...[...this.#consumers].map((consumer) => consumer.close())]);
     await Promise.all(this.#retiring);
   }
 
-  /** What comes in one read of the socket is one group: the client hands over its messages within one turn. */
+  /** Messages from one read of the socket form one group: the client passes them on within one turn. */
   #gather(definition: FunctionDefinition): (delivery: Delivery) => void {
     let group: Delivery[] = [];
     const flush = () => {

@@ -29,7 +29,7 @@ const TABLE: Record<State, Moves> = {
     ...CONSUMES,
     replaced: ["unavailable", "adopt"],
   },
-  /** By hand: only a hand ends it. */
+  /** Paused by hand. Only `resume` ends this. */
   paused: {
     pause: ["paused"],
     resume: ["starting", "consume"],
@@ -37,7 +37,7 @@ const TABLE: Record<State, Moves> = {
     moved: ["paused", "adopt"],
     drain: ["draining", "stopClock"],
   },
-  /** By the kill switch: its cool-down runs. A new version may be the remedy. */
+  /** Tripped by the kill switch. The cool-down is running. A new version may fix the problem. */
   tripped: {
     probe: ["probing", "consumeOne"],
     pause: ["paused", "forgetFailures"],
@@ -46,7 +46,7 @@ const TABLE: Record<State, Moves> = {
     moved: ["starting", "adopt", "consume"],
     drain: ["draining", "forgetFailures", "stopClock"],
   },
-  /** By the kill switch: one message decides. */
+  /** Tripped by the kill switch. One message decides. */
   probing: {
     recover: ["starting", "consume"],
     trip: ["tripped", "stopConsuming"],
@@ -57,7 +57,7 @@ const TABLE: Record<State, Moves> = {
     moved: ["starting", "adopt", "consume"],
     drain: ["draining", "forgetFailures", "stopClock", "stopConsuming"],
   },
-  /** Its module does not load. */
+  /** The module does not load. */
   broken: {
     loadFailed: ["broken"],
     loads: ["starting", "consume"],
@@ -66,11 +66,11 @@ const TABLE: Record<State, Moves> = {
     moved: ["starting", "stopTrying", "adopt", "consume"],
     drain: ["draining", "stopTrying", "stopClock"],
   },
-  /** For good. */
+  /** Final state. */
   draining: {},
 };
 
-/** How the states are shown: what the kill switch does is a pause. */
+/** The public names of the states: what the kill switch does appears as a pause. */
 const SHOWN: Record<State, ServedState> = {
   starting: "starting",
   serving: "serving",
@@ -84,7 +84,7 @@ const SHOWN: Record<State, ServedState> = {
 
 export type State = ServedState | "tripped" | "probing";
 
-/** A state as others see it. */
+/** A state as the API shows it. */
 export type ServedState = "starting" | "serving" | "unavailable" | "broken" | "paused" | "draining";
 
 export type Event =
@@ -95,15 +95,15 @@ export type Event =
   | "interrupted"
   /** The module of the newest version does not load. */
   | "loadFailed"
-  /** It loads after all. */
+  /** The module loads now. */
   | "loads"
   | "pause"
   | "resume"
-  /** The kill switch: too many invocations failed, one is to be tried, and that one went through. */
+  /** Events of the kill switch: too many invocations failed, one is tried, and it completed. */
   | "trip"
   | "probe"
   | "recover"
-  /** There is a new version, which consumes in the same way, or in another. */
+  /** There is a new version, which consumes in the same way or in another. */
   | "replaced"
   | "moved"
   | "drain";
@@ -114,22 +114,22 @@ export type Action =
   /** Consumes its queue; or one message at a time. */
   | "consume"
   | "consumeOne"
-  /** Stops the consumer, and gives back what has not begun. */
+  /** Stops the consumer, and returns messages that have not begun. */
   | "stopConsuming"
   | "startClock"
   | "stopClock"
   /** Resets the kill switch. */
   | "forgetFailures"
-  /** Tries from time to time whether the module loads. */
+  /** Tries to load the module, with growing pauses. */
   | "tryLoading"
   | "stopTrying"
-  /** Puts the new version in place of the old one. */
+  /** Replaces the old version by the new one. */
   | "adopt";
 
 type Move = readonly [to: State, ...actions: Action[]];
 type Moves = Partial<Record<Event, Move>>;
 
-/** In which state a function is. */
+/** The current state of a function. */
 export class FunctionStates {
   readonly #act: (action: Action) => void;
   #state: State = "starting";

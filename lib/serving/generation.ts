@@ -23,17 +23,17 @@ export class Generation {
     this.#timers = timers;
   }
 
-  /** It has run something, or was warmed: its module loads. */
+  /** It has run a message or was warmed, so its module loads. */
   get used(): boolean {
     return this.#used;
   }
 
-  /** Its module has been loaded once, without an error. */
+  /** Whether its module has been loaded without an error. */
   get loaded(): boolean {
     return this.#loaded;
   }
 
-  /** Processes of its own that are there now. */
+  /** The number of its processes. */
   get processes(): number {
     return this.#sandbox.processes;
   }
@@ -43,14 +43,14 @@ export class Generation {
     return this.#closed.promise;
   }
 
-  /** Loads the module; rejects with the module's own error. */
+  /** Loads the module. Rejects with the module's own error. */
   async warm(): Promise<void> {
     this.#used = true;
     await this.#sandbox.warm();
     this.#loaded = true;
   }
 
-  /** Tries from time to time, with growing pauses, until the module loads: false where the signal aborts first. */
+  /** Tries to load the module, with growing pauses, until it loads. False if the signal aborts first. */
   async untilLoads(signal: AbortSignal, failed: (error: string) => void): Promise<boolean> {
     const backoff = new Backoff({ initial: 5_000, max: 300_000 });
     for (;;) {
@@ -63,12 +63,12 @@ export class Generation {
     }
   }
 
-  /** What is wrong with what would be the function's next message. */
+  /** Checks the body of a message before it is published. */
   validate(content: Content): Promise<Failure | undefined> {
     return this.#sandbox.validate(content);
   }
 
-  /** Runs the handler once, with one message. Whoever is called back says so with `ended()`. */
+  /** Runs the handler for one message. `onEnd` has to call `ended()`. */
   run<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
     this.#begun();
     this.#sandbox.invoke(invocation, onEnd, subject);
@@ -79,7 +79,7 @@ export class Generation {
     this.#ended(kind !== "abandoned");
   }
 
-  /** Runs the handler once, with a batch. `onEnd` gets an outcome for each, in their order. */
+  /** Runs the handler for a batch. `onEnd` gets an outcome for each message, in order. */
   runBatch(batch: readonly Invocation[], onEnd: (outcomes: readonly Outcome[]) => void): void {
     this.#begun();
     void this.#sandbox.invokeBatch(batch).then((outcomes) => {
@@ -88,18 +88,18 @@ export class Generation {
     });
   }
 
-  /** Aborts the signal of the handler that runs with these. How it ends is reported as ever. */
+  /** Aborts the signal of the handler that runs with these invocations. Its outcome is reported as usual. */
   cancel(invocations: readonly Invocation[], reason: string): void {
     this.#sandbox.cancel(invocations, reason);
   }
 
-  /** Another version took its place: closes once nothing runs. */
+  /** Another version replaced it. Closes once nothing runs. */
   retire(): void {
     this.#retired = true;
     if (this.#running === 0) void this.close();
   }
 
-  /** Aborts what runs, ends it after the grace (ms), and with it the sandbox. */
+  /** Aborts running handlers, ends them after the grace period (milliseconds), and closes the sandbox. */
   abort(grace: number): Promise<void> {
     return this.#sandbox.abort(grace);
   }
@@ -115,7 +115,7 @@ export class Generation {
     if (this.#retired && this.#running === 0) void this.close();
   }
 
-  /** Ends at once; whatever still runs is abandoned. */
+  /** Closes at once. Running invocations are abandoned. */
   async close(): Promise<void> {
     this.#closing ??= this.#sandbox.close();
     await this.#closing;

@@ -2,12 +2,12 @@ import { CANCELLED } from "../amqp/consuming/consumer.ts";
 import type { Logger } from "../base/log.ts";
 import type { Row } from "./row.ts";
 
-/** Says RabbitMQ when a delivery was unacknowledged for longer than it allows. */
+/** RabbitMQ's reason if a delivery was unacknowledged for too long. */
 const CONSUMER_TIMEOUT = /delivery acknowledgement.*timed out/i;
-/** So many message ids are in one line. */
+/** The most message ids in one line. */
 const SHOWN = 10;
 
-/** Logs that the broker took the messages of these rows back while they ran. */
+/** Logs that the broker took these rows' messages back while they ran. */
 export function tellLost(log: Logger, strays: readonly Row[], reason: string): void {
   if (strays.length === 0) return;
   const ids = strays.slice(0, SHOWN).map(({ invocation }) => invocation.properties.messageId)

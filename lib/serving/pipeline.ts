@@ -1,5 +1,6 @@
 import type { Delivery, Trial } from "../amqp/consuming/consumer.ts";
 import { malformed, toInvocation } from "../amqp/message/headers.ts";
+import type { Settled } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
@@ -8,9 +9,18 @@ import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
 import { Holding } from "../base/time/holding.ts";
 import type { KillSwitch } from "./flow/kill_switch.ts";
+import { ACKED, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
-import { type Failed, leavesNothing, Settlement } from "./settlement.ts";
+import {
+  type Copied,
+  type Copying,
+  type Failed,
+  leavesNothing,
+  type NotCompleted,
+  type OnCopied,
+  Settlement,
+} from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { crashLoop, crashLoopOf, isSuspect } from "./flow/suspects.ts";
@@ -18,17 +28,17 @@ import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
 export interface PipelineOptions {
-  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers">;
+  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers" | "observer">;
   log: Logger;
-  /** The version that takes messages from the beginning on. */
+  /** The version that takes messages from the start. */
   generation: Generation;
   /** Resolves once the broker sends nothing more to a consumer that was stopped. */
   quiet(): Promise<void>;
-  /** What counts the failures now. */
+  /** Counts failures. */
   killSwitch(): KillSwitch | undefined;
-  /** A version could not run what it was to run, through no fault of the message. */
+  /** A version could not run its messages, for a reason that has nothing to do with them. */
   onAbandoned(generation: Generation, reason: string): void;
-  /** Milliseconds for a message to be settled. @default 20 minutes */
+  /** Milliseconds that a message may take to be settled. @default 20 minutes */
   patience?: number;
 }
 
@@ -46,6 +56,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #log: Logger;
   readonly #settlement: Settlement;
+  readonly #reports: Reports;
   readonly #rows = new Set<Row>();
   readonly #waiting: Waiting;
   readonly #strays = new Strays();
@@ -54,7 +65,7 @@ export class Pipeline {
   #generation: Generation;
   #open = true;
   #aborting = false;
-  // One for all rows: a closure for each would live until the next full garbage collection, and keep its row.
+  // One function for all rows: a closure for each would keep its row until the next full garbage collection.
   readonly #onEnd = (outcome: Outcome, row: Row) => {
     row.generation.ended(outcome);
     this.#waiting.leave();
@@ -62,13 +73,14 @@ export class Pipeline {
     this.#startNext();
   };
   readonly #onPublished = (outcome: Outcome, row: Row) => this.#published(row, outcome);
-  readonly #onCopied = (error: unknown, row: Row) => error === undefined ? this.#finish(row) : this.#fail(row, error);
+  readonly #onCopied: OnCopied = (copied, settled, error) => this.#copied(copied, settled, error);
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#log = options.log;
     this.#generation = options.generation;
     this.#settlement = new Settlement(options.surroundings, options.log);
+    this.#reports = new Reports(options.surroundings.observer);
     const { surroundings: { suspects, timers = TIMERS }, patience = PATIENCE } = options;
     this.#waiting = new Waiting({
       definition: options.generation.definition,
@@ -86,25 +98,26 @@ export class Pipeline {
     });
   }
 
-  /** Rows that are not done. */
+  /** The number of rows that are not done. */
   get size(): number {
     return this.#rows.size;
   }
 
-  /** The ids of their messages, as far as these have one. */
+  /** The ids of their messages, if they have one. */
   get messageIds(): string[] {
     return [...this.#rows].map(({ invocation }) => invocation.properties.messageId).filter((id) => id !== undefined);
   }
 
-  /** 1. Takes a group of deliveries from the queue of that definition. */
+  /** 1. Takes a group of deliveries from the queue of the definition. */
   receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
-    const rows = deliveries.map((delivery) => this.#row(delivery));
+    const now = this.#reports.now();
+    const rows = deliveries.map((delivery) => this.#row(delivery, now));
     if (!this.#open || !sameSource(from, this.#generation.definition)) return void this.#return(rows);
     for (const row of rows) this.#admit(row);
     this.#startNext();
   }
 
-  /** Another version takes messages. What has not begun goes over to it, or back where that has another queue. */
+  /** Switches to another version. Rows that have not begun move to it, or return if it has another queue. */
   become(generation: Generation): void {
     const stays = sameSource(this.#generation.definition, generation.definition);
     this.#generation = generation;
@@ -113,18 +126,18 @@ export class Pipeline {
     this.#startNext();
   }
 
-  /** Rows start again. */
+  /** Lets rows start again. */
   open(): void {
     this.#open = true;
   }
 
-  /** Nothing starts any more, and what has not begun goes back. Resolves once it has. */
+  /** Lets nothing start, and returns rows that have not begun. Resolves once they are returned. */
   close(): Promise<void> {
     this.#open = false;
     return this.#return(this.#waiting.clear());
   }
 
-  /** From now on what fails was aborted: it goes back untouched. */
+  /** From now on failures are due to the abort: the messages return unchanged. */
   abort(): void {
     this.#aborting = true;
   }
@@ -154,7 +167,7 @@ export class Pipeline {
     }
   }
 
-  #row(delivery: Delivery): Row {
+  #row(delivery: Delivery, receivedAt: number): Row {
     const generation = this.#generation;
     const row: Row = {
       delivery,
@@ -165,13 +178,17 @@ export class Pipeline {
       era: undefined,
       suspect: undefined,
       stray: false,
+      receivedAt,
+      startedAt: 0,
+      endedAt: 0,
+      published: NO_IDS,
       follower: undefined,
     };
     this.#rows.add(row);
     return row;
   }
 
-  /** 2. Suspects have a desk of their own, and what still runs here waits for its own end. */
+  /** 2. Suspects wait separately, and a message that still runs here waits for the end of that run. */
   #admit(row: Row): void {
     const stray = this.#strays.find(row);
     if (!stray) return this.#admitAlone(row);
@@ -188,7 +205,7 @@ export class Pipeline {
     this.#waiting.addSuspect(row);
   }
 
-  /** It keeps its place. Beside others as long as no runner ended while it ran, and then as the only suspect. */
+  /** Keeps its place. It runs beside others unless a runner ended while it ran, and then as the only suspect. */
   #admitOnTrial(row: Row, trial: Trial): void {
     const { deaths } = trial;
     if (deaths === 0) return this.#waiting.add(row);
@@ -200,15 +217,16 @@ export class Pipeline {
   #startNext(): void {
     if (!this.#open) return;
     for (let starts = this.#waiting.take(); starts.length > 0; starts = this.#waiting.take()) {
-      for (const start of starts) this.#begin(start);
+      const now = this.#reports.now();
+      for (const start of starts) this.#begin(start, now);
     }
   }
 
   /** 3. Headers that cannot be read are an outcome, and take no others of their batch with them. */
-  #begin(admitted: readonly Row[]): void {
+  #begin(admitted: readonly Row[], now: number): void {
     const generation = this.#generation;
     const start: Row[] = [];
-    for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start)) start.push(row);
+    for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start, now)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
     if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#run(start, generation);
     const trials = start.map(({ delivery }) => delivery.trial).filter((trial) => trial !== undefined);
@@ -216,9 +234,10 @@ export class Pipeline {
   }
 
   /** Whether its handler is to be called. */
-  #beginOne(row: Row, start: readonly Row[]): boolean {
+  #beginOne(row: Row, start: readonly Row[], now: number): boolean {
     row.stage = "running";
     row.start = start;
+    row.startedAt = now;
     row.era = this.#options.killSwitch()?.era;
     if (row.generation !== this.#generation) this.#takeOver(row);
     const failure = malformed(row.invocation.headers);
@@ -240,7 +259,7 @@ export class Pipeline {
     this.#conclude(row, outcome);
   }
 
-  /** Unless the delivery is gone, or everything is being aborted, by now. */
+  /** Unless the delivery is gone meanwhile, or everything is being aborted. */
   #runOnTrial(start: readonly Row[], generation: Generation): void {
     const gone = (row: Row) => this.#aborting || !row.delivery.live;
     if (!start.some(gone)) return this.#run(start, generation);
@@ -249,72 +268,85 @@ export class Pipeline {
     this.#startNext();
   }
 
-  /** The version that runs it may want what its handler returns, where the one that took it did not. */
+  /** The version that runs it may need the return value, even if the one that took it did not. */
   #takeOver(row: Row): void {
     row.generation = this.#generation;
     const { wantsResult } = toInvocation(row.delivery.message, row.generation.definition);
     row.invocation = { ...row.invocation, wantsResult };
   }
 
-  /** 4. Nothing of a row whose delivery is gone is published: it is run again. */
+  /** 4. If the delivery is gone, nothing is published: the message runs again. */
   #conclude(row: Row, outcome: Outcome): void {
     row.stage = "settling";
+    row.endedAt = this.#reports.now();
     if (!row.delivery.live) return this.#endLate(row, outcome);
-    if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row);
+    if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row, outcome);
     this.#settling.add(row);
     if (outcome.kind !== "completed") return this.#settle(row, outcome);
     try {
       this.#settlement.publish(row, outcome, this.#onPublished);
     } catch (error) {
-      this.#fail(row, error);
+      this.#fail(row, outcome, error);
     }
   }
 
-  /** What it leaves is with the broker, or nobody can take that: then it has failed. */
+  /** Its outputs are with the broker, or nobody can take them: then it has failed. */
   #published(row: Row, outcome: Outcome): void {
     if (!row.delivery.live) this.#endLate(row, outcome);
-    else if (outcome.kind === "completed") this.#ack(row);
+    else if (outcome.kind === "completed") this.#ack(row, outcome);
     else this.#settle(row, outcome);
   }
 
-  /** 5. What has not completed. */
-  #settle(row: Row, outcome: Exclude<Outcome, { kind: "completed" }>): void {
+  /** 5. Settles what has not completed. */
+  #settle(row: Row, outcome: NotCompleted): void {
     try {
       const settling = this.#settleBy(row, outcome, this.#conclusionOf(row, outcome));
-      settling?.catch((error) => this.#fail(row, error));
+      settling?.catch((error) => this.#fail(row, outcome, error));
     } catch (error) {
-      this.#fail(row, error);
+      this.#fail(row, outcome, error);
     }
   }
 
-  /** A promise only where something has to be waited for that does not call back. */
-  #settleBy(
-    row: Row,
-    outcome: Exclude<Outcome, { kind: "completed" }>,
-    conclusion: Conclusion,
-  ): Promise<void> | undefined {
+  /** Returns a promise only if it waits for something that does not call back. */
+  #settleBy(row: Row, outcome: NotCompleted, conclusion: Conclusion): Promise<void> | undefined {
     const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
     if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
     if (outcome.kind === "abandoned" || this.#aborting) return this.#return([row]);
     this.counts[outcome.kind]++;
     this.#settlement.tell(row, outcome, conclusion);
     if (blamesDependency(outcome)) this.#record(row, true);
-    if (conclusion.kind === "giveBack") return this.#return([row]);
-    if (conclusion.kind === "hold") return void this.#hold(row, conclusion.delay, conclusion.attempt);
+    if (conclusion.kind === "giveBack") return this.#giveBack(row, outcome);
+    if (conclusion.kind === "hold") {
+      const { delay, attempt } = conclusion;
+      this.#reports.ended(row, outcome, this.#open ? { kind: "retry", delay, attempt } : RETURNED);
+      return void this.#hold(row, delay, attempt);
+    }
     if (conclusion.kind === "ack") return void this.#finish(row);
-    // The copy would come straight to the consumer that is being stopped.
+    // Otherwise the copy would go straight to the consumer that is being stopped.
     if (conclusion.kind === "again") return this.#again(row, outcome, conclusion);
     this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
   }
 
-  async #again(row: Row, outcome: Failed, conclusion: Conclusion & { kind: "again" }): Promise<void> {
+  async #giveBack(row: Row, outcome: Failed): Promise<void> {
+    await this.#return([row]);
+    this.#reports.ended(row, outcome, RETURNED);
+  }
+
+  async #again(row: Row, outcome: Failed, conclusion: Copying): Promise<void> {
     await this.#options.quiet();
     this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
   }
 
+  #copied({ row, outcome, conclusion }: Copied, settled: Settled | undefined, error: unknown): void {
+    if (settled === undefined) return this.#fail(row, outcome, error);
+    this.#reports.ended(row, outcome, nextOf(conclusion, settled));
+    this.#finish(row);
+  }
+
   /** It could not be settled. */
-  #fail(row: Row, error: unknown): void {
+  #fail(row: Row, outcome: Outcome, error: unknown): void {
     this.#giveUp(row, describeError(error));
+    this.#reports.ended(row, outcome, RETURNED);
     this.#finish(row);
   }
 
@@ -324,10 +356,11 @@ export class Pipeline {
     return conclude(outcome, { attempt, retry, ordered: order !== undefined, aborting: this.#aborting, probe });
   }
 
-  #ack(row: Row): void {
+  #ack(row: Row, outcome: Outcome): void {
     this.counts.completed++;
     row.delivery.ack();
     this.#record(row, false);
+    this.#reports.ended(row, outcome, ACKED);
     this.#finish(row);
   }
 
@@ -352,10 +385,14 @@ export class Pipeline {
     } else if (outcome.kind !== "abandoned") {
       this.#log.info(`the handler ended after the broker had taken its message back: ${outcome.kind}`, about);
     }
+    this.#reports.ended(row, outcome, LOST);
     this.#finish(row);
   }
 
-  /** Back to the queue, after the broker sends nothing more to a consumer that stops: it would come straight back to it. */
+  /**
+   * Returns to the queue, after the broker has stopped sending to a stopping consumer, which would get it again at
+   * once.
+   */
   async #return(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
     for (const row of rows) row.stage = "settling";
@@ -363,7 +400,7 @@ export class Pipeline {
     await Promise.all(rows.map((row) => this.#returnOne(row)));
   }
 
-  /** Of a suspect as a copy, since the broker counts returns in peace as well. */
+  /** Suspects return as a copy, since brokers count every return. */
   async #returnOne(row: Row): Promise<void> {
     const setAside = row.delivery.live && this.#isSuspect(row) && await this.#settlement.setAside(row);
     if (!setAside) row.delivery.requeue();
@@ -377,7 +414,7 @@ export class Pipeline {
     row.delivery.requeue();
   }
 
-  /** A message of an ordered function keeps its place: no copy of it can be made. */
+  /** An ordered message keeps its place, so it cannot be copied. */
   #isSuspect({ invocation, generation }: Row): boolean {
     return !generation.definition.order && isSuspect(invocation);
   }
@@ -406,7 +443,7 @@ export class Pipeline {
     row.suspect = undefined;
   }
 
-  /** It waited for the end of the same message. */
+  /** It waited for the end of a run of the same message. */
   #release(follower: Row): void {
     if (!this.#waiting.release(follower)) return;
     this.#admitAlone(follower);
@@ -415,10 +452,11 @@ export class Pipeline {
 }
 
 const NOTHING: readonly Row[] = [];
-/** Below the 30 minutes after which RabbitMQ closes the channel of a delivery that is not settled. */
+const NO_IDS: readonly string[] = [];
+/** Less than the 30 minutes after which RabbitMQ closes the channel of an unsettled delivery. */
 const PATIENCE = 20 * 60_000;
 
-/** Whether messages of the one can be run as messages of the other: they are of the same queue, and as free. */
+/** Whether messages of one version can run on the other: the queue and the permissions are the same. */
 export function sameSource(one: FunctionDefinition, other: FunctionDefinition): boolean {
   return one === other ||
     JSON.stringify([one.queue, one.order]) === JSON.stringify([other.queue, other.order]);

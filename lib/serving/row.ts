@@ -10,21 +10,27 @@ import type { Suspect } from "./flow/suspects.ts";
  */
 export type Stage = "waiting" | "running" | "settling" | "done";
 
-/** One message on its way through the pipeline. */
+/** One message in the pipeline. */
 export interface Row {
   readonly delivery: Delivery;
   invocation: DeliveredInvocation;
   stage: Stage;
-  /** The version that took it. From its beginning on that does not change: it ends by the version that began it. */
+  /** The version that took it. Once it has begun, that does not change: the version that began it also ends it. */
   generation: Generation;
-  /** The rows that began together with it: itself alone, or its batch. */
+  /** The rows that began together with it: itself, or its batch. */
   start: readonly Row[];
-  /** When it began, as its kill switch sees it. */
+  /** The kill switch's era in which it began. */
   era: Era | undefined;
   /** It may be what ends its runners. */
   suspect: Suspect | undefined;
-  /** Its delivery is gone while it runs. */
+  /** Its delivery is gone although it still runs. */
   stray: boolean;
-  /** The same message, delivered again while this one still runs. It waits for the end of this one. */
+  /** Milliseconds since 1970. 0 if nobody observes, or if it has not happened yet. */
+  receivedAt: number;
+  startedAt: number;
+  endedAt: number;
+  /** The ids of what its handler published. */
+  published: readonly string[];
+  /** A new delivery of the same message, which waits for the end of this run. */
   follower: Row | undefined;
 }

@@ -11,9 +11,9 @@ import { KillSwitch } from "./flow/kill_switch.ts";
 import { Pipeline, sameSource } from "./pipeline.ts";
 import type { Surroundings, Version } from "./surroundings.ts";
 
-/** Milliseconds for what was aborted to go back before its channel closes. */
+/** Milliseconds for aborted messages to return before their channel closes. */
 const RETURN_GRACE = 1_000;
-/** How long handlers have, in milliseconds, between the abort of their signal and their end. */
+/** Milliseconds that handlers have after their signal was aborted. */
 const ABORT_GRACE = 500;
 
 /**
@@ -26,11 +26,11 @@ export class ServedFunction {
   readonly #states: FunctionStates;
   readonly #consumption: Consumption;
   readonly #pipeline: Pipeline;
-  /** The newest version, those before it that still run something, and one that is being loaded. */
+  /** The newest version, older ones that still run messages, and one that is loading. */
   readonly #generations = new Set<Generation>();
   readonly #stopped = new AbortController();
   #generation: Generation;
-  /** Loads, and is about to take the place of the newest. */
+  /** It is loading, and will replace the newest. */
   #next: Generation | undefined;
   #killSwitch: KillSwitch | undefined;
   #trying = new AbortController();
@@ -60,7 +60,7 @@ export class ServedFunction {
     });
   }
 
-  /** Of the newest version. */
+  /** The definition of the newest version. */
   get definition(): FunctionDefinition {
     return this.#generation.definition;
   }
@@ -74,32 +74,32 @@ export class ServedFunction {
     return this.#states.detail;
   }
 
-  /** How invocations ended. */
+  /** Counts of outcomes. */
   get counts(): OutcomeCounts {
     return this.#pipeline.counts;
   }
 
-  /** Invocations that run or wait for a free place. */
+  /** The number of invocations that run or wait for a slot. */
   get running(): number {
     return this.#pipeline.size;
   }
 
-  /** The ids of their messages, as far as these have one. */
+  /** The ids of their messages, if they have one. */
   get messageIds(): string[] {
     return this.#pipeline.messageIds;
   }
 
-  /** Whether its module has been loaded, which the first message does unless it is warm. */
+  /** Whether its module has been loaded. The first message loads it unless it is warm. */
   get loaded(): boolean {
     return this.#generation.loaded;
   }
 
-  /** Processes of its own that are there now. */
+  /** The number of its processes. */
   get processes(): number {
     return [...this.#generations].reduce((sum, { processes }) => sum + processes, 0);
   }
 
-  /** What is wrong with what would be its next message. */
+  /** Checks the body of a message before it is published. */
   validate(content: Content): Promise<Failure | undefined> {
     return this.#generation.validate(content);
   }
@@ -137,7 +137,7 @@ export class ServedFunction {
     return adopted;
   }
 
-  /** Logs what the newest version does not take any more, though messages may wait there. */
+  /** Logs which queues the newest version no longer consumes, although messages may wait there. */
   #sayLeft({ queue: { name }, order }: FunctionDefinition, now: FunctionDefinition): void {
     if (name !== now.queue.name) {
       this.#log.warn(
@@ -151,7 +151,7 @@ export class ServedFunction {
     }
   }
 
-  /** Takes no more messages until `resume()`; what runs goes on, and what has not begun goes back. */
+  /** Takes no more messages until `resume()`. Running handlers continue, and messages that have not begun return. */
   async pause(): Promise<void> {
     this.#log.info("paused by hand: it takes no more messages until it is resumed");
     this.#states.happen("pause", "paused by hand");
@@ -164,7 +164,7 @@ export class ServedFunction {
     this.#states.happen("resume");
   }
 
-  /** No new messages; those that have not begun go back. Resolves once nothing runs. */
+  /** Takes no new messages, and returns those that have not begun. Resolves once nothing runs. */
   async drain(): Promise<void> {
     this.#stopped.abort();
     this.#states.happen("drain");
@@ -173,13 +173,13 @@ export class ServedFunction {
     await this.#pipeline.empty();
   }
 
-  /** Ends what still runs; its messages go back untouched. */
+  /** Ends running handlers. Their messages return unchanged. */
   async abort(): Promise<void> {
     this.#pipeline.abort();
     await Promise.all([...this.#generations].map((generation) => generation.abort(ABORT_GRACE)));
   }
 
-  /** After `drain()`, or instead of it: whatever is not settled comes again. */
+  /** Called after `drain()` or instead of it. Unsettled messages are delivered again. */
   async close(): Promise<void> {
     this.#stopped.abort();
     this.#states.happen("drain");
@@ -189,7 +189,7 @@ export class ServedFunction {
     await this.#consumption.close();
   }
 
-  /** What the table of states wants done. */
+  /** Executes an action of the state table. */
   #act(action: Action): void {
     switch (action) {
       case "announce":
@@ -225,7 +225,7 @@ export class ServedFunction {
     this.#next = undefined;
     this.#generation = next;
     old.retire();
-    // Before anything goes back: the broker would send it straight to that consumer again.
+    // Before messages return, since the broker would send them straight to that consumer again.
     if (!sameSource(was, is)) this.#consumption.stop();
     this.#killSwitch?.reset();
     this.#killSwitch = this.#arm();
@@ -242,7 +242,7 @@ export class ServedFunction {
     return generation;
   }
 
-  /** The failure of a version that was replaced meanwhile is not the function's any more. */
+  /** Ignores the failure of a version that was replaced meanwhile. */
   #loadFailed(generation: Generation, reason: string): void {
     if (generation !== this.#generation) return;
     this.#states.happen("loadFailed", reason);
@@ -275,7 +275,7 @@ export class ServedFunction {
   }
 }
 
-/** Whether both versions consume the same, in the same way: then their consumer can stay. */
+/** Whether both versions consume in the same way, so that their consumer can stay. */
 function consumesAlike(one: FunctionDefinition, other: FunctionDefinition): boolean {
   const consumed = ({ queue, bindings, prefetch, order }: FunctionDefinition) =>
     JSON.stringify([queue, bindings, prefetch, order]);

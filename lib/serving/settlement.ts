@@ -1,3 +1,4 @@
+import type { Settled } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
 import { deadLetterQueue } from "../invocation/definition/definition.ts";
 import type { Outcome } from "../invocation/outcome.ts";
@@ -8,10 +9,22 @@ import type { Row } from "./row.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 type Completed = Outcome & { kind: "completed" };
-export type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
-type Copied = Conclusion & { kind: "retry" | "deadLetter" | "again" };
+export type NotCompleted = Exclude<Outcome, { kind: "completed" }>;
+export type Failed = Exclude<NotCompleted, { kind: "abandoned" }>;
+export type Copying = Conclusion & { kind: "retry" | "deadLetter" | "again" };
 
-/** Whether nothing has to be published before the row is acked. */
+/** A row of which a copy is published. */
+export interface Copied {
+  readonly row: Row;
+  readonly outcome: Failed;
+  readonly conclusion: Copying;
+  readonly onEnd: OnCopied;
+}
+
+/** Called once the copy is confirmed and the delivery is acked, or the delivery is gone. Without `settled`, that failed. */
+export type OnCopied = (copied: Copied, settled: Settled | undefined, error: unknown) => void;
+
+/** Whether the row can be acked without publishing anything first. */
 export function leavesNothing({ invocation }: Row, { outputs, result }: Completed): boolean {
   return !outputs?.length && !result && invocation.properties.replyTo === undefined;
 }
@@ -29,12 +42,15 @@ export class Settlement {
     this.#log = log;
   }
 
-  /** Publishes the outputs and the answer, and calls back. Outputs that nobody can take make it a failure. */
+  /**
+   * Publishes the outputs and the answer, notes the outputs' ids in the row, and calls back. If nobody takes an output, the
+   * invocation has failed.
+   */
   publish(row: Row, outcome: Completed, onEnd: (outcome: Completed | Failed, row: Row) => void): void {
     this.#surroundings.outputs.publish(handled(row), outcome, onLeft, { row, outcome, onEnd });
   }
 
-  /** Logs how a row failed, and what becomes of it. */
+  /** Logs how a row failed, and what happens to it. */
   tell({ invocation, generation }: Row, { kind, failure }: Failed, conclusion: Conclusion): void {
     const next = conclusion.kind === "deadLetter"
       ? { deadLetter: deadLetterQueue(generation.definition.queue.name) }
@@ -50,38 +66,46 @@ export class Settlement {
     });
   }
 
-  /** Calls back once the copy is with the broker and the delivery is acked, or the delivery is gone. */
-  copy(row: Row, outcome: Failed, conclusion: Copied, onEnd: (error: unknown, row: Row) => void): void {
-    const { outputs, settler } = this.#surroundings;
-    const { invocation, delivery, generation: { definition } } = row;
-    const about = { definition, invocation };
-    if (conclusion.kind === "retry") return settler.settle(delivery, conclusion, about, onEnd, row);
-    if (conclusion.kind === "again") {
-      const { failure } = conclusion;
-      const again = { kind: "retry", delay: 0, attempt: invocation.attempt, failure } as const;
-      return settler.settle(delivery, again, about, onEnd, row);
-    }
-    const settle = () => settler.settle(delivery, conclusion, about, onEnd, row);
-    if (invocation.properties.replyTo === undefined) settle();
-    else outputs.refuse(handled(row), outcome.kind, outcome.failure).then(settle).catch((error) => onEnd(error, row));
+  /** Publishes the copy and acks the delivery. */
+  copy(row: Row, outcome: Failed, conclusion: Copying, onEnd: OnCopied): void {
+    const copied = { row, outcome, conclusion, onEnd };
+    const { replyTo } = row.invocation.properties;
+    if (conclusion.kind !== "deadLetter" || replyTo === undefined) return this.#copy(copied);
+    const refused = this.#surroundings.outputs.refuse(handled(row), outcome.kind, outcome.failure);
+    refused.then(() => this.#copy(copied)).catch((error) => onEnd(copied, undefined, error));
   }
 
-  /** Puts a copy in its place, whose returns count anew; false where that was not possible. */
+  #copy(copied: Copied): void {
+    const { row: { invocation, delivery, generation: { definition } }, conclusion } = copied;
+    const disposition = conclusion.kind === "again"
+      ? { kind: "retry" as const, delay: 0, attempt: invocation.attempt, failure: conclusion.failure }
+      : conclusion;
+    this.#surroundings.settler.settle(delivery, disposition, { definition, invocation }, onSettled, copied);
+  }
+
+  /** Replaces the message by a copy, whose return count is 0. False if that was not possible. */
   setAside({ invocation, delivery, generation: { definition } }: Row): Promise<boolean> {
     return this.#surroundings.settler.setAside(delivery, { definition, invocation });
   }
 }
 
-/** A row whose outcome may yet be another. */
+/** A row whose outputs are published. */
 interface Published {
   readonly row: Row;
   readonly outcome: Completed;
   readonly onEnd: (outcome: Completed | Failed, row: Row) => void;
 }
 
-function onLeft(error: unknown, { row, outcome, onEnd }: Published): void {
-  if (error === undefined) onEnd(outcome, row);
-  else onEnd({ kind: "failed", failure: { type: "PublishError", message: describeError(error) } }, row);
+function onLeft(error: unknown, { row, outcome, onEnd }: Published, ids: readonly string[]): void {
+  if (error !== undefined) {
+    return onEnd({ kind: "failed", failure: { type: "PublishError", message: describeError(error) } }, row);
+  }
+  row.published = ids;
+  onEnd(outcome, row);
+}
+
+function onSettled(error: unknown, copied: Copied, settled: Settled): void {
+  copied.onEnd(copied, error === undefined ? settled : undefined, error);
 }
 
 function handled({ invocation, delivery, generation: { definition } }: Row) {

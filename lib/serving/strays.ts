@@ -21,7 +21,7 @@ export class Strays {
     if (alike?.size === 0) this.#rows.delete(key);
   }
 
-  /** The row that runs for the same message, and that no other one waits for. */
+  /** The row that runs for the same message, if no other row waits for it. */
   find(row: Row): Row | undefined {
     if (this.#rows.size === 0 || !row.invocation.redelivered) return undefined;
     for (const stray of this.#rows.get(keyOf(row)) ?? []) {

@@ -6,6 +6,8 @@ import type { Outputs } from "../amqp/publishing/outputs.ts";
 import type { Settler } from "../amqp/publishing/settle.ts";
 import type { Topology } from "../amqp/topology/topology.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
+import type { Resolution } from "../invocation/definition/resolution.ts";
+import type { Observer } from "../invocation/insight/ended.ts";
 import type { Sandbox } from "../invocation/sandbox.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Logger } from "../base/log.ts";
@@ -14,23 +16,26 @@ import type { Sources } from "../sandbox/host/entry.ts";
 import { InlineSandbox } from "../sandbox/handler/inline_sandbox.ts";
 import type { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { ProcessSandbox } from "../sandbox/host/process_sandbox.ts";
+import { type Learning, withoutLimits } from "../sandbox/learning/learning.ts";
 import type { Reaper } from "../sandbox/limits/reaper.ts";
 import type { Suspects } from "./flow/suspects.ts";
 import type { Timers } from "../base/time/timers.ts";
 
-/** One version of a function: what it is configured as, and its modules. */
+/** One version of a function: its definition and its modules. */
 export interface Version {
   readonly definition: FunctionDefinition;
   readonly sources: Sources;
+  /** By which rules its imports resolve. */
+  readonly resolution: Resolution | undefined;
 }
 
-/** What a consumer needs to know of a function. */
+/** What a consumer needs to know about a function. */
 export type ConsumeOptions = Omit<ConsumerOptions, "connection" | "topology">;
 
-/** A clock that runs a function by its schedule. */
+/** Runs a function by its schedule. */
 export type Ticking = Pick<Clock, "start" | "stop">;
 
-/** What every function of a runner shares, and how its parts are made. */
+/** What all functions of a runner share, and how their parts are made. */
 export interface Surroundings {
   readonly log: Logger;
   readonly suspects: Suspects;
@@ -38,6 +43,8 @@ export interface Surroundings {
   readonly settler: Pick<Settler, "settle" | "setAside">;
   /** @default TIMERS */
   readonly timers?: Timers;
+  /** Gets how each invocation ended. Without it nothing is measured. */
+  readonly observer?: Observer;
   sandbox(version: Version, log: Logger): Sandbox;
   consumer(options: ConsumeOptions): Consuming;
   clock(definition: FunctionDefinition & { readonly schedule: Schedule }, log: Logger): Ticking;
@@ -45,28 +52,34 @@ export interface Surroundings {
 
 /** What the sandboxes of a runner share. */
 export interface SandboxSurroundings {
-  /** A folder for the sandboxes' sockets. */
+  /** The folder for the sandboxes' sockets. */
   folder: string;
-  /** The `deno.json` whose import map resolves `warren`. */
-  configFile: string | undefined;
+  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
+  permissionBroker?: string;
+  /** Learns the permissions of functions, each by itself. @default nothing is learned */
+  learning?: Learning;
   memoryWatch: MemoryWatch;
   reaper: Reaper;
   once: OnceKeeping;
+  /** Gets cold starts and log lines. */
+  observer?: Observer;
 }
 
-/** Makes the sandbox of a version. */
+/** Creates the sandbox of a version. */
 export function openSandbox(
-  { definition, sources }: Version,
-  { folder, configFile, memoryWatch, reaper, once }: SandboxSurroundings,
+  { definition: configured, sources, resolution }: Version,
+  { folder, learning, memoryWatch, reaper, once, observer, ...more }: SandboxSurroundings,
   log: Logger,
 ): Sandbox {
-  const options = { definition, sources, folder, log, once };
+  const definition = learning ? withoutLimits(configured) : configured;
+  const permissionBroker = learning ? learning.brokerOf(definition.name, folder) : more.permissionBroker;
+  const options = { definition, sources, folder, log, once, observer };
   return definition.isolation === "inline"
     ? new InlineSandbox(options)
-    : new ProcessSandbox({ ...options, configFile, memoryWatch, reaper });
+    : new ProcessSandbox({ ...options, resolution, permissionBroker, memoryWatch, reaper });
 }
 
-/** Makes what consumes a function's queue. */
+/** Creates the consumer of a function's queue. */
 export function openConsumer(
   options: ConsumeOptions,
   broker: { connection: Connection; topology: Topology },

@@ -2,16 +2,16 @@ import { resolve } from "node:path";
 import { isBelow } from "../base/below.ts";
 import type { PermissionsConfig } from "../mod.ts";
 
-/** What a process may do: true for all of a permission, or a list. */
+/** Permissions of a process: true for all of one, or a list. */
 export type Permissions = Omit<PermissionsConfig, "env"> & { env?: boolean | string[] };
 
 const NAMES = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 
 /**
- * Reads what no function may exceed: names of permissions with what each may list, `net=api.example.com:443,db:5432;env`.
- * A name alone allows all of it; what is not named is not allowed; an empty text or `none` allows nothing.
+ * Parses the upper limit of all functions' permissions, as in `net=api.example.com:443,db:5432;env`. A name without a
+ * list allows all of that permission. Names that are missing are not allowed. An empty text or `none` allows nothing.
  *
- * @throws {Error} for a name that is no permission
+ * @throws {Error} for an unknown permission
  */
 export function parseCeiling(text: string): Permissions {
   const ceiling: Permissions = {};
@@ -28,7 +28,7 @@ export function parseCeiling(text: string): Permissions {
   return ceiling;
 }
 
-/** What of the permissions is beyond the ceiling, each in a line; nothing where all is below it. */
+/** The permissions that exceed the ceiling, one line each. Empty if there are none. */
 export function beyondCeiling(asked: Permissions, ceiling: Permissions): string[] {
   return NAMES.flatMap((name) => {
     const [wanted, most] = [asked[name], ceiling[name]];
@@ -43,9 +43,9 @@ export function beyondCeiling(asked: Permissions, ceiling: Permissions): string[
 
 function covers(name: string, most: string, item: string): boolean {
   if (most === item) return true;
-  // A host without a port is the host with every port; a folder is everything below it.
+  // A host without a port allows every port. A folder allows everything below it.
   if (name === "net") return !most.includes(":") && item.startsWith(`${most}:`);
-  // `SMTP_*` is every variable that begins so.
+  // `SMTP_*` allows every variable with that prefix.
   if (name === "env") return most.endsWith("*") && item.startsWith(most.slice(0, -1));
   if (name !== "read" && name !== "write") return false;
   const [folder, path] = [resolve(most), resolve(item)];

@@ -1,36 +1,30 @@
-import { fileURLToPath } from "node:url";
 import { describeError, WarrenError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
 import { OPTIONS, type Options, type OptionSpec } from "./options.ts";
-import project from "../../deno.json" with { type: "json" };
 
-/** Warren's own. */
-export const VERSION: string = project.version;
+export { VERSION } from "./own_package.ts";
 
-/** The `deno.json` whose import map resolves `warren` and what functions import by a bare name. */
-export const DENO_CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
-
-/** A flag that belongs to one command. */
+/** A flag of one command. */
 export interface CommandFlag {
   flag: string;
-  /** What stands for its value in the help; none where it takes none. */
+  /** Placeholder for its value in the help. Undefined if the flag takes no value. */
   value?: string;
   text: string;
   repeated?: boolean;
 }
 
-/** What was typed after the command, apart. */
+/** The parsed command line. */
 export interface Arguments {
   options: Options;
   positional: string[];
-  /** The command's own flags, each with all its values. */
+  /** The command's own flags with all their values. */
   flags: Map<string, string[]>;
 }
 
 /**
- * Flags come before the environment, and that before the defaults.
+ * Flags override the environment, and both override the defaults.
  *
- * @throws {WarrenError} `config`, naming the flag or the variable and the value
+ * @throws {WarrenError} `config`, with the flag or variable and its value
  */
 export function parseArguments(
   args: readonly string[],
@@ -47,9 +41,29 @@ export function parseArguments(
     options[spec.key] = text === undefined ? undefined : readOption(spec, where, text);
     if (spec.asked) options[spec.asked] = given !== undefined;
   }
+  assertTokens(options as Partial<Options>);
+  if (options.learnPermissions && options.permissionsCeiling) throw unlimited("LEARN_PERMISSIONS");
   options.brokerUsers ??= {};
   options.brokerWsPort ??= portAfter(options.brokerPort as number);
   return { options: options as unknown as Options, positional, flags };
+}
+
+/** The error for what grants every permission where a ceiling is set. */
+export function unlimited(what: string): WarrenError {
+  return new WarrenError(
+    "config",
+    `${what} grants every permission, and PERMISSIONS_CEILING is set: remove one of them`,
+  );
+}
+
+function assertTokens({ apiToken, apiReadToken }: Partial<Options>): void {
+  if (apiReadToken === undefined) return;
+  if (apiToken === undefined) {
+    throw new WarrenError("config", "API_READ_TOKEN is set and API_TOKEN is not: set both, or everybody could write");
+  }
+  if (apiToken === apiReadToken) {
+    throw new WarrenError("config", "API_READ_TOKEN is the same as API_TOKEN: it could write; set another");
+  }
 }
 
 /** The name by which this machine reaches what listens at `host`. */
@@ -57,15 +71,15 @@ export function localName(host: string): string {
   return host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
 }
 
-/** A host as it stands in a URL and before a port: IPv6 in brackets. */
+/** A host as it is written in a URL: IPv6 in brackets. */
 export function urlHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
 /**
- * The broker of this machine, for where there is no AMQP_URL: the first of its users, else guest.
+ * The URL of this machine's broker, used without AMQP_URL: with the first of BROKER_USERS, or guest.
  *
- * @throws {WarrenError} `config` when the port is 0, which says nothing of where it is
+ * @throws {WarrenError} `config` if the port is 0, so that the broker cannot be found
  */
 export function localBrokerUrl(options: Options, port = options.brokerPort): string {
   if (port === 0) {
@@ -105,6 +119,7 @@ function splitArguments(args: readonly string[], commandFlags: readonly CommandF
     const spec = OPTIONS.find(({ flag }) => flag === name);
     const negated = OPTIONS.find(({ flag, boolean }) => boolean && `no-${flag}` === name);
     if (own) flags.set(name, [...(flags.get(name) ?? []), own.value ? value() : none()]);
+    else if (spec?.repeated) typed.set(name, [typed.get(name) ?? [], value()].flat().join(","));
     else if (spec) typed.set(name, spec.boolean && equals < 0 ? "true" : value());
     else if (negated) typed.set(negated.flag, none() && "false");
     else throw unknownFlag(name, commandFlags);
@@ -118,12 +133,12 @@ function unknownFlag(name: string, commandFlags: readonly CommandFlag[]): Warren
   const near = nearest(name, known);
   return new WarrenError(
     "config",
-    `unknown flag --${name}; ${near ? `did you mean --${near}?` : "--help lists those that there are"}`,
+    `unknown flag --${name}; ${near ? `did you mean --${near}?` : "--help lists all flags"}`,
   );
 }
 
 function fromEnvironment({ env: name, secret }: OptionSpec, env: Readonly<Record<string, string>>): string | undefined {
-  const value = env[name] || undefined; // compose files set what is not wanted to nothing
+  const value = env[name] || undefined; // compose files set unwanted variables to nothing
   const file = secret ? env[`${name}_FILE`] || undefined : undefined;
   if (file === undefined) return value;
   if (value !== undefined) throw new WarrenError("config", `both ${name} and ${name}_FILE are set; keep one of them`);
@@ -144,7 +159,7 @@ function readOption(spec: OptionSpec, where: string, text: string): unknown {
   }
 }
 
-/** After any port, and after the last one, there is any. */
+/** The port after this one. 0 (any free port) if there is none. */
 function portAfter(port: number): number {
   return port === 0 || port === 65_535 ? 0 : port + 1;
 }

@@ -1,11 +1,11 @@
 import { readSecretUrl } from "../base/secret_url.ts";
 
-/** Which store `Context.once()` uses. */
+/** The store for `Context.once()`. */
 export type OnceAddress =
   | { readonly kind: "sqlite"; readonly path: string }
-  /** The URL has a password in it, or may have. */
+  /** The URL may contain a password. */
   | { readonly kind: "redis"; readonly url: string }
-  /** A module whose default export makes a store. */
+  /** A module whose default export creates a store. */
   | { readonly kind: "module"; readonly path: string };
 
 const EXPECTED =
@@ -14,9 +14,9 @@ const EXPECTED =
 const REDIS_URL = { schemes: ["redis:", "rediss:"], example: "redis://user:password@host:6379/0" };
 
 /**
- * Reads which store is asked for: `sqlite:PATH`, `redis://…`, `rediss://…`, or a module's path.
+ * Parses the address of a store: `sqlite:PATH`, `redis://…`, `rediss://…`, or a module's path.
  *
- * @throws {Error} for anything else, without quoting it: there may be a password in it
+ * @throws {Error} for anything else. Does not quote it, since it may contain a password
  */
 export function parseOnceAddress(text: string): OnceAddress {
   const sqlite = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(text);

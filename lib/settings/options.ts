@@ -12,6 +12,10 @@ import { readHost, readSecretUrl } from "../base/secret_url.ts";
 export const BROKER_MODES = ["auto", "embedded", "none"] as const;
 export type BrokerMode = typeof BROKER_MODES[number];
 
+/** Which invocations that completed are logged: `sample` is one a second of each function. */
+export const LOG_COMPLETED = ["none", "sample", "all"] as const;
+export type LogCompleted = typeof LOG_COMPLETED[number];
+
 /** All settings of the runner. */
 export interface Options {
   /** Tried in order. If undefined, `broker` decides which broker is used. */
@@ -30,7 +34,7 @@ export interface Options {
   brokerMemory: number;
   /** Bytes. */
   brokerDiskFree: number;
-  /** Folder for the embedded broker's data and the keys of `context.once()`. */
+  /** Folder for the embedded broker's data, the keys of `context.once()` and the records of runs. */
   data: string;
   vhost: string;
   /** PEM. */
@@ -47,21 +51,37 @@ export interface Options {
   /** The user set the port, so no other port is used. */
   portAsked: boolean;
   apiToken: string | undefined;
+  apiReadToken: string | undefined;
   /** Load every module at the start. The runner is not ready while a function is broken. */
   strictReady: boolean;
   /** Bytes. */
   maxBody: number;
   /** Limits the permissions of all functions. Undefined means no limit. */
   permissionsCeiling: Permissions | undefined;
+  /** Grant every permission to every function, and log which ones each of them needs. */
+  learnPermissions: boolean;
   /** Whether packages that functions import may be downloaded. */
   download: boolean;
+  /** The project's lock file must have everything, and its .env is not read. */
+  production: boolean;
+  /** Files with environment variables. Undefined means .env beside the project's deno.json, if it is there. */
+  envFile: string[] | undefined;
+  /** A folder whose code functions may import. Undefined means the project's. */
+  codeRoot: string | undefined;
   /** Store for the keys of `context.once()`. Undefined means SQLite in the data folder. */
   onceStore: OnceAddress | undefined;
   /** Milliseconds. */
   onceKeep: number;
   /** Milliseconds. */
   drainTimeout: number;
+  /** How many runs are recorded. 0 turns records off. */
+  runsKeep: number;
+  /** Milliseconds that a run is recorded. */
+  runsAge: number;
+  /** Whether records have the bodies of messages. */
+  runsBodies: boolean;
   logLevel: LogLevel;
+  logCompleted: LogCompleted;
   logFormat: LogFormat | undefined;
 }
 
@@ -82,6 +102,8 @@ export interface OptionSpec {
   secret?: boolean;
   /** A flag without a value: `--watch` is true, `--no-watch` is false. */
   boolean?: boolean;
+  /** The flag may be there several times: the values are read as one, with commas between them. */
+  repeated?: boolean;
   /** The field that records whether the user set the option. */
   asked?: Asked;
 }
@@ -165,7 +187,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     flag: "data",
     env: "WARREN_DATA",
     default: ".warren",
-    text: "Folder for the embedded broker's data and the keys of context.once().",
+    text: "Folder for the embedded broker's data, the keys of context.once() and the records of runs.",
     read: (text) => text,
   },
   {
@@ -255,6 +277,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     secret: true,
   },
   {
+    key: "apiReadToken",
+    flag: "api-read-token",
+    env: "API_READ_TOKEN",
+    default: undefined,
+    text: "A second bearer token, which may only read. Requires API_TOKEN.",
+    read: token,
+    secret: true,
+  },
+  {
     key: "strictReady",
     flag: "strict-ready",
     env: "STRICT_READY",
@@ -282,6 +313,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     read: parseCeiling,
   },
   {
+    key: "learnPermissions",
+    flag: "learn-permissions",
+    env: "LEARN_PERMISSIONS",
+    default: "false",
+    text: "Grant every permission to every function, and log which ones each needs. For development only.",
+    read: boolean,
+    boolean: true,
+  },
+  {
     key: "download",
     flag: "download",
     env: "DOWNLOAD",
@@ -289,6 +329,35 @@ export const OPTIONS: readonly OptionSpec[] = [
     text: "Download packages that functions import and that are not in Deno's cache.",
     read: boolean,
     boolean: true,
+  },
+  {
+    key: "production",
+    flag: "production",
+    env: "PRODUCTION",
+    default: "false",
+    text: "Do not read .env, and break functions whose imports are not in the project's deno.lock.",
+    read: boolean,
+    boolean: true,
+  },
+  {
+    key: "envFile",
+    flag: "env-file",
+    env: "ENV_FILE",
+    default: undefined,
+    text:
+      "Files with environment variables, separated by commas. The last one takes precedence, and variables that are " +
+      "already set over all. Default: .env beside the project's deno.json.",
+    read: paths,
+    repeated: true,
+  },
+  {
+    key: "codeRoot",
+    flag: "code-root",
+    env: "CODE_ROOT",
+    default: undefined,
+    text:
+      "Folder whose code functions may import, as in a monorepo. Default: that of the nearest deno.json or package.json.",
+    read: (text) => text,
   },
   {
     key: "onceStore",
@@ -318,12 +387,47 @@ export const OPTIONS: readonly OptionSpec[] = [
     read: parseDuration,
   },
   {
+    key: "runsKeep",
+    flag: "runs-keep",
+    env: "RUNS_KEEP",
+    default: "100000",
+    text: "How many runs this runner records in the data folder. The oldest are deleted first. 0 turns records off.",
+    read: count,
+  },
+  {
+    key: "runsAge",
+    flag: "runs-age",
+    env: "RUNS_AGE",
+    default: "7d",
+    text: "How long a run is recorded.",
+    read: runsAge,
+  },
+  {
+    key: "runsBodies",
+    flag: "runs-bodies",
+    env: "RUNS_BODIES",
+    default: "false",
+    text: "Record the first 16 KB of each message's body as well.",
+    read: boolean,
+    boolean: true,
+  },
+  {
     key: "logLevel",
     flag: "log-level",
     env: "LOG_LEVEL",
     default: "info",
     text: `Lowest level that is logged: ${LOG_LEVELS.join(", ")}.`,
     read: (text) => oneOf(LOG_LEVELS, text),
+  },
+  {
+    key: "logCompleted",
+    flag: "log-completed",
+    env: "LOG_COMPLETED",
+    default: "none",
+    text:
+      "Log a line with duration and attempt for each invocation that completed: none, sample (one a second of each " +
+      "function) or all.",
+    read: (text) => oneOf(LOG_COMPLETED, text),
   },
   {
     key: "logFormat",
@@ -396,10 +500,27 @@ function brokerUsers(text: string): Record<string, string> {
   return Object.fromEntries(users);
 }
 
+function paths(text: string): string[] {
+  return text.split(",").map((path) => path.trim()).filter((path) => path !== "");
+}
+
 /** The minimum keeps keys from expiring before their message is retried. */
 function onceKeep(text: string): number {
   const keep = parseDuration(text);
   if (keep >= 60_000 && keep <= MAX_KEEP) return keep;
+  throw new Error(`expected from 1m to 3650d, found "${text}"`);
+}
+
+/** Ten million records are about ten gigabytes. */
+function count(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 10_000_000) return value;
+  throw new Error(`expected a number from 0 to 10000000, found "${text}"`);
+}
+
+function runsAge(text: string): number {
+  const age = parseDuration(text);
+  if (age >= 60_000 && age <= MAX_KEEP) return age;
   throw new Error(`expected from 1m to 3650d, found "${text}"`);
 }
 

@@ -23,8 +23,8 @@ Deno.test("help names every command and every option with its variable", async (
 
 Deno.test("help COMMAND has the command's own flags", async () => {
   const { stdout } = await runCommand(help, ["publish"]);
-  assertStringIncludes(stdout, "usage: main.ts publish QUEUE [BODY]");
-  assertMatch(stdout, /--header KEY=VALUE +A header; may be repeated/);
+  assertStringIncludes(stdout, "usage: deno task publish QUEUE [BODY]");
+  assertMatch(stdout, /--header KEY=VALUE +A header\. You can repeat it/);
 });
 
 Deno.test("help of an unknown command names the nearest", () => {

@@ -48,7 +48,7 @@ Deno.test("a runner logs what nobody handles as one entry, with its stack where 
       ["error", "unhandled rejection: x is undefined", "string"],
       [
         "error",
-        "uncaught RangeError: too far; the runner ends, and what was not settled comes again",
+        "uncaught RangeError: too far; the runner ends; unsettled messages are delivered again",
         "string",
       ],
     ],

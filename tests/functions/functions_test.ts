@@ -35,7 +35,7 @@ async function runAll(name: string, bodies: string[], contentType: string) {
     definition: loaded.definition,
     sources: loaded.sources,
     folder: sockets.path,
-    configFile: CONFIG,
+    resolution: { config: CONFIG, files: new Map() },
     log: new Logger({ format: "json", write: (line) => void lines.push(JSON.parse(line).message) }),
   });
   const invoke = async (body: string): Promise<Outcome> => {

@@ -1,4 +1,4 @@
-import { createApp } from "../../lib/http/app.ts";
+import { type AppOptions, createApp } from "../../lib/http/app.ts";
 import { WarrenError } from "../../lib/base/errors.ts";
 import type { DeadLetterBox } from "../../lib/invocation/dead_letters/dead_letter_box.ts";
 import type {
@@ -44,6 +44,10 @@ export class FakeRunner implements RunnerView {
     return this.views.find((view) => view.name === name);
   }
 
+  endpoint(path: string): FunctionView | undefined {
+    return this.views.find(({ http }) => http?.path === path);
+  }
+
   localBroker(): { hostname: string; port: number } | undefined {
     return this.broker;
   }
@@ -82,11 +86,13 @@ function view(name: string): FunctionView {
   return { name, file: `/functions/${name}.ts`, state: "serving", queue: name, running: 0, counts };
 }
 
+export type FakeApiOptions = Partial<AppOptions>;
+
 /** The app over a runner, and how to ask it something without a socket. */
-export function fakeApi(options: { token?: string; maxBody?: number; host?: string; patience?: number } = {}) {
-  const { token, maxBody = 100, host = "127.0.0.1", patience } = options;
+export function fakeApi(options: FakeApiOptions = {}) {
+  const { token, maxBody = 100, host = "127.0.0.1", ...others } = options;
   const runner = new FakeRunner();
-  const app = createApp(runner, { token, maxBody, host, patience });
+  const app = createApp(runner, { ...others, token, maxBody, host });
   const ask = async (path: string, init: RequestInit = {}) => await app.request(`http://localhost:8000${path}`, init);
   const post = (path: string, body: BodyInit | null, headers: Record<string, string> = {}) =>
     ask(path, { method: "POST", body, headers });

@@ -64,7 +64,7 @@ brokerTest(
         string,
         string
       >;
-    assertEquals([reason, error, id], ["undecodable", "the message is no CloudEvent: type is missing", "e1"]);
+    assertEquals([reason, error, id], ["undecodable", "the message is not a CloudEvent: type is missing", "e1"]);
 
     await broker.publish(queue, ['{"a":1}'], binary("cloudEvents:", { ...REQUIRED, count: 5 }));
     await broker.publish(queue, [JSON.stringify({ ...REQUIRED, id: "e2", count: 5, data: { a: 1 } })], STRUCTURED);
@@ -197,7 +197,7 @@ brokerTest("HTTP takes events of both modes, and says 422 for others before they
 
   const [status, none] = await post({ email: "a@b.example" }, json);
   assertEquals(status, 422);
-  assertStringIncludes(none.detail, "the message is no CloudEvent: id, source, type, specversion are missing");
+  assertStringIncludes(none.detail, "the message is not a CloudEvent: id, source, type, specversion are missing");
   const [refused, invalid] = await post({ ...REQUIRED, data: { email: 5 } }, structured);
   assertEquals([refused, invalid.issues], [422, [{ message: "expected a string", path: "email" }]]);
   assertEquals((await broker.count(`${queue}.dead`)).messages, 0);

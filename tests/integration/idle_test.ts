@@ -168,11 +168,11 @@ embeddedTest("only where a version before it serves does the log say that it kee
   await functions.write({ "twice.ts": functionOn(queue, 'throw new Error("no key");'), "good.ts": wrong });
 
   const refused = await runner.waitForLog(({ message }) => message.startsWith("the new version does not load"));
-  assertMatch(refused.message, /no key.*; the version before it is broken too, so that nothing serves$/s);
+  assertMatch(refused.message, /no key.*; the previous version is broken too, so no version serves$/s);
   const kept = await runner.waitForLog(({ message, function: name }) =>
     name === "good" && message.includes("concurency")
   );
-  assertMatch(kept.message, /; the version before it keeps serving$/);
+  assertMatch(kept.message, /; the previous version keeps serving$/);
 });
 
 embeddedTest("a runner that stops says whose invocations were not done, and of which messages", async (url) => {

@@ -242,7 +242,7 @@ Deno.test("a stop ends within the 30 s of Kubernetes, also where a store never a
   await runner.waitForLog(begun);
   runner.kill("SIGTERM");
   await runner.waitForLog(({ message }) =>
-    message === "not everything could be closed in time; what was not settled comes again"
+    message === "not everything could be closed in time; unsettled messages are delivered again"
   );
   await runner.waitForLog(({ message }) => message === "stopped");
   assertEquals((await runner.status).code, 0);

@@ -23,7 +23,8 @@ function ordered(queue: string, by: string, handler: string, more = ""): string 
     export default ${handler};`;
 }
 
-brokerTest("messages of one key are handled one after the other, and other keys beside them", async (url) => {
+/** Eight keys with ten messages each: one of each key at a time, and all keys at once. */
+async function handlesInOrder(url: string, by: string): Promise<void> {
   await using broker = await BrokerClient.connect(url);
   await using gate = await Gate.make();
   const queue = await orderedQueue(broker);
@@ -34,7 +35,7 @@ brokerTest("messages of one key are handled one after the other, and other keys 
     context.log.info("handled", { key, n });
   }`;
   await using functions = await folder({
-    "f.ts": ordered(queue, `{ header: "tenant" }`, handler, `permissions: ${gate.permissions},`),
+    "f.ts": ordered(queue, by, handler, `permissions: ${gate.permissions},`),
   });
   await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
   const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -59,7 +60,17 @@ brokerTest("messages of one key are handled one after the other, and other keys 
   for (const key of keys) {
     assertEquals(handledBy(runner).filter((line) => line.key === key).map(({ n }) => n), [...Array(10).keys()]);
   }
-});
+}
+
+brokerTest(
+  "messages of one key are handled one after the other, and other keys beside them",
+  async (url) => await handlesInOrder(url, `{ header: "tenant" }`),
+);
+
+brokerTest(
+  "a value in the body can be the key of an order",
+  async (url) => await handlesInOrder(url, `{ body: "key" }`),
+);
 
 brokerTest("a retry holds back its own key, and no other", async (url) => {
   await using broker = await BrokerClient.connect(url);

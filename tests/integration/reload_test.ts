@@ -108,7 +108,7 @@ embeddedTest("a syntax error is told with its place and the old version keeps se
   const line = await runner.waitForLog(({ level }) => level === "error");
 
   assertMatch(line.message, /syntax\.ts:2:\d+/);
-  assertStringIncludes(line.message, "the version before it keeps serving");
+  assertStringIncludes(line.message, "the previous version keeps serving");
   const { syntax } = await seen(runner);
   assertEquals(syntax.state, "serving");
   assertMatch(syntax.error ?? "", /syntax\.ts:2:\d+/);

@@ -121,6 +121,17 @@ Deno.test("of two functions on one queue the later is broken, a disabled one tak
   assertStringIncludes(errorOf(all.d), 'queue "work.dead" belongs to function "a" already');
 });
 
+Deno.test("two functions cannot have one path over HTTP", async () => {
+  const http = (path: string) => `export const config = { http: { path: "${path}" } };\nexport default () => {};`;
+  await using dir = await folder({ "a.ts": http("/hooks/a"), "b.ts": http("/hooks/a"), "c.ts": http("/hooks/c") });
+  const { functions } = await loadFunctions(dir.path);
+  assertEquals(functions.map((loaded) => "error" in loaded ? loaded.error.replace(/.*: /, "") : loaded.name), [
+    "a",
+    'http.path "/hooks/a" belongs to function "a" already',
+    "c",
+  ]);
+});
+
 Deno.test("where deno info fails, that is a warning, and functions stand for themselves", async () => {
   await using dir = await folder({ "a.ts": `import "./_gone.ts";\n${HANDLER}`, "deno.json": "{ not json" });
   const lines: string[] = [];

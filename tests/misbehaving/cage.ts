@@ -52,7 +52,7 @@ export class Cage implements AsyncDisposable {
     const shared = { definition, sources: new Map([[file, module]]), folder, log, grace, once };
     this.sandbox = definition.isolation === "inline" ? new InlineSandbox(shared) : new ProcessSandbox({
       ...shared,
-      configFile: CONFIG_FILE,
+      resolution: { config: CONFIG_FILE, files: new Map() },
       loadTimeout: options.loadTimeout ?? 30_000,
       validationLimit,
       memoryWatch: new MemoryWatch({ reaper: this.#reaper, log }),

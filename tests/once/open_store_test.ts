@@ -47,7 +47,7 @@ Deno.test("a module that makes no store is an error that says what is missing", 
   });
   const says: Record<string, string> = {
     "value.ts": "its default export is object, expected a function that makes a store",
-    "half.ts": "the store that it makes has no done, no release",
+    "half.ts": "the store that it returns has no done, no release",
     "throws.ts": "no database",
     "none.ts": "Module not found",
   };

@@ -43,7 +43,7 @@ Deno.test("while a new version is refused the old one serves, and that is said o
   const { registry, bound, said } = registryOf();
   await registry.apply([loaded("a", "1")]);
   for (let reload = 0; reload < 2; reload++) await registry.apply([broken("a", "a.ts:1 is wrong")]);
-  assertEquals(said("error"), ["a.ts:1 is wrong; the version before it keeps serving"]);
+  assertEquals(said("error"), ["a.ts:1 is wrong; the previous version keeps serving"]);
   assertEquals([registry.get("a")?.error, bound[0].state], ["a.ts:1 is wrong", "serving"]);
   await registry.apply([loaded("a", "1")]);
   assertEquals([registry.get("a")?.error, bound[0].done], [undefined, ["start"]]);
@@ -65,7 +65,7 @@ Deno.test("a version whose module does not load is the function's error, and say
   bound[0].refusal = new Error("x is not defined");
   await registry.apply([loaded("a", "2")]);
   assertEquals(said("error"), [
-    "the new version does not load: x is not defined; the version before it stays paused",
+    "the new version does not load: x is not defined; the previous version stays paused",
   ]);
   assertEquals(registry.get("a")?.error, "x is not defined");
 });

@@ -35,7 +35,7 @@ function sandboxTest(
         definition: resolveFunctionConfig(all, { name: "shop.sold", file, version: "1" }),
         sources: new Map([[file, module]]),
         folder,
-        configFile: CONFIG_FILE,
+        resolution: { config: CONFIG_FILE, files: new Map() },
         log: new Logger({ level: "silent" }),
         loadTimeout: 30_000,
       };
@@ -89,7 +89,7 @@ sandboxTest(
     const { message } = failureOf(await invoked(sandbox, none), "undecodable");
     assertStringIncludes(
       message,
-      "the message is no CloudEvent: id, source, type, specversion are missing; its headers",
+      "the message is not a CloudEvent: id, source, type, specversion are missing; its headers",
     );
     assertEquals((await sandbox.validate(contentOf(none)))?.message, message);
     assertEquals(await sandbox.validate(contentOf(binary(REQUIRED, {}))), undefined);

@@ -1,6 +1,7 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import type { Consuming, Delivery, Trial } from "../../lib/amqp/consuming/consumer.ts";
 import { retryProperties, setAsideProperties } from "../../lib/amqp/message/headers.ts";
+import type { OnSettled, Settled } from "../../lib/amqp/publishing/settle.ts";
 import type { FunctionDefinition } from "../../lib/invocation/definition/definition.ts";
 import type { Disposition } from "../../lib/invocation/outcome.ts";
 import type { DeliveredInvocation } from "../../lib/invocation/sandbox.ts";
@@ -90,11 +91,11 @@ export class FakeBroker {
       delivery: Delivery,
       disposition: Disposition,
       about: About,
-      onEnd: (error: unknown, subject: S) => void,
+      onEnd: OnSettled<S>,
       subject: S,
     ): void => {
-      const settled = this.#settle(delivery, disposition, about);
-      void settled.then(() => onEnd(undefined, subject), (error) => onEnd(error, subject));
+      const settling = this.#settle(delivery, disposition, about);
+      void settling.then((settled) => onEnd(undefined, subject, settled), (error) => onEnd(error, subject, "lost"));
     },
     setAside: async (delivery: Delivery, about: About): Promise<boolean> => {
       await this.confirms;
@@ -106,9 +107,9 @@ export class FakeBroker {
     },
   };
 
-  async #settle(delivery: Delivery, disposition: Disposition, about: About): Promise<void> {
+  async #settle(delivery: Delivery, disposition: Disposition, about: About): Promise<Settled> {
     await this.confirms;
-    if (!delivery.live) return;
+    if (!delivery.live) return "lost";
     const failed = { ...about, invocation: { ...about.invocation, redelivered: false, wantsResult: false } };
     const { name } = about.definition.queue;
     if (disposition.kind === "retry") {
@@ -117,6 +118,7 @@ export class FakeBroker {
     }
     if (disposition.kind === "deadLetter") this.#copy(`${name}.dead`, about, {}, 0);
     delivery.ack();
+    return "settled";
   }
 
   #copy(queue: string, { invocation }: About, properties: Properties, delay: number): void {

@@ -1,4 +1,5 @@
 import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
+import type { Ended } from "../../lib/invocation/insight/ended.ts";
 import type { FunctionConfig } from "../../lib/mod.ts";
 import { Logger } from "../../lib/base/log.ts";
 import { ServedFunction } from "../../lib/serving/served_function.ts";
@@ -13,7 +14,11 @@ export const QUEUE = "orders";
 /** A version of a function that consumes QUEUE. */
 export function versionOf(version: string, config: FunctionConfig = {}): Version {
   const about = { name: "order", file: "/order.ts", version };
-  return { definition: resolveFunctionConfig({ queue: QUEUE, ...config }, about), sources: new Map() };
+  return {
+    definition: resolveFunctionConfig({ queue: QUEUE, ...config }, about),
+    sources: new Map(),
+    resolution: undefined,
+  };
 }
 
 /** A served function with a broker, sandboxes, clocks and a time that are all the test's own. */
@@ -24,23 +29,26 @@ export class Served {
   readonly sandboxes: FakeSandbox[] = [];
   readonly clocks: { running: boolean }[] = [];
   readonly lines: { level: string; message: string; [field: string]: unknown }[] = [];
+  /** What the observer got; empty unless `observed`. */
+  readonly ended: Ended[] = [];
   readonly served: ServedFunction;
 
-  constructor(config: FunctionConfig = {}, readonly behaviour: Behaviour = {}) {
+  constructor(config: FunctionConfig = {}, readonly behaviour: Behaviour = {}, observed = false) {
     const { broker } = this;
     const log = new Logger({ level: "debug", write: (line) => void this.lines.push(JSON.parse(line)) });
     this.served = new ServedFunction(versionOf("v1", config), {
       log,
       suspects: new Suspects(0),
       timers: this.timers,
+      observer: observed ? { ended: (ended) => void this.ended.push(ended) } : undefined,
       settler: broker.settler,
       outputs: {
-        publish: ({ definition, invocation, delivery }, _outcome, onEnd, subject) => {
-          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"), subject);
+        publish: ({ definition, invocation, delivery }, { outputs = [] }, onEnd, subject) => {
+          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"), subject, []);
           void broker.confirms.then(() => {
             const body = new TextDecoder().decode(invocation.body);
             if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
-            onEnd(undefined, subject);
+            onEnd(undefined, subject, outputs.map(({ routingKey }, index) => `${routingKey}/${index}`));
           });
         },
         refuse: () => Promise.resolve(),
@@ -63,8 +71,8 @@ export class Served {
   }
 
   /** A function that is served already. */
-  static async start(config: FunctionConfig = {}, behaviour: Behaviour = {}): Promise<Served> {
-    const served = new Served(config, behaviour);
+  static async start(config: FunctionConfig = {}, behaviour: Behaviour = {}, observed = false): Promise<Served> {
+    const served = new Served(config, behaviour, observed);
     served.served.start();
     await settled();
     return served;

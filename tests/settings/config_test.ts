@@ -51,14 +51,23 @@ Deno.test("without flags and environment, every option has its default", () => {
     port: 8000,
     portAsked: false,
     apiToken: undefined,
+    apiReadToken: undefined,
     strictReady: false,
     maxBody: 16 * 1024 * 1024,
     permissionsCeiling: undefined,
+    learnPermissions: false,
     download: true,
+    production: false,
+    envFile: undefined,
+    codeRoot: undefined,
     onceStore: undefined,
     onceKeep: 604_800_000,
     drainTimeout: 25_000,
+    runsKeep: 100_000,
+    runsAge: 604_800_000,
+    runsBodies: false,
     logLevel: "info",
+    logCompleted: "none",
     logFormat: undefined,
   });
 });
@@ -67,6 +76,11 @@ Deno.test("a flag beats the environment, and that beats the default", () => {
   const env = { PORT: "9001", DRAIN_TIMEOUT: "1m", LOG_LEVEL: "" };
   const { options } = parseArguments(["--port=9002"], env);
   assertEquals([options.port, options.drainTimeout, options.logLevel], [9002, 60_000, "info"]);
+});
+
+Deno.test("files of variables may be several flags, or one with commas", () => {
+  const { options } = parseArguments(["--env-file", "a", "--env-file=b, c"], { ENV_FILE: "d" });
+  assertEquals(options.envFile, ["a", "b", "c"]);
 });
 
 Deno.test("a port counts as asked for, even when it is the default one", () => {
@@ -180,6 +194,17 @@ Deno.test("no error shows a password", () => {
   );
   assertStringIncludes(wrong([], { AMQP_URL: "amqp://host,ftp://host" }), "URL 2");
   assertEquals(wrong([], { API_TOKEN: "hunter 2" }), "API_TOKEN: expected visible ASCII characters without spaces");
+});
+
+Deno.test("a read token without an API token, or equal to it, is an error", () => {
+  assertStringIncludes(wrong([], { API_READ_TOKEN: "r" }), "API_READ_TOKEN is set and API_TOKEN is not");
+  assertStringIncludes(wrong([], { API_TOKEN: "same", API_READ_TOKEN: "same" }), "API_READ_TOKEN is the same as");
+  assertEquals(parseArguments([], { API_TOKEN: "w", API_READ_TOKEN: "r" }).options.apiReadToken, "r");
+});
+
+Deno.test("learning permissions and a ceiling for them exclude each other", () => {
+  const env = { LEARN_PERMISSIONS: "true", PERMISSIONS_CEILING: "net" };
+  assertStringIncludes(wrong([], env), "LEARN_PERMISSIONS grants every permission, and PERMISSIONS_CEILING is set");
 });
 
 Deno.test("a bare percent sign is an error at the start, which names the part that it is in", () => {

@@ -58,7 +58,7 @@ export interface ReadOnlyOptions {
   env?: Record<string, string>;
   /** Instead of the image's own arguments. */
   args?: string[];
-  /** Whether it shares the host's network; else it has none at all. @default true */
+  /** Whether it shares the host's network; else it has none at all but its own loopback. @default true */
   network?: boolean;
 }
 
@@ -76,7 +76,7 @@ export async function runReadOnly(
   return spawn("unshare", [
     "--mount",
     ...(network ? [] : ["--net"]),
-    ...["sh", "-euc", READ_ONLY, root, image.WorkingDir, image.User],
+    ...["sh", "-euc", network ? READ_ONLY : `ip link set lo up\n${READ_ONLY}`, root, image.WorkingDir, image.User],
     ...["env", "-i", "HOME=/", ...variables, ...image.Entrypoint, ...args],
   ]);
 }

@@ -107,6 +107,12 @@ function findTests(folder: string, kind: "short" | "long" | "load"): string[] {
   }).sort();
 }
 
+/** The pages of a folder: their code blocks are examples too. */
+function findPages(folder: string): string[] {
+  const names = [...Deno.readDirSync(new URL(`${folder}/`, ROOT))].map(({ name }) => name);
+  return names.filter((name) => name.endsWith(".md")).map((name) => `${folder}/${name}`).sort();
+}
+
 /** The modules below `folder` whose docstrings have examples. */
 function findExamples(folder: string): string[] {
   return [...Deno.readDirSync(new URL(`${folder}/`, ROOT))].flatMap((entry) => {
@@ -131,7 +137,7 @@ async function test(flags: string[], { long, doc, paths, rest }: Arguments): Pro
   const counts = paths.length > 0
     ? await testTogether(args, paths)
     : doc
-    ? await testTogether(args, findExamples("lib"))
+    ? await testTogether(args, [...findExamples("lib"), "README.md", ...findPages("docs")])
     : long
     ? sum([await testFiles(args, findTests("tests", "long")), await testTogether(args, findTests("tests", "load"))])
     : await testFiles(args, findTests("tests", "short"));

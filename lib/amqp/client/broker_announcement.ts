@@ -3,11 +3,11 @@ import type { BrokerIdentity } from "./client.ts";
 import { brokerName, knownDifferences } from "./known_brokers.ts";
 
 export interface AnnouncementOptions {
-  /** Whether the broker's name is logged too; else only what is known to differ on it. @default true */
+  /** Whether the broker's name is logged too, instead of only its differences. @default true */
   named?: boolean;
 }
 
-/** Logs which broker it is and what is known to differ on it: once for each product and version, not at each reconnect. */
+/** Logs the broker and its known differences: once for each product and version, not at each reconnect. */
 export class BrokerAnnouncement {
   readonly #log: Logger;
   readonly #named: boolean;
@@ -18,7 +18,7 @@ export class BrokerAnnouncement {
     this.#named = named;
   }
 
-  /** @param url without its password */
+  /** @param url the URL without its password */
   announce(broker: BrokerIdentity, url: string): void {
     const name = brokerName(broker);
     if (this.#announced.has(name)) return;

@@ -1,22 +1,22 @@
 import type { BrokerIdentity } from "./client.ts";
 import { isAtLeast } from "./known_brokers.ts";
 
-/** What brokers do differently with the queues that Warren declares. */
+/** How brokers differ in the queues that Warren declares. */
 export interface BrokerTraits {
-  /** Its quorum queues have copies on several nodes. */
+  /** Quorum queues are replicated on several nodes. */
   readonly replicates: boolean;
   /**
    * Its quorum queues drop a message at the 21st return, unless they are declared with `x-delivery-limit: -1`. Before
    * RabbitMQ 4 there is no limit of its own, and -1 is one: the message is dropped at the first return.
    */
   readonly limitsReturns: boolean;
-  /** Its quorum queues do not count what is returned by `basic.nack`. */
+  /** Quorum queues do not count messages that are returned by `basic.nack`. */
   readonly forgivesNacks: boolean;
-  /** Its quorum queues keep the deliveries of a lost node for a minute, unless they are told otherwise. */
+  /** Quorum queues keep the deliveries of a lost node for a minute by default. */
   readonly keepsLost: boolean;
 }
 
-/** What is known of a broker by its name and version; of an unknown one nothing is expected. */
+/** The traits of a broker, by name and version. An unknown broker has none. */
 export function traitsOf(broker: BrokerIdentity | undefined): BrokerTraits {
   const replicates = broker?.product === "RabbitMQ";
   const version = broker?.version ?? "";

@@ -12,11 +12,11 @@ import { FrameAssembler } from "../message/frame_assembler.ts";
 export type Client = AMQPClient | AMQPWebSocketClient;
 
 export interface ClientOptions {
-  /** Milliseconds; 0 is no heartbeat. */
+  /** Milliseconds. 0 means no heartbeats. */
   heartbeat: number;
-  /** As the broker's own tools show it. */
+  /** The connection's name in the broker's own tools. */
   name: string;
-  /** For `ws:` and `wss:`, whose path is the endpoint. @default "/" */
+  /** Only for `ws:` and `wss:`, where the URL's path is the endpoint. @default "/" */
   vhost?: string;
   /** PEM, for `amqps:`. */
   ca?: string;
@@ -26,7 +26,7 @@ export interface ClientOptions {
   signal?: AbortSignal;
 }
 
-/** What the broker says of itself. */
+/** The broker's product and version. */
 export interface BrokerIdentity {
   product: string;
   version: string;
@@ -34,7 +34,7 @@ export interface BrokerIdentity {
 
 const identities = new WeakMap<Client, BrokerIdentity>();
 
-/** What the broker at the other end of a connection says of itself; undefined for a connection from elsewhere. */
+/** The identity of the broker at the other end of a connection. Undefined for a connection from elsewhere. */
 export function brokerOf(client: Client): BrokerIdentity | undefined {
   return identities.get(client);
 }
@@ -42,23 +42,23 @@ export function brokerOf(client: Client): BrokerIdentity | undefined {
 export interface OpenClient {
   client: Client;
   broker: BrokerIdentity;
-  /** Resolves, with the reason, once the connection is gone. */
+  /** Resolves with the reason once the connection is gone. */
   closed: Promise<string>;
-  /** Ends it: politely within 2 s, or by force. */
+  /** Closes it: normally within 2 s, otherwise by force. */
   close(): Promise<void>;
 }
 
-/** The size that RabbitMQ and LavinMQ offer; less than they send made the client fail on split frames. */
+/** RabbitMQ and LavinMQ offer this size. With a smaller one, the client fails on split frames. */
 const FRAME_MAX = 131_072;
 const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
-/** What the client has but does not show. */
+/** Private parts of the client. */
 interface Internals {
-  /** Frames as they come from a TCP socket, and from a WebSocket. */
+  /** Receive frames from a TCP socket and from a WebSocket. */
   onRead(bytes: Uint8Array): void;
   handleMessage(event: MessageEvent<ArrayBuffer>): void;
   parseFrames(view: AMQPView): void;
-  /** Buffers to encode messages into. */
+  /** Buffers for encoding messages. */
   bufferPool: AMQPView[];
   rejectConnect(error: Error): void;
 }
@@ -160,17 +160,17 @@ function createClient(url: string, options: ClientOptions): Client {
       heartbeat: seconds,
     });
   }
-  // Not set again where the URL has its own: `?heartbeat=5` is how other clients spell it.
+  // Not set if the URL has its own: other clients write `?heartbeat=5` too.
   if (!target.searchParams.has("heartbeat")) target.searchParams.set("heartbeat", String(seconds));
   if (!target.searchParams.has("name")) target.searchParams.set("name", options.name);
   target.searchParams.set("frameMax", String(FRAME_MAX));
   const client = new AMQPClient(target.href, options.ca ? { ca: options.ca } : undefined);
-  // The brackets belong to the URL: to the socket they are part of a name, which is not found.
+  // Brackets belong to the URL. A socket would take them as part of a host name that does not exist.
   (client as { host: string }).host = client.host.replace(/^\[(.*)\]$/, "$1");
   return client;
 }
 
-/** `connection.start` carries product and version, which the client skips. */
+/** Reads product and version from `connection.start`, which the client skips. */
 export function identify(view: AMQPView, broker: BrokerIdentity): void {
   const isStart = view.getUint8(0) === 1 && view.getUint16(7) === 10 && view.getUint16(9) === 10;
   if (!isStart) return;
@@ -191,14 +191,14 @@ function superviseHeartbeat(client: Client, lastRead: () => number, destroy: (re
   const timer = setInterval(() => {
     client.send(HEARTBEAT_FRAME).catch(() => {});
     const silent = performance.now() - lastRead() > 2 * interval;
-    // Twice in a row: after a pause of our own the bytes may be waiting to be read.
+    // Two late checks in a row: after a pause of this process, data may still wait to be read.
     lateChecks = silent ? lateChecks + 1 : 0;
     if (lateChecks >= 2) destroy(`the broker was silent for more than ${2 * client.heartbeat} s`);
   }, interval / 2);
   return () => clearInterval(timer);
 }
 
-/** The client's own close never settles when the socket dies first. */
+/** The client's own close never settles if the socket dies first. */
 async function closeClient(client: Client, destroy: (reason: string) => void): Promise<void> {
   if (!client.closed) await endsWithin(2_000, client.close().catch(() => {}));
   destroy("closed by the runner");
@@ -220,7 +220,7 @@ function connectError(url: string, error: unknown): WarrenError {
   return new WarrenError("unavailable", `cannot connect to ${where}: ${text}`);
 }
 
-/** The AMQP reply code in the text of one of the client's errors; undefined where there is none. */
+/** The AMQP reply code in the text of a client error. Undefined if there is none. */
 export function replyCode(error: unknown): number | undefined {
   const match = /\((\d{3})\)\s*$/.exec((error as AMQPError | undefined)?.message ?? "");
   return match ? Number(match[1]) : undefined;

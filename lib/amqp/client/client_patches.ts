@@ -6,16 +6,16 @@ import { WireWriter, writeText } from "../message/wire_writer.ts";
 import { writeProperties } from "../message/write_properties.ts";
 
 /*
- * Mends of @cloudamqp/amqp-client 4.1.1 that have to be made on its prototypes.
+ * Patches of @cloudamqp/amqp-client 4.1.1 that have to be made on its prototypes.
  * Each has a test that fails when the pinned version changes what it relies on.
  */
 
-/** Bytes of a content header before the flags of its properties: class, weight and the body's size. */
+/** Bytes of a content header before the property flags: class, weight and body size. */
 const CONTENT_FLAGS = 12;
 
 let patched = false;
 
-/** Applies the mends, once. */
+/** Applies the patches once. */
 export function patchClient(): void {
   if (patched) return;
   patched = true;
@@ -50,7 +50,7 @@ export function patchClient(): void {
     return writeProperties(this, offset, properties);
   };
 
-  // A message has a few dozen texts, and each was a `Buffer` of its own, made for it alone.
+  // A message has a few dozen texts, and each was encoded in a `Buffer` of its own.
   view.getShortString = function (offset) {
     const length = this.getUint8(offset);
     return [readText(this, offset + 1, length), length + 1];

@@ -1,7 +1,7 @@
 import type { AMQPChannel } from "@cloudamqp/amqp-client";
 import { endsWithin } from "../../base/time/within.ts";
 
-/** Milliseconds for the broker to answer. */
+/** Milliseconds for the broker's answer. */
 const LIMIT = 3_000;
 
 /**

@@ -1,14 +1,14 @@
 import { AMQPClient, type AMQPWebSocketClient } from "@cloudamqp/amqp-client";
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 
-/** What the client has but does not show. */
+/** Private parts of the client. */
 interface Internals {
   bufferPool: AMQPView[];
 }
 
-/** What `send()` gives of a client whose writes are joined: it never rejects, and says nothing. */
+/** The result of `send()` for a client whose writes are joined. It never rejects. */
 export const SENT = Promise.resolve();
-/** Bytes: more than this is written without waiting for the turn to end, and a large chunk without a copy. */
+/** Bytes. More than this is written before the end of the turn, and a large chunk without a copy. */
 export const LARGE = 64 * 1024;
 
 /**
@@ -25,9 +25,9 @@ export function coalesceWrites(client: AMQPClient | AMQPWebSocketClient): void {
   if (!(client instanceof AMQPClient)) return;
   const send = client.send.bind(client);
   const shared = new AMQPView(new ArrayBuffer(client.frameMax));
-  // A body that does not fit has a buffer of its own, which nobody is to keep.
+  // A body that does not fit has a buffer of its own, which nobody must keep.
   Object.assign((client as unknown as Internals).bufferPool, { pop: () => shared, push: () => 1 });
-  /** Copied from here in one piece: a piece for each chunk would be as many allocations outside of V8's heap. */
+  /** Copied from here in one piece: one piece per chunk would mean many allocations outside of V8's heap. */
   const waiting = new Uint8Array(LARGE);
   let size = 0;
   let scheduled = false;

@@ -6,12 +6,12 @@ import { unlessAborted } from "./unless_aborted.ts";
 import { type BrokerIdentity, type Client, connectClient, type OpenClient } from "./client.ts";
 
 export interface ConnectionOptions {
-  /** Tried in turn, from the first again after the last. A function is asked at each attempt. */
+  /** Tried in order, again from the first after the last. A function is called for each attempt. */
   urls: readonly string[] | (() => readonly string[]);
-  /** As the broker's own tools show it. */
+  /** The connection's name in the broker's own tools. */
   name: string;
   log: Logger;
-  /** Milliseconds; 0 is off. @default 20_000 */
+  /** Milliseconds. 0 turns heartbeats off. @default 20_000 */
   heartbeat?: number;
   /** For WebSocket URLs. @default "/" */
   vhost?: string;
@@ -19,19 +19,19 @@ export interface ConnectionOptions {
   ca?: string;
   /** Milliseconds for a handshake. @default 10_000 */
   timeout?: number;
-  /** Awaited before each attempt; what it throws is that attempt's failure. */
+  /** Awaited before each attempt. If it rejects, the attempt has failed. */
   prepare?: () => Promise<void>;
   /** Called after each handshake, with the URL without its password. */
   onConnected?: (broker: BrokerIdentity, url: string) => void;
 }
 
-/** Milliseconds; one that is lost again and again sooner than that is connected again after growing pauses. */
+/** Milliseconds. A connection that is lost sooner than this is opened again only after a growing delay. */
 const STEADY = 10_000;
 
-/** How it stands with the broker. */
+/** The state of a connection. */
 export interface ConnectionState {
   readonly connected: boolean;
-  /** Why it is not connected, or the broker's reason for not taking publishes. */
+  /** Why it is not connected, or why the broker takes no publishes. */
   readonly detail: string | undefined;
   readonly blocked: boolean;
   readonly url: string | undefined;
@@ -69,7 +69,7 @@ export class Connection {
     };
   }
 
-  /** Of the broker that it was connected to last, with its password. */
+  /** The URL that was connected last, with its password. */
   get url(): string | undefined {
     return this.#url;
   }
@@ -92,13 +92,13 @@ export class Connection {
     );
   }
 
-  /** The live client, where there is one that takes publishes now: nobody has to wait for it. */
+  /** The live client, if there is one that takes publishes now. */
   get ready(): Client | undefined {
     const client = this.#open?.client;
     return client?.blocked ? undefined : client;
   }
 
-  /** Resolves once the broker takes publishes; it may refuse them for a while when it is short of memory or disk. */
+  /** Resolves once the broker takes publishes. It may refuse them for a while if memory or disk is short. */
   async unblocked(signal?: AbortSignal): Promise<void> {
     while (this.#open?.client.blocked) {
       this.#unblocked ??= Promise.withResolvers<void>();
@@ -146,7 +146,7 @@ export class Connection {
     if (prepare) await unlessAborted(prepare(), this.#stopped.signal, () => "the connection was closed");
   }
 
-  /** From the handshake to the loss of one connection. */
+  /** One connection, from the handshake to its loss. */
   async #serve(url: string): Promise<void> {
     const open = await connectClient(url, { heartbeat: 20_000, ...this.#options, signal: this.#stopped.signal });
     if (this.#stopped.signal.aborted) return await open.close();

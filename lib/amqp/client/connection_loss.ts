@@ -1,7 +1,7 @@
 import { AMQPError } from "@cloudamqp/amqp-client";
 import { WarrenError } from "../../base/errors.ts";
 
-/** What the operating system calls a connection that ended: `ECONNRESET`, `EPIPE`. */
+/** The operating system's codes for a lost connection: `ECONNRESET`, `EPIPE`. */
 const SYSTEM = /^E[A-Z]+$/;
 
 /**

@@ -1,21 +1,21 @@
 import type { BrokerIdentity } from "./client.ts";
 
-/** One thing that a broker does differently, and what to do about it. */
+/** One known difference of a broker, and what you can do about it. */
 export interface KnownDifference {
-  /** As the broker names itself in `connection.start`. */
+  /** The product name in `connection.start`. */
   product: string;
-  /** The first version that does it. @default every version */
+  /** The first version with the difference. @default every version */
   since?: string;
-  /** The first version that does not do it any more. @default none */
+  /** The first version without it. @default none */
   before?: string;
-  /** Names it in tests and in JSON. */
+  /** Identifies it in tests and in JSON. */
   id: string;
   text: string;
 }
 
 const NOT_TESTED = "not-tested";
 
-/** Each entry is about what users see: what Warren itself works around is not here. */
+/** Differences that users can see. Those that Warren works around are not listed. */
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     product: "RabbitMQ",
@@ -96,7 +96,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
 ];
 
-/** What is known to differ on a broker; for a product that is not in the table, that it is not tested. */
+/** The known differences of a broker. An unknown product has one: it is not tested. */
 export function knownDifferences({ product, version }: BrokerIdentity): Omit<KnownDifference, "product">[] {
   const known = KNOWN_DIFFERENCES.filter((one) => one.product === product);
   if (known.length === 0) return [{ id: NOT_TESTED, text: `not tested: no test of Warren runs on ${product}` }];

@@ -12,14 +12,14 @@ export type Found =
   | { kind: "stranger" | "closed" | "silent"; why: string };
 
 export interface ProbeOptions {
-  /** Milliseconds until it must have answered. @default 5_000 */
+  /** Milliseconds for the answer. @default 5_000 */
   timeout?: number;
   signal?: AbortSignal;
 }
 
 const PROTOCOL_HEADER = new Uint8Array([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 const METHOD_FRAME = 1;
-/** `connection.start` is far shorter. */
+/** The most bytes of an answer. `connection.start` is far shorter. */
 const MAX_ANSWER = 65_536;
 
 /**
@@ -74,6 +74,6 @@ function closeQuietly(connection: Deno.TcpConn): void {
   try {
     connection.close();
   } catch {
-    // Closed already.
+    // It is closed already.
   }
 }

@@ -3,7 +3,9 @@ import { WarrenError } from "../../base/errors.ts";
 /** What is to be called when a signal aborts: it looks through all its listeners for each that comes and goes. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** Calls back once the signal aborts, at once where it has; gives what takes that back. For thousands on one signal. */
+/**
+ * Calls back once the signal aborts, or at once if it has. Returns a function that cancels. Suits thousands of callers.
+ */
 export function whenAborted(signal: AbortSignal, onAbort: () => void): () => void {
   if (signal.aborted) {
     onAbort();

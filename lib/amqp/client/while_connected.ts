@@ -2,20 +2,20 @@ import { Backoff, delay } from "../../base/time/backoff.ts";
 import type { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 
-/** Milliseconds: what lasted this long is begun again without a delay from before. */
+/** Milliseconds. After a session that lasted this long, the delay starts small again. */
 const STEADY = 10_000;
 
 export interface WhileConnectedOptions {
   connection: Connection;
-  /** The end, for good. */
+  /** Ends the sessions for good. */
   signal: AbortSignal;
-  /** Milliseconds before the second try; the delays grow from there. */
+  /** Delay before the second try in milliseconds. It grows from there. */
   initial: number;
-  /** It was interrupted, and begins again. */
+  /** The session was interrupted and will begin again. */
   onInterrupted(error: unknown): void;
 }
 
-/** Runs `session` on the connection's client, again whenever it rejects, until it resolves or the signal aborts. */
+/** Runs `session` on the connection's client, and again when it rejects, until it resolves or the signal aborts. */
 export async function whileConnected(
   { connection, signal, initial, onInterrupted }: WhileConnectedOptions,
   session: (client: Client) => Promise<void>,

@@ -8,7 +8,7 @@ import type { AMQPChannel } from "@cloudamqp/amqp-client";
  */
 export class Acks {
   readonly #channel: Pick<AMQPChannel, "basicAck" | "closed">;
-  /** Delivered and not done, or done and not acked: tags come in order. */
+  /** Delivery tags that are not acked yet, done or not, in ascending order. */
   readonly #outstanding = new Set<number>();
   readonly #done = new Set<number>();
   readonly #drained = new Set<() => void>();
@@ -19,7 +19,7 @@ export class Acks {
     this.#channel = channel;
   }
 
-  /** How many deliveries are not settled yet. */
+  /** The number of unsettled deliveries. */
   get outstanding(): number {
     return this.#outstanding.size;
   }
@@ -29,7 +29,7 @@ export class Acks {
     if (this.#outstanding.size > 0 && !this.#lost) await new Promise<void>((resolve) => this.#drained.add(resolve));
   }
 
-  /** The channel is gone: nothing of it can be settled any more. */
+  /** The channel is gone, so nothing on it can be settled any more. */
   lose(): void {
     this.#lost = true;
     this.#outstanding.clear();
@@ -37,7 +37,7 @@ export class Acks {
     this.#tellDrained();
   }
 
-  /** For each of these delivery tags, which rise, the last one up to it that is not settled; none twice. */
+  /** For each of these ascending delivery tags, the last unsettled one up to it, without duplicates. */
   lastOutstanding(tags: readonly number[]): number[] {
     const found = new Set<number>();
     const outstanding = [...this.#outstanding];
@@ -48,7 +48,7 @@ export class Acks {
     return [...found];
   }
 
-  /** Every delivery is to be told, in the order in which they come. */
+  /** Registers a delivery. Must be called for each one, in order. */
   delivered(tag: number): void {
     this.#outstanding.add(tag);
   }
@@ -66,7 +66,7 @@ export class Acks {
     setImmediate(() => this.flush());
   }
 
-  /** Sends what is waiting to be sent, now. */
+  /** Sends the pending acks now. */
   flush(): void {
     this.#scheduled = false;
     if (this.#channel.closed) return; // the broker delivers them again
@@ -92,7 +92,7 @@ export class Acks {
     this.#drained.clear();
   }
 
-  /** A channel that closes first is not an error: the broker delivers again. */
+  /** Ignores a channel that closes first: the broker delivers again. */
   #send(tag: number, multiple: boolean): void {
     this.#channel.basicAck(tag, multiple).catch(() => {});
   }

@@ -14,25 +14,25 @@ import type { Topology } from "../topology/topology.ts";
 import { unlessAborted, whenAborted } from "../client/unless_aborted.ts";
 import { whileConnected } from "../client/while_connected.ts";
 
-/** One message from the broker, to be settled once. */
+/** One message from the broker, which must be settled once. */
 export interface Delivery {
   readonly message: AMQPMessage;
-  /** False once its channel is gone: the broker delivers it again, here or elsewhere. */
+  /** False once its channel is gone. The broker then delivers it again, here or elsewhere. */
   readonly live: boolean;
   ack(): void;
-  /** Back to its place in the queue, untouched. */
+  /** Returns it to its place in the queue, unchanged. */
   requeue(): void;
-  /** Where the message may be what ends its runners, and cannot leave its place. */
+  /** Set if the message may be what ends its runners, and must keep its place. */
   readonly trial?: Trial;
 }
 
-/** What is known of a message that may be what ends its runners. */
+/** What is known about a message that may be what ends its runners. */
 export interface Trial {
-  /** How many runners ended while they ran it. */
+  /** The number of runners that ended while they ran it. */
   readonly deaths: number;
-  /** It is about to run. Resolves once that is known to whoever gets the message next. */
+  /** Call before it runs. Resolves once the next consumer of the message would know about the run. */
   begin(): Promise<void>;
-  /** It runs no more, and the runner lives. */
+  /** Call when its run has ended and the runner lives. */
   end(): void;
 }
 
@@ -41,26 +41,26 @@ export interface ConsumerOptions {
   topology: Topology;
   definition: FunctionDefinition;
   log: Logger;
-  /** Messages that come in one read of the socket are handed over within one turn. */
+  /** Called within one turn for all messages of one read of the socket. */
   onDelivery: (delivery: Delivery) => void;
-  /** A channel is gone, whoever closed it: its deliveries that are not settled are not live any more. */
+  /** A channel is gone, whoever closed it. Its unsettled deliveries are not live any more. */
   onLost?: (reason: string) => void;
-  /** The consumer began or ceased to get messages; `detail` says why it gets none. */
+  /** The consumer started or stopped getting messages. `detail` says why it gets none. */
   onState?: (consuming: boolean, detail: string | undefined) => void;
 }
 
-/** Whatever gets a function its messages. */
+/** A source of a function's messages. */
 export interface Consuming {
   start(): void;
-  /** No new deliveries; those that are out can still be settled. */
+  /** Stops new deliveries. Existing ones can still be settled. */
   cancel(): Promise<void>;
-  /** No new deliveries; closes once those that are out are settled, or cannot be any more. */
+  /** Stops new deliveries, and closes once the existing ones are settled or cannot be any more. */
   retire(): Promise<void>;
-  /** Gives everything back. What was not settled comes again. */
+  /** Gives everything back. Unsettled messages are delivered again. */
   close(): Promise<void>;
 }
 
-/** Consumes, and again after whatever interrupts that, until the signal aborts; tells of both. */
+/** Consumes, and starts again after each interruption until the signal aborts. Reports both. */
 export function keepConsuming(
   { connection, log, onState }: Pick<ConsumerOptions, "connection" | "log" | "onState">,
   signal: AbortSignal,
@@ -69,15 +69,15 @@ export function keepConsuming(
   const onInterrupted = (error: unknown) => {
     const detail = describeError(error);
     onState?.(false, detail);
-    // The connection tells of its own loss; what is the consumer's alone is told here.
+    // The connection logs its own loss. Other interruptions are logged here.
     if (connection.state.connected) log.warn(`cannot consume: ${detail}; trying again`);
   };
   return whileConnected({ connection, signal, initial: 100, onInterrupted }, consume);
 }
 
-/** Why deliveries are lost where the broker cancels a consumer and does not say why. */
+/** Why deliveries are lost if the broker cancels a consumer without a reason. */
 export const CANCELLED = "the broker cancelled the consumer, although its queue is there";
-/** Milliseconds for the broker to say whether a queue is there. */
+/** Milliseconds for the broker to report whether a queue exists. */
 const ANSWER_LIMIT = 5_000;
 
 /**
@@ -99,7 +99,7 @@ export class Consumer implements Consuming {
     this.#loop ??= keepConsuming(this.#options, this.#cancelled.signal, (client) => this.#consume(client));
   }
 
-  /** No new deliveries; the channel stays open for those that are out. */
+  /** Stops new deliveries. The channel stays open for existing ones. */
   async cancel(): Promise<void> {
     this.#cancelled.abort();
     await this.#loop;
@@ -110,14 +110,14 @@ export class Consumer implements Consuming {
     await Promise.all([...this.#sessions].map((session) => this.#retire(session)));
   }
 
-  /** Closes the channel. What was not settled comes again. */
+  /** Closes the channel. Unsettled messages are delivered again. */
   async close(): Promise<void> {
     await this.cancel();
     await Promise.all([...this.#sessions].map((session) => session.close()));
     this.#sessions.clear();
   }
 
-  /** Resolves when it was cancelled here; whatever else ends it rejects. */
+  /** Resolves when it was cancelled here. Every other end rejects. */
   async #consume(client: Client): Promise<void> {
     const { topology, definition, log, onState } = this.#options;
     const over = new AbortController();
@@ -138,7 +138,7 @@ export class Consumer implements Consuming {
     const channel = await this.#unlessCancelled(client.channel());
     const session = new Session(channel);
     this.#sessions.add(session);
-    // Called for every end of the channel that is not our own wish, also when the connection goes.
+    // Called for every end of the channel that this side did not ask for, and when the connection is lost.
     channel.onerror = (reason) => {
       session.acks.lose();
       this.#sessions.delete(session);
@@ -163,7 +163,7 @@ export class Consumer implements Consuming {
     } finally {
       if (channel.closed) this.#sessions.delete(session);
       else if (!consuming) this.#abandon(session);
-      // Its queue was deleted: what runs may end, and then the channel is closed.
+      // Its queue was deleted. Running handlers may finish, and then the channel is closed.
       else if (!signal.aborted) void this.#retire(session);
     }
   }
@@ -196,13 +196,13 @@ export class Consumer implements Consuming {
     onLost?.(CANCELLED);
   }
 
-  /** Nothing came on its channel, and the broker may never answer: nobody waits for its end. */
+  /** Nothing arrived on its channel, and the broker may never answer, so nobody waits for its end. */
   #abandon(session: Session): void {
     this.#sessions.delete(session);
     void session.close();
   }
 
-  /** A broker that does not answer keeps nobody from draining. */
+  /** A broker that does not answer must not delay a drain. */
   #unlessCancelled<T>(asked: Promise<T>): Promise<T> {
     return unlessAborted(asked, this.#cancelled.signal, () => "cancelled");
   }
@@ -214,7 +214,7 @@ export class Consumer implements Consuming {
   }
 }
 
-/** One channel and the deliveries that came on it. */
+/** One channel and the deliveries that arrived on it. */
 class Session {
   readonly channel: AMQPChannel;
   readonly acks: Acks;
@@ -229,7 +229,7 @@ class Session {
     return new ChannelDelivery(this, message);
   }
 
-  /** Closing is the only answer that says that the acks before it arrived. */
+  /** Closing is the only request whose answer proves that earlier acks have arrived. */
   async close(): Promise<void> {
     this.acks.flush();
     await closeChannel(this.channel);

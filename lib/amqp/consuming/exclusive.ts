@@ -8,16 +8,16 @@ export interface ExclusiveOptions {
   queue: string;
   prefetch: number;
   tag: string;
-  /** Publishes on its channel are confirmed. @default false */
+  /** Whether publishes on its channel are confirmed. @default false */
   confirms?: boolean;
   onMessage: (message: AMQPMessage) => void;
 }
 
-/** A queue that nobody else consumes as long as this channel is open: closing it gives the queue to somebody else. */
+/** A queue with an exclusive consumer. Closing the channel makes it available to others. */
 export class ExclusiveQueue {
   readonly channel: AMQPChannel;
   readonly acks: Acks;
-  /** Resolves, with the reason, once the queue is not ours any more. */
+  /** Resolves with the reason once the queue is lost. */
   readonly ended: Promise<string>;
   readonly #end: (reason: string) => void;
 
@@ -29,7 +29,7 @@ export class ExclusiveQueue {
     this.#end = resolve;
   }
 
-  /** Undefined where somebody else has the queue. Rejects with whatever else the broker says. */
+  /** Undefined if another consumer has the queue. Rejects for every other error. */
   static async take(client: Client, options: ExclusiveOptions): Promise<ExclusiveQueue | undefined> {
     const { queue, prefetch, tag, confirms, onMessage } = options;
     const channel = await client.channel();
@@ -43,7 +43,7 @@ export class ExclusiveQueue {
         try {
           onMessage(message);
         } catch (error) {
-          // Nobody catches what the client's callback throws: it would end the process.
+          // An exception in the client's callback would be uncaught, and end the process.
           taken.#end(`a delivery could not be taken: ${describeError(error)}`);
           void taken.close();
         }
@@ -60,7 +60,7 @@ export class ExclusiveQueue {
     return !this.channel.closed;
   }
 
-  /** A broker that ends the consumer may leave the channel open, and takes back what is out: nothing of that is ours. */
+  /** A broker that cancels the consumer may leave the channel open, but takes back all deliveries. */
   async #whenOver(consumer: Promise<unknown>): Promise<void> {
     const reason = await consumer.then(() => "the consumer ended", describeError);
     this.acks.flush();
@@ -68,7 +68,7 @@ export class ExclusiveQueue {
     this.#end(reason);
   }
 
-  /** Gives the queue away, with all that is not acked; resolves once the broker has the acks. */
+  /** Releases the queue and all unacked deliveries. Resolves once the broker has the acks. */
   async close(): Promise<void> {
     this.acks.flush();
     await closeChannel(this.channel);
@@ -76,7 +76,7 @@ export class ExclusiveQueue {
   }
 }
 
-/** Somebody else has it; a user that may not read it is another refusal, of a queue that may be named "exclusive". */
+/** Another consumer has it. A missing permission is another error, whose text may contain a queue named "exclusive". */
 function isTaken(error: unknown): boolean {
   return replyCode(error) === 403 && /exclusive/i.test(describeError(error).replace(/'[^']*'/g, ""));
 }

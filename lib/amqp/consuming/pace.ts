@@ -1,14 +1,14 @@
 import { Backoff } from "../../base/time/backoff.ts";
 
 export interface PaceOptions {
-  /** Milliseconds after which something that lasted has not failed. @default 10_000 */
+  /** Milliseconds. Something that lasted this long has not failed. @default 10_000 */
   steady?: number;
   backoff?: Backoff;
-  /** Milliseconds, rising. @default performance.now */
+  /** Monotonic time in milliseconds. @default performance.now */
   now?: () => number;
 }
 
-/** When something that ended may begin again: at once at first, then after growing pauses, until it has lasted. */
+/** Decides when something that ended may begin again: at once at first, then after growing delays, until it lasts. */
 export class Pace {
   readonly #steady: number;
   readonly #backoff: Backoff;
@@ -28,7 +28,7 @@ export class Pace {
     return this.#now() >= this.#notBefore;
   }
 
-  /** Whether it ended soon after it began, the last time. */
+  /** Whether its last run ended soon after it began. */
   get failing(): boolean {
     return this.#short > 0;
   }

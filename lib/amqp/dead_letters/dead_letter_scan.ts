@@ -10,22 +10,22 @@ import { unlessAborted } from "../client/unless_aborted.ts";
 import { within } from "../../base/time/within.ts";
 
 export interface ScanOptions {
-  /** Takes no more messages out of the queue than this, not even to put them back. */
+  /** The most messages to take out of the queue, including those that are put back. */
   most: number;
-  /** No more deliveries ahead than this. @default 512, or what 16 MB hold */
+  /** The largest prefetch. @default 512, or as many as fit into 16 MB */
   ahead?: number;
   signal?: AbortSignal;
   /** Resolves once a copy of the message is at the end of the queue. */
   copy(message: AMQPMessage): Promise<void>;
 }
 
-/** Milliseconds: nothing came although there was room, so the queue is asked whether there is anything. */
+/** Milliseconds without a message although there was room. Then the queue is asked whether it is empty. */
 const QUIET = 250;
-/** Milliseconds for an answer, and for the last one where it is of no use any more. */
+/** Milliseconds for an answer. Also for the last answer when the result is not needed any more. */
 const PATIENCE = 15_000;
 const PATIENCE_AT_END = 1_000;
 
-/** Milliseconds for what is behind those that were copied, at most, and messages. */
+/** Limits for what follows the copied messages: milliseconds and messages. */
 const ORDERING = 10_000;
 const MAX_ORDERED = 10_000;
 
@@ -34,7 +34,7 @@ const MAX_ORDERED = 10_000;
  * end, or, where it was returned too often already, is replaced by a copy.
  */
 export class Scan implements AsyncDisposable {
-  /** Messages in the queue when it began. */
+  /** The number of messages at the start. */
   readonly depth: number;
   looked = 0;
   readonly #queue: string;
@@ -71,7 +71,7 @@ export class Scan implements AsyncDisposable {
     options.signal?.addEventListener("abort", this.#onAbort);
   }
 
-  /** @throws {WarrenError} `missing` when there is no such queue; `unavailable` */
+  /** @throws {WarrenError} `missing` if the queue does not exist; `unavailable` */
   static async open(client: Client, queue: string, options: ScanOptions): Promise<Scan> {
     try {
       const channel = await answered(client.channel());
@@ -80,8 +80,8 @@ export class Scan implements AsyncDisposable {
       return new Scan(queue, channel, messageCount, options);
     } catch (error) {
       if (replyCode(error) !== 404) throw lookError(queue, error);
-      const mend = "it has the name of the function's queue, and is there once the function has run";
-      throw new WarrenError("missing", `there is no queue "${queue}"; ${mend}`);
+      const hint = "it has the name of the function's queue, and is there once the function has run";
+      throw new WarrenError("missing", `there is no queue "${queue}"; ${hint}`);
     }
   }
 
@@ -90,14 +90,14 @@ export class Scan implements AsyncDisposable {
     return this.#stopped;
   }
 
-  /** The last one was not wanted any more, because the signal aborted. */
+  /** The last message was not needed any more, because the signal aborted. */
   takeBack(message: AMQPMessage): void {
     this.looked--;
     this.#waiting.unshift(message);
     this.#stopped = "signal";
   }
 
-  /** The next message, to be held or acked; none at the end, and where it had to stop. */
+  /** Takes the next message, which must be held or acked. Undefined at the end, and if it had to stop. */
   async next(): Promise<AMQPMessage | undefined> {
     if (this.#ended || this.looked >= this.#most) return undefined;
     const message = await this.#next();
@@ -119,13 +119,13 @@ export class Scan implements AsyncDisposable {
     }
   }
 
-  /** There is no next one any more. */
+  /** There are no more messages. */
   end(): void {
     this.#ended = true;
     this.#wake();
   }
 
-  /** It was only looked at: it stays in the queue. */
+  /** The message stays in the queue. */
   hold(message: AMQPMessage): void {
     if (this.#renewal.take(message)) return;
     this.#held.add(message);
@@ -137,7 +137,7 @@ export class Scan implements AsyncDisposable {
     this.#wake();
   }
 
-  /** All messages of the queue at once. Gives how many they were. */
+  /** Purges the queue. Returns the number of messages. */
   async purge(): Promise<number> {
     const { messageCount } = await this.#call(this.#channel.queuePurge(this.#queue));
     return messageCount;
@@ -185,12 +185,12 @@ export class Scan implements AsyncDisposable {
     for (const last of this.#acks.lastOutstanding(this.#pageEnds)) await this.#channel.basicNack(last, true, true);
   }
 
-  /** What came ahead and was not looked at stays too. */
+  /** Prefetched messages that were not examined stay too. */
   #copyRest(): void {
     for (const message of this.#waiting.splice(0)) this.#renewal.take(message);
   }
 
-  /** What is behind those that were copied is copied too, so that the order stays. */
+  /** Messages behind the copied ones are copied too, to keep the order. */
   async #copyBehind(): Promise<void> {
     const end = performance.now() + ORDERING;
     this.#most = this.depth;
@@ -220,7 +220,7 @@ export class Scan implements AsyncDisposable {
     this.#page.delivered = this.#delivered - after;
   }
 
-  /** After the broker's answer no more comes. */
+  /** After the broker's answer, no more messages come. */
   async #endPage(patience = PATIENCE): Promise<void> {
     const page = this.#page;
     if (!page) return;
@@ -239,7 +239,7 @@ export class Scan implements AsyncDisposable {
     this.#wake();
   }
 
-  /** Whether nothing happened for a while, although the broker may deliver. */
+  /** Whether nothing came for a while, although there is room. */
   async #quiet(): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#wake = () => resolve(false);
@@ -249,7 +249,7 @@ export class Scan implements AsyncDisposable {
     return quiet && this.#page?.hasRoom === true;
   }
 
-  /** Others may have taken what was there at the start. */
+  /** Other consumers may have taken messages that existed at the start. */
   async #empty(): Promise<boolean> {
     await this.#endPage();
     if (this.#waiting.length > 0) return false;

@@ -8,10 +8,10 @@ import type { Scan } from "./dead_letter_scan.ts";
 import { toDeadLetter } from "../message/headers.ts";
 import { WINDOW } from "../publishing/confirm_channel.ts";
 
-/** Milliseconds without a confirm until it is given up, and that much once it shall stop. */
+/** Milliseconds without a confirm until it gives up. After a stop, this long at most. */
 const PATIENCE = 30_000;
 const PATIENCE_AT_END = 3_000;
-/** Milliseconds of a rate that may be made up for: timers are not exact. */
+/** Milliseconds by which a rate limit may be late and still catch up: timers are not exact. */
 const BURST = 50;
 
 /**
@@ -20,7 +20,7 @@ const BURST = 50;
  */
 export type Act = (letter: DeadLetter, signal: AbortSignal) => Promise<void | "stays"> | undefined;
 
-/** One walk through the dead letters. */
+/** One pass through the dead letters. */
 export class SweepRun {
   readonly #scan: Scan;
   readonly #options: SweepOptions & { rate?: number };
@@ -46,7 +46,7 @@ export class SweepRun {
     return { depth, looked, matched: this.#matched, done: this.#done, unreadable: this.#unreadable, stopped };
   }
 
-  /** @throws {WarrenError} that says what was done before it */
+  /** @throws {WarrenError} that says how many were done before */
   async run(act: Act): Promise<Sweep> {
     const { signal } = this.#options;
     const hurry = () => this.#arm(PATIENCE_AT_END);
@@ -60,7 +60,7 @@ export class SweepRun {
     signal?.removeEventListener("abort", hurry);
     clearTimeout(this.#timer);
     if (this.#failure) throw this.#told(this.#failure);
-    // This is what says that the acks arrived.
+    // Only this proves that the acks arrived.
     await this.#scan.close().catch((error) => {
       throw this.#told(error);
     });

@@ -23,22 +23,22 @@ import { redriveProperties, samePlaceProperties } from "../message/headers.ts";
 import { HEADER_PREFIX, HEADERS } from "../message/names.ts";
 import type { Publisher } from "../publishing/publisher.ts";
 
-/** What goes back has a channel of its own: nothing that a function publishes can close it. */
+/** Redriven messages use a channel of their own, which a function's publishes cannot close. */
 const CHANNEL = "dead letters";
-/** Milliseconds for a connection to be there. */
+/** Milliseconds for connecting. */
 const PATIENCE = 5_000;
-/** Seconds of work that may wait here while a rate holds it back. */
+/** Seconds of work that may be held here while a rate limit delays it. */
 const AHEAD_OF_RATE = 30;
 
 export interface DeadLettersOptions {
-  /** The one to look on. */
+  /** The connection for reading. */
   connection: Pick<Connection, "opened">;
   publisher: Pick<Publisher, "publish">;
-  /** The queue that they go back to. */
+  /** The queue that they return to. */
   queue: string;
 }
 
-/** The queue whose dead letters are meant, by its own name or by theirs. */
+/** The queue that the dead letters belong to, by its own name or by theirs. */
 export function workQueue(name: string): string {
   const suffix = deadLetterQueue("");
   return name.endsWith(suffix) && name !== suffix ? name.slice(0, -suffix.length) : name;
@@ -97,7 +97,7 @@ export class DeadLetters implements DeadLetterBox {
     return { depth: scan.depth, looked: 0, matched: done, done, unreadable: 0, stopped: undefined };
   }
 
-  /** How many would be meant. All of them are counted without a look. */
+  /** Counts the messages that match. Without a filter it asks the broker for the count. */
   async #count(options: SweepOptions): Promise<Sweep> {
     if (!meansAll(options.filter ?? {})) return await this.#sweep(options, () => undefined);
     await using scan = await this.#open({ most: 0, signal: options.signal });
@@ -119,7 +119,7 @@ export class DeadLetters implements DeadLetterBox {
     return await Scan.open(client, this.queue, { ...options, copy: (message) => this.#copy(message) });
   }
 
-  /** A copy as it is, at the end of the dead letters. */
+  /** Copies a message unchanged to the end of the dead letters. */
   async #copy(message: AMQPMessage): Promise<void> {
     const { publisher } = this.#options;
     const copy = {
@@ -131,7 +131,7 @@ export class DeadLetters implements DeadLetterBox {
     await publisher.publish(copy, { channel: CHANNEL, signal: AbortSignal.timeout(PATIENCE) });
   }
 
-  /** With its stack, and then its error, left out where they do not fit beside what is new. */
+  /** Leaves out its stack, and then its error, if they do not fit beside the new headers. */
   async #publish(letter: DeadLetter, signal: AbortSignal): Promise<void> {
     const { publisher, queue: routingKey } = this.#options;
     const forms = wholeForms(redriveProperties(letter));
@@ -154,19 +154,19 @@ export class DeadLetters implements DeadLetterBox {
 
 /** @throws {WarrenError} `refused`, `config`, `undecodable` or `tooLarge` */
 async function edited(letter: DeadLetter, change: DeadLetterEdit): Promise<DeadLetter> {
-  // What cannot be read may be what is changed; it is a dead letter again where it is not.
+  // The unreadable part may be the one that is replaced. Otherwise it becomes a dead letter again.
   const { [HEADERS.malformed]: _, ...headers } = letter.headers;
   for (const [name, value] of Object.entries(change.headers ?? {})) {
     if (name.startsWith(HEADER_PREFIX)) throw new WarrenError("config", `header "${name}" is Warren's own`);
     if (value === null) delete headers[name];
     else headers[name] = value;
   }
-  // It is of the body that was.
+  // The header belongs to the old body.
   const stale = (name: string) => change.body !== undefined && isCompressionHeader(name, headers[name]);
   for (const name of Object.keys(headers).filter(stale)) delete headers[name];
   const { contentEncoding, ...rest } = letter.properties;
   const properties: MessageProperties = keepReceived({ ...rest }, letter.properties);
-  // A new body is as it was typed, not compressed.
+  // A new body is stored as given, without compression.
   if (change.body === undefined && contentEncoding !== undefined) properties.contentEncoding = contentEncoding;
   if (change.contentType !== undefined) properties.contentType = change.contentType;
   const body = change.body ?? letter.body;

@@ -1,18 +1,18 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 
-/** What one who looks keeps from others, at most: messages, bytes, milliseconds. */
+/** The most that a scan may withhold from other consumers: messages, bytes, milliseconds. */
 const MAX_HELD = 10_000;
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 /** Brokers close a channel that keeps a delivery for half an hour. */
 const MAX_HELD_TIME = 10 * 60_000;
 
-/** Deliveries ahead: few until it is known how large they are. */
+/** The initial prefetch. It is small until the message sizes are known. */
 const FIRST_AHEAD = 4;
 const MAX_AHEAD = 512;
 const MAX_AHEAD_BYTES = 16 * 1024 * 1024;
 const GROWTH = 8;
 
-/** What was looked at and goes back: the broker holds it meanwhile. */
+/** The messages that were examined and will be returned. The broker holds them meanwhile. */
 export class HeldBack {
   #count = 0;
   #bytes = 0;
@@ -30,11 +30,11 @@ export class HeldBack {
   }
 }
 
-/** How many deliveries the broker may send ahead, by the size of those that came. */
+/** Chooses the prefetch from the sizes of earlier messages. */
 export class Ahead {
   readonly #most: number;
   #consumers = 0;
-  /** Bytes of the largest of the last messages, more or less. */
+  /** Approximate size of the largest recent message, in bytes. */
   #large = 0;
 
   constructor(most = MAX_AHEAD) {
@@ -45,13 +45,13 @@ export class Ahead {
     this.#large = Math.max(weightOf(message), this.#large * 0.99);
   }
 
-  /** What would suit now. */
+  /** The best prefetch now. */
   get fitting(): number {
     const fitting = Math.floor(MAX_AHEAD_BYTES / Math.max(1, this.#large));
     return Math.max(1, Math.min(fitting, this.#most, FIRST_AHEAD * GROWTH ** this.#consumers));
   }
 
-  /** For one more consumer. */
+  /** The prefetch of one more consumer. */
   next(): number {
     const { fitting } = this;
     this.#consumers++;

@@ -1,11 +1,11 @@
 import type { AMQPConsumer } from "@cloudamqp/amqp-client";
 
 export interface ScanPageOptions {
-  /** Deliveries that may be out and not acked. */
+  /** The prefetch: deliveries that may be unacked. */
   ahead: number;
-  /** The delivery tag before its first one: as many as there were before it. */
+  /** The delivery tag before its first one: the number of earlier deliveries. */
   after: number;
-  /** No delivery may have a higher tag. */
+  /** The highest delivery tag that it may get. */
   most: number;
 }
 
@@ -16,7 +16,7 @@ export interface ScanPageOptions {
 export class ScanPage {
   readonly consumer: AMQPConsumer;
   delivered = 0;
-  /** Done, but an ack would bring one delivery too many: to be acked after its end. */
+  /** Done, but an ack would cause one delivery too many, so it is acked after the end of the page. */
   readonly late: number[] = [];
   readonly #options: ScanPageOptions;
   #acked = 0;
@@ -31,7 +31,7 @@ export class ScanPage {
     if (tag > this.#options.after) this.#held++;
   }
 
-  /** Whether the ack may be sent now; else it is kept. */
+  /** Whether the ack may be sent now. Otherwise it is kept. */
   mayAck(tag: number): boolean {
     const { after, ahead, most } = this.#options;
     if (tag <= after) return true;
@@ -43,12 +43,12 @@ export class ScanPage {
     return true;
   }
 
-  /** Whether the broker could deliver, if it had something. */
+  /** Whether the broker could deliver if it had messages. */
   get hasRoom(): boolean {
     return this.delivered - this.#acked < this.#options.ahead;
   }
 
-  /** Whether another one would bring more, or more suitably many. */
+  /** Whether a new page would have more room, or a better prefetch. */
   spent(fitting: number): boolean {
     const { ahead } = this.#options;
     if ((this.#held + this.late.length) * 2 >= ahead) return true;

@@ -7,13 +7,13 @@ import { deliveryCount } from "../message/headers.ts";
  * often; nobody can ask a broker what the limit is, but hardly any is lower.
  */
 const WORN = 2;
-/** Returns after which it is an error that a message could not be copied: where no limit is set, RabbitMQ 4 has 20. */
+/** Returns after which a failed copy is an error: without a configured limit, RabbitMQ 4 uses 20. */
 const ENDANGERED = 10;
 
 export interface ScanRenewalOptions {
   /** Resolves once a copy is at the end of the queue. */
   copy(message: AMQPMessage): Promise<void>;
-  /** The copy is there. */
+  /** The copy is in the queue. */
   onCopied(message: AMQPMessage): void;
 }
 
@@ -33,17 +33,17 @@ export class ScanRenewal {
     this.#options = options;
   }
 
-  /** Whether everything that is returned from here on is copied. */
+  /** Whether everything that is returned from now on is copied. */
   get begun(): boolean {
     return this.#begun && this.#failure === undefined;
   }
 
-  /** Why messages that are in danger were not copied. */
+  /** Why messages near the limit were not copied. */
   get failure(): unknown {
     return this.#endangered ? this.#failure : undefined;
   }
 
-  /** Copies a message that is to be returned, if it has to be. False where it is returned as it is. */
+  /** Copies a message before its return if necessary. False if it is returned as it is. */
   take(message: AMQPMessage): boolean {
     const count = deliveryCount(message);
     if (count >= WORN) this.#begun = true;
@@ -59,7 +59,7 @@ export class ScanRenewal {
     if (this.#underWay.size >= WINDOW) await Promise.race(this.#underWay);
   }
 
-  /** Resolves once nothing is being copied. */
+  /** Resolves once no copy is in progress. */
   async settled(): Promise<void> {
     await Promise.all(this.#underWay);
   }

@@ -28,7 +28,7 @@ export const PROPERTIES = ([
   ["type", "text"],
   ["userId", "text"],
   ["appId", "text"],
-  // Reserved, and set by some clients all the same: it is copied, and shown to nobody.
+  // Reserved, but set by some clients. It is copied and not shown.
   ["clusterId", "hidden"],
 ] as const).map(([name, type], index) => ({ name, type, flag: 0x8000 >> index }));
 
@@ -38,29 +38,29 @@ export type PropertyType = typeof PROPERTIES[number]["type"];
 /** Bytes of a value, or of the length before it. */
 const HEAD: Record<PropertyType, number> = { text: 1, hidden: 1, table: 4, octet: 1, timestamp: 8 };
 
-/** Two bits that belong to no property: more flags follow, and one without a meaning. */
+/** Two bits without a property: one announces more flags, and the other has no meaning. */
 const UNKNOWN_FLAGS = 0x0003;
 const MORE_FLAGS = 0x0001;
 
-/** Many messages share one array of this size: allocating one for each takes as long as all other work of reading. */
+/** Most messages share arrays of this size: allocating one for each would take as long as all other reading. */
 const SHARED = 16 * 1024;
-/** Up to so many bytes are copied one by one: that is faster than making a view of them. */
+/** Up to this many bytes are copied one by one, which is faster than making a view of them. */
 const FEW = 64;
-/** Larger ones have an array of their own. */
+/** Larger headers get an array of their own. */
 const LARGE = 1_024;
 let shared = new Uint8Array(0);
 let used = SHARED;
 
-/** The properties of one message, byte for byte. */
+/** The encoded properties of one message. */
 export class Received {
-  /** From the flags on, between these two. */
+  /** Start and end of the data, beginning with the flags. */
   readonly #bytes: Uint8Array;
   readonly #start: number;
   readonly #end: number;
   readonly #decoded: AMQPProperties;
   #parts: Parts | undefined;
 
-  /** Copies what is between `start` and `end` of a buffer that is used again. */
+  /** Copies a range of a buffer that will be reused. */
   constructor(bytes: Uint8Array, start: number, end: number, decoded: AMQPProperties) {
     const size = Math.max(0, end - start);
     this.#decoded = decoded;
@@ -81,7 +81,7 @@ export class Received {
     this.#end = this.#start + size;
   }
 
-  /** Bytes that belong to no property and to no header that a broker would take again; none where all is well. */
+  /** Bytes that belong to no property and no header that a broker would accept. Undefined if there are none. */
   get rest(): Uint8Array {
     const { table, rest } = this.#split();
     return table.rest.length + rest.length === 0 ? NOTHING : joinBytes([table.rest, rest]);
@@ -97,7 +97,7 @@ export class Received {
     return true;
   }
 
-  /** Those that are as they were decoded, each with its name and its type. */
+  /** The unchanged headers, each with its name and type. */
   headers(now: Record<string, unknown>): SplitTable["fields"] {
     const { fields } = this.#split().table;
     if (fields.length === 0) return fields;
@@ -144,12 +144,12 @@ class Known extends Given {
   }
 }
 
-/** How these properties came, if they did. */
+/** How these properties were encoded, if they were received. */
 export function receivedOf(properties: object): Received | undefined {
   return Known.receivedOf(properties);
 }
 
-/** Gives `properties`, which were made of others, what is known of how those came. */
+/** Attaches to `properties` the encoding of the ones that they were made from. */
 export function keepReceived<T extends object>(properties: T, from: object): T {
   const received = receivedOf(from);
   if (received && !receivedOf(properties)) new Known(properties, received);
@@ -187,11 +187,11 @@ function set(properties: AMQPProperties, name: PropertyName, value: unknown): vo
   (properties as Record<string, unknown>)[name] = value;
 }
 
-/** Passes over properties, one after the other, until one goes on behind the end. */
+/** Skips properties one by one, until one exceeds the end. */
 class Walk {
   name: PropertyName = "clusterId";
   type: PropertyType = "hidden";
-  /** Where the property begins, the length of a text or a table first; behind the last one, where all of them end. */
+  /** Start of the property, with the length of a text or a table. After the last one, the end of all. */
   at: number;
   to: number;
   problem: string | undefined;
@@ -260,7 +260,7 @@ function split(bytes: Uint8Array): Parts {
   return { spans, table, rest: bytes.subarray(walk.at) };
 }
 
-/** As it was decoded; undefined for the one that is shown to nobody. */
+/** The decoded value. Undefined for the hidden property. */
 export function decodedProperty(properties: AMQPProperties, name: PropertyName): unknown {
   return name === "clusterId" ? undefined : properties[name];
 }

@@ -13,15 +13,17 @@ import { HEADER_PREFIX, HEADERS } from "./names.ts";
 
 type Headers = NonNullable<AMQPProperties["headers"]>;
 
-/** Headers of Warren's that a copy can do without, in the order in which they are left out. */
-const SPARED = [[HEADERS.stack], [HEADERS.issues, HEADERS.error], [HEADERS.errorType, HEADERS.host]];
-/** Characters of an error that has to be short. */
+/** Warren's headers that a copy can omit, in the order in which they are dropped. */
+const SPARED = [[HEADERS.stack], [HEADERS.issues, HEADERS.error], [HEADERS.errorType, HEADERS.host], [
+  HEADERS.parent,
+]];
+/** Maximum length of a shortened error in characters. */
 const SHORT_ERROR = 200;
-/** Bytes of a header of the message's own that a dead letter may have to do without. */
+/** Bytes. A dead letter may have to omit headers of the message that are larger. */
 const LARGE = 1_024;
-/** Characters of the list of those. */
+/** Maximum length of the list of omitted headers in characters. */
 const MAX_NAMES = 500;
-/** What says where a message came from and why it failed, when there is room for no more. */
+/** Headers about the origin and the failure, for copies with little room. */
 const LAST = [
   HEADERS.reason,
   HEADERS.attempts,
@@ -62,7 +64,7 @@ export function* deadLetterForms(failed: FailedDelivery, reason: string): Genera
 export function isTooLarge(error: unknown): boolean {
   if (!(error instanceof WarrenError)) return false;
   const code = replyCode(error);
-  // Refused here before anything was sent, or by a broker that cannot read what was sent.
+  // Refused before sending, or by a broker that cannot parse what was sent.
   return error.code === "refused" ? code === undefined : code === 501 || code === 502;
 }
 
@@ -87,7 +89,7 @@ function isOwn(name: string): boolean {
   return name.startsWith(HEADER_PREFIX) && name !== HEADERS.unread;
 }
 
-/** In bytes, not less than it has. */
+/** An upper bound of the size in bytes. */
 function roughSize(value: unknown): number {
   if (typeof value === "string") return 3 * value.length;
   if (value instanceof Uint8Array) return value.length;

@@ -8,7 +8,7 @@ const HEADER = 2;
 const BODY = 3;
 /** Class and method of `basic.deliver`. */
 const DELIVER = (60 << 16) | 60;
-/** Type, channel and size of a frame; behind its payload is one more byte. */
+/** Bytes of a frame's type, channel and size. One more byte follows the payload. */
 const HEAD = 7;
 const FRAME_END = 0xce;
 
@@ -18,13 +18,13 @@ const FRAME_END = 0xce;
  */
 export class DeliveryReader {
   readonly #channels: () => readonly (AMQPChannel | undefined)[];
-  /** The delivery of each channel whose content has not come whole. */
+  /** The incomplete delivery of each channel. */
   readonly #open: (AMQPMessage | undefined)[] = [];
   readonly #consumerTag = new Repeated();
   readonly #exchange = new Repeated();
   readonly #routingKey = new Repeated();
 
-  /** @param channels The client's, by their numbers */
+  /** @param channels the client's channels, by number */
   constructor(channels: () => readonly (AMQPChannel | undefined)[]) {
     this.#channels = channels;
   }
@@ -72,7 +72,7 @@ export class DeliveryReader {
   }
 }
 
-/** A short text that is the same as the last one in its place, most of the time. */
+/** Decodes a short text. Usually it equals the previous one in its place. */
 class Repeated {
   readonly #bytes = new Uint8Array(255);
   #length = 0;
@@ -93,14 +93,14 @@ class Repeated {
   }
 }
 
-/** What the client has in a message but does not show. */
+/** Private parts of the client's message. */
 interface Internals {
   bodySize: number;
   bodyPos: number;
   _rawBytes: Uint8Array | null;
 }
 
-/** Whether the message is whole: it has no body. */
+/** Returns whether the message is complete, since it has no body. */
 function readHeader(message: AMQPMessage, from: Bytes, at: number, size: number): boolean {
   const start = at + HEAD;
   if (size < HEAD + 13) throw new RangeError(`a content header of ${size} bytes has no place for its size`);
@@ -111,7 +111,7 @@ function readHeader(message: AMQPMessage, from: Bytes, at: number, size: number)
   return true;
 }
 
-/** Whether the message is whole. The bytes are copied: those that were read are overwritten by the next read. */
+/** Returns whether the message is complete. Copies the bytes, since the next read overwrites them. */
 function readBody(message: AMQPMessage, { bytes }: Bytes, at: number, size: number): boolean {
   const [start, end] = [at + HEAD, at + size - 1];
   const internals = message as unknown as Internals;
@@ -134,7 +134,7 @@ function fill(message: AMQPMessage, body: Uint8Array): void {
   message.body = body;
 }
 
-/** Deliveries may come before the client has noted their consumer: it waits for a microtask, and so do they. */
+/** Deliveries may arrive before the client has registered their consumer. Both wait for a microtask. */
 function deliver(message: AMQPMessage): void {
   const { channel } = message;
   const consumer = channel.consumers.get(message.consumerTag);

@@ -1,34 +1,34 @@
 import { joinBytes } from "../../base/bytes.ts";
 import { decodeText } from "../../base/utf8.ts";
 
-/** Tables and arrays nested deeper than this are not decoded: decoding them by recursion would end the process. */
+/** Deeper tables and arrays are not decoded: the recursion would overflow the stack. */
 const MAX_DEPTH = 32;
-/** Seconds on either side of 1970 that a `Date` can hold. */
+/** Seconds before or after 1970 that a `Date` can represent. */
 const LAST_SECOND = 8_640_000_000_000n;
 
-/** Encoded bytes, and a view of the same ones to read numbers with. */
+/** Encoded bytes, and a view for reading numbers. */
 export interface Bytes {
   readonly view: DataView;
   readonly bytes: Uint8Array;
 }
 
-/** A header table as far as it can be decoded. */
+/** A decoded header table. */
 export interface DecodedTable {
-  /** A value that cannot be decoded is a text that says so. */
+  /** A value that cannot be decoded becomes a text that says so. */
   readonly headers: Record<string, unknown>;
-  /** The first thing that is wrong with it. */
+  /** The first problem that was found. */
   readonly problem: string | undefined;
 }
 
 /** A header table in pieces, not decoded. */
 export interface SplitTable {
-  /** Each field that is whole, from its name's length to its value's end, in their order. */
+  /** The complete fields in order, each from its name's length to the end of its value. */
   readonly fields: { readonly name: string; readonly bytes: Uint8Array }[];
-  /** What is no field: what has no end, or has something in it that no broker would take again. */
+  /** The rest: incomplete fields, and those that no broker would accept. */
   readonly rest: Uint8Array;
 }
 
-/** Decodes what is between `start` and `end`: one field that cannot be decoded costs no other. */
+/** Decodes from `start` to `end`. A field that cannot be decoded does not affect the others. */
 export function decodeTable(from: Bytes, start: number, end: number): DecodedTable {
   const reader = new FieldReader(from, start, end);
   const headers: Record<string, unknown> = {};
@@ -65,13 +65,13 @@ export function splitTable(from: Bytes, start: number, end: number): SplitTable 
       at = reader.at;
     }
   } catch {
-    // A field without an end.
+    // An incomplete field.
     rest.push(from.bytes.subarray(at, end));
   }
   return { fields, rest: joinBytes(rest) };
 }
 
-/** Also a name that would otherwise set the prototype. */
+/** Sets a key even if its name would otherwise set the prototype. */
 export function setOwn(table: Record<string, unknown>, name: string, value: unknown): void {
   if (name !== "__proto__") table[name] = value;
   else Object.defineProperty(table, name, { value, enumerable: true, configurable: true, writable: true });
@@ -95,7 +95,7 @@ const TYPES: Record<string, (reader: FieldReader, depth: number) => unknown> = {
     return reader.view.getUint32(at + 1) / 10 ** reader.view.getUint8(at);
   },
   S: (reader) => reader.text(reader.size()),
-  // A copy: around it in the buffer are other messages.
+  // Copied, since the buffer contains other messages.
   x: (reader) => {
     const length = reader.size();
     const at = reader.take(length);
@@ -110,7 +110,7 @@ const TYPES: Record<string, (reader: FieldReader, depth: number) => unknown> = {
   F: (reader, depth) => reader.nested(depth, (inner) => inner.table(depth)),
 };
 
-/** Bytes of a value, by its type's letter; -1 where they are told before it. */
+/** Bytes of a value by the letter of its type. -1 if a length precedes it. */
 const SIZES: Record<string, number> = {
   ...{ t: 1, b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, l: 8, L: 8, f: 4, d: 8, D: 5, T: 8, V: 0 },
   ...{ S: -1, x: -1, A: -1, F: -1 },
@@ -129,7 +129,7 @@ class FieldReader {
     this.#end = end;
   }
 
-  /** @throws {RangeError} where there are not so many */
+  /** @throws {RangeError} if there are fewer bytes */
   take(count: number): number {
     const start = this.at;
     if (count > this.#end - start) throw new RangeError("ends in the middle of a field");
@@ -157,14 +157,14 @@ class FieldReader {
     return read(this, depth);
   }
 
-  /** Passes over a value by its size, whatever is in it. */
+  /** Skips a value by its size. */
   pass(): void {
     const size = SIZES[String.fromCharCode(this.bytes[this.take(1)])];
     if (size === undefined) throw new RangeError("has an unknown type");
     this.take(size < 0 ? this.size() : size);
   }
 
-  /** False where the value has no end that can be known. */
+  /** False if the value's end cannot be found. */
   passFrom(at: number): boolean {
     this.at = at;
     try {
@@ -175,9 +175,9 @@ class FieldReader {
     }
   }
 
-  /** Whether what follows is one value, and what is nested in it is too, however deep. */
+  /** Whether the data is exactly one valid value, including all nested ones. */
   isWhole(): boolean {
-    /** Arrays and tables that are not at their end, from the outside in. */
+    /** The unfinished arrays and tables, from the outside in. */
     const open: { readonly end: number; readonly named: boolean }[] = [];
     try {
       do {
@@ -221,12 +221,12 @@ class FieldReader {
   }
 }
 
-/** Undefined for what is beyond the range of a date. */
+/** Undefined beyond the range of a date. */
 export function dateOf(seconds: bigint): Date | undefined {
   return seconds > LAST_SECOND || seconds < -LAST_SECOND ? undefined : new Date(Number(seconds) * 1000);
 }
 
-/** A bigint only where a number would be rounded. */
+/** A bigint only if a number would be rounded. */
 function whole(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;

@@ -1,20 +1,20 @@
 import type { Bytes } from "./field_table.ts";
 
-/** Type, channel and size. */
+/** Bytes of type, channel and size. */
 const HEAD = 7;
-/** Bytes. Headers cannot be split, so a broker may exceed the agreed size; anything larger than this is an error. */
+/** Bytes. Headers cannot be split, so a broker may exceed the agreed size, but never this one. */
 const LARGEST = 16 * 1024 * 1024;
-/** Bytes that are kept for the next frame in pieces. */
+/** Size of the buffer for an incomplete frame. */
 const KEPT = 256 * 1024;
 
-/** A frame of `size` bytes from `at` on; what it is in is overwritten by the next read. */
+/** A frame of `size` bytes at `at`. The next read overwrites it. */
 export type OnFrame = (from: Bytes, at: number, size: number) => void;
 
-/** Cuts what was read into frames, whatever pieces it came in. */
+/** Splits received data into frames. */
 export class FrameAssembler {
   readonly #onFrame: OnFrame;
   #buffer = new Uint8Array(0);
-  /** Bytes of a frame whose end did not come yet. */
+  /** The received bytes of an incomplete frame. */
   #have = 0;
 
   constructor(onFrame: OnFrame) {
@@ -39,7 +39,7 @@ export class FrameAssembler {
     }
   }
 
-  /** Takes what belongs to the frame that is in pieces, and gives how many bytes that were. */
+  /** Adds data to the incomplete frame. Returns how many bytes were used. */
   #gather(chunk: Uint8Array, at: number): number {
     const need = this.#have < HEAD ? HEAD : sizeOf(this.#buffer, 0);
     const taken = Math.min(need - this.#have, chunk.length - at);
@@ -59,7 +59,7 @@ export class FrameAssembler {
   }
 }
 
-/** Bytes of a whole frame, its head and its end among them. */
+/** Size of a complete frame in bytes, including overhead. */
 function sizeOf(bytes: Uint8Array, at: number): number {
   const payload = ((bytes[at + 3] << 24) | (bytes[at + 4] << 16) | (bytes[at + 5] << 8) | bytes[at + 6]) >>> 0;
   if (payload > LARGEST) throw new RangeError(`a frame of ${payload} bytes is beyond the limit of ${LARGEST}`);

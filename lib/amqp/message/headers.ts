@@ -8,19 +8,19 @@ import { keepReceived, receivedOf } from "./content_header.ts";
 import { setOwn } from "./field_table.ts";
 import { DISPATCH_EXCHANGE, HEADERS } from "./names.ts";
 
-/** Told by brokers, or obeyed by them: a copy that carried them would be routed or dropped by them. */
+/** Headers that brokers set or obey. On a copy they would affect its routing, or make the broker drop it. */
 const NOT_COPIED =
   /^(x-death|x-first-death-|x-last-death-|x-delivery-count$|x-acquired-count$|CC$|BCC$|x-dead-letter-|x-delay$)/;
 
-/** Of these, what is not about where a message has been. */
+/** Those of them that do not record where a message has been. */
 const OBEYED = /^(x-delivery-count$|x-acquired-count$|CC$|BCC$|x-delay$)/;
 
 const EMPTY = new Uint8Array(0);
 
-/** How often a broker with quorum queues delivered it before; LavinMQ too, where a queue has a delivery limit. */
+/** Number of earlier deliveries, set by brokers with quorum queues. LavinMQ sets it if a queue has a delivery limit. */
 const DELIVERY_COUNT = "x-delivery-count";
 
-/** A delivery as the core knows it: without AMQP in it. */
+/** Converts a delivery to the core's form, which knows no AMQP. */
 export function toInvocation(
   message: AMQPMessage,
   { output }: Pick<FunctionDefinition, "output">,
@@ -28,7 +28,7 @@ export function toInvocation(
   const { headers = {} } = message.properties;
   const properties = propertiesOf(message);
   const attempt = countOf(headers[HEADERS.attempt], 1);
-  // Then it came by way of Warren, and how it was first published is in its headers.
+  // Then Warren sent it, and its headers contain how it was originally published.
   const setAside = countOf(headers[HEADERS.setAside], 0) > 0;
   const retried = attempt > 1 || setAside || countOf(headers[HEADERS.redriven], 0) > 0 ||
     headers[HEADERS.partition] !== undefined || message.exchange === DISPATCH_EXCHANGE;
@@ -46,14 +46,14 @@ export function toInvocation(
   };
 }
 
-/** All but the headers. Where there are none, nothing has to be left out, and nothing is copied. */
+/** All properties except the headers. Without headers this is the object itself, not a copy. */
 function propertiesOf({ properties }: AMQPMessage): MessageProperties {
   if (properties.headers === undefined) return properties as MessageProperties;
   const { headers: _, ...rest } = properties;
   return keepReceived(rest as MessageProperties, properties);
 }
 
-/** The failure of a message whose headers could not be read; undefined for every other. */
+/** The failure of a message whose headers cannot be read. Undefined for every other. */
 export function malformed(headers: Record<string, unknown>): Failure | undefined {
   const why = headers[HEADERS.malformed];
   if (why === undefined) return undefined;
@@ -61,9 +61,9 @@ export function malformed(headers: Record<string, unknown>): Failure | undefined
   return { type: "MalformedHeaders", message: `the headers cannot be read${what}` };
 }
 
-/** How often it was returned before, as far as its queue counts that. */
+/** How often it was returned before, if its queue counts that. */
 export function deliveryCount({ redelivered, properties: { headers } }: AMQPMessage): number {
-  // The first delivery has no count: what is there then came with the message, from another queue.
+  // A first delivery has no count. A value there was sent by another queue.
   return redelivered ? countOf(wireNumber(headers?.[DELIVERY_COUNT]), 0) : 0;
 }
 
@@ -71,7 +71,7 @@ function countOf(header: unknown, otherwise: number): number {
   return typeof header === "number" && Number.isSafeInteger(header) && header > 0 ? header : otherwise;
 }
 
-/** Brokers write counts as integers of all sizes, and the client reads the long ones as bigint. */
+/** Brokers write counts as integers of any size. The client decodes 64-bit ones as bigint. */
 function wireNumber(header: unknown): unknown {
   return typeof header === "bigint" ? Number(header) : header;
 }
@@ -80,7 +80,7 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Says of a message what a copy's headers need to keep. */
+/** Collects what a copy's headers need from a message. */
 export interface FailedDelivery {
   readonly definition: FunctionDefinition;
   readonly invocation: Invocation;
@@ -88,12 +88,12 @@ export interface FailedDelivery {
   readonly now: Date;
 }
 
-/** The properties of the copy that comes back as attempt `attempt`. */
+/** The properties of the copy that returns as attempt `attempt`. */
 export function retryProperties(failed: FailedDelivery, attempt: number): AMQPProperties {
   return copyProperties(failed, { [HEADERS.attempt]: attempt });
 }
 
-/** The properties of the copy that waits at the end of the same queue as the same attempt: nothing has failed. */
+/** The properties of a copy at the end of the same queue, as the same attempt: nothing has failed. */
 export function setAsideProperties({ invocation }: Pick<FailedDelivery, "invocation">): AMQPProperties {
   const properties = inertProperties(invocation.properties, invocation.headers);
   const { headers } = properties;
@@ -103,7 +103,7 @@ export function setAsideProperties({ invocation }: Pick<FailedDelivery, "invocat
   return properties;
 }
 
-/** The properties of the copy that goes to the dead letters. */
+/** The properties of the copy for the dead letters. */
 export function deadLetterProperties(failed: FailedDelivery, reason: string): AMQPProperties {
   const { definition, invocation, failure } = failed;
   return copyProperties(failed, {
@@ -150,7 +150,9 @@ function isoTime(date: Date): string {
   return lastText;
 }
 
-/** The properties of a message on its way from an ordered function's queue into a partition: its own, as far as they can be. */
+/**
+ * The properties of a message that moves from an ordered function's queue to a partition: its own, as far as possible.
+ */
 export function partitionProperties(message: AMQPMessage, invocation: Invocation, partition: number): AMQPProperties {
   const { expiration, deliveryMode } = invocation.properties;
   const properties = inertProperties(invocation.properties, invocation.headers);
@@ -162,7 +164,7 @@ export function partitionProperties(message: AMQPMessage, invocation: Invocation
   return Object.assign(properties, { expiration, deliveryMode });
 }
 
-/** The properties of a dead letter that goes back to work: from the first attempt on, with its history. */
+/** The properties of a redriven dead letter: its first attempt, with its history. */
 export function redriveProperties(letter: Pick<DeadLetter, "properties" | "headers">): AMQPProperties {
   const properties = inertProperties(letter.properties, letter.headers);
   const { headers } = properties;
@@ -172,7 +174,7 @@ export function redriveProperties(letter: Pick<DeadLetter, "properties" | "heade
   return properties;
 }
 
-/** The properties of a copy of a dead letter that takes its place in the same queue: nothing has happened to it. */
+/** The properties of a copy that replaces a dead letter in its queue, unchanged. */
 export function samePlaceProperties(message: AMQPMessage): AMQPProperties {
   const { headers = {}, ...rest } = message.properties;
   const given = keepReceived(rest as MessageProperties, message.properties);
@@ -200,7 +202,7 @@ function inertProperties(given: MessageProperties, from: Record<string, unknown>
   );
 }
 
-/** A delivery from a queue of dead letters, as the core knows it. */
+/** Converts a delivery from a queue of dead letters to the core's form. */
 export function toDeadLetter(message: AMQPMessage): DeadLetter {
   const { headers = {}, ...rest } = message.properties as { headers?: Record<string, unknown> };
   const properties = keepReceived(rest as MessageProperties, message.properties);

@@ -14,15 +14,15 @@ export interface Copy {
 export interface CopyLaneOptions {
   /** Resolves once the broker has confirmed the copy. */
   publish(copy: Copy): Promise<void>;
-  /** Whether the channel is gone: what is not confirmed comes again by itself. */
+  /** Whether the channel is gone. Unconfirmed messages are then delivered again. */
   closed(): boolean;
   /** The copy is confirmed. */
   onDone(copy: Copy): void;
   /** It can never be copied as it is. */
   onImpossible(copy: Copy, error: unknown): void;
-  /** The queue takes nothing now, and is tried again; is called once until it takes something. */
+  /** The queue refuses messages now, and will be tried again. Called once until it accepts one. */
   onRefused(error: unknown): void;
-  /** The end: what is not confirmed stays with the broker. */
+  /** Ends the lane. Unconfirmed messages stay with the broker. */
   signal: AbortSignal;
   /** @default growing from 200 ms to 15 s */
   backoff?: Backoff;
@@ -39,7 +39,7 @@ export class CopyLane {
   readonly #options: CopyLaneOptions;
   readonly #backoff: Backoff;
   readonly #sent = new Set<Promise<void>>();
-  /** Refused, or behind one that was. */
+  /** Refused, or behind a message that was. */
   readonly #waiting: Copy[] = [];
   #careful = false;
   #refusing = false;
@@ -55,7 +55,7 @@ export class CopyLane {
     else void this.#track(this.#send(copy));
   }
 
-  /** Resolves once nothing is on its way; what waits for a pause is not. */
+  /** Resolves once no copy is in flight. Does not wait for paused ones. */
   async settled(): Promise<void> {
     await Promise.all(this.#sent);
   }
@@ -99,7 +99,7 @@ export class CopyLane {
     if (!this.#pumping) void this.#pump();
   }
 
-  /** One at a time, until none waits. */
+  /** Sends one at a time, until none waits. */
   async #pump(): Promise<void> {
     const { signal } = this.#options;
     this.#pumping = true;
@@ -130,7 +130,7 @@ function tag({ message }: Copy): number {
   return message.deliveryTag;
 }
 
-/** What went wrong, for a log line. */
+/** The problem, for a log line. */
 export function describeRefusal(queue: string, error: unknown): string {
   return `queue "${queue}" takes nothing now, as when it is full: ${
     describeError(error)

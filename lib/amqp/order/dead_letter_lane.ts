@@ -8,20 +8,20 @@ import type { ExclusiveQueue } from "../consuming/exclusive.ts";
 import { toInvocation } from "../message/headers.ts";
 
 export interface DeadLetterLaneOptions {
-  /** Where the messages come from; its channel has confirms. */
+  /** The queue's channel, which has confirms. */
   from: ExclusiveQueue;
   definition: FunctionDefinition;
   log: Logger;
   signal: AbortSignal;
 }
 
-/** Where messages go that have no place in an order, on the channel that they come from. */
+/** Dead-letters messages that cannot be kept in order, on the channel that they come from. */
 export class DeadLetterLane {
   /** The queue of dead letters. */
   readonly queue: string;
   readonly #options: DeadLetterLaneOptions;
   readonly #lane: CopyLane;
-  /** What is tried next where the properties of a letter cannot be written. */
+  /** What is tried next if a letter's properties cannot be written. */
   readonly #simpler = new Map<AMQPMessage, AMQPProperties[]>();
   #gone = false;
 
@@ -44,12 +44,12 @@ export class DeadLetterLane {
     });
   }
 
-  /** The queue took none of what is on its way: it is gone. What was for it stays with the broker. */
+  /** The queue is gone and took none of the messages in flight. They stay with the broker. */
   returned(): void {
     this.#gone = true;
   }
 
-  /** @param why it has no place */
+  /** @param why the reason why it has no place in the order */
   bury(message: AMQPMessage, why: unknown): void {
     const { definition, log } = this.#options;
     const { messageId } = message.properties;
@@ -69,12 +69,12 @@ export class DeadLetterLane {
   }
 }
 
-/** The body of a delivery: the client has none for an empty one. */
+/** The body of a delivery. The client has none for an empty one. */
 export function bodyOf(message: AMQPMessage): Uint8Array {
   return (message.body as Uint8Array | null) ?? new Uint8Array(0);
 }
 
-/** The properties of a dead letter: with all that the message has, then with less. */
+/** The properties of a dead letter: first with everything that the message has, then with less. */
 function letters(message: AMQPMessage, definition: FunctionDefinition, why: unknown): AMQPProperties[] {
   const failure = { type: "Uncopiable", message: describeError(why).slice(0, 1_000) };
   const invocation = toInvocation(message, definition);

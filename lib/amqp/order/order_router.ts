@@ -10,9 +10,9 @@ import { ExclusiveQueue } from "../consuming/exclusive.ts";
 import { partitionProperties, toInvocation } from "../message/headers.ts";
 import { consumerTag, partitionQueue } from "../message/names.ts";
 
-/** Messages on their way into partitions. */
+/** The most messages on their way into partitions. */
 const PREFETCH = 200;
-/** Milliseconds for what is on its way when it closes. */
+/** Milliseconds for messages in flight when it closes. */
 const GRACE = 3_000;
 
 type OrderedDefinition = FunctionDefinition & { readonly order: Order };
@@ -28,13 +28,13 @@ type OrderedDefinition = FunctionDefinition & { readonly order: Order };
 export class OrderRouter {
   readonly #definition: OrderedDefinition;
   readonly #log: Logger;
-  /** By the queue that they lead to. */
+  /** Lanes by their queue. */
   readonly #lanes = new Map<string, CopyLane>();
   readonly #closing = new AbortController();
   #queue: ExclusiveQueue | undefined;
   #dead: DeadLetterLane | undefined;
   #failure: string | undefined;
-  /** Queues that were gone when something came for them. */
+  /** Queues that were missing when a message came for them. */
   readonly #gone = new Set<string>();
 
   private constructor(definition: OrderedDefinition, log: Logger) {
@@ -42,7 +42,7 @@ export class OrderRouter {
     this.#log = log;
   }
 
-  /** Undefined where another runner routes. */
+  /** Undefined if another runner routes. */
   static async take(client: Client, definition: OrderedDefinition, log: Logger): Promise<OrderRouter | undefined> {
     const router = new OrderRouter(definition, log);
     const early: AMQPMessage[] = [];
@@ -62,7 +62,7 @@ export class OrderRouter {
     return router;
   }
 
-  /** Resolves, with the reason, once it routes no more. */
+  /** Resolves with the reason once it has stopped routing. */
   get ended(): Promise<string> {
     return this.#queue!.ended;
   }
@@ -71,7 +71,7 @@ export class OrderRouter {
     return this.#failure === undefined && this.#queue!.open;
   }
 
-  /** Routes nothing more, and closes once what is on its way has arrived, or after 3 s. */
+  /** Stops routing, and closes once messages in flight have arrived, or after 3 s. */
   async close(): Promise<void> {
     const arrived = Promise.all([...this.#lanes.values(), this.#dead!].map((lane) => lane.settled()));
     this.#closing.abort();
@@ -80,7 +80,7 @@ export class OrderRouter {
   }
 
   #route(message: AMQPMessage): void {
-    // What is not routed goes back to its place when the channel closes.
+    // Unrouted messages return to their place when the channel closes.
     if (this.#closing.signal.aborted || !this.open) return;
     const { order, queue: { name } } = this.#definition;
     try {
@@ -103,7 +103,7 @@ export class OrderRouter {
         await channel.basicPublish("", queue, bodyOf(message), properties, true);
       },
       closed: () => channel.closed,
-      // A message that no queue took was returned before it was confirmed.
+      // A message that no queue took was returned before its confirm.
       onDone: ({ message }) => this.#gone.has(queue) || acks.ack(message.deliveryTag),
       onImpossible: ({ message }, error) => this.#dead!.bury(message, error),
       onRefused: (error) => this.#log.warn(describeRefusal(queue, error)),
@@ -113,7 +113,7 @@ export class OrderRouter {
     return lane;
   }
 
-  /** A queue is gone. What other queues have is acked; the rest goes back to its place, and is routed again. */
+  /** A queue is gone. Copies that other queues have are acked. The rest returns to its place and is routed again. */
   #fail(queue: string, why: string): void {
     this.#gone.add(queue);
     if (queue === this.#dead!.queue) this.#dead!.returned();

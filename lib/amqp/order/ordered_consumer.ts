@@ -11,9 +11,9 @@ import { Partition } from "./partition.ts";
 import { tellLived } from "./trial_queue.ts";
 import { unlessAborted, whenAborted } from "../client/unless_aborted.ts";
 
-/** Milliseconds after which runners look again who is there, and what nobody has. */
+/** Milliseconds between checks of the other runners, and of partitions without an owner. */
 const INTERVAL = 1_000;
-/** Looks after which it is looked for a partition that is nobody's although everybody has a share. */
+/** After this many checks, a runner looks for a partition without an owner although all have their share. */
 const SWAP_AFTER = 5;
 
 export interface OrderedConsumerOptions extends ConsumerOptions {
@@ -22,9 +22,9 @@ export interface OrderedConsumerOptions extends ConsumerOptions {
 
 interface Sharing {
   partitions: number;
-  /** How many of them are this runner's at most. */
+  /** The most partitions of this runner. */
   share: number;
-  /** Whether nobody has that one. */
+  /** Whether no runner has that partition. */
   free(index: number): Promise<boolean>;
 }
 
@@ -38,14 +38,17 @@ export class OrderedConsumer implements Consuming {
   readonly #options: OrderedConsumerOptions;
   readonly #cancelled = new AbortController();
   readonly #partitions = new Map<number, Partition>();
-  /** When the queue, and each partition, may be taken again: what is lost again and again is left to rest. */
+  /** When the queue and each partition may be taken again. One that is lost repeatedly rests for a while. */
   readonly #routing = new Pace();
   readonly #paces = new Map<number, Pace>();
-  /** Trials that a lost connection interrupted, by their partition: they count as deaths until it is said that they are none. */
+  /**
+   * Trials that a lost connection interrupted, by partition. They count as deaths until their runner reports that it
+   * lives.
+   */
   readonly #interrupted = new Map<number, readonly string[]>();
-  /** Partitions from which something came since they were taken. */
+  /** Partitions that have delivered messages since they were taken. */
   readonly #heard = new Set<number>();
-  /** One that nobody had when it was last looked for. */
+  /** A partition that had no owner at the last check. */
   #nobodys: number | undefined;
   #looks = 0;
   #router: OrderRouter | undefined;
@@ -97,7 +100,7 @@ export class OrderedConsumer implements Consuming {
     onState?.(false, undefined);
   }
 
-  /** @param over aborts when it takes part no more */
+  /** @param over aborts when it no longer takes part */
   async #takePart(client: Client, over: AbortSignal): Promise<void> {
     const { definition, onState } = this.#options;
     const { signal } = this.#cancelled;
@@ -106,7 +109,7 @@ export class OrderedConsumer implements Consuming {
     const channel = await this.#unlessCancelled(client.channel());
     channel.onerror = () => {};
     const members = membersQueue(definition.queue.name);
-    // Asked first, since a refused consumer is an error in the broker's log.
+    // Checked first, since the broker logs a refused consumer as an error.
     const consumers = async (queue: string) =>
       (await this.#unlessCancelled(channel.queueDeclare(queue, { passive: true }))).consumerCount;
     try {
@@ -127,12 +130,12 @@ export class OrderedConsumer implements Consuming {
     }
   }
 
-  /** A broker that does not answer keeps nobody from draining. */
+  /** A broker that does not answer must not delay a drain. */
   #unlessCancelled<T>(asked: Promise<T>): Promise<T> {
     return unlessAborted(asked, this.#cancelled.signal, () => "cancelled");
   }
 
-  /** As `#unlessCancelled()`; what comes too late is given away. */
+  /** Like `#unlessCancelled()`, but releases a result that comes too late. */
   async #taken<T extends { close(): Promise<void> }>(taking: Promise<T | undefined>): Promise<T | undefined> {
     try {
       return await this.#unlessCancelled(taking);
@@ -142,7 +145,7 @@ export class OrderedConsumer implements Consuming {
     }
   }
 
-  /** Gives how many partitions there are. */
+  /** Returns the number of partitions. */
   async #declare(client: Client, over: AbortSignal): Promise<number> {
     const { topology, definition, log, onState } = this.#options;
     const onLate = (detail: string) => onState?.(false, detail);
@@ -163,7 +166,7 @@ export class OrderedConsumer implements Consuming {
     });
   }
 
-  /** Gives away what is more than its share, or takes what nobody has. */
+  /** Releases partitions beyond its share, or takes ones without an owner. */
   async #balance(client: Client, { partitions, share, free }: Sharing): Promise<void> {
     const held = [...this.#partitions.values()].filter((partition) => partition.held);
     for (const partition of held.slice(share)) partition.leave();
@@ -235,7 +238,7 @@ export class OrderedConsumer implements Consuming {
     return pace;
   }
 
-  /** Until it is time to look again, or something ended. */
+  /** Waits until the next check, or until something ended. */
   async #pause(): Promise<void> {
     if (this.#cancelled.signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -16,11 +16,11 @@ export interface PartitionOptions {
   index: number;
   log: Logger;
   onDelivery: (delivery: Delivery) => void;
-  /** The runner lives, but could not end these trials of the partition, since it lost the broker. */
+  /** The runner lives, but could not end these trials, since it lost the broker. */
   onInterrupted: (trials: readonly string[]) => void;
 }
 
-/** Returns after which a queue's delivery limit is near, if it has one: by default RabbitMQ 4 has 20. */
+/** Returns after which a queue's delivery limit is near. By default RabbitMQ 4 has 20. */
 const ENDANGERED = 10;
 
 /**
@@ -30,7 +30,7 @@ const ENDANGERED = 10;
 export class Partition {
   readonly index: number;
   readonly #options: PartitionOptions;
-  /** What waits behind the message of its key that is out. */
+  /** The messages that wait behind the running one with the same key. */
   readonly #lanes = new Map<string, AMQPMessage[]>();
   readonly #ending = new AbortController();
   readonly #leave = new AbortController();
@@ -48,7 +48,7 @@ export class Partition {
     this.index = options.index;
   }
 
-  /** Undefined where another runner has it. */
+  /** Undefined if another runner has it. */
   static async take(client: Client, options: PartitionOptions): Promise<Partition | undefined> {
     const { definition, index, log } = options;
     const partition = new Partition(client, options);
@@ -73,7 +73,7 @@ export class Partition {
     return partition;
   }
 
-  /** It is this runner's, and not on its way to another. */
+  /** It belongs to this runner and is not being released. */
   get held(): boolean {
     return this.open && !this.#leaving;
   }
@@ -86,24 +86,24 @@ export class Partition {
     return this.#queue!.ended;
   }
 
-  /** Whether it was given away on purpose. */
+  /** Whether it was released on purpose. */
   get left(): boolean {
     return this.#left;
   }
 
-  /** Begins nothing more, and gives the partition away once what is out is settled. */
+  /** Starts nothing more, and releases the partition once all running messages are settled. */
   leave(): void {
     this.#leaving = this.#left = true;
     this.#leave.abort();
     if (this.#lanes.size === 0) void this.close();
   }
 
-  /** Gives it away now; whatever is out comes again, to whoever has it then. */
+  /** Releases it now. Unsettled messages are delivered again, to its next owner. */
   async close(): Promise<void> {
     this.#leaving = true;
     this.#leave.abort();
     this.#ending.abort();
-    // Before somebody else can have the partition, who would read what is left as deaths.
+    // Must happen before another runner gets the partition, which would read remaining notes as deaths.
     await this.#endTrials();
     await this.#queue!.close();
   }
@@ -121,7 +121,7 @@ export class Partition {
     if (key === undefined) return;
     const lane = this.#lanes.get(key);
     if (lane) return void lane.push(message);
-    // Goes back to its place when the channel closes.
+    // Returns to its place when the channel closes.
     if (this.#leaving) return;
     this.#lanes.set(key, []);
     this.#hand(message, key);
@@ -133,7 +133,7 @@ export class Partition {
     else this.#options.onDelivery(delivery);
   }
 
-  /** What is known of the message is read first. */
+  /** First reads what is known about the message. */
   async #try(delivery: PartitionDelivery, message: AMQPMessage): Promise<void> {
     const { onDelivery } = this.#options;
     if (deliveryCount(message) >= ENDANGERED) this.#warnOfLimit(deliveryCount(message));
@@ -158,7 +158,7 @@ export class Partition {
     );
   }
 
-  /** Undefined for a message that has none: it came here by another key, and is a dead letter now. */
+  /** Undefined for a message without a key: it got here by another key, and is a dead letter now. */
   #keyOf(message: AMQPMessage): string | undefined {
     const { definition } = this.#options;
     try {
@@ -168,7 +168,7 @@ export class Partition {
     }
   }
 
-  /** The message of this key is done. */
+  /** The running message of this key is done. */
   ack(message: AMQPMessage, key: string): void {
     this.#queue!.acks.ack(message.deliveryTag);
     const next = this.#leaving ? undefined : this.#lanes.get(key)?.shift();
@@ -176,7 +176,7 @@ export class Partition {
     this.#settle(key);
   }
 
-  /** It goes back to its place, which a queue has only for all that is not acked: so the partition goes with it. */
+  /** Returns it to its place. Only closing the channel does that, so the whole partition is released. */
   giveBack(key: string): void {
     this.#leaving = true;
     this.#settle(key);

@@ -15,7 +15,7 @@ import { ownShape } from "../topology/queue_shapes.ts";
 import { type TrialNote, Trials } from "./trials.ts";
 import { unlessAborted, whenAborted } from "../client/unless_aborted.ts";
 
-/** Milliseconds for the notes that are there, and for the confirm of one: a message is not held back for longer. */
+/** Milliseconds for reading notes, and for the confirm of one, so that no message is delayed for longer. */
 const PATIENCE = 5_000;
 /** Milliseconds without a consumer after which the broker deletes the queue. */
 const EXPIRES = 24 * 3_600_000;
@@ -35,7 +35,7 @@ export function mayEndRunners(message: AMQPMessage): boolean {
   return message.redelivered && deliveryCount(message) !== 1;
 }
 
-/** The trials of one partition, on a channel of their own, as long as the partition is this runner's. */
+/** The trials of one partition, on a channel of their own, while this runner owns the partition. */
 export class TrialQueue {
   readonly #channel: AMQPChannel;
   readonly #acks: Acks;
@@ -54,7 +54,7 @@ export class TrialQueue {
     });
   }
 
-  /** Undefined, with a line in the log, where there can be none: messages run without. */
+  /** Undefined, with a log line, if there can be none. Messages then run without trials. */
   static async open(client: Client, { definition, index, log }: TrialQueueOptions): Promise<TrialQueue | undefined> {
     const name = trialQueue(definition.queue.name, index);
     try {
@@ -75,11 +75,11 @@ export class TrialQueue {
     { tag, log, signal }: { tag: string; log: Logger; signal: AbortSignal },
   ): Promise<TrialQueue> {
     const channel = await declared(client, name);
-    // What comes too late is given away.
+    // A result that comes too late is released.
     const keep = whenAborted(signal, () => void channel.close().catch(() => {}));
     const opened = new TrialQueue(channel, name, log);
     await channel.confirmSelect();
-    // Only one runner at a time gets notes: another one may still be about to close.
+    // Only one runner gets notes at a time, and the previous one may still be closing.
     await channel.basicConsume(name, { tag, noAck: false }, (message) => {
       opened.#acks.delivered(message.deliveryTag);
       opened.#trials.receive(noteIn(message), message.deliveryTag);
@@ -89,7 +89,7 @@ export class TrialQueue {
     return opened;
   }
 
-  /** What is known of a message, and its next trials. */
+  /** What is known about a message, and its further trials. */
   of(message: AMQPMessage): Trial & { clear(): void } {
     const [trials, name] = [this.#trials, nameOf(message)];
     return {
@@ -102,11 +102,13 @@ export class TrialQueue {
     };
   }
 
-  /** Gives the trials that may look like deaths, since the channel is gone: this runner has to say that it lives. */
+  /**
+   * Returns the trials that may look like deaths because the channel is gone. This runner must report that it lives.
+   */
   async close(): Promise<string[]> {
     if (this.#channel.closed || this.#channel.connection.closed) return this.#trials.uncertain;
     for (const message of this.#trials.running) this.#trials.end(message);
-    // A note that is still on its way back would look like a death to whoever reads it next.
+    // A note that is still in transit would look like a death to its next reader.
     if (this.#trials.pending) await withinPatience(() => this.#trials.read()).catch(() => {});
     this.#acks.flush();
     await closeChannel(this.#channel, 1_000);
@@ -125,7 +127,7 @@ export class TrialQueue {
   }
 }
 
-/** Says that the runner of these trials lives. */
+/** Reports that the runner of these trials lives. */
 export async function tellLived(client: Client, queue: string, trials: readonly string[]): Promise<void> {
   const channel = await client.channel();
   channel.onerror = () => {};
@@ -143,7 +145,7 @@ async function declared(client: Client, name: string): Promise<AMQPChannel> {
     await channel.queueDeclare(name, { durable: true, autoDelete: false }, args);
     return channel;
   } catch (error) {
-    // It is there with other arguments, or was declared for a user that may not.
+    // It exists with other arguments, or was declared by somebody else because this user may not.
     if (![403, 406].includes(replyCode(error) ?? 0)) throw error;
   }
   const other = await client.channel();
@@ -156,7 +158,7 @@ async function publishNote(channel: AMQPChannel, queue: string, note: TrialNote)
   await channel.basicPublish("", queue, JSON.stringify(note), { deliveryMode: 2, contentType: "application/json" });
 }
 
-/** Undefined for somebody else's message. */
+/** Undefined for a message from another program. */
 function noteIn(message: AMQPMessage): TrialNote | undefined {
   try {
     const note = JSON.parse(message.bodyString() ?? "");
@@ -168,7 +170,9 @@ function noteIn(message: AMQPMessage): TrialNote | undefined {
   }
 }
 
-/** The same each time the message is delivered. Two that are alike share it, which have the same key, one behind the other. */
+/**
+ * Identifies a message across deliveries. Identical messages share it; they have the same key, so they never overlap.
+ */
 function nameOf(message: AMQPMessage): string {
   const { messageId, timestamp, headers = {} } = message.properties;
   const own = Object.entries(headers).filter(([name]) => !name.startsWith("x-"));

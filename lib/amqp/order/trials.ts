@@ -1,20 +1,20 @@
-/** What is in the queue of the trials of a partition. */
+/** A note in the queue of a partition's trials. */
 export type TrialNote =
   /** A message began to run that may be what ends its runners. */
   | { readonly trial: string; readonly message: string }
-  /** The runner of these trials lost its connection, and lives. */
+  /** The runner of these trials lost its connection, but lives. */
   | { readonly lived: readonly string[] }
-  /** Everything that was there before has been read. */
+  /** All earlier notes have been read. */
   | { readonly mark: string };
 
-/** Where notes are kept: what is published comes back to `receive()`. */
+/** Where notes are stored. Published notes return through `receive()`. */
 export interface TrialNotes {
   /** Resolves once the broker has it. */
   publish(note: TrialNote): Promise<void>;
   ack(tag: number): void;
 }
 
-/** The ack of a note is not confirmed: so many of those that were sent last may be lost with the connection. */
+/** Acks of notes are not confirmed: this many of the last ones may be lost with the connection. */
 const RECENT = 100;
 
 /**
@@ -26,15 +26,15 @@ const RECENT = 100;
  */
 export class Trials {
   readonly #notes: TrialNotes;
-  /** Of trials, by their ids. */
+  /** By trial id. */
   readonly #left = new Map<string, { message: string; tag: number }>();
-  /** Trials that run here, and the messages. */
+  /** The trials that run here, with their messages. */
   readonly #running = new Map<string, string>();
-  /** Trials that ended here, whose note has not come back yet. */
+  /** Trials that ended here, whose note has not returned yet. */
   readonly #ended = new Set<string>();
-  /** Trials whose runner lives, whose note has not come. */
+  /** Trials whose runner lives, whose note has not come yet. */
   readonly #lived = new Set<string>();
-  /** The last trials that ended here: whether the broker knows that is not known. */
+  /** The last trials that ended here. It is unknown whether the broker got their acks. */
   readonly #recent: string[] = [];
   readonly #marks = new Map<string, () => void>();
 
@@ -47,13 +47,13 @@ export class Trials {
       this.#left.set(note.trial, { message: note.message, tag });
       return;
     }
-    // The broker may give back the note of the trial after this one.
+    // The broker may return the next trial's note first.
     if (note && "lived" in note) { for (const trial of note.lived) if (!this.#forget(trial)) this.#lived.add(trial); }
     if (note && "mark" in note) this.#marks.get(note.mark)?.();
     this.#notes.ack(tag);
   }
 
-  /** Resolves once everything has come that is in the queue now. */
+  /** Resolves once all notes that are in the queue now have arrived. */
   async read(): Promise<void> {
     const mark = crypto.randomUUID();
     const read = new Promise<void>((resolve) => this.#marks.set(mark, resolve));
@@ -62,14 +62,14 @@ export class Trials {
     this.#marks.delete(mark);
   }
 
-  /** How many runners ended while they ran the message. */
+  /** The number of runners that ended while they ran the message. */
   deaths(message: string): number {
     let deaths = 0;
     for (const [trial, left] of this.#left) if (left.message === message && !this.#running.has(trial)) deaths++;
     return deaths;
   }
 
-  /** The message is about to run. Gives the trial. */
+  /** The message is about to run. Returns the trial. */
   async begin(message: string): Promise<string> {
     const trial = crypto.randomUUID();
     this.#running.set(trial, message);
@@ -77,7 +77,7 @@ export class Trials {
     return trial;
   }
 
-  /** Every trial of the message has ended without the end of the runner. */
+  /** All trials of the message ended while the runner lived. */
   end(message: string): void {
     for (const [trial, running] of [...this.#running]) {
       if (running !== message) continue;
@@ -87,23 +87,25 @@ export class Trials {
     }
   }
 
-  /** The message is gone from its queue, and with it what is known of it. */
+  /** The message has left its queue, so its trials are forgotten. */
   clear(message: string): void {
     this.end(message);
     for (const [trial, left] of [...this.#left]) if (left.message === message) this.#forget(trial);
   }
 
-  /** Messages whose trials run here. */
+  /** The messages whose trials run here. */
   get running(): string[] {
     return [...new Set(this.#running.values())];
   }
 
-  /** The trials whose notes may be left behind where the connection is lost now: those that run, and those just ended. */
+  /**
+   * The trials whose notes would remain if the connection were lost now: running ones, and those that have just ended.
+   */
   get uncertain(): string[] {
     return [...this.#running.keys(), ...this.#recent];
   }
 
-  /** Whether notes of trials that ended here are still to be taken away. */
+  /** Whether notes of ended trials still have to be removed. */
   get pending(): boolean {
     return this.#ended.size > 0;
   }

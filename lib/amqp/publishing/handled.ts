@@ -22,5 +22,5 @@ export interface Handled {
   readonly delivery: Pick<Delivery, "live">;
 }
 
-/** Called once with the subject, and with what went wrong unless everything is with the broker. */
-export type OnLeft<S> = (error: unknown, subject: S) => void;
+/** Called once with the subject, and with an error or the message ids of the outputs. */
+export type OnLeft<S> = (error: unknown, subject: S, ids: readonly string[]) => void;

@@ -9,6 +9,8 @@ const REPLYING: Sending = { channel: "replies", mandatory: false };
 
 export interface LeavingOptions {
   readonly handled: Handled;
+  /** The message ids of its outputs. */
+  readonly ids: readonly string[];
   /** Goes last. */
   readonly reply: OutgoingMessage | undefined;
   readonly onEnd: OnLeft<unknown>;
@@ -51,8 +53,8 @@ export class Leaving implements PublishSink {
 
   /** The answer, if somebody waits for one, and the end. */
   reply(): void {
-    const { reply, onEnd, subject } = this.#options;
-    if (!reply) return onEnd(undefined, subject);
+    const { reply, onEnd, subject, ids } = this.#options;
+    if (!reply) return onEnd(undefined, subject, ids);
     this.expect(1, REPLYING);
     this.send(reply);
   }
@@ -72,15 +74,15 @@ export class Leaving implements PublishSink {
 
   /** The first error is the end of it, whatever becomes of the others. */
   #sent(error: unknown): void {
-    const { handled, onEnd, subject } = this.#options;
+    const { handled, ids, onEnd, subject } = this.#options;
     if (this.#left === 0) return;
     if (this.#sending === REPLYING) {
       this.#left = 0;
       if (error !== undefined) this.#sender.sayUnanswered(handled, error);
-      onEnd(undefined, subject);
+      onEnd(undefined, subject, ids);
     } else if (error !== undefined) {
       this.#left = 0;
-      onEnd(error, subject);
+      onEnd(error, subject, ids);
     } else if (--this.#left === 0) this.reply();
   }
 }

@@ -1,30 +1,33 @@
 import type { AMQPProperties } from "@cloudamqp/amqp-client";
 import type { Result } from "../../invocation/outcome.ts";
-import { outputId, type Publication } from "../../invocation/publication.ts";
+import type { Publication } from "../../invocation/publication.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { childTrace, readTrace } from "../../invocation/trace_context.ts";
 import { keepReceived } from "../message/content_header.ts";
 import { HEADERS } from "../message/names.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 
-/** What an invocation publishes as its output of that index. It is part of its message's trace. */
-export function outputMessage(
-  { properties: { messageId }, headers: given }: Invocation,
-  { exchange, routingKey, body, headers, properties }: Publication,
-  index: number,
-): OutgoingMessage {
-  const trace = readTrace(given);
-  const all = trace ? { ...childTrace(trace), ...headers } : headers;
+/** An output of an invocation as a message. */
+export function outputMessage(invocation: Invocation, publication: Publication, messageId: string): OutgoingMessage {
+  const { exchange, routingKey, body, headers, properties } = publication;
   return {
     exchange,
     routingKey,
     body,
-    properties: {
-      ...properties,
-      messageId: properties.messageId ?? outputId(messageId, index),
-      headers: all as AMQPProperties["headers"],
-    },
+    properties: { ...properties, messageId, headers: headersOf(invocation, headers) },
   };
+}
+
+/**
+ * The handler's own headers, with the trace and the message that gave rise to it. A handler may pass on the headers that it
+ * got, and those name the parent of its own message.
+ */
+function headersOf(invocation: Invocation, given: Record<string, unknown>): AMQPProperties["headers"] {
+  const headers: Record<string, unknown> = { ...traceOf(invocation), ...given };
+  const { messageId } = invocation.properties;
+  if (messageId) headers[HEADERS.parent] = messageId;
+  else delete headers[HEADERS.parent];
+  return headers as AMQPProperties["headers"];
 }
 
 /** The answer to whoever asked for one. */

@@ -1,11 +1,10 @@
-import { describeError, WarrenError } from "../../base/errors.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
-import type { Failure, Outcome, Result } from "../../invocation/outcome.ts";
+import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import { outputId, type Publication } from "../../invocation/publication.ts";
 import { assertMayPublish } from "../../invocation/definition/publish_rules.ts";
+import { resultPublication } from "../../invocation/result_publication.ts";
 import { toRung } from "../../invocation/retry_policy.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
-import { resultData, writeCloudEvent } from "../../invocation/content/write_cloud_event.ts";
 import { within } from "../../base/time/within.ts";
 import { retryQueue } from "../message/names.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
@@ -17,8 +16,8 @@ import { OutputSender, type Sending } from "./output_sender.ts";
 const NONE: readonly Publication[] = [];
 
 /**
- * Publishes what an invocation leaves behind, before its message is acked: outputs, the result, and the answer. What can be
- * sent at once is sent within the turn, and its confirm calls back: nearly everything takes this way, and no promise.
+ * Publishes the results of an invocation before its message is acked: outputs, return value and answer. Usually they are
+ * sent within the turn, and their confirms call back, without a promise.
  */
 export class Outputs {
   readonly #options: OutputsOptions;
@@ -33,7 +32,8 @@ export class Outputs {
 
   /**
    * Publishes everything, confirmed; waits while the broker cannot take it, as long as the delivery lives. Calls back with
-   * a `WarrenError`, `unroutable`, `refused` or `tooLarge`, where the invocation has failed.
+   * the message ids of the outputs, in their order, or with a `WarrenError`, `unroutable`, `refused` or `tooLarge`: the
+   * invocation has failed.
    */
   publish<S>(handled: Handled, outcome: Outcome & { kind: "completed" }, onEnd: OnLeft<S>, subject: S): void {
     const { invocation, definition } = handled;
@@ -41,20 +41,25 @@ export class Outputs {
     try {
       all = this.#allOf(handled, outcome);
     } catch (error) {
-      return onEnd(error, subject);
+      return onEnd(error, subject, []);
     }
     const reply = invocation.properties.replyTo === undefined ? undefined : answer(invocation, outcome.result);
-    const leaving = new Leaving(this.#sender, { handled, reply, onEnd: onEnd as OnLeft<unknown>, subject });
+    const ids = idsOf(all, invocation);
+    const leaving = new Leaving(this.#sender, { handled, ids, reply, onEnd: onEnd as OnLeft<unknown>, subject });
     if (all.length === 0) return leaving.reply();
     leaving.expect(all.length, this.#sendingOf(definition));
     for (let index = 0; index < all.length; index++) {
       const publication = all[index];
-      if (publication.delay === 0) leaving.send(outputMessage(invocation, publication, index));
-      else leaving.deliver(() => this.#held(invocation, publication, index));
+      if (publication.delay === 0) leaving.send(outputMessage(invocation, publication, ids[index]));
+      else this.#leaveLater(leaving, handled, publication, ids[index]);
     }
   }
 
-  /** Tells whoever waits for an answer that there is none. */
+  #leaveLater(leaving: Leaving, handled: Handled, publication: Publication, messageId: string): void {
+    leaving.deliver(() => this.#held(handled, publication, messageId));
+  }
+
+  /** Tells a waiting caller that there is no result. */
   async refuse(handled: Handled, outcome: string, failure: Failure): Promise<void> {
     const { invocation } = handled;
     if (invocation.properties.replyTo === undefined) return;
@@ -63,15 +68,17 @@ export class Outputs {
     const body = new TextEncoder().encode(JSON.stringify({ error }));
     const reply = answer(invocation, { body, contentType: "application/json" }, outcome);
     await new Promise((resolve) => {
-      new Leaving(this.#sender, { handled, reply, onEnd: resolve, subject: undefined }).reply();
+      new Leaving(this.#sender, { handled, ids: [], reply, onEnd: resolve, subject: undefined }).reply();
     });
   }
 
   /** The outputs, checked, and with what the handler returned where that is one more. @throws {WarrenError} */
   #allOf(handled: Handled, { outputs = NONE, result }: Outcome & { kind: "completed" }): readonly Publication[] {
-    const { definition } = handled;
-    for (const publication of outputs) assertMayPublish(definition, publication, this.#options.maxBody);
-    return definition.output && result ? [...outputs, this.#result(handled, result, outputs.length)] : outputs;
+    const { definition, invocation } = handled;
+    const { maxBody } = this.#options;
+    for (const publication of outputs) assertMayPublish(definition, publication, maxBody);
+    if (!definition.output || !result) return outputs;
+    return [...outputs, resultPublication(definition, invocation, result, { index: outputs.length, maxBody })];
   }
 
   #sendingOf(definition: FunctionDefinition): Sending {
@@ -83,38 +90,19 @@ export class Outputs {
     return sending;
   }
 
-  /** What the handler returned, as one more output. @throws {WarrenError} `refused` or `tooLarge`, for an event */
-  #result({ definition, invocation }: Handled, result: Result, index: number): Publication {
-    const { exchange = "", routingKey = "", event } = definition.output ?? {};
-    const route = { exchange, routingKey, delay: 0 };
-    const properties = { deliveryMode: 2, timestamp: new Date() };
-    if (!event) {
-      const { body, contentType } = result;
-      return { ...route, body, headers: {}, properties: { ...properties, contentType } };
-    }
-    const { maxBody } = this.#options;
-    if (result.body.length > maxBody) {
-      throw new WarrenError("tooLarge", `data of ${result.body.length} bytes is beyond the limit of ${maxBody}`);
-    }
-    const messageId = outputId(invocation.properties.messageId, index);
-    const { name } = definition;
-    try {
-      const defaults = { id: messageId, name, headers: invocation.headers };
-      const { body, contentType, headers } = writeCloudEvent(event, resultData(result), defaults);
-      return { ...route, body, headers, properties: { ...properties, contentType, messageId } };
-    } catch (cause) {
-      throw new WarrenError("refused", `function "${name}" returned no event: ${describeError(cause)}`, { cause });
-    }
-  }
-
-  /** A message that waits in a queue with the delay that it is to have. */
-  async #held(invocation: Invocation, publication: Publication, index: number): Promise<OutgoingMessage> {
+  /** A message for the queue that holds it for its delay. */
+  async #held(handled: Handled, publication: Publication, messageId: string): Promise<OutgoingMessage> {
     const { connection, topology } = this.#options;
-    const { routingKey, body, properties } = outputMessage(invocation, publication, index);
+    const { routingKey, body, properties } = outputMessage(handled.invocation, publication, messageId);
     const rung = toRung(publication.delay);
     const client = await within(30_000, (signal) => connection.opened(signal));
     await topology.bindToDispatch(client, routingKey);
     await topology.declareRung(client, rung);
     return { exchange: retryQueue(rung), routingKey, body, properties };
   }
+}
+
+/** The message ids of all that an invocation publishes. */
+function idsOf(all: readonly Publication[], { properties: { messageId } }: Invocation): string[] {
+  return all.map(({ properties }, index) => properties.messageId ?? outputId(messageId, index));
 }

@@ -11,11 +11,11 @@ import {
 import type { OutgoingMessage } from "./outgoing_message.ts";
 
 export interface PublishOptions {
-  /** Gives up waiting for the connection, for the broker or for its confirm. */
+  /** Stops waiting for the connection, for the broker or for the confirm. */
   signal?: AbortSignal;
-  /** Whether it is an error when no queue takes it. @default true */
+  /** Whether it is an error if no queue takes it. @default true */
   mandatory?: boolean;
-  /** An error closes a channel with all that is on its way on it: each user of its own has one. @default "default" */
+  /** A channel error fails everything in flight on it, so each user has its own channel. @default "default" */
   channel?: string;
 }
 
@@ -25,24 +25,24 @@ const DEFAULT = "default";
 const LATE_CONFIRM = "the broker did not confirm the message in time";
 const LATE_CHANNEL = "the broker did not open a channel to publish on in time";
 
-/** What publishes of one name go out on, and on which client. */
+/** The channel of one name, and its client. */
 interface Lane {
   readonly client: Client;
   readonly opening: Promise<ConfirmChannel>;
-  /** Once it is open. */
+  /** Set once it is open. */
   confirm: ConfirmChannel | undefined;
 }
 
-/** What a publisher needs of a connection. */
+/** The parts of a connection that a publisher uses. */
 type Connected = Pick<Connection, "opened" | "unblocked" | "ready">;
 
-/** Publishes with confirms, mandatory: a resolved `publish()` means that a queue has the message. */
+/** Publishes with confirms, as mandatory. A resolved `publish()` means that a queue has the message. */
 export class Publisher {
   readonly #connection: Connected;
   readonly #options: PublisherOptions;
   readonly #lanes = new Map<string, Lane>();
   readonly #queues = new Map<string, (() => void)[]>();
-  /** How many of each name have to wait for something: those that come later wait behind them. */
+  /** The number of waiting publishes per name. Later ones queue behind them. */
   readonly #late = new Map<string, number>();
 
   constructor(connection: Connected, options: PublisherOptions = {}) {
@@ -73,7 +73,7 @@ export class Publisher {
     return true;
   }
 
-  /** The channel, where the message can be sent at once; that is nearly always so. */
+  /** The channel, if the message can be sent at once, which is the usual case. */
   #ready({ signal, channel: name = DEFAULT }: PublishOptions): ConfirmChannel | undefined {
     const { ready } = this.#connection;
     const lane = this.#lanes.get(name);
@@ -82,7 +82,7 @@ export class Publisher {
     return confirm && !confirm.closed && !confirm.full ? confirm : undefined;
   }
 
-  /** Waits for room on a channel and sends there, in one turn: nothing is sent for a caller that has given up. */
+  /** Waits for room on a channel and sends in the same turn. Sends nothing for a caller that has given up. */
   async #sendSoon(message: OutgoingMessage, options: PublishOptions): Promise<void> {
     const { signal, channel: name = DEFAULT } = options;
     let sent: Promise<void>;
@@ -100,7 +100,7 @@ export class Publisher {
         await this.#room(name, signal);
       }
     } catch (error) {
-      // It may have been woken in place of another.
+      // It may have been woken instead of another one.
       this.#next(name);
       throw error;
     } finally {
@@ -131,12 +131,12 @@ export class Publisher {
     });
   }
 
-  /** Lets the next one that waits for room look again. */
+  /** Lets the next waiting publish check for room. */
   #next(name: string): void {
     this.#queues.get(name)?.shift()?.();
   }
 
-  /** Until there may be room, or the signal aborts. */
+  /** Waits until there may be room, or the signal aborts. */
   async #room(name: string, signal: AbortSignal | undefined): Promise<void> {
     const waiting = this.#queues.get(name) ?? [];
     this.#queues.set(name, waiting);

@@ -6,15 +6,15 @@ import type { Connection } from "../client/connection.ts";
 import { HEADERS } from "../message/names.ts";
 import { whenAborted } from "../client/unless_aborted.ts";
 
-/** An answer to a request. */
+/** The answer to a request. */
 export interface Reply {
-  /** `completed`, or how the invocation ended for good. */
+  /** `completed`, or the final outcome of the invocation. */
   outcome: string;
   body: Uint8Array;
   contentType: string | undefined;
 }
 
-/** What a request carries so that its answer finds back. */
+/** The properties of a request by which its answer finds the caller. */
 export interface ReplyRoute {
   replyTo: string;
   correlationId: string;
@@ -33,7 +33,7 @@ export class Replies {
     this.#connection = connection;
   }
 
-  /** How many wait. */
+  /** The number of waiting callers. */
   get waiting(): number {
     return this.#waiting.size;
   }
@@ -61,7 +61,7 @@ export class Replies {
     });
   }
 
-  /** The name to put into `replyTo`. */
+  /** The name for `replyTo`. */
   async #queue(signal: AbortSignal): Promise<string> {
     const client = await this.#connection.opened(signal);
     const known = this.#queues.get(client) ?? this.#open(client);
@@ -70,7 +70,7 @@ export class Replies {
     return await known;
   }
 
-  /** The answer with that correlation id; `undefined` when one of the signals aborts first. */
+  /** The answer with that correlation id. Undefined if one of the signals aborts first. */
   #expect(correlationId: string, ends: AbortSignal[]): { promise: Promise<Reply | undefined>; forget: () => void } {
     const { promise, resolve } = Promise.withResolvers<Reply | undefined>();
     const forgets = ends.map((signal) => whenAborted(signal, () => resolve(undefined)));

@@ -15,15 +15,15 @@ import type { Publisher } from "./publisher.ts";
 import type { Topology } from "../topology/topology.ts";
 import { unlessAborted } from "../client/unless_aborted.ts";
 
-/** Copies of failed messages have a channel of their own: nothing that a function publishes can close it. */
+/** Copies of failed messages use a channel of their own, which a function's publishes cannot close. */
 const CHANNEL = "settle";
 const SENDING = { channel: CHANNEL };
 
-/** Milliseconds for the confirm of a copy that only goes aside: it can as well go back. */
+/** Milliseconds for the confirm of a message that is set aside. It can return instead. */
 const PATIENCE = 5_000;
 
 export interface SettlerOptions {
-  /** The connection that the publisher publishes on. */
+  /** The connection of the publisher. */
   connection: Connection;
   publisher: Pick<Publisher, "publish" | "send">;
   topology: Pick<Topology, "declare" | "declareWayBack" | "declareRung" | "forgetRungs" | "holds">;
@@ -32,10 +32,16 @@ export interface SettlerOptions {
   pause?: (ms: number) => Promise<void>;
 }
 
-/** Called with what was settled, and with an error where that could not even be tried. */
-export type OnSettled<S> = (error: unknown, subject: S) => void;
+/**
+ * How a delivery was settled: as it was decided; as a dead letter, since its headers leave no room for those of a retry; or
+ * not at all, since its channel is gone.
+ */
+export type Settled = "settled" | "unretried" | "lost";
 
-/** A disposition that leaves a copy of the message behind. */
+/** Called with the subject, and with how it was settled unless there is an error. */
+export type OnSettled<S> = (error: unknown, subject: S, settled: Settled) => void;
+
+/** A disposition that publishes a copy of the message. */
 type Copying = Disposition & { kind: "retry" | "deadLetter" };
 
 /**
@@ -67,10 +73,10 @@ export class Settler {
     switch (disposition.kind) {
       case "ack":
         delivery.ack();
-        return onEnd(undefined, subject);
+        return onEnd(undefined, subject, "settled");
       case "requeue":
         delivery.requeue();
-        return onEnd(undefined, subject);
+        return onEnd(undefined, subject, "settled");
       case "retry":
       case "deadLetter": {
         const { definition, invocation } = about;
@@ -120,7 +126,7 @@ export class Settler {
   }
 
   /** As often as it takes. The first copy may have `failed` already. */
-  async #copySlowly({ delivery, disposition, failed }: Settling, problem?: unknown): Promise<void> {
+  async #copySlowly({ delivery, disposition, failed }: Settling, problem?: unknown): Promise<Settled> {
     const backoff = new Backoff({ initial: 200, max: 15_000 });
     const forms = copiesOf(disposition, failed);
     let copy = forms.next().value!;
@@ -134,12 +140,15 @@ export class Settler {
       }
       try {
         await within(30_000, (signal) => this.#publish(copy, failed.definition, signal));
-        if (disposition.kind === "retry" && copy.exchange === "") this.#sayUnretried(failed, copy);
-        return delivery.ack();
+        const unretried = disposition.kind === "retry" && copy.exchange === "";
+        if (unretried) this.#sayUnretried(failed, copy);
+        delivery.ack();
+        return unretried ? "unretried" : "settled";
       } catch (caught) {
         error = caught;
       }
     }
+    return "lost";
   }
 
   #sayUnretried({ definition, invocation }: FailedDelivery, { routingKey }: Copy): void {
@@ -150,7 +159,7 @@ export class Settler {
     });
   }
 
-  /** A message that the broker does not take now keeps its place, with a growing pause before each try. */
+  /** A message that the broker does not accept now keeps its place. The delay before each try grows. */
   async #hold(error: unknown, failed: FailedDelivery, backoff: Backoff): Promise<void> {
     const { connection, log } = this.#options;
     log.warn(`a message is held until its copy is with the broker: ${describeError(error)}`, {
@@ -163,7 +172,7 @@ export class Settler {
 
   async #publish({ delay, ...copy }: Copy, definition: FunctionDefinition, signal: AbortSignal): Promise<void> {
     const { connection, topology, publisher } = this.#options;
-    // What is held back without a way back to its queue would end among the orphans.
+    // A delayed message without a way back to its queue would end among the orphans.
     if (copy.exchange !== "") {
       const client = await connection.opened(signal);
       const late = () => `the broker has not declared in time what a retry needs`;
@@ -173,7 +182,7 @@ export class Settler {
     await publisher.publish(copy, { channel: CHANNEL, signal });
   }
 
-  /** The queue that should take the copy may have been deleted. */
+  /** The queue for the copy may have been deleted. */
   async #declareAgain(failed: FailedDelivery): Promise<void> {
     const { connection, topology, log } = this.#options;
     try {
@@ -213,18 +222,21 @@ class Settling implements PublishSink {
   published(_copy: OutgoingMessage, error: WarrenError | undefined): void {
     if (error) return this.onFailed?.(this, error);
     this.delivery.ack();
-    this.#onEnd(undefined, this.#subject);
+    this.#onEnd(undefined, this.#subject, "settled");
   }
 
-  endWith(settled: Promise<void>): void {
-    settled.then(() => this.#onEnd(undefined, this.#subject), (error) => this.#onEnd(error, this.#subject));
+  endWith(settling: Promise<Settled>): void {
+    settling.then(
+      (settled) => this.#onEnd(undefined, this.#subject, settled),
+      (error) => this.#onEnd(error, this.#subject, "lost"),
+    );
   }
 }
 
-/** A copy on its way, and the milliseconds that it is held back first. */
+/** A copy in flight, and its delay in milliseconds. */
 type Copy = OutgoingMessage & { delay: number };
 
-/** The whole copy first, then those with less; a message whose headers leave no room for a retry is a dead letter. */
+/** Tries the full copy first, then smaller ones. If its headers leave no room for a retry, it is a dead letter. */
 function* copiesOf(disposition: Copying, failed: FailedDelivery): Generator<Copy, undefined> {
   const { body } = failed.invocation;
   const { name } = failed.definition.queue;

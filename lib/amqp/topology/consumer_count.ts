@@ -1,7 +1,7 @@
 import { type Client, replyCode } from "../client/client.ts";
 import { closeChannel } from "../client/close_channel.ts";
 
-/** How many consumers a queue has, those of other programs counted; 0 where there is no such queue. */
+/** The number of a queue's consumers, including other programs. 0 if the queue does not exist. */
 export async function consumerCount(client: Client, queue: string): Promise<number> {
   const channel = await client.channel();
   channel.onerror = () => {};

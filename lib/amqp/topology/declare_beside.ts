@@ -10,11 +10,11 @@ export interface DeclareBesideOptions {
   topology: Pick<Topology, "declareQueue" | "declareRest">;
   definition: FunctionDefinition;
   log: Logger;
-  /** The end of what it is declared for. */
+  /** Aborts when the consumer ends. */
   signal: AbortSignal;
-  /** Is called while the queue itself has no answer. */
+  /** Called while the declaration of the queue itself has no answer. */
   onLate?: (detail: string) => void;
-  /** Milliseconds that the consumer waits for what it does not need. @default 1_000 */
+  /** Milliseconds that the consumer waits for the other declarations. @default 1_000 */
   patience?: number;
   /** @default growing from 500 ms to 15 s */
   backoff?: Backoff;

@@ -10,25 +10,25 @@ import { unlessAborted } from "../client/unless_aborted.ts";
 
 const ACCESS_REFUSED = 403;
 const NOT_FOUND = 404;
-/** Exists already, with other arguments. */
+/** The object exists with other arguments. */
 const PRECONDITION_FAILED = 406;
-/** How a broker refuses a kind of queue that it does not have any more. */
+/** How a broker refuses a kind of queue that it no longer supports. */
 const REFUSED_KIND = [540, 541];
 
 export interface DeclaringOptions {
-  /** Is called with what differs from what was asked for. */
+  /** Called with the differences if an object exists with other arguments. */
   warn(message: string): void;
   refusals: Refusals;
   late: LateAnswers;
-  /** Is called where an answer is late. */
+  /** Called if an answer is late. */
   onLate?: (detail: string) => void;
-  /** Queues that the broker refuses to have as not durable; one that it refuses now is added. */
+  /** Queues that the broker refuses as transient. Newly refused ones are added. */
   onlyDurable: Set<string>;
-  /** Queues that exist with other arguments; one that is found now is added. They are looked for, not declared. */
+  /** Queues that exist with other arguments. They are looked up instead of declared. Newly found ones are added. */
   different: Set<string>;
   /** Milliseconds for each answer of the broker. @default 30_000 */
   patience?: number;
-  /** Nobody waits for the answers any more. */
+  /** Aborts when nobody waits for the answers any more. */
   signal?: AbortSignal;
 }
 
@@ -50,7 +50,7 @@ export class Declaring implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** @param onDifferent is called, in place of the warning, where the queue exists with other arguments */
+  /** @param onDifferent is called instead of the warning if the queue exists with other arguments */
   async queue({ queue, otherwise }: Shape, onDifferent?: (error: unknown) => void): Promise<void> {
     const { name, autoDelete } = queue;
     const { onlyDurable, different } = this.#options;
@@ -87,7 +87,7 @@ export class Declaring implements AsyncDisposable {
 
   async exchange(name: string, type: string, args: Record<string, string> = {}): Promise<void> {
     if (name === "") return;
-    // The broker's own exchanges are there, and may not be declared.
+    // The broker's own exchanges exist and may not be declared.
     const passive = name.startsWith("amq.");
     const look = (channel: AMQPChannel) => channel.exchangeDeclare(name, type, { passive: true });
     try {
@@ -100,7 +100,7 @@ export class Declaring implements AsyncDisposable {
     }
   }
 
-  /** A binding cannot be looked for: where the user may not bind, it is taken to be there. */
+  /** Bindings cannot be looked up. If the user may not bind, the binding is assumed to exist. */
   async bind(queue: string, exchange: string, routingKey: string, args: Record<string, unknown> = {}): Promise<void> {
     const { refusals } = this.#options;
     if (refusals.isMissing(`queue "${queue}"`) || refusals.isMissing(`exchange "${exchange}"`)) return;
@@ -118,7 +118,7 @@ export class Declaring implements AsyncDisposable {
     }
   }
 
-  /** Whether there is a queue of that name. */
+  /** Whether a queue of that name exists. */
   async hasQueue(name: string): Promise<boolean> {
     try {
       await this.#run(`queue "${name}"`, (channel) => channel.queueDeclare(name, { passive: true }));
@@ -132,13 +132,13 @@ export class Declaring implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const opening = this.#channel;
     const channel = this.#open;
-    // Where the broker does not answer, nobody waits: it is closed when it has opened, or read the rest.
+    // If the broker does not answer, nobody waits: the channel closes later, when it has opened or read the rest.
     if (!channel || this.#unanswered) return void opening?.then((late) => late.close()).catch(() => {});
     if (channel.closed || this.#client.closed) return;
     await closeChannel(channel, 2_000);
   }
 
-  /** After a refusal: what is there is used as it is. */
+  /** After a refusal, an existing object is used as it is. */
   async #orUseIt(
     kind: string,
     name: string,
@@ -163,7 +163,9 @@ export class Declaring implements AsyncDisposable {
     }
   }
 
-  /** @throws {WarrenError} `unavailable` where the broker does not answer in time: a blocked connection is not read */
+  /**
+   * @throws {WarrenError} `unavailable` if the broker does not answer in time: it does not read a blocked connection
+   */
   async #run(what: string, step: (channel: AMQPChannel) => Promise<unknown>): Promise<void> {
     const { patience = 30_000, signal, late, onLate } = this.#options;
     const { blocked } = this.#client;
@@ -200,14 +202,14 @@ export class Declaring implements AsyncDisposable {
   }
 }
 
-/** Whether an argument means nothing to the broker, or nothing for a queue of that kind. */
+/** Whether the broker does not support an argument, or not for that kind of queue. */
 function isRefusedArgument(error: unknown): boolean {
   const code = replyCode(error);
   if (code === undefined || code === ACCESS_REFUSED) return false;
   return code !== PRECONDITION_FAILED || !/inequivalent/i.test(describeError(error));
 }
 
-/** A queue of a node that is down is said to be not found as well. */
+/** Brokers report a queue whose node is down as not found too. */
 function isAbsent(error: unknown): boolean {
   return replyCode(error) === NOT_FOUND && !/\bdown\b|inaccessible|stopped/i.test(describeError(error));
 }
@@ -215,7 +217,7 @@ function isAbsent(error: unknown): boolean {
 function declareError(what: string, error: unknown): WarrenError {
   if (error instanceof WarrenError) return error;
   const code = replyCode(error);
-  // A queue that is declared cannot be absent: the node that has it is down.
+  // A declared queue cannot be missing, so its node is down.
   const down = code === NOT_FOUND && what.startsWith("queue ");
   const refused = code !== undefined && !down;
   return new WarrenError(refused ? "refused" : "unavailable", `cannot declare ${what}: ${describeError(error)}`);

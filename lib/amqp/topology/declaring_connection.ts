@@ -2,9 +2,9 @@ import { describeError, WarrenError } from "../../base/errors.ts";
 import { type Client, connectClient, type OpenClient } from "../client/client.ts";
 
 export interface DeclaringConnectionOptions {
-  /** Tried in turn. */
+  /** Tried in order. */
   urls: () => readonly string[];
-  /** As the broker's own tools show it. */
+  /** The connection's name in the broker's own tools. */
   name: string;
   /** For WebSocket URLs. */
   vhost?: string;
@@ -12,11 +12,11 @@ export interface DeclaringConnectionOptions {
   ca?: string;
   /** Milliseconds for a handshake. @default 5_000 */
   timeout?: number;
-  /** Milliseconds without use after which it is closed. @default 10_000 */
+  /** Milliseconds without use after which it closes. @default 10_000 */
   idle?: number;
 }
 
-/** A connection as long as somebody declares on it. */
+/** A connection that is open while it is used for declarations. */
 export interface Lent extends AsyncDisposable {
   readonly client: Client;
 }
@@ -36,7 +36,7 @@ export class DeclaringConnection {
     this.#options = options;
   }
 
-  /** @throws {WarrenError} `unavailable` or `refused` where none of the brokers can be connected to */
+  /** @throws {WarrenError} `unavailable` or `refused` if no broker can be connected to */
   async lend(): Promise<Lent> {
     clearTimeout(this.#idle);
     this.#users++;
@@ -49,7 +49,7 @@ export class DeclaringConnection {
     }
   }
 
-  /** One for a single use: what is declared on it is known to end connections. */
+  /** A connection for a single use, for declarations that are known to end connections. */
   async lendAlone(): Promise<Lent> {
     const { client, close } = await this.#connect();
     return { client, [Symbol.asyncDispose]: close };

@@ -1,7 +1,7 @@
 import { type Client, replyCode } from "../client/client.ts";
 import { closeChannel } from "../client/close_channel.ts";
 
-/** Asked for at once, each on a channel of its own: a queue that is not there closes it. */
+/** How many are asked for at once. Each uses its own channel, which a missing queue closes. */
 const SIDE_BY_SIDE = 16;
 
 /**

@@ -3,21 +3,21 @@ import type { Logger } from "../../base/log.ts";
 export interface LateAnswersOptions {
   /** Milliseconds after which an answer is late. @default 5_000 */
   late?: number;
-  /** Milliseconds, rising. @default performance.now */
+  /** Monotonic time in milliseconds. @default performance.now */
   now?: () => number;
 }
 
 /** One question to the broker. */
 export interface Asking {
-  /** The broker answered, whatever it said. */
+  /** The broker answered. */
   answered(): void;
-  /** Nobody waits any more, but it is asked again: the answer is still missing. */
+  /** The caller gave up but will ask again, so the answer is still missing. */
   gaveUp(): void;
-  /** Nobody wants to know any more. */
+  /** Nobody needs the answer any more. */
   forgotten(): void;
 }
 
-/** What the broker was asked and has not answered in time, as it happens when the node that has a queue is down. */
+/** Questions that the broker has not answered in time, for example because a queue's node is down. */
 export class LateAnswers {
   readonly #log: Logger;
   readonly #late: number;

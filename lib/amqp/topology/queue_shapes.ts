@@ -8,11 +8,11 @@ type Arguments = QueueDefinition["arguments"];
 /** How a queue is declared. */
 export interface Shape {
   readonly queue: QueueDefinition;
-  /** The arguments for a broker to which the first ones mean nothing for a queue of that kind. */
+  /** The arguments for a broker that does not support the first ones for that kind of queue. */
   readonly otherwise?: Arguments;
 }
 
-/** A function's own queue. What its configuration says about the arguments is never overruled. */
+/** A function's own queue. The arguments in its configuration always win. */
 export function workShape(
   { queue, order }: Pick<FunctionDefinition, "queue" | "order">,
   traits: BrokerTraits,
@@ -25,7 +25,7 @@ export function workShape(
       queue: { ...queue, arguments: { ...quorumArguments(traits, { single: order !== undefined }), ...typed } },
     };
   }
-  // The vhost's default type may be quorum, which nothing but the answer to a declare tells.
+  // The vhost's default type may be quorum. Only the answer to a declaration tells.
   const safe = { ...quorumSafety(traits), ...typed };
   const untold = type === undefined && canBeQuorum(queue) && Object.keys(safe).length > Object.keys(typed).length;
   return untold
@@ -33,7 +33,7 @@ export function workShape(
     : { queue: { ...queue, arguments: typed } };
 }
 
-/** A partition of an ordered function's queue: of the same kind as that. */
+/** A partition of an ordered function's queue. It is of the same type. */
 export function partitionShape(
   definition: Pick<FunctionDefinition, "queue" | "order">,
   name: string,
@@ -46,17 +46,17 @@ export function partitionShape(
   return workShape({ ...definition, queue }, traits, undefined);
 }
 
-/** A queue of Warren's own, which has copies on several nodes where the broker can. */
+/** A queue of Warren's own. It is replicated if the broker supports that. */
 export function ownShape(name: string, traits: BrokerTraits, { single = false } = {}): Shape {
   const args: Arguments = single ? { "x-single-active-consumer": true } : {};
   const replicated = traits.replicates ? { "x-queue-type": "quorum", ...quorumSafety(traits), ...args } : args;
   return { queue: { name, durable: true, autoDelete: false, arguments: replicated } };
 }
 
-/** The queue that holds retries back for `ms` milliseconds, where the broker has quorum queues and where it has none. */
+/** The queue that holds retries for `ms` milliseconds, on brokers with quorum queues and on others. */
 export function retryShape(name: string, ms: number): Shape {
   const back = { "x-message-ttl": ms, "x-dead-letter-exchange": DISPATCH_EXCHANGE };
-  // A quorum queue moves an expired message with a confirm; a classic one could lose it in a crash of the broker.
+  // A quorum queue moves an expired message with a confirm. A classic one could lose it if the broker crashes.
   const safely = {
     ...back,
     "x-queue-type": "quorum",
@@ -66,7 +66,7 @@ export function retryShape(name: string, ms: number): Shape {
   return { queue: { name, durable: true, autoDelete: false, arguments: safely }, otherwise: back };
 }
 
-/** With these a quorum queue drops nothing that came back, and gives away at once what a lost node had. */
+/** With these, a quorum queue never drops returned messages, and redelivers at once what a lost node had. */
 function quorumSafety({ limitsReturns, keepsLost }: BrokerTraits): Arguments {
   return {
     ...(limitsReturns ? { "x-delivery-limit": -1 } : {}),
@@ -74,7 +74,7 @@ function quorumSafety({ limitsReturns, keepsLost }: BrokerTraits): Arguments {
   };
 }
 
-/** A quorum queue knows no exclusive consumers: of several that come at once, one is active. */
+/** Quorum queues do not support exclusive consumers. With a single active consumer, one of several is active. */
 function quorumArguments(traits: BrokerTraits, { single }: { single: boolean }): Arguments {
   const one: Arguments = single && traits.replicates ? { "x-single-active-consumer": true } : {};
   return { ...quorumSafety(traits), ...one };

@@ -1,18 +1,18 @@
 import { describeError, WarrenError } from "../../base/errors.ts";
 import { describeRights, type Rights } from "./rights.ts";
 
-/** What the broker's user was refused, and what of that is not there. */
+/** The declarations that the broker's user was refused, and which of those objects are missing. */
 export class Refusals {
-  /** As they are named in errors: `queue "a"`. */
+  /** Named as in errors: `queue "a"`. */
   readonly #missing = new Set<string>();
   #error: unknown;
 
-  /** Whether the user was refused something. */
+  /** Whether anything was refused. */
   get any(): boolean {
     return this.#error !== undefined;
   }
 
-  /** Whether everything is there all the same. */
+  /** Whether everything exists all the same. */
   get complete(): boolean {
     return this.#missing.size === 0;
   }

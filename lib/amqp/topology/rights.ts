@@ -9,17 +9,17 @@ import {
   scheduleQueue,
 } from "../message/names.ts";
 
-/** Names of queues and exchanges that a broker's user needs rights for. */
+/** The queues and exchanges that a broker's user needs rights for. */
 export interface Rights {
   readonly configure: readonly string[];
   readonly write: readonly string[];
   readonly read: readonly string[];
 }
 
-/** What RabbitMQ calls the exchange without a name. */
+/** RabbitMQ's name for the default exchange. */
 const DEFAULT_EXCHANGE = "amq.default";
 
-/** The rights with which a function is bound, fails, is retried and dead-lettered. */
+/** The rights for binding, retrying and dead-lettering a function. */
 export function rightsOf(definition: FunctionDefinition): Rights {
   const { queue: { name }, bindings, order, schedule, output, retry } = definition;
   const exchanges = bindings.map(({ exchange }) => exchange).filter((exchange) => exchange !== "");
@@ -46,7 +46,7 @@ export function rightsOf(definition: FunctionDefinition): Rights {
   });
 }
 
-/** The rights for a queue that holds retries back. */
+/** The rights for a queue that holds retries. */
 export function rightsOfRung(ms: number): Rights {
   const all = [retryQueue(ms), DISPATCH_EXCHANGE, ORPHANS];
   return { configure: all, write: all, read: all };

@@ -21,33 +21,33 @@ import { Refusals } from "./refusals.ts";
 import { rightsOf, rightsOfRung } from "./rights.ts";
 
 export interface TopologyOptions {
-  /** What functions' queues are that name no type. @default what the broker says */
+  /** Type of functions' queues whose config names none. @default the broker decides */
   queueType?: QueueType;
   /** Where everything is declared. @default the connections that use it */
   connection?: Pick<DeclaringConnection, "lend" | "lendAlone">;
   /** Milliseconds for each answer of the broker. @default 30_000 */
   patience?: number;
-  /** Milliseconds after which a missing answer is a line in the log. @default 5_000 */
+  /** Milliseconds after which a missing answer is logged. @default 5_000 */
   late?: number;
-  /** What a connection leads to. @default what the broker says of itself */
+  /** The traits of a connection's broker. @default from its product and version */
   identify?: (client: Client) => BrokerIdentity | undefined;
 }
 
 export interface DeclareOptions {
-  /** Nobody waits for it any more. */
+  /** Aborts when nobody waits for it any more. */
   signal?: AbortSignal;
-  /** Is called where the broker does not answer in time. */
+  /** Called if the broker does not answer in time. */
   onLate?: (detail: string) => void;
 }
 
-/** What is asked of one channel. */
+/** The declarations on one channel. */
 interface Session extends DeclareOptions {
   refusals: Refusals;
-  /** On a connection of its own: the broker may end it. @default false */
+  /** Whether it uses a connection of its own, since the broker may end it. @default false */
   alone?: boolean;
 }
 
-/** What is there already, on the broker behind one connection. */
+/** What exists already on the broker of one connection. */
 interface Known {
   readonly rungs: Map<number, Promise<void>>;
   /** Those that are declared by now. */
@@ -68,15 +68,15 @@ export class Topology {
   readonly #options: TopologyOptions;
   readonly #late: LateAnswers;
   readonly #known = new WeakMap<Client, Known>();
-  /** By the names of queues: that retries find the way back. */
+  /** By queue name: whether retries find their way back. */
   readonly #waysBack = new Map<string, Promise<void>>();
-  /** Queues whose way back is there by now. */
+  /** Queues whose way back is declared. */
   readonly #boundBack = new Set<string>();
-  /** Queues that the broker refuses to have as not durable. */
+  /** Queues that the broker refuses as transient. */
   readonly #onlyDurable = new Set<string>();
   /** Queues that exist with other arguments. */
   readonly #different = new Set<string>();
-  /** Each difference is told once, not at every reconnect. */
+  /** Each difference is logged once, not at every reconnect. */
   readonly #told = new Set<string>();
 
   constructor(log: Logger, options: TopologyOptions = {}) {
@@ -85,12 +85,12 @@ export class Topology {
     this.#late = new LateAnswers(log, options);
   }
 
-  /** What the broker was asked, and has not answered in time. */
+  /** The questions that the broker has not answered in time. */
   get unanswered(): { what: string; detail: string }[] {
     return this.#late.all;
   }
 
-  /** The function's queue and everything around it. */
+  /** Declares the function's queue and everything around it. */
   async declare(client: Client, definition: FunctionDefinition, options: DeclareOptions = {}): Promise<void> {
     const refusals = new Refusals();
     await this.#declareQueue(client, definition, { ...options, refusals });
@@ -98,16 +98,16 @@ export class Topology {
     refusals.assertComplete(rightsOf(definition));
   }
 
-  /** The function's queue alone. */
+  /** Declares only the function's queue. */
   async declareQueue(client: Client, definition: FunctionDefinition, options: DeclareOptions = {}): Promise<void> {
     const refusals = new Refusals();
     await this.#declareQueue(client, definition, { ...options, refusals });
-    // All that is missing is said at once.
+    // All missing objects are reported at once.
     if (!refusals.complete) await this.#declareRest(client, definition, { ...options, refusals });
     refusals.assertComplete(rightsOf(definition));
   }
 
-  /** Its dead letters, its bindings and the way back of its retries. */
+  /** Declares its dead letters, its bindings and the way back for its retries. */
   async declareRest(client: Client, definition: FunctionDefinition, options: DeclareOptions = {}): Promise<void> {
     const refusals = new Refusals();
     await this.#declareRest(client, definition, { ...options, refusals });
@@ -130,7 +130,7 @@ export class Topology {
         const name = partitionQueue(queue.name, at);
         await declaring.queue(partitionShape(definition, name, traits, this.#options.queueType));
       }
-      // It stays without consumers: who may not declare it could not have it again.
+      // It stays even without consumers, since a user without the right to declare could not create it again.
       await this.#own(declaring, ownShape(membersQueue(queue.name), traits));
       refusals.assertComplete(rightsOf(definition));
       let count = order.partitions;
@@ -139,7 +139,7 @@ export class Topology {
     });
   }
 
-  /** The queue with the token of a scheduled function. */
+  /** Declares the queue with the token of a scheduled function. */
   async declareSchedule(client: Client, definition: FunctionDefinition, options: DeclareOptions = {}): Promise<void> {
     const refusals = new Refusals();
     await this.#session(client, { ...options, refusals }, async (declaring, traits) => {
@@ -148,7 +148,7 @@ export class Topology {
     refusals.assertComplete(rightsOf(definition));
   }
 
-  /** The queue that holds a retry back for `ms` milliseconds; declared when it is first needed. */
+  /** Declares the queue that holds a retry for `ms` milliseconds, when it is first needed. */
   async declareRung(client: Client, ms: number): Promise<void> {
     const { rungs, ready } = this.#of(client);
     const declared = rungs.get(ms) ?? this.#declareRung(client, ms);
@@ -163,7 +163,7 @@ export class Topology {
     return this.#boundBack.has(queue) && (ms === 0 || this.#of(client).ready.has(ms));
   }
 
-  /** Resolves once what was held back for a function's queue finds its way there. */
+  /** Resolves once delayed messages find their way to a function's queue. */
   async declareWayBack(client: Client, { queue: { name } }: Pick<FunctionDefinition, "queue">): Promise<void> {
     const known = this.#waysBack.get(name);
     if (known) return await known;
@@ -189,7 +189,7 @@ export class Topology {
     });
   }
 
-  /** Forgets what is there for retries: it was deleted. */
+  /** Forgets what was declared for retries, because it was deleted. */
   forgetRungs(client: Client): void {
     this.#known.delete(client);
   }
@@ -222,14 +222,14 @@ export class Topology {
     ];
     const results = await Promise.allSettled(parts);
     for (const result of results) if (result.status === "rejected") throw result.reason;
-    // Such a user cannot declare them either when they are first needed: what is missing is said now.
+    // Such a user could not declare them later either, so what is missing is reported now.
     if (!session.refusals.any || order) return;
     await this.#session(client, session, async (declaring) => {
       for (const ms of rungsOf(retry)) await declareRung(declaring, ms);
     });
   }
 
-  /** Retries go on from here: nothing takes one before this is there. */
+  /** Declares where retries continue. No retry is taken before this exists. */
   #wayBack(client: Client, queue: string, session: Session): Promise<void> {
     const declared = (async () => {
       session.refusals.add(await this.#dispatch(client, session));
@@ -259,7 +259,7 @@ export class Topology {
     });
   }
 
-  /** Once for each connection. It needs no orphans to be there: it knows them by name. */
+  /** Once per connection. The queue of orphans need not exist: it is referred to by name. */
   #dispatch(client: Client, { onLate }: DeclareOptions): Promise<Refusals> {
     const known = this.#of(client);
     return known.dispatch ??= this.#shared(client, onLate, () => delete known.dispatch, async (declaring) => {
@@ -267,7 +267,7 @@ export class Topology {
     });
   }
 
-  /** Once for each connection. */
+  /** Once per connection. */
   #orphans(client: Client, { onLate }: DeclareOptions): Promise<Refusals> {
     const known = this.#of(client);
     return known.orphans ??= this.#shared(client, onLate, () => delete known.orphans, async (declaring, traits) => {
@@ -277,7 +277,7 @@ export class Topology {
     });
   }
 
-  /** What all functions wait for: the end of one of them is not the end of it. */
+  /** All functions wait for this, so the end of one of them does not end it. */
   async #shared(
     client: Client,
     onLate: DeclareOptions["onLate"],
@@ -301,7 +301,7 @@ export class Topology {
     refusals.assertComplete(rightsOfRung(ms));
   }
 
-  /** A queue of Warren's own. One that is on one node only, from an earlier version, is used as it is. */
+  /** Declares a queue of Warren's own. A classic one of an earlier version is used as it is. */
   async #own(declaring: Declaring, shape: ReturnType<typeof ownShape>): Promise<void> {
     const { name } = shape.queue;
     await declaring.queue(shape, (error) => {
@@ -352,7 +352,7 @@ export class Topology {
 
 async function declareRung(declaring: Declaring, ms: number): Promise<void> {
   const name = retryQueue(ms);
-  // Fanout keeps the routing key, the name of the queue that the message comes back to.
+  // Fanout keeps the routing key, which is the name of the queue that the message returns to.
   await declaring.exchange(name, "fanout");
   await declaring.queue(retryShape(name, ms));
   await declaring.bind(name, name, "");

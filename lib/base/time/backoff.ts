@@ -1,15 +1,15 @@
 export interface BackoffOptions {
-  /** Milliseconds before the second try. @default 200 */
+  /** Delay before the second try, in milliseconds. @default 200 */
   initial?: number;
-  /** No delay is longer. Milliseconds. @default 30_000 */
+  /** Upper limit of the delay, in milliseconds. @default 30_000 */
   max?: number;
   /** @default Math.random */
   random?: () => number;
 }
 
 /**
- * Growing delays with jitter between tries at the same thing: each is between
- * half and all of twice the one before, so that many runners spread out.
+ * Delays between retries. The delay doubles with each try, up to `max`, and a random amount of up to half of it is
+ * taken off, so that many runners do not retry at the same time.
  */
 export class Backoff {
   readonly #initial: number;
@@ -34,7 +34,7 @@ export class Backoff {
   }
 }
 
-/** Resolves after `ms` milliseconds, or at once when the signal aborts. */
+/** Resolves after `ms` milliseconds, or at once if the signal aborts. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {

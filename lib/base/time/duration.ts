@@ -3,10 +3,10 @@ import { WarrenError } from "../errors.ts";
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * A duration in milliseconds, from milliseconds or from a number and a unit:
+ * Parses a duration: a number of milliseconds, or a number with a unit, as in
  * `"250ms"`, `"1.5s"`, `"5m"`, `"2h"`, `"1d"`.
  *
- * @throws {WarrenError} `config`, quoting what was given
+ * @throws {WarrenError} `config`, with the value
  */
 export function parseDuration(value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
@@ -19,7 +19,7 @@ export function parseDuration(value: unknown): number {
   );
 }
 
-/** A duration for people, in the largest unit in which it has at most two decimals: `"30s"`, `"1.5m"`, `"1234ms"`. */
+/** Formats a duration in the largest unit that needs at most two decimals: `"30s"`, `"1.5m"`, `"1234ms"`. */
 export function formatDuration(ms: number): string {
   for (const [unit, size] of Object.entries(UNITS).reverse()) {
     const count = ms / size;

@@ -1,18 +1,18 @@
 import { TIMERS, type Timers } from "./timers.ts";
 
 export interface HoldingOptions<T> {
-  /** Milliseconds that one may be held. */
+  /** How long an item may be held, in milliseconds. */
   patience: number;
   onOverdue: (item: T) => void;
   /** @default TIMERS */
   timers?: Timers;
 }
 
-/** Watches how long items are held, with one timer for all of them. */
+/** Reports items that are held for too long. One timer serves all items. */
 export class Holding<T> {
   readonly #options: HoldingOptions<T>;
   readonly #timers: Timers;
-  /** Until when each may be held, the oldest first. */
+  /** The deadline of each item, the oldest first. */
   readonly #deadlines = new Map<T, number>();
   #cancelTimer: (() => void) | undefined;
 
@@ -33,7 +33,7 @@ export class Holding<T> {
     this.#cancelTimer = undefined;
   }
 
-  /** Each is overdue once. */
+  /** Each item is reported once. */
   #check(): void {
     this.#cancelTimer = undefined;
     const now = this.#timers.now();

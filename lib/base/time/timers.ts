@@ -1,15 +1,15 @@
-/** The time as serving sees it, so that a test can move it. */
+/** The clock and timers of serving, which tests can replace. */
 export interface Timers {
-  /** Milliseconds, monotonic. */
+  /** Monotonic time in milliseconds. */
   now(): number;
-  /** Calls once after `ms` milliseconds. Returns what cancels that. */
+  /** Calls back once after `ms` milliseconds. Returns a function that cancels the call. */
   after(ms: number, call: () => void): () => void;
 }
 
-/** Longer timers fire at once. */
+/** The longest timer that the platform supports. Longer ones would fire at once. */
 const MAX_TIMER = 2 ** 31 - 1;
 
-/** The machine's own time. */
+/** The system's clock. */
 export const TIMERS: Timers = {
   now: () => performance.now(),
   after(ms, call) {
@@ -18,7 +18,7 @@ export const TIMERS: Timers = {
   },
 };
 
-/** Resolves after `ms` milliseconds, or at once when the signal aborts. */
+/** Resolves after `ms` milliseconds, or at once if the signal aborts. */
 export function sleep(timers: Timers, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,24 +1,27 @@
-/** Milliseconds of work in one turn of the event loop, whoever it is for. Timers and sockets wait no longer. */
+/**
+ * Milliseconds of work per turn of the event loop, for all clients together. Timers and sockets wait no longer than
+ * this.
+ */
 const TURN = 20;
-/** Milliseconds for one client while others wait. */
+/** Milliseconds of work for one client while others wait. */
 const SLICE = 4;
-/** Milliseconds that the system takes for one read, roughly. */
+/** Milliseconds that the system needs for one read, roughly. */
 const READ = 0.02;
-/** The clock is read once in so many units of work. */
+/** The clock is read once per this many units of work. */
 const UNITS = 32;
-/** Milliseconds that one step may take longer than its slice before it is cut short too. */
+/** Milliseconds by which one step may exceed its slice before it is interrupted. */
 const GRACE = 8;
-/** Milliseconds for which the work of a client is remembered. */
+/** Milliseconds for which a client's work is remembered. */
 const MEMORY = 1_000;
 
 export interface TurnsOptions {
   /** Milliseconds. @default performance.now() */
   now?: () => number;
-  /** Calls back in a later turn, after timers and sockets. @default a timer, since immediates keep sockets waiting */
+  /** Calls back in a later turn, after timers and sockets. @default a timer: immediates would delay sockets */
   later?: (callback: () => void) => void;
 }
 
-/** The work that was done for one client lately. */
+/** The recent work for one client. */
 export class Share {
   used = 0;
   since = 0;
@@ -38,10 +41,10 @@ interface Waiting {
  *
  * 1. Work is done in jobs. A job asks `goOn()` after each step and ends when the answer is no.
  * 2. When the jobs of one turn have taken `TURN` together, the others wait for the next turn.
- * 3. Whoever used the least time lately goes first, so a quiet client does not wait behind busy ones.
+ * 3. The client with the least recent work goes first, so a quiet client does not wait behind busy ones.
  */
 export class Turns {
-  /** Called at the begin of a turn that follows a full one. */
+  /** Called at the beginning of a turn that follows a full one. */
   onTurn: () => void = () => {};
   readonly #now: () => number;
   readonly #later: (callback: () => void) => void;
@@ -60,7 +63,9 @@ export class Turns {
     this.#later = later;
   }
 
-  /** Runs the job now if there is time, else in one of the next turns; then it resolves, or rejects as the job throws. */
+  /**
+   * Runs the job now if there is time, otherwise in a later turn. Resolves when it has run, and rejects if it throws.
+   */
   run(share: Share, job: () => void): Promise<void> | undefined {
     if (this.#stopped) return undefined;
     if (this.#running) {
@@ -76,7 +81,7 @@ export class Turns {
     return promise;
   }
 
-  /** Counts work that was done; whether the job that runs may go on. */
+  /** Counts finished work. Returns whether the current job may continue. */
   goOn(units = 1): boolean {
     this.#units += units;
     if (this.#units >= UNITS) {
@@ -86,12 +91,12 @@ export class Turns {
     return this.#late < 0;
   }
 
-  /** Whether the job that runs has taken so long that even the step it is in must end. */
+  /** Whether the current job has taken so long that its current step must end too. */
   get overdue(): boolean {
     return this.#late > GRACE;
   }
 
-  /** No further job is run. */
+  /** Runs no further jobs. */
   stop(): void {
     this.#stopped = true;
     for (const { resolve } of this.#waiting.splice(0)) resolve();

@@ -1,19 +1,18 @@
 interface Limit {
   readonly controller: AbortController;
   readonly timer: ReturnType<typeof setTimeout>;
-  /** By the monotonic clock, in milliseconds. */
+  /** Monotonic time in milliseconds. */
   readonly begun: number;
   users: number;
 }
 
-/** The newest limit of each length. */
+/** The newest time limit of each length. */
 const limits = new Map<number, Limit>();
 
 /**
- * Runs `work` with a signal that aborts after `ms` milliseconds, or up to a thirtieth of that later: all that begin
- * shortly after each other have one signal and one timer, since there may be thousands of them a second. Nothing of it
- * is left once the last of them has ended; `AbortSignal.timeout()` keeps its timer, and all that listens to it, until
- * the time is over.
+ * Runs `work` with a signal that aborts after `ms` milliseconds, or up to a thirtieth of that later. Calls that begin
+ * shortly after each other share one signal and one timer, since there may be thousands per second. Both are released
+ * when the last of them ends. `AbortSignal.timeout()` would keep its timer and listeners until the time is over.
  */
 export async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const limit = limitOf(ms);
@@ -28,7 +27,10 @@ export async function within<T>(ms: number, work: (signal: AbortSignal) => Promi
   }
 }
 
-/** Waits for a promise, but no longer than `ms` milliseconds; says whether it settled in that time. Its rejection passes on. */
+/**
+ * Waits for a promise for at most `ms` milliseconds, and returns whether it settled in that time. Passes on its
+ * rejection.
+ */
 export async function endsWithin(ms: number, promise: PromiseLike<unknown>): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<false>();
   const timer = setTimeout(() => resolve(false), ms);
@@ -39,7 +41,7 @@ export async function endsWithin(ms: number, promise: PromiseLike<unknown>): Pro
   }
 }
 
-/** The promise's value, if it comes within `ms` milliseconds; else rejects with what `late` makes. */
+/** The promise's value if it comes within `ms` milliseconds. Otherwise rejects with the error from `late`. */
 export async function valueWithin<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
   const { promise: over, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(late()), ms);
@@ -58,7 +60,7 @@ function limitOf(ms: number): Limit {
   const controller = new AbortController();
   const abort = () => controller.abort(new DOMException(`not done within ${ms} ms`, "TimeoutError"));
   const timer = setTimeout(abort, ms + shared);
-  // As with `AbortSignal.timeout()`, a limit alone keeps no process alive.
+  // Like `AbortSignal.timeout()`, this does not keep the process alive.
   Deno.unrefTimer(timer);
   const limit = { controller, timer, begun: now, users: 0 };
   limits.set(ms, limit);

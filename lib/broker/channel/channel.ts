@@ -18,7 +18,7 @@ import { type Taken, Unacked, type Verdict } from "./unacked.ts";
 import type { Turns } from "../../base/time/turns.ts";
 import type { VirtualHost } from "../routing/vhost.ts";
 
-/** What a channel needs of its connection. */
+/** The parts of the connection that a channel uses. */
 export interface ChannelPeer {
   readonly output: Output;
   readonly vhost: VirtualHost;
@@ -26,50 +26,50 @@ export interface ChannelPeer {
   readonly turns: Turns;
   readonly user: string;
   readonly frameMax: number;
-  /** Bytes of body. */
+  /** Maximum size of a body in bytes. */
   readonly maxMessageSize: number;
-  /** Whether it wants to hear of consumers that the broker ends. */
+  /** Whether the client wants a notice if the broker cancels a consumer. */
   readonly wantsCancels: boolean;
-  /** Whether consumers that settle nothing must wait. */
+  /** Whether consumers that do not settle must wait. */
   readonly shortOfMemory: boolean;
-  /** Counts messages that need no memory any more. */
+  /** Counts messages whose memory can be freed. */
   released(messages: number): void;
-  /** No frame is taken before the work is done, which is called until it says that it is. */
+  /** Calls `work` until it returns that it is done. No other frame is handled until then. */
   finishLater(work: () => boolean): void;
-  /** Calls `wake()` of its channels in a moment. */
+  /** Schedules a call of `wake()` on the connection's channels. */
   wakeLater(): void;
 }
 
-/** So many unsettled ones, and those on disk do not stay in memory too. */
+/** Above this number of unsettled deliveries, those on disk are not kept in memory too. */
 const MANY_UNACKED = 1000;
 
-/** So many deliveries are settled at once; if there are more, others get their turn in between. */
+/** How many deliveries are settled in one step. Other clients get their turn between the steps. */
 const SETTLED = 1000;
 
-/** One channel of a connection: what it consumes, has not settled, publishes and confirms. */
+/** One channel of a connection: its consumers, unsettled deliveries, publishes and confirms. */
 export class Channel implements ConsumerChannel, ReplyConsumer {
   readonly number: number;
   readonly peer: ChannelPeer;
   readonly output: Output;
   readonly publishing: Publishing;
-  /** By their tags, in the order of their turns. */
+  /** By tag, in the order of their turns. */
   readonly consumers = new Map<string, ChannelConsumer>();
   readonly unacked = new Unacked<ChannelConsumer>();
-  /** For consumers to come; 0 is no limit. */
+  /** Prefetch of new consumers. 0 means no limit. */
   prefetch = 0;
-  /** For all consumers of the channel together; 0 is no limit. */
+  /** Prefetch of all consumers of the channel together. 0 means no limit. */
   globalPrefetch = 0;
-  /** Whether the client wants deliveries. */
+  /** False after the client has stopped deliveries with `channel.flow`. */
   flowing = true;
-  /** The queue that an empty name stands for. */
+  /** The queue that an empty name refers to. */
   lastQueue = "";
   confirms: Confirms | undefined;
   transaction: Transaction | undefined;
-  /** The consumer of direct replies: its tag, and the name that it is reached by. */
+  /** The consumer of direct replies: its tag, and its name for replies. */
   replies: { tag: string; name: string } | undefined;
-  /** Deliveries to consumers that are not settled. */
+  /** Number of unsettled deliveries to consumers. */
   #inFlight = 0;
-  /** The number of commits when it settled something last: until the next one that waits for the disk. */
+  /** The store's number of commits at the last settlement. Reset when a publish waits for the disk. */
   #settledAt = -1;
 
   constructor(number: number, peer: ChannelPeer) {
@@ -79,14 +79,14 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     this.publishing = new Publishing(peer.maxMessageSize);
   }
 
-  /** Writes a method without content. */
+  /** Writes a method that has no content. */
   send(method: number, write?: (writer: Writer) => void): void {
     const writer = this.output.writer.method(this.number, method);
     write?.(writer);
     writer.end();
   }
 
-  /** Whether its consumers may have deliveries now, as far as the channel is concerned. */
+  /** Whether the channel's state allows deliveries now. */
   ready(): boolean {
     if (this.peer.turns.overdue) {
       this.peer.wakeLater();
@@ -127,7 +127,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     if (noAck) this.#settle(queue, entry, "ack");
   }
 
-  /** Settles the delivery of a tag, or all up to it. @throws {AmqpError} 406 for an unknown tag */
+  /** Settles the delivery with the tag, or all up to it. @throws {AmqpError} 406 for an unknown tag */
   settle(tag: number, multiple: boolean, verdict: Verdict): void {
     if (this.transaction) return this.transaction.settle(this.unacked.take(tag, multiple), verdict);
     const last = multiple && tag === 0 ? this.unacked.lastTag : tag;
@@ -136,7 +136,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     if (taken.length === SETTLED) this.peer.finishLater(() => this.#settleMore(last, verdict));
   }
 
-  /** Whether that was the rest. */
+  /** Whether everything has been settled. */
   #settleMore(last: number, verdict: Verdict): boolean {
     const taken = this.unacked.takeUpTo(last, SETTLED);
     this.settleTaken(taken, verdict);
@@ -166,7 +166,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     else queue.requeue(entry);
   }
 
-  /** A message that is complete: in a transaction it waits for the commit. */
+  /** Handles a complete message. In a transaction it waits for the commit. */
   publish(published: Published): void {
     this.#check(published.message);
     if (this.transaction) this.transaction.publish(published);
@@ -175,7 +175,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
 
   publishNow({ message, mandatory }: Published): void {
     const outcome = this.#route(message, mandatory);
-    // A confirm says that what the channel settled before it lasts too.
+    // A confirm also promises that earlier settlements on the channel are durable.
     const waits = outcome === "taken" && this.#settledAt === this.peer.store.commits;
     this.confirms?.add(waits ? "storing" : outcome);
   }
@@ -195,7 +195,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     consumer.queue.addConsumer(consumer);
   }
 
-  /** Ends a consumer; its deliveries stay the channel's. */
+  /** Removes a consumer. Its deliveries stay unsettled on the channel. */
   removeConsumer(tag: string): void {
     if (this.replies?.tag === tag) this.#forgetReplies();
     const consumer = this.consumers.get(tag);
@@ -203,25 +203,25 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     consumer?.queue.removeConsumer(consumer);
   }
 
-  /** The queue of a consumer is gone. */
+  /** The consumer's queue was deleted. */
   consumerCancelled(consumer: ChannelConsumer): void {
     this.consumers.delete(consumer.tag);
     if (!this.peer.wantsCancels) return;
     this.send(METHOD.basicCancel, (writer) => void writer.raw(consumer.tagBytes).u8(1));
   }
 
-  /** Gives its consumers what waits for them, each in its turn: where there is room for some only, the others are next. */
+  /** Delivers to the channel's consumers in turn. If only some fit, the others come first the next time. */
   wake(): void {
     let left = this.consumers.size;
     for (const consumer of this.consumers.values()) {
       if (left-- === 0 || !this.ready()) return;
       consumer.queue.deliver();
-      // To the end of the line, unless it went meanwhile.
+      // Moves it to the end of the line, unless it was cancelled meanwhile.
       if (this.consumers.delete(consumer.tag)) this.consumers.set(consumer.tag, consumer);
     }
   }
 
-  /** The begin of its end, before `giveBack()`: nothing is delivered or confirmed any more. */
+  /** Begins the end of the channel: no more deliveries and confirms. `giveBack()` follows. */
   quiet(): void {
     this.confirms?.stop();
     this.transaction?.rollBack();
@@ -229,7 +229,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag);
   }
 
-  /** A part of what was not settled comes back to its queues; whether that was the rest. */
+  /** Returns some of the unsettled deliveries to their queues. Returns whether all are done. */
   giveBack(): boolean {
     this.settleTaken(this.unacked.takeUpTo(Infinity, SETTLED), "requeue");
     this.peer.turns.goOn(SETTLED);
@@ -248,7 +248,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     this.output.content(this.number, message, this.peer.frameMax);
   }
 
-  /** @throws {AmqpError} 404, 403, 406 for a message that nobody may publish */
+  /** @throws {AmqpError} 404, 403, or 406 if the message may not be published */
   #check({ address, properties }: Message): void {
     const { exchange } = address;
     if (exchange !== "") {
@@ -273,7 +273,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     }
   }
 
-  /** One that goes nowhere is taken too. */
+  /** A message without a queue counts as taken too. */
   #route(original: Message, mandatory: boolean): Outcome {
     const { vhost } = this.peer;
     let message = original;
@@ -290,7 +290,7 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
     return message.persistent ? "storing" : "taken";
   }
 
-  /** A message that no queue gets: somebody may wait for it as a direct reply. */
+  /** No queue took the message. It may be a direct reply. */
   #unrouted(message: Message, original: Message, mandatory: boolean): Outcome {
     const { vhost } = this.peer;
     const waiting = message.address.exchange === "" ? vhost.replies.find(message.address.routingKey) : undefined;
@@ -308,14 +308,14 @@ export class Channel implements ConsumerChannel, ReplyConsumer {
   }
 }
 
-/** Nobody but the broker sees whom a blind copy went to. */
+/** Removes BCC: only the broker may see the recipients of a blind copy. */
 function withoutBlindCopies(message: Message): Message {
   if (!message.mayHaveCopies || recipients(message.headers(), "BCC").length === 0) return message;
   const fields = splitTable(message.headerBytes()).filter(({ name }) => name !== "BCC");
   return message.edited({ headers: joined(fields.map(({ bytes }) => bytes)) });
 }
 
-/** On a quorum queue the message says how often it came back. */
+/** On a quorum queue the message carries the number of its returns. */
 function counted(message: Message, { returns }: Entry, { arguments: { kind } }: Queue): Message {
   if (kind !== "quorum" || returns === 0) return message;
   const fields = splitTable(message.headerBytes()).filter(({ name }) => name !== "x-delivery-count");

@@ -4,7 +4,7 @@ import type { Message } from "../queue/message.ts";
 import { shortStringBytes } from "../protocol/writer.ts";
 import type { Queue } from "../queue/queue.ts";
 
-/** The channel of a consumer, as the consumer sees it. */
+/** The parts of the channel that a consumer uses. */
 export interface ConsumerChannel {
   ready(): boolean;
   deliver(consumer: ChannelConsumer, entry: Entry, message: Message): void;
@@ -16,21 +16,21 @@ export interface ConsumerOptions {
   noAck: boolean;
   exclusive: boolean;
   priority: number;
-  /** 0 is no limit. */
+  /** 0 means no limit. */
   prefetch: number;
 }
 
-/** A `basic.consume`. */
+/** A consumer, started by `basic.consume`. */
 export class ChannelConsumer implements Consumer {
   readonly tag: string;
-  /** The tag as a short string. */
+  /** The tag, encoded as a short string. */
   readonly tagBytes: Uint8Array;
   readonly queue: Queue;
   readonly noAck: boolean;
   readonly exclusive: boolean;
   readonly priority: number;
   readonly prefetch: number;
-  /** Deliveries that are not settled. */
+  /** Number of unsettled deliveries. */
   inFlight = 0;
   readonly #channel: ConsumerChannel;
 

@@ -2,23 +2,26 @@ import { METHOD } from "../protocol/constants.ts";
 import type { Output } from "../server/output.ts";
 import type { Store } from "../store/store.ts";
 
-/** What became of a publish: a queue refused it, nobody took it and it went back, or it is safe now or after a commit. */
+/**
+ * The result of a publish: a queue refused it, it was returned as unroutable, it is safe now, or it will be safe after
+ * a commit.
+ */
 export type Outcome = "refused" | "returned" | "taken" | "storing";
 
 /**
- * The confirms of one channel. What needs no disk is confirmed with what leaves next, so that a return and its confirm
- * are one write; once something waits for the disk, all that follows waits with it, but for what went back. One `basic.ack` is for all that is
- * safe at that moment.
+ * The confirms of one channel. A publish that needs no disk is confirmed with the next write, so that a return and its
+ * confirm leave together. Once a publish waits for the disk, all later confirms wait too, except those of returned
+ * messages. One `basic.ack` covers everything that is safe at that moment.
  */
 export class Confirms {
   readonly #channel: number;
   readonly #output: Output;
   readonly #store: Store;
   #last = 0;
-  /** The last one that is to be confirmed, and how many are. */
+  /** The last publish to confirm, and how many there are. */
   #due = 0;
   #count = 0;
-  /** Whether a commit is waited for. */
+  /** Whether a commit is pending. */
   #storing = false;
   #leaving = false;
   #stopped = false;
@@ -29,7 +32,7 @@ export class Confirms {
     this.#store = store;
   }
 
-  /** Counts one publish, and says so to the client when it is safe, or at once where it was refused. */
+  /** Counts one publish. Confirms it once it is safe, or rejects it at once if a queue refused it. */
   add(outcome: Outcome): void {
     const tag = ++this.#last;
     if (outcome === "refused") this.#write(METHOD.basicNack, tag, false);
@@ -42,12 +45,12 @@ export class Confirms {
     }
   }
 
-  /** The channel is closed: nothing more is said on it. */
+  /** The channel is closed, so nothing more is sent on it. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** From here on everything waits for the next commit; what came before does not. */
+  /** From now on confirms wait for the next commit. Earlier ones are sent first. */
   #waitForDisk(): void {
     if (this.#storing) return;
     this.#send();

@@ -5,7 +5,7 @@ import { readBodySize, scanProperties } from "../protocol/properties.ts";
 import { Reader } from "../protocol/reader.ts";
 import { checkTable } from "../protocol/table.ts";
 
-/** A body is collected in a buffer that grows as it comes: what a client only announces costs nothing. */
+/** The initial buffer of a body. It grows with the data, so that the announced size alone costs no memory. */
 const FIRST_ALLOCATION = 64 * 1024;
 
 /** The arguments of so many publishes are kept. A runner's retries go to three queues in turn. */
@@ -18,13 +18,13 @@ interface Arguments {
   readonly mandatory: boolean;
 }
 
-/** What a complete `basic.publish` is. */
+/** A complete `basic.publish`. */
 export interface Published {
   message: Message;
   mandatory: boolean;
 }
 
-/** Puts the frames of one channel's publishes together: method, content header, body. */
+/** Assembles the publishes of one channel from their frames: method, content header, body. */
 export class Publishing {
   readonly #maxSize: number;
   /** The arguments of the last publishes, the newest first: the next one mostly has some of them, and so their address. */
@@ -36,23 +36,23 @@ export class Publishing {
   #filled = 0;
   #size = 0;
 
-  /** `maxSize` is in bytes of body. */
+  /** `maxSize` is the largest body in bytes. */
   constructor(maxSize: number) {
     this.#maxSize = maxSize;
   }
 
-  /** Whether a content frame must come next. */
+  /** Whether the next frame must be content. */
   get pending(): boolean {
     return this.#expected !== "method";
   }
 
-  /** The arguments of `basic.publish`. */
+  /** Handles the arguments of `basic.publish`. */
   begin(bytes: Uint8Array, start: number, end: number): void {
     this.#arguments = this.#known(bytes, start, end) ?? this.#read(bytes, start, end);
     this.#expected = "header";
   }
 
-  /** A content header; a message without a body is complete with it. */
+  /** Handles a content header. It completes a message without a body. */
   header(bytes: Uint8Array, start: number, end: number): Published | undefined {
     if (this.#expected !== "header") throw AmqpError.hard("unexpectedFrame", "a content header was not expected here");
     const size = readBodySize(bytes, start, end);
@@ -81,7 +81,7 @@ export class Publishing {
     return this.#filled === this.#size ? this.#complete() : undefined;
   }
 
-  /** A part of the body; the last one completes the message. */
+  /** Handles a part of the body. The last part completes the message. */
   body(bytes: Uint8Array, start: number, end: number): Published | undefined {
     if (this.#expected !== "body") throw AmqpError.hard("unexpectedFrame", "a content body was not expected here");
     const filled = this.#filled + end - start;
@@ -100,7 +100,7 @@ export class Publishing {
     this.#expected = "method";
     const content = this.#content;
     const properties = scanProperties(content, this.#headerLength);
-    // Here, where it is the client's fault: whoever reads them later cannot refuse them any more.
+    // Checked here, where the sender gets the error. Later readers could not report it.
     if (properties.headersEnd > 0) checkTable(content.subarray(properties.headersStart, properties.headersEnd));
     return {
       message: new Message(this.#arguments!.address, content, this.#headerLength, properties),

@@ -1,6 +1,6 @@
 import type { Entry } from "../queue/entry.ts";
 
-/** Entries that came back, lowest position first: a binary heap. */
+/** Returned entries, ordered by position: a binary heap. */
 export class Returned {
   readonly #heap: Entry[] = [];
 

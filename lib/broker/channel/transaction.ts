@@ -2,14 +2,14 @@ import type { ChannelConsumer } from "./channel_consumer.ts";
 import type { Published } from "./publishing.ts";
 import type { Taken, Unacked, Verdict } from "./unacked.ts";
 
-/** The channel of a transaction, as the transaction sees it. */
+/** The parts of the channel that a transaction uses. */
 export interface TransactionChannel {
   readonly unacked: Unacked<ChannelConsumer>;
   publishNow(published: Published): void;
   settleTaken(taken: Taken<ChannelConsumer>, verdict: Verdict): void;
 }
 
-/** What a channel published and settled since `tx.select`, or since the last commit or rollback. */
+/** The publishes and settlements since `tx.select`, or since the last commit or rollback. */
 export class Transaction {
   readonly #channel: TransactionChannel;
   #published: Published[] = [];
@@ -35,7 +35,7 @@ export class Transaction {
     for (const { taken, verdict } of settled) this.#channel.settleTaken(taken, verdict);
   }
 
-  /** Nothing was published, and what was settled is not. */
+  /** Discards the publishes and undoes the settlements. */
   rollBack(): void {
     this.#published = [];
     this.#channel.unacked.restore(this.#settled.flatMap(({ taken }) => taken));

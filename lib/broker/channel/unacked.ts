@@ -2,18 +2,18 @@ import type { Entry } from "../queue/entry.ts";
 import { AmqpError } from "../protocol/amqp_error.ts";
 import type { Queue } from "../queue/queue.ts";
 
-/** A message that was delivered and is not settled yet. */
+/** A delivered message that is not settled yet. */
 export interface Delivery<Consumer> {
   entry: Entry;
   queue: Queue;
-  /** Absent for `basic.get`. */
+  /** Undefined for `basic.get`. */
   consumer: Consumer | undefined;
 }
 
-/** Tags of one chunk. */
+/** Number of tags per chunk. */
 const CHUNK = 256;
 
-/** The deliveries of neighbouring tags. */
+/** Deliveries with consecutive tags. */
 interface Chunk<Consumer> {
   readonly items: (Delivery<Consumer> | undefined)[];
   count: number;
@@ -26,8 +26,8 @@ export type Verdict = "ack" | "reject" | "requeue";
 export type Taken<Consumer> = [tag: number, delivery: Delivery<Consumer>][];
 
 /**
- * The deliveries of one channel by their delivery tags, in their order. They are kept in chunks: a map with an entry for
- * each of some million deliveries stops everything for a third of a second when it grows.
+ * The unsettled deliveries of one channel, in the order of their delivery tags. They are kept in chunks: a map with
+ * millions of entries blocks the process for a third of a second when it grows.
  */
 export class Unacked<Consumer> {
   #chunks = new Map<number, Chunk<Consumer>>();
@@ -38,12 +38,12 @@ export class Unacked<Consumer> {
     return this.#size;
   }
 
-  /** The tag that was given last. */
+  /** The last tag that was assigned. */
   get lastTag(): number {
     return this.#lastTag;
   }
 
-  /** The tag for a delivery that needs no ack. */
+  /** Assigns a tag to a delivery that needs no ack. */
   nextTag(): number {
     return ++this.#lastTag;
   }
@@ -54,14 +54,15 @@ export class Unacked<Consumer> {
   }
 
   /**
-   * Takes the delivery of a tag, or those up to it, the oldest first and no more than `most`; 0 with `multiple` is all.
+   * Removes the delivery with a tag, or all up to it, the oldest first and at most `most`. With `multiple`, 0 means
+   * all.
    *
-   * @throws {AmqpError} 406 for a tag that is not there
+   * @throws {AmqpError} 406 for an unknown tag
    */
   take(tag: number, multiple: boolean, most = Infinity): Taken<Consumer> {
     if (multiple && tag === 0) return this.takeUpTo(Infinity, most);
     const delivery = this.#chunks.get(Math.floor(tag / CHUNK))?.items[tag % CHUNK];
-    // With `multiple`, a tag in between may be settled already.
+    // With `multiple`, tags in between may be settled already.
     if (!delivery && !(multiple && tag <= this.#lastTag && this.#olderThan(tag))) {
       throw new AmqpError("preconditionFailed", `unknown delivery tag ${tag}`);
     }
@@ -74,7 +75,7 @@ export class Unacked<Consumer> {
     return this.takeUpTo(Infinity);
   }
 
-  /** Takes the oldest ones up to a tag. */
+  /** Removes the oldest deliveries up to a tag. */
   takeUpTo(last: number, most = Infinity): Taken<Consumer> {
     const taken: Taken<Consumer> = [];
     for (const [tag, delivery] of this.#all()) {
@@ -85,7 +86,7 @@ export class Unacked<Consumer> {
     return taken;
   }
 
-  /** Puts back what was taken, in the old order. */
+  /** Puts removed deliveries back in their old order. */
   restore(taken: Readonly<Taken<Consumer>>): void {
     for (const [tag, delivery] of taken) this.#put(tag, delivery);
     this.#chunks = new Map([...this.#chunks].sort(([a], [b]) => a - b));
@@ -105,7 +106,7 @@ export class Unacked<Consumer> {
     const chunk = this.#chunks.get(number)!;
     chunk.items[tag % CHUNK] = undefined;
     this.#size--;
-    // The last one is filled further.
+    // The last chunk is filled further.
     if (--chunk.count === 0 && number !== Math.floor(this.#lastTag / CHUNK)) this.#chunks.delete(number);
   }
 

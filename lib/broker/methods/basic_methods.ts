@@ -8,7 +8,7 @@ import { decodeTable, INTEGER_TYPES, splitTable, TYPE_NAMES } from "../protocol/
 import type { Queue } from "../queue/queue.ts";
 import { findQueue, type MethodTable } from "./method_table.ts";
 
-/** All but `basic.publish`, whose content follows it: see publishing.ts. */
+/** The methods of class basic. `basic.publish` is handled in publishing.ts, since content follows it. */
 export const basicMethods: MethodTable = {
   [METHOD.basicQos]: qos,
   [METHOD.basicConsume]: consume,

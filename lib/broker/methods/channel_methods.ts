@@ -4,9 +4,9 @@ import { METHOD } from "../protocol/constants.ts";
 import type { Transaction } from "../channel/transaction.ts";
 import type { MethodTable } from "./method_table.ts";
 
-/** Flow, confirms and transactions. Opening and closing is the connection's. */
+/** Flow, confirms and transactions. The connection handles opening and closing. */
 export const channelMethods: MethodTable = {
-  /** Of AMQP 0-8; some clients still ask. Who may enter may do everything. */
+  /** A method of AMQP 0-8 that some clients still call. Every user has all permissions. */
   [METHOD.accessRequest](channel) {
     channel.send(METHOD.accessRequestOk, (writer) => void writer.u16(1));
   },

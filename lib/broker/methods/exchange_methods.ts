@@ -67,7 +67,7 @@ function bindOrUnbind(channel: Channel, args: Reader, what: "bind" | "unbind", o
   assertNotDefault(destination);
   assertNotDefault(source);
   const { vhost } = channel.peer;
-  // What is not there is not bound either.
+  // Unbinding succeeds if an exchange does not exist.
   if (what === "bind" || (vhost.exchange(source) && vhost.exchange(destination))) {
     vhost[what](findExchange(channel, source), findExchange(channel, destination), key, argumentBytes);
   }

@@ -4,10 +4,10 @@ import type { Reader } from "../protocol/reader.ts";
 import type { Exchange } from "../routing/exchange.ts";
 import type { Queue } from "../queue/queue.ts";
 
-/** What a method does: it reads its arguments, and answers on its channel. */
+/** Handles a method: reads its arguments and answers on its channel. */
 export type Method = (channel: Channel, args: Reader) => void;
 
-/** Methods by class id and method id in one number. */
+/** Handlers by class id and method id, combined into one number. */
 export type MethodTable = Record<number, Method>;
 
 /** @throws {AmqpError} 404 */
@@ -18,9 +18,9 @@ export function findExchange(channel: Channel, name: string): Exchange {
 }
 
 /**
- * The queue of a name; an empty one is the queue that the channel declared last.
+ * Finds a queue by name. An empty name means the queue that the channel declared last.
  *
- * @throws {AmqpError} 404, or 405 where it is another connection's own
+ * @throws {AmqpError} 404, or 405 if it is exclusive to another connection
  */
 export function findQueue(channel: Channel, name: string): Queue {
   const meant = name || channel.lastQueue;
@@ -28,7 +28,7 @@ export function findQueue(channel: Channel, name: string): Queue {
   return queueNamed(channel, meant);
 }
 
-/** @throws {AmqpError} 404, or 405 where it is another connection's own */
+/** @throws {AmqpError} 404, or 405 if it is exclusive to another connection */
 export function queueNamed(channel: Channel, name: string): Queue {
   const queue = channel.peer.vhost.queue(name);
   if (!queue) throw new AmqpError("notFound", `no queue '${name}' in vhost '/'`);
@@ -37,8 +37,8 @@ export function queueNamed(channel: Channel, name: string): Queue {
 }
 
 /**
- * The name that is meant by methods that declare, delete or bind: as on RabbitMQ, CR and LF are no part of it. Methods
- * that publish, consume, get or purge take a name as it is.
+ * Removes CR and LF from a name, as RabbitMQ does in methods that declare, delete or bind. Methods that publish,
+ * consume, get or purge use names unchanged.
  */
 export function withoutLineBreaks(name: string): string {
   return /[\r\n]/.test(name) ? name.replaceAll(/[\r\n]/g, "") : name;
@@ -52,7 +52,7 @@ export function locked(queue: string): AmqpError {
   );
 }
 
-/** @throws {AmqpError} 403 for a name that only the broker gives */
+/** @throws {AmqpError} 403 for a reserved name */
 export function assertFreeName(kind: "queue" | "exchange", name: string): void {
   if (!name.startsWith("amq.")) return;
   throw new AmqpError("accessRefused", `${kind} name '${name}' contains reserved prefix 'amq.*'`);

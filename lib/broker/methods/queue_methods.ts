@@ -39,10 +39,10 @@ function declare(channel: Channel, args: Reader): void {
   const flags = args.u8();
   const argumentBytes = args.tableBytes();
   const [passive, durable, exclusive, autoDelete, noWait] = [1, 2, 4, 8, 16].map((bit) => (flags & bit) !== 0);
-  // A consumer of direct replies is no queue, but one may ask whether it is there.
+  // A consumer of direct replies is not a queue, but clients may check that it exists.
   if (given.startsWith(DIRECT_REPLY_TO)) return answerReplyQueue(channel, given, noWait);
   const name = withoutLineBreaks(given);
-  // As on RabbitMQ, an empty name is no name of the last queue here.
+  // As on RabbitMQ, an empty name does not mean the last queue here.
   const queue = passive
     ? queueNamed(channel, name)
     : declared(channel, { name, durable, exclusive, autoDelete, argumentBytes });
@@ -88,7 +88,7 @@ function answerReplyQueue(channel: Channel, name: string, noWait: boolean): void
   if (!noWait) answerDeclare(channel, name, 0, 1);
 }
 
-/** A name that no one else has. */
+/** A new unique name. */
 function generatedName(): string {
   const random = crypto.getRandomValues(new Uint8Array(16));
   const text = btoa(String.fromCharCode(...random)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -104,14 +104,14 @@ function bind(channel: Channel, args: Reader): void {
   const argumentBytes = args.tableBytes();
   assertNotDefault(exchange);
   const queue = queueMeant(channel, queueName);
-  // Without a queue's name, an empty key stands for the queue that was declared last, as its name did.
+  // If the queue's name is empty, an empty key means the name of the queue that was declared last.
   if (queueName === "" && key === "") key = queue.name;
   channel.peer.vhost.bind(findExchange(channel, exchange), queue, key, argumentBytes);
   channel.peer.vhost.makeLasting();
   if (!noWait) channel.send(METHOD.queueBindOk);
 }
 
-/** The queue of the name, less its line breaks; an empty one is the queue that was declared last. */
+/** Finds a queue by name without line breaks. An empty name means the queue that was declared last. */
 function queueMeant(channel: Channel, name: string): Queue {
   return name === "" ? findQueue(channel, "") : queueNamed(channel, withoutLineBreaks(name));
 }
@@ -125,7 +125,7 @@ function unbind(channel: Channel, args: Reader): void {
   assertNotDefault(exchange);
   const { vhost } = channel.peer;
   const source = vhost.exchange(exchange);
-  // What is not there is not bound either.
+  // Unbinding succeeds if the queue or exchange does not exist.
   if (source && (queueName === "" || vhost.queue(withoutLineBreaks(queueName)))) {
     const queue = queueMeant(channel, queueName);
     if (queueName === "" && key === "") key = queue.name;

@@ -1,4 +1,4 @@
-/** Reply codes of AMQP 0-9-1, with the names that clients see in the reply text. */
+/** Reply codes of AMQP 0-9-1, with the names used in reply texts. */
 const REPLY_CODES = {
   contentTooLarge: [311, "CONTENT_TOO_LARGE"],
   connectionForced: [320, "CONNECTION_FORCED"],
@@ -20,7 +20,10 @@ const REPLY_CODES = {
 
 export type ReplyName = keyof typeof REPLY_CODES;
 
-/** These end the channel; every other code ends the connection (the specification's soft and hard errors). */
+/**
+ * Codes that close only the channel. Every other code closes the connection (soft and hard errors in the
+ * specification).
+ */
 const SOFT: readonly ReplyName[] = [
   "contentTooLarge",
   "accessRefused",
@@ -29,7 +32,7 @@ const SOFT: readonly ReplyName[] = [
   "preconditionFailed",
 ];
 
-/** A refusal as AMQP spells it: a reply code, and a text that begins with the code's name. */
+/** An AMQP error: a reply code, and a text that starts with the code's name. */
 export class AmqpError extends Error {
   readonly code: number;
   /** Whether only the channel is closed. */
@@ -43,7 +46,7 @@ export class AmqpError extends Error {
     this.soft = soft;
   }
 
-  /** The same refusal, ending the connection: on channel 0 there is no channel to close. */
+  /** The same error as a hard one. On channel 0 there is no channel to close. */
   static hard(reply: ReplyName, text: string): AmqpError {
     return new AmqpError(reply, text, false);
   }

@@ -1,12 +1,12 @@
 /** Frame types of AMQP 0-9-1, section 4.2.3. */
 export const FRAME = { method: 1, header: 2, body: 3, heartbeat: 8 } as const;
 export const FRAME_END = 0xce;
-/** Type, channel and size before the payload, and the end mark after it. */
+/** Bytes of type, channel and size before the payload, and the end mark after it. */
 export const FRAME_OVERHEAD = 8;
-/** The smallest frame_max that a peer may ask for. */
+/** The smallest frame_max that a peer may request. */
 export const FRAME_MIN = 4096;
 
-/** `AMQP` 0 0 9 1. */
+/** The protocol header: `AMQP` 0 0 9 1. */
 export const PROTOCOL_HEADER = new Uint8Array([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
 /** Class ids. */
@@ -22,7 +22,7 @@ export const CLASS = {
 
 const id = (classId: number, method: number) => classId * 0x10000 + method;
 
-/** Methods as class id and method id in one number, as they stand in a frame. */
+/** Methods as they are encoded in a frame: class id and method id. */
 export const METHOD = {
   connectionStart: id(10, 10),
   connectionStartOk: id(10, 11),

@@ -1,4 +1,4 @@
-/** The parts one after the other, in one piece. */
+/** Joins the parts into one array. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

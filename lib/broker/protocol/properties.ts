@@ -28,14 +28,13 @@ const FLAG = Object.fromEntries(PROPERTIES.map(([name], index) => [name, 0x8000 
   PropertyName,
   number
 >;
-/** The two lowest bits: one says that more flags follow, which no property needs; the other has no meaning. */
+/** The two lowest bits. One announces more flags, which no property needs, and the other has no meaning. */
 const UNUSED_FLAGS = 0x0003;
-/** Class id, weight and body size, before the flags. */
+/** Size of class id, weight and body size, which precede the flags. */
 const FLAGS_OFFSET = 12;
 
 /**
- * What the broker itself needs of a content header; everything else stays as it came. A property that is
- * absent is `undefined`.
+ * The properties that the broker itself uses. All others stay encoded. A missing property is `undefined`.
  */
 export interface Properties {
   deliveryMode: number | undefined;
@@ -43,7 +42,7 @@ export interface Properties {
   expiration: string | undefined;
   replyTo: string | undefined;
   userId: string | undefined;
-  /** Where the encoded headers begin and end in the payload, without their length; both 0 where there are none. */
+  /** Start and end of the encoded headers in the payload, without their length. Both are 0 if there are none. */
   headersStart: number;
   headersEnd: number;
 }
@@ -58,7 +57,7 @@ const NONE: Properties = Object.freeze({
   headersEnd: 0,
 });
 
-/** The body's size as the content header says it. @throws {AmqpError} 501, 502 for what is no content header */
+/** The body's size from the content header. @throws {AmqpError} 501, 502 if it is invalid */
 export function readBodySize(bytes: Uint8Array, start: number, end: number): number {
   if (end - start < FLAGS_OFFSET + 2) throw AmqpError.hard("syntaxError", "a content header is too short");
   const high = ((bytes[start + 4] << 24) | (bytes[start + 5] << 16) | (bytes[start + 6] << 8) | bytes[start + 7]) >>> 0;
@@ -68,9 +67,10 @@ export function readBodySize(bytes: Uint8Array, start: number, end: number): num
 }
 
 /**
- * Walks once over the properties of a content header's payload, and so checks them too, but for what is in the headers.
+ * Reads and checks the properties in a content header's payload in one pass. Does not check the contents of the
+ * headers.
  *
- * @throws {AmqpError} 502 for what cannot be read
+ * @throws {AmqpError} 502 if they are invalid
  */
 export function scanProperties(payload: Uint8Array, end: number): Properties {
   const flags = (payload[FLAGS_OFFSET] << 8) | payload[FLAGS_OFFSET + 1];
@@ -113,20 +113,20 @@ function within(at: number, end: number): number {
   return at;
 }
 
-/** The headers, decoded; an empty table where there are none. */
+/** The decoded headers. Empty if there are none. */
 export function readHeaders(payload: Uint8Array, { headersStart, headersEnd }: Properties): FieldTable {
   return decodeTable(payload.subarray(headersStart, headersEnd));
 }
 
 export interface HeaderEdit {
-  /** The encoded headers, without their length, in place of those that are there; `null` for none. */
+  /** Encoded headers, without their length, that replace the existing ones. `null` removes them. */
   headers?: Uint8Array | null;
-  /** `null` takes it away. */
+  /** `null` removes it. */
   expiration?: null;
   replyTo?: string;
 }
 
-/** A content header with some properties changed, and the others byte for byte as they were. */
+/** A copy of a content header with some properties changed. All others are copied byte for byte. */
 export function editHeader(payload: Uint8Array, length: number, edit: HeaderEdit): Uint8Array {
   const reader = new Reader(payload, FLAGS_OFFSET, length);
   const flags = reader.u16();
@@ -161,7 +161,7 @@ function skip(reader: Reader, type: typeof PROPERTIES[number][1]): void {
   else reader.longBytes();
 }
 
-/** The property as it is to be written, `null` for away with it, `undefined` for as it is. */
+/** The property's new value. `null` removes it, `undefined` keeps it. */
 function replace(name: PropertyName, { headers, expiration, replyTo }: HeaderEdit): Uint8Array | null | undefined {
   if (name === "expiration") return expiration;
   if (name === "replyTo" && replyTo !== undefined) return shortStringBytes(replyTo);

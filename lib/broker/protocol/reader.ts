@@ -2,7 +2,7 @@ import { AmqpError } from "./amqp_error.ts";
 import { decodeTable, type FieldTable } from "./table.ts";
 import { decodeText } from "../../base/utf8.ts";
 
-/** Reads AMQP's types from the payload of one frame; never beyond its end. */
+/** Reads AMQP types from the payload of one frame. Never reads beyond its end. */
 export class Reader {
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -28,7 +28,7 @@ export class Reader {
     return this.view.getUint32(this.#take(4));
   }
 
-  /** Delivery tags and body sizes: beyond 2^53 the nearest number, which no tag of ours is. */
+  /** Reads a delivery tag or a body size. Numbers above 2^53 are rounded; no valid tag is that large. */
   u64(): number {
     return Number(this.view.getBigUint64(this.#take(8)));
   }
@@ -51,7 +51,7 @@ export class Reader {
     return decodeText(this.bytes, start, start + length);
   }
 
-  /** The encoded table without its length, copied. */
+  /** A copy of the encoded table, without its length. */
   tableBytes(): Uint8Array {
     return this.longBytes();
   }

@@ -3,9 +3,8 @@ import { SHORT_STRING } from "../../base/short_string.ts";
 import { decodeText, encodeText } from "../../base/utf8.ts";
 
 /**
- * What a field holds. On the way in every integer up to 2^53 is a number, a larger one a bigint; on the
- * way out a number that is an integer is a signed 32-bit one (`I`), or a 64-bit one (`l`) where it must,
- * and a bigint always a 64-bit one.
+ * The value of a field. When reading, integers up to 2^53 become numbers and larger ones bigints. When writing, an
+ * integer becomes a signed 32-bit one (`I`) if it fits and a 64-bit one (`l`) if not, and a bigint is always 64-bit.
  */
 export type FieldValue =
   | null
@@ -18,44 +17,44 @@ export type FieldValue =
   | FieldValue[]
   | FieldTable;
 
-/** Without a prototype, so that no key means anything. */
+/** An object without a prototype, so that no key has a special meaning. */
 export type FieldTable = { [key: string]: FieldValue };
 
-/** One field as it stands in an encoded table, its name included. */
+/** One encoded field of a table, including its name. */
 export interface RawField {
   name: string;
-  /** The type's letter. */
+  /** The letter of the type. */
   type: string;
-  /** From the name's length to the value's end. */
+  /** The bytes from the name's length to the end of the value. */
   bytes: Uint8Array;
 }
 
-/** Tables in tables in tables: a stack is finite. */
+/** Limits the nesting of tables, since the call stack is limited. */
 const MAX_DEPTH = 64;
 /** Milliseconds since 1970. */
 const LAST_DATE = 8.64e15;
 
-/** @throws {AmqpError} 502 for what is no table */
+/** @throws {AmqpError} 502 for an invalid table */
 export function decodeTable(bytes: Uint8Array): FieldTable {
   return new TableReader(bytes).table(bytes.length, 0);
 }
 
-/** Passes over a table that `decodeTable` can read. @throws {AmqpError} 502 for what is no table */
+/** Skips a table that `decodeTable` can read. @throws {AmqpError} 502 for an invalid table */
 export function checkTable(bytes: Uint8Array): void {
   new TableReader(bytes).skip(bytes.length, true, 0);
 }
 
-/** A value for people. */
+/** A value as text for messages. */
 export function describeValue(value: FieldValue): string {
   return typeof value === "object" ? Deno.inspect(value, { depth: 2, compact: true, breakLength: 200 }) : String(value);
 }
 
-/** The fields one by one, undecoded: to change one and leave the others as they are, byte for byte. */
+/** The fields one by one, still encoded, so that one can be changed and the others copied byte for byte. */
 export function splitTable(bytes: Uint8Array): RawField[] {
   return new TableReader(bytes).fields();
 }
 
-/** The names of AMQP's field types, as RabbitMQ says them in its refusals. */
+/** The names of AMQP's field types in RabbitMQ's error texts. */
 export const TYPE_NAMES: Record<string, string> = {
   t: "bool",
   b: "byte",
@@ -76,7 +75,7 @@ export const TYPE_NAMES: Record<string, string> = {
   x: "binary",
 };
 
-/** The types of whole numbers. */
+/** The integer types. */
 export const INTEGER_TYPES = "bBsuIilL";
 
 type ReadField = (reader: TableReader, depth: number) => FieldValue;
@@ -100,13 +99,13 @@ const FIELDS: Record<string, ReadField> = {
   S: (reader) => reader.text(reader.u32()),
   x: (reader) => reader.long().slice(),
   A: (reader, depth) => reader.array(depth),
-  // Beyond what a Date can be, the last one that it can.
+  // Times beyond the range of a Date become the last Date.
   T: (reader) => new Date(Math.min(Number(reader.view.getBigUint64(reader.take(8))) * 1000, LAST_DATE)),
   F: (reader, depth) => reader.table(reader.u32(), depth),
   V: () => null,
 };
 
-/** Bytes that a value of each type has, by the type's letter. */
+/** Size of a value in bytes, by the letter of its type. */
 const SIZES: Record<number, number> = Object.fromEntries(
   Object.entries({ t: 1, b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, l: 8, L: 8, f: 4, d: 8, D: 5, T: 8, V: 0 })
     .map(([type, size]) => [tag(type), size]),
@@ -160,7 +159,7 @@ class TableReader {
     return this.#leave(end, values);
   }
 
-  /** Passes over a table or, without names, an array. */
+  /** Skips a table or, without names, an array. */
   skip(length: number, named: boolean, depth: number): void {
     const end = this.#enter(length, depth);
     while (this.#offset < end) {
@@ -228,12 +227,12 @@ function small(value: bigint): number | bigint {
   return BigInt.asIntN(54, value) === value ? Number(value) : value;
 }
 
-/** Without the length before it. */
+/** Without its length. */
 export function encodeTable(table: FieldTable): Uint8Array {
   return encoded((writer) => writer.fields(table));
 }
 
-/** One field as it stands in an encoded table. */
+/** One encoded field of a table. */
 export function encodeField(name: string, value: FieldValue): Uint8Array {
   return encoded((writer) => writer.field(name, value));
 }
@@ -283,7 +282,7 @@ class TableWriter {
     }
   }
 
-  /** A value with its length before it. */
+  /** A value with its length in front. */
   #long(type: string, write: () => void): void {
     const at = this.#u8(tag(type)).#take(4);
     write();
@@ -300,16 +299,16 @@ class TableWriter {
     this.#view.setBigInt64(at, value);
   }
 
-  /** Gives how many bytes it has: no more than `most`, cut between two characters. */
+  /** Writes text and returns its size in bytes: at most `most`, cut between two characters. */
   #text(text: string, most = Infinity): number {
-    // A character has three bytes at most.
+    // A character takes at most three bytes.
     const at = this.#take(text.length * 3);
     const size = encodeText(text, this.bytes, at, at + Math.min(text.length * 3, most));
     this.length = at + size;
     return size;
   }
 
-  /** Makes room, and gives where it begins. */
+  /** Makes room and returns the offset. */
   #take(count: number): number {
     const at = this.length;
     this.length = at + count;
@@ -323,7 +322,7 @@ class TableWriter {
   }
 }
 
-/** One is enough, since nothing waits while it writes. */
+/** One shared writer is enough, since writing is synchronous. */
 const SHARED = new TableWriter();
 
 function tag(type: string): number {

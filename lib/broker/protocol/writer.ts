@@ -3,7 +3,7 @@ import { encodeTable, type FieldTable } from "./table.ts";
 import { SHORT_STRING } from "../../base/short_string.ts";
 import { encodeText } from "../../base/utf8.ts";
 
-/** Whole frames, one after the other, in a buffer that grows. */
+/** Writes complete frames into a growing buffer. */
 export class Writer {
   bytes: Uint8Array;
   length = 0;
@@ -15,7 +15,7 @@ export class Writer {
     this.#view = new DataView(this.bytes.buffer);
   }
 
-  /** Makes room for `count` bytes more. */
+  /** Makes room for `count` more bytes. */
   ensure(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
@@ -25,7 +25,7 @@ export class Writer {
     this.#view = new DataView(grown.buffer);
   }
 
-  /** Begins a method frame; its arguments follow, then `end()`. */
+  /** Begins a method frame. The arguments and `end()` follow. */
   method(channel: number, method: number): this {
     this.begin(FRAME.method, channel);
     return this.u32(method);
@@ -39,13 +39,13 @@ export class Writer {
     this.length += 7;
   }
 
-  /** Ends the frame that was begun last. */
+  /** Ends the current frame. */
   end(): void {
     this.#view.setUint32(this.#frame + 3, this.length - this.#frame - 7);
     this.u8(FRAME_END);
   }
 
-  /** A whole frame around a part of `payload`. */
+  /** Writes a frame around a part of `payload`. */
   frame(type: number, channel: number, payload: Uint8Array, start: number, end: number): void {
     const size = end - start;
     this.ensure(size + 8);
@@ -95,13 +95,13 @@ export class Writer {
     return this;
   }
 
-  /** Cut at 255 bytes, which is all that the type has room for. */
+  /** Cuts the text at 255 bytes, the limit of the type. */
   shortString(text: string): this {
     return this.raw(shortStringBytes(text));
   }
 
   longString(text: string): this {
-    // A character has three bytes at most.
+    // A character takes at most three bytes.
     this.ensure(4 + text.length * 3);
     const size = encodeText(text, this.bytes, this.length + 4, this.length + 4 + text.length * 3);
     this.u32(size);
@@ -114,13 +114,13 @@ export class Writer {
     return this.u32(encoded.length).raw(encoded);
   }
 
-  /** What was written, copied. */
+  /** A copy of the written bytes. */
   finish(): Uint8Array {
     return this.bytes.slice(0, this.length);
   }
 }
 
-/** For a few bytes a loop is faster than `set` with a subarray. */
+/** For a few bytes, a loop is faster than `set` with a subarray. */
 function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
   if (end - start > 64) {
     to.set(from.subarray(start, end), at);
@@ -129,7 +129,7 @@ function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: 
   for (let i = start; i < end; i++) to[at++] = from[i];
 }
 
-/** The text with its length before it. A text that is too long is cut between two characters. */
+/** Encodes text with its length in front. Text that is too long is cut between two characters. */
 export function shortStringBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(1 + Math.min(text.length * 3, SHORT_STRING));
   bytes[0] = encodeText(text, bytes, 1, bytes.length);

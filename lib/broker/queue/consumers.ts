@@ -1,32 +1,32 @@
 import type { Entry } from "./entry.ts";
 import type { Message } from "./message.ts";
 
-/** Whoever takes the messages of a queue, as the queue sees it. */
+/** A consumer, as the queue sees it. */
 export interface Consumer {
   readonly priority: number;
   readonly exclusive: boolean;
-  /** Whether it may have one more now. */
+  /** Whether it can take another message now. */
   ready(): boolean;
   deliver(entry: Entry, message: Message): void;
-  /** The queue is gone. */
+  /** The queue was deleted. */
   cancelled(): void;
 }
 
 interface Level {
   priority: number;
   consumers: Consumer[];
-  /** Whose turn it is. */
+  /** The index of the next consumer. */
   at: number;
 }
 
-/** The consumers of a queue: those of the highest priority first, in turn, and only those that are ready. */
+/** The consumers of a queue. Ready consumers of the highest priority get messages in turn. */
 export class Consumers {
   readonly #single: boolean;
   readonly #levels: Level[] = [];
   #count = 0;
   #active: Consumer | undefined;
 
-  /** `single`: only one of them gets messages, until it goes. */
+  /** `single`: only one consumer is active until it is cancelled. */
   constructor(single: boolean) {
     this.#single = single;
   }
@@ -55,7 +55,7 @@ export class Consumers {
     this.#active ??= consumer;
   }
 
-  /** Whether it was there. */
+  /** Whether it was a consumer of the queue. */
   remove(consumer: Consumer): boolean {
     for (const level of this.#levels) {
       const index = level.consumers.indexOf(consumer);
@@ -71,7 +71,7 @@ export class Consumers {
     return false;
   }
 
-  /** The next one that is ready, in its turn. */
+  /** The next consumer in turn that is ready. */
   next(): Consumer | undefined {
     if (this.#single) return this.#active?.ready() ? this.#active : undefined;
     for (const level of this.#levels) {

@@ -29,8 +29,8 @@ interface Note {
 }
 
 /**
- * Publishes dead letters to the dead-letter exchanges of their queues. One dead letter may make another one
- * of the next queue: they wait in a list, so that a long chain is a loop and no deep stack.
+ * Publishes dead letters to the dead-letter exchanges of their queues. A dead letter may cause another one in the next
+ * queue. They wait in a list, so that a long chain is a loop instead of a deep recursion.
  */
 export class DeadLetters {
   readonly #router: Router;
@@ -87,7 +87,7 @@ export class DeadLetters {
 
   #publishAgain({ queue, message, reason }: Death): void {
     const fields = new Map(splitTable(message.headerBytes()).map(({ name, bytes }) => [name, bytes]));
-    // Only these mean something here.
+    // Only these headers are used here.
     const headers = decodeTable(joined(["x-death", "CC"].map((name) => fields.get(name) ?? NOTHING)));
     const { deadLetterExchange, deadLetterRoutingKey } = queue.arguments;
     const copies = recipients(headers, "CC");
@@ -98,13 +98,13 @@ export class DeadLetters {
     const edit = { headers: joined([...fields.values()]), expiration: null };
     const dead = message.edited(edit, this.#address(deadLetterExchange!, keys[0]));
     for (const target of this.#router.routeKeys(deadLetterExchange!, keys, () => dead.headers())) {
-      // A consumer's reject is a decision each time; a cycle of expiries would turn for ever.
+      // A consumer decides on each reject, but a cycle of expiries would never end.
       if (reason !== "rejected" && isCycle(target.name, queue.name, deaths)) continue;
       target.publish(dead);
     }
   }
 
-  /** Dead letters that follow each other mostly go the same way. */
+  /** A cache, since consecutive dead letters usually go to the same address. */
   #address(exchange: string, routingKey: string): Address {
     const { exchange: lastExchange, routingKey: lastKey } = this.#lastAddress;
     if (exchange === lastExchange && routingKey === lastKey) return this.#lastAddress;
@@ -112,7 +112,7 @@ export class DeadLetters {
   }
 }
 
-/** Whether the message was in the queue before, and nobody rejected it since. */
+/** Whether the message was in the target queue before, and no consumer has rejected it since. */
 function isCycle(target: string, from: string, deaths: readonly FieldTable[]): boolean {
   if (target === from) return true;
   const index = deaths.findIndex((death) => death.queue === target);
@@ -128,7 +128,7 @@ function readDeaths(headers: FieldTable): FieldTable[] {
   );
 }
 
-/** Notes a death in the fields of the headers; the others stay byte for byte as they were. */
+/** Records a death in the header fields. The other fields stay byte for byte as they were. */
 function note(fields: Map<string, Uint8Array>, death: Death, keys: string[], deaths: readonly FieldTable[]): void {
   const { queue, message, reason } = death;
   const firsts = { reason, queue: queue.name, exchange: message.address.exchange };
@@ -141,7 +141,7 @@ function note(fields: Map<string, Uint8Array>, death: Death, keys: string[], dea
   fields.set("x-death", encodeField("x-death", noted(death, keys, merged(deaths))));
 }
 
-/** The list of deaths with this one in front: another of its kind is the same one, counted. */
+/** Puts this death at the front of the list. If there is one for the same queue and reason, its count is increased. */
 function noted({ queue, message, reason }: Death, keys: string[], deaths: FieldTable[]): FieldValue[] {
   const known = deaths.find((death) => death.queue === queue.name && death.reason === reason);
   if (known) return [withCount(known, (countOf(known) ?? 0n) + 1n), ...deaths.filter((death) => death !== known)];
@@ -159,8 +159,8 @@ function noted({ queue, message, reason }: Death, keys: string[], deaths: FieldT
 }
 
 /**
- * One death for each queue and reason: a client may send what brokers of old wrote, one entry for each time. The first
- * one stays, and one that has no count is counted.
+ * Merges deaths with the same queue and reason: old brokers wrote one entry per death, and clients may send such lists.
+ * The first entry stays, and a missing count is filled in.
  */
 function merged(deaths: readonly FieldTable[]): FieldTable[] {
   const groups = Map.groupBy(
@@ -173,12 +173,12 @@ function merged(deaths: readonly FieldTable[]): FieldTable[] {
   });
 }
 
-/** Counts are 64-bit in these tables, whatever their value. */
+/** Counts are 64-bit in these tables. */
 function withCount(death: FieldTable, count: bigint): FieldTable {
   return Object.assign(Object.create(null), death, { count });
 }
 
-/** A client may send what it likes under this name too. */
+/** Clients may send anything under this name. */
 function countOf({ count }: FieldTable): bigint | undefined {
   return typeof count === "bigint" || Number.isSafeInteger(count) ? BigInt(count as bigint | number) : undefined;
 }

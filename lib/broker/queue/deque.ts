@@ -1,4 +1,4 @@
-/** A first-in, first-out list in a ring: both ends in constant time. */
+/** A double-ended queue in a ring buffer. Both ends work in constant time. */
 export class Deque<T> {
   #items: (T | undefined)[] = new Array(16);
   #head = 0;
@@ -23,7 +23,7 @@ export class Deque<T> {
     this.#items[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#items.length - 1);
     this.#length--;
-    // A queue that was long once does not keep its ring for ever.
+    // Shrinks, so that a queue that was long once does not keep its memory.
     if (this.#items.length > 1024 && this.#length < this.#items.length / 8) this.#resize(this.#items.length / 2);
     return item;
   }

@@ -1,24 +1,24 @@
 import type { Message } from "./message.ts";
 import type { Location } from "../store/segments.ts";
 
-/** What the disk knows of an entry: nothing, nothing yet, in a transaction that is open, or for good. */
+/** The state of an entry on disk: not stored, waiting for a write, written in an open transaction, or committed. */
 export const STORED = { no: 0, soon: 1, written: 2, yes: 3 } as const;
 export type Stored = typeof STORED[keyof typeof STORED];
 
 /** One message in one queue. */
 export class Entry {
-  /** Its place: an entry goes before all those with higher ones, also when it comes back. */
+  /** Order in the queue. A returned entry keeps its position. */
   readonly position: number;
-  /** Absent while only the disk has it. */
+  /** Undefined while it is only on disk. */
   message: Message | undefined;
   readonly bodySize: number;
-  /** Milliseconds since 1970 by the wall clock, since it outlives a restart; 0 is never. */
+  /** Milliseconds since 1970. Wall-clock time, since it must survive a restart. 0 means never. */
   readonly expiresAt: number;
   redelivered = false;
-  /** How often it came back without an ack. */
+  /** How often it was returned without an ack. */
   returns = 0;
   stored: Stored = STORED.no;
-  /** Where its content is, if it has a place of its own on disk. */
+  /** The location of its content, if that is in a segment file. */
   location: Location | undefined;
 
   constructor(position: number, message: Message | undefined, bodySize: number, expiresAt: number) {

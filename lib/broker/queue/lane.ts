@@ -3,54 +3,53 @@ import { type Entry, STORED } from "./entry.ts";
 import type { MessageTable, PageSize } from "../store/message_table.ts";
 import { Returned } from "../channel/returned.ts";
 
-/** How much of a lane is kept in memory; what comes after that waits on disk alone. */
+/** Limits of what a lane keeps in memory. Later entries are on disk only. */
 export interface Window {
   entries: number;
-  /** Bytes of memory, everything counted that belongs to a message. */
+  /** Bytes of memory, including all overhead of a message. */
   bytes: number;
 }
 
-/** How a lane reads what is on disk. */
+/** How a lane reads from disk. */
 export interface Paging {
-  /** What is read from each table in one go. */
+  /** The size of one read per table. */
   page: PageSize;
-  /** With fewer entries than this in memory, the next page is read. */
+  /** The next page is read if fewer entries than this are in memory. */
   low: number;
 }
 
 export const PAGING: Paging = { page: { entries: 512, bytes: 1024 * 1024 }, low: 64 };
 
-/** Where a lane puts what it does not keep in memory. */
+/** The tables for entries that are not in memory. */
 export interface LaneTables {
-  /** Of a durable queue: persistent messages, which are there from the start. */
+  /** The persistent messages of a durable queue, stored from the start. */
   readonly durable: MessageTable | undefined;
-  /** For all others, only while they wait. */
+  /** Other messages, stored only while they wait. */
   spill(): MessageTable;
-  /** The same table, if anything was ever put there. */
+  /** The same table if anything was ever stored in it. */
   spilled(): MessageTable | undefined;
-  /** The window at this moment: it shrinks when memory is short. */
+  /** The current limits. They shrink if memory is short. */
   window(): Window;
   readonly paging: Paging;
 }
 
 /**
- * The entries of one priority in their order. The first ones are in memory; when there are too many, those
- * that follow are on disk only, and are read page by page as the first ones go. Taking the next one, adding
- * one and taking one back cost the same however many wait.
+ * The entries of one priority, in order. The first ones are in memory. If there are too many, the others are on disk
+ * only and are read page by page. Taking, adding and returning an entry takes constant time.
  */
 export class Lane {
   readonly #tables: LaneTables;
-  /** Positions of this lane are from `#floor` to below `#ceiling`. */
+  /** Positions of this lane are from `#floor` (inclusive) to `#ceiling` (exclusive). */
   readonly #ceiling: number;
   #next: number;
   readonly #head = new Deque<Entry>();
   #headWeight = 0;
   readonly #returned = new Returned();
-  /** Entries that are on disk only, all of them behind `#read`. */
+  /** Number of entries that are on disk only, all behind `#read`. */
   #tail = 0;
   #read: number;
   #delivered: number;
-  /** Up to here everything was delivered before the broker started. */
+  /** Entries up to this position were delivered before the broker started. */
   #redelivered: number;
 
   constructor(tables: LaneTables, floor: number, ceiling: number) {
@@ -66,17 +65,20 @@ export class Lane {
     return this.#returned.length + this.#head.length + this.#tail;
   }
 
-  /** The position for the next entry that is pushed. */
+  /** The position for the next new entry. */
   nextPosition(): number {
     return this.#next++;
   }
 
-  /** The last position that was taken. */
+  /** The position that was taken last. */
   get delivered(): number {
     return this.#delivered;
   }
 
-  /** Entries that a durable table has from before, up to `last`; those up to `delivered` were delivered then. */
+  /**
+   * Takes over entries that a durable table has from before, up to `last`. Those up to `delivered` were delivered
+   * before.
+   */
   recover(count: number, last: number, delivered: number): void {
     this.#tail = count;
     this.#next = Math.max(this.#next, last + 1, delivered + 1);
@@ -90,12 +92,12 @@ export class Lane {
       this.#append(entry);
       return;
     }
-    // Nothing of the tail was read yet: what is in memory ends here.
+    // Nothing of the tail was read yet, so the entries in memory end here.
     if (this.#tail++ === 0) this.#read = entry.position - 1;
     if (entry.stored === STORED.no) this.#tables.spill().add(entry);
   }
 
-  /** An entry that was delivered and comes back to its old place. */
+  /** Returns a delivered entry to its old position. */
   pushBack(entry: Entry): void {
     this.#returned.push(entry);
   }
@@ -115,7 +117,7 @@ export class Lane {
     return this.#head.shift();
   }
 
-  /** Forgets all entries; their rows are the caller's. */
+  /** Forgets all entries. The caller removes their rows. */
   clear(): void {
     this.#head.clear();
     this.#returned.clear();
@@ -133,7 +135,7 @@ export class Lane {
     return this.#head.peek();
   }
 
-  /** Reads the next page: what the two tables have, in the order of the positions, as far as both were read. */
+  /** Reads the next page: merges both tables by position, up to where both were read. */
   #readPage(): void {
     const { durable, paging: { page } } = this.#tables;
     const spill = this.#tables.spilled();

@@ -8,21 +8,21 @@ import type { Location } from "../store/segments.ts";
 const LETTER_C = 67;
 const DEATH = new TextEncoder().encode("-death");
 /**
- * Bytes of memory that a waiting message takes beside its content and its address: the objects of message, entry and
- * properties, and the buffer's own. Measured: 600,000 empty messages took 450 MB.
+ * Memory that a waiting message needs in addition to its content and address: the objects of message, entry and
+ * properties, and the buffer's overhead. Measured: 600,000 empty messages took 450 MB.
  */
 const OVERHEAD = 700;
 
-/** Bytes of memory that a waiting message takes, given the bytes of its content and of its encoded address. */
+/** Memory of a waiting message, from the bytes of its content and of its encoded address. */
 export function weightOf(content: number, address: number): number {
   return OVERHEAD + content + address;
 }
 
-/** Where a message was published to, as text and as the bytes that its deliveries carry. */
+/** Where a message was published, as text and as the encoded bytes that its deliveries contain. */
 export class Address {
   readonly exchange: string;
   readonly routingKey: string;
-  /** Exchange and routing key as two short strings. */
+  /** Exchange and routing key, encoded as two short strings. */
   readonly bytes: Uint8Array;
 
   constructor(exchange: string, routingKey: string, bytes?: Uint8Array) {
@@ -38,15 +38,15 @@ export class Address {
 }
 
 /**
- * A message as it was published. The content header stays as the bytes it came in and goes out again as
- * them: nothing is lost on the way, and nothing is paid for what the broker has no use for.
+ * A published message. The content header keeps its original bytes and is delivered with them, so nothing is lost, and
+ * unused properties cost no decoding.
  */
 export class Message {
   readonly address: Address;
-  /** The content header's payload, then the body. */
+  /** The content header's payload, followed by the body. */
   readonly content: Uint8Array;
   readonly headerLength: number;
-  /** Where its content is on disk, if it has a place of its own there. */
+  /** The location of its content on disk, if that is in a segment file. */
   location: Location | undefined;
   #properties: Properties | undefined;
 
@@ -65,12 +65,12 @@ export class Message {
     return this.properties.deliveryMode === 2;
   }
 
-  /** Bytes of the body, which is what length limits count. */
+  /** Size of the body in bytes, for the length limits. */
   get bodySize(): number {
     return this.content.length - this.headerLength;
   }
 
-  /** Bytes of memory that it takes while it waits, which is what decides when it waits on disk. */
+  /** Bytes of memory while it waits. Decides when it is moved to disk. */
   get weight(): number {
     return weightOf(this.content.length, this.address.bytes.length);
   }
@@ -83,7 +83,7 @@ export class Message {
     return this.content.subarray(this.properties.headersStart, this.properties.headersEnd);
   }
 
-  /** Whether it is worth a look for CC and BCC headers: only then are there two Cs in a row. */
+  /** A cheap test for CC and BCC headers: the header bytes contain two consecutive Cs. */
   get mayHaveCopies(): boolean {
     const { headersStart, headersEnd } = this.properties;
     for (let at = headersStart + 1; at < headersEnd; at++) {
@@ -122,7 +122,7 @@ export class Message {
     return new Message(address, longer, headerLength + more.length, known);
   }
 
-  /** The same body under other properties, and another address if it is given. */
+  /** A copy with the same body and other properties, and another address if one is given. */
   edited(edit: HeaderEdit, address: Address = this.address): Message {
     const header = editHeader(this.content, this.headerLength, edit);
     const content = new Uint8Array(header.length + this.bodySize);

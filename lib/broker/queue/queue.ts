@@ -7,42 +7,57 @@ import type { QueueArguments } from "./queue_arguments.ts";
 import type { MessageTable } from "../store/message_table.ts";
 import { Timer } from "./timer.ts";
 
-/** Why a message went to the dead letters. */
+/** Why a message was dead-lettered. */
 export type DeathReason = "rejected" | "expired" | "maxlen" | "delivery_limit";
 
-/** What a queue needs of the world around it. */
+/** The parts of the broker that a queue uses. */
 export interface QueueSurroundings {
-  /** A table for what has no room in memory. */
+  /** Creates a table for messages that do not fit into memory. */
   spillTable(): MessageTable;
-  /** How much a queue may keep in memory at this moment. */
+  /** How much a queue may keep in memory now. */
   window(): Window;
-  /** How it reads what has no room there. */
+  /** How it reads messages back from disk. */
   readonly paging: Paging;
-  /** Publishes a message again, from a queue that has a dead-letter exchange. */
+  /** Publishes a message to the dead-letter exchange of the queue. */
   deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
-  /** The queue has no more use: its last consumer went, or nobody used it for too long. */
+  /** The queue is to be deleted: its last consumer is gone, or it has expired. */
   unused(queue: Queue): void;
 }
 
 export interface QueueOptions {
   name: string;
-  /** Absent for queues that do not outlive the broker, exclusive ones among them. */
+  /** Undefined for queues that do not survive a restart, as exclusive ones. */
   table: MessageTable | undefined;
-  /** Names the table; 0 without one. */
+  /** Number of its table. 0 if there is none. */
   id: number;
   /** As it was declared. */
   durable: boolean;
   autoDelete: boolean;
-  /** The connection that alone may use it. */
+  /** The only connection that may use it, if it is exclusive. */
   owner: unknown;
   arguments: QueueArguments;
   argumentBytes: Uint8Array;
 }
 
-/** Positions of one priority. */
+/** The range of positions of one priority. */
 const LANE_SIZE = 2 ** 40;
 
-/** Messages that wait, in order, and those who take them. */
+/**
+ * A queue: waiting messages in order, and their consumers. The path of a message through it:
+ *
+ * 1. `publish()` refuses the message if the queue is full and its overflow policy says so. Otherwise the message gets an
+ *    entry with the next position of its priority's lane (lane.ts). If queue and message are durable, the entry is also
+ *    added to the table, which a later commit writes to disk.
+ * 2. The lane keeps the entry in memory. Behind too many others, it keeps it only on disk and reads it back later.
+ * 3. `deliver()` takes the first entry of the highest priority whenever a consumer is ready (consumers.ts), and `get()`
+ *    takes it for `basic.get`. Expired entries on the way are dead-lettered. The channel now has the entry as unacked.
+ * 4. The channel settles it: `ack()` and `reject()` remove the entry and its row, and `reject()` also dead-letters the
+ *    message. `requeue()` returns the entry to its old position, until the delivery limit dead-letters it.
+ * 5. Without a consumer, an entry leaves by its TTL (`#expire()`), by a length limit (`#dropHead()`), by `purge()` or
+ *    with the queue (`delete()`).
+ * 6. A message is dead-lettered through `QueueSurroundings.deadLetter`, which publishes a copy to the dead-letter
+ *    exchange, if the queue has one (dead_letters.ts). So it may begin again at step 1 in another queue.
+ */
 export class Queue implements Destination {
   readonly kind = "queue";
   readonly name: string;
@@ -56,7 +71,7 @@ export class Queue implements Destination {
   readonly #surroundings: QueueSurroundings;
   readonly #table: MessageTable | undefined;
   #spill: MessageTable | undefined;
-  /** The highest priority first. */
+  /** One for each priority, the highest first. */
   readonly #lanes: Lane[];
   readonly #limited: boolean;
   #ready = 0;
@@ -101,17 +116,20 @@ export class Queue implements Destination {
     return this.#deleted;
   }
 
-  /** The last position that was delivered, of each lane. */
+  /** For each lane, the last position that was delivered. */
   get delivered(): number[] {
     return this.#lanes.map((lane) => lane.delivered);
   }
 
-  /** Says which files of large messages it needs, before `recover()`. */
+  /** Registers the segment files that it refers to. Must be called before `recover()`. */
   claimSegments(): void {
     this.#table!.claimSegments();
   }
 
-  /** Takes up the messages of its table; `delivered` says which of them were delivered before, `undefined` that nobody knows. */
+  /**
+   * Takes over the messages in its table. `delivered` says which ones were delivered before. Undefined means that this
+   * is unknown.
+   */
   recover(delivered: readonly number[] | undefined): void {
     for (const [index, lane] of this.#lanes.entries()) {
       const { count, last } = this.#table!.measure(index * LANE_SIZE, (index + 1) * LANE_SIZE);
@@ -122,7 +140,7 @@ export class Queue implements Destination {
     this.#expire();
   }
 
-  /** Whether it took the message; a queue that is full may refuse it. */
+  /** Adds a message. Returns whether the queue took it: a full queue may refuse it. */
   publish(message: Message): boolean {
     if (this.#limited && this.arguments.overflow !== "drop-head" && this.#overflows(1, message.bodySize)) {
       if (this.arguments.overflow === "reject-publish-dlx") this.#deadLetter(message, "maxlen");
@@ -140,9 +158,10 @@ export class Queue implements Destination {
     return true;
   }
 
-  /** Gives messages to consumers as long as there are both. `fresh` came this moment, and so is not too old. */
+  /** Delivers messages while there are ready consumers. `fresh` has just been published, so it cannot be expired. */
   deliver(fresh?: Entry): void {
-    // What is published here while it runs, by way of a dead-letter exchange, is for the loop that runs.
+    // If delivering publishes to this queue again through a dead-letter exchange, the running loop delivers that
+    // message.
     if (this.#delivering || this.#ready === 0) return;
     this.#delivering = true;
     try {
@@ -158,35 +177,35 @@ export class Queue implements Destination {
     }
   }
 
-  /** The next message for `basic.get`. */
+  /** Takes the next message for `basic.get`. */
   get(): Entry | undefined {
     this.used();
     return this.#take();
   }
 
-  /** The message of an entry, from disk where only the disk has it. */
+  /** The message of an entry. Reads it from disk if it is not in memory. */
   messageOf(entry: Entry): Message {
     return entry.message ?? this.#table!.fetch(entry.position);
   }
 
-  /** What the disk has need not be in memory while a consumer works at it. */
+  /** Frees the memory of a stored message while a consumer works on it. */
   unload(entry: Entry): void {
     if (entry.stored === STORED.yes) entry.message = undefined;
   }
 
-  /** A delivery is done with. */
+  /** Settles a delivery. */
   ack(entry: Entry): void {
     this.#unacked--;
     if (entry.stored !== STORED.no) this.#table!.remove(entry);
   }
 
-  /** A delivery is refused for good. */
+  /** Settles a delivery as rejected. */
   reject(entry: Entry): void {
     this.#unacked--;
     this.#bury(entry, "rejected");
   }
 
-  /** A delivery comes back to its place; `deliver()` is the caller's, after all that come back. */
+  /** Returns a delivery to its position. The caller calls `deliver()` after all returns. */
   requeue(entry: Entry): void {
     this.#unacked--;
     if (this.#deleted) return;
@@ -202,7 +221,7 @@ export class Queue implements Destination {
     if (entry.expiresAt !== 0) this.#expire();
   }
 
-  /** Removes what waits, and says how much that was. */
+  /** Removes all waiting messages and returns their number. */
   purge(): number {
     this.used();
     const count = this.#ready;
@@ -219,7 +238,7 @@ export class Queue implements Destination {
     this.used();
   }
 
-  /** A queue that is deleted with its last consumer says so to its surroundings. */
+  /** Removes a consumer. An auto-delete queue without consumers is reported as unused. */
   removeConsumer(consumer: Consumer): void {
     if (!this.consumers.remove(consumer)) return;
     this.used();
@@ -227,7 +246,7 @@ export class Queue implements Destination {
     else this.deliver();
   }
 
-  /** The end: messages, rows and consumers go. */
+  /** Deletes the queue with its messages and rows, and cancels its consumers. */
   delete(): void {
     this.#deleted = true;
     this.stop();
@@ -241,13 +260,13 @@ export class Queue implements Destination {
     }
   }
 
-  /** No timer of it fires any more. */
+  /** Stops all timers. */
   stop(): void {
     this.#expiry.clear();
     this.#idle.clear();
   }
 
-  /** It was declared, read or consumed from: a queue that expires does so later. */
+  /** Records that the queue was declared, read or consumed, which postpones its expiry. */
   used(): void {
     if (this.arguments.expires === undefined) return;
     this.#lastUse = Date.now();
@@ -261,7 +280,7 @@ export class Queue implements Destination {
     else this.#surroundings.unused(this);
   }
 
-  /** The next entry that is not too old. */
+  /** Takes the next entry that is not expired. */
   #take(fresh?: Entry): Entry | undefined {
     let now = 0;
     for (let entry = this.#shift(); entry; entry = this.#shift()) {
@@ -285,7 +304,7 @@ export class Queue implements Destination {
     return undefined;
   }
 
-  /** Removes an entry, and sends its message to the dead-letter exchange if there is one. */
+  /** Removes an entry, and publishes its message to the dead-letter exchange if there is one. */
   #bury(entry: Entry, reason: DeathReason): void {
     if (!this.#deleted && this.arguments.deadLetterExchange !== undefined) {
       this.#deadLetter(this.messageOf(entry), reason);
@@ -297,7 +316,7 @@ export class Queue implements Destination {
     if (this.arguments.deadLetterExchange !== undefined) this.#surroundings.deadLetter(this, message, reason);
   }
 
-  /** Buries what is too old at the heads, and looks again when the next one is. */
+  /** Removes expired entries at the heads of the lanes, and sets the timer for the next one. */
   #expire(): void {
     const now = Date.now();
     let next = Infinity;

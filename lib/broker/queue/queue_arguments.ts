@@ -5,35 +5,35 @@ import { decodeTable, type FieldValue, INTEGER_TYPES, splitTable, TYPE_NAMES } f
 export type QueueKind = "classic" | "quorum";
 export type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
 
-/** What a queue's arguments mean. Absent ones are undefined. */
+/** The meaning of a queue's arguments. Missing ones are undefined. */
 export interface QueueArguments {
   kind: QueueKind;
   /** Milliseconds. */
   messageTtl: number | undefined;
-  /** Milliseconds without use until the queue is deleted. */
+  /** Milliseconds without use after which the queue is deleted. */
   expires: number | undefined;
   maxLength: number | undefined;
-  /** Bytes of bodies. */
+  /** Total size of all bodies in bytes. */
   maxLengthBytes: number | undefined;
   overflow: Overflow;
   deadLetterExchange: string | undefined;
   deadLetterRoutingKey: string | undefined;
   maxPriority: number | undefined;
   singleActiveConsumer: boolean;
-  /** Returns that a message survives; undefined is no limit. */
+  /** How many returns a message survives. Undefined means no limit. */
   deliveryLimit: number | undefined;
 }
 
 type Check = (value: FieldValue, type: string) => string | undefined;
 
 interface Known {
-  /** Gives what is wrong with the value, in RabbitMQ's words. */
+  /** Returns what is wrong with the value, in RabbitMQ's words. */
   check: Check;
   kinds: readonly QueueKind[];
 }
 
 const BOTH: readonly QueueKind[] = ["classic", "quorum"];
-/** What fits a timer of 32 bits. */
+/** The longest time that fits a 32-bit timer. */
 const MAX_EXPIRY = 4_294_967_295;
 
 const unacceptable = (type: string) => `{unacceptable_type,${TYPE_NAMES[type] ?? type}}`;
@@ -42,7 +42,7 @@ const integer: Check = (value, type) => {
   if (typeof value !== "number" || !INTEGER_TYPES.includes(type)) return unacceptable(type);
   return value < 0 ? `{value_negative,${value}}` : undefined;
 };
-/** RabbitMQ 4 takes a negative number as no limit. */
+/** RabbitMQ 4 treats a negative number as no limit. */
 const limit: Check = (value, type) => INTEGER_TYPES.includes(type) ? undefined : integer(value, type);
 const milliseconds: Check = (value, type) =>
   integer(value, type) ?? (value as number > MAX_EXPIRY ? `{value_too_big,${value}}` : undefined);
@@ -54,7 +54,7 @@ const priority: Check = (value, type) =>
 const oneOf = (words: readonly string[], name: string): Check => (value, type) =>
   text(value, type) ?? (words.includes(value as string) ? undefined : `{${name},<<"${value}">>}`);
 
-/** The arguments that mean something, on which kinds of queue. Others are taken and kept, as on RabbitMQ. */
+/** The supported arguments, with the kinds of queues that have them. Others are accepted and stored, as on RabbitMQ. */
 const KNOWN: Record<string, Known> = {
   "x-queue-type": { check: oneOf(["classic", "quorum"], "unsupported_queue_type"), kinds: BOTH },
   "x-message-ttl": { check: milliseconds, kinds: BOTH },
@@ -81,7 +81,7 @@ const KNOWN: Record<string, Known> = {
   "x-quorum-initial-group-size": { check: positive, kinds: ["quorum"] },
 };
 
-/** Reads and checks a queue's arguments. @throws {AmqpError} 406 naming the argument and what is wrong with it */
+/** Reads and checks a queue's arguments. @throws {AmqpError} 406 with the argument and its problem */
 export function readQueueArguments(queue: string, bytes: Uint8Array): QueueArguments {
   const args = decodeTable(bytes);
   const refuse = (name: string, why: string) =>
@@ -123,7 +123,7 @@ const COMPARED = Object.keys(KNOWN);
 /** @throws {AmqpError} 406 for the first argument that differs */
 export function assertSameArguments(queue: string, received: Uint8Array, current: Uint8Array): void {
   const [wanted, existing] = [readArguments(received), readArguments(current)];
-  // To name the kind that is meant without a name is to say nothing.
+  // Naming the default type is the same as naming none.
   for (const each of [wanted, existing]) if (each.get("x-queue-type")?.text === "classic") each.delete("x-queue-type");
   for (const name of COMPARED) assertSameArgument(`queue '${queue}'`, name, wanted.get(name), existing.get(name));
 }

@@ -1,7 +1,7 @@
-/** What a timer of the platform can wait for at once. */
+/** The longest time that a platform timer can wait. */
 const LONGEST = 2 ** 31 - 1;
 
-/** Calls back once the wall clock has reached the earliest time that was asked for. */
+/** Calls back once the wall clock reaches the earliest requested time. */
 export class Timer {
   readonly #callback: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -11,7 +11,7 @@ export class Timer {
     this.#callback = callback;
   }
 
-  /** A later time than the one that is waited for changes nothing. */
+  /** Does nothing if an earlier time is already set. */
   at(due: number): void {
     if (due >= this.#due) return;
     clearTimeout(this.#timer);

@@ -1,14 +1,14 @@
 import type { Message } from "../queue/message.ts";
 
-/** What a client consumes from, and names in `reply-to`, to get answers without a queue. */
+/** The queue name for direct replies: clients consume from it and put it into `reply-to`. */
 export const DIRECT_REPLY_TO = "amq.rabbitmq.reply-to";
 
-/** Whoever waits for direct replies. */
+/** A consumer of direct replies. */
 export interface ReplyConsumer {
   deliverReply(message: Message): void;
 }
 
-/** The names that stand for a consumer of direct replies, which cannot be guessed. */
+/** The consumers of direct replies, by names that cannot be guessed. */
 export class DirectReplies {
   readonly #consumers = new Map<string, ReplyConsumer>();
 

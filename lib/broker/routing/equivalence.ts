@@ -9,31 +9,31 @@ import {
 } from "../protocol/table.ts";
 
 /**
- * What is declared again must be what it was.
+ * Checks that a repeated declaration matches the original one.
  *
- * @param what the thing, as in `queue 'q'`
+ * @param what the object, as in `queue 'q'`
  * @throws {AmqpError} 406, in RabbitMQ's words
  */
 export function assertSame(what: string, name: string, received: string | boolean, current: string | boolean): void {
   if (received !== current) throw inequivalent(what, name, `'${received}'`, `'${current}'`);
 }
 
-/** An argument of a declaration, as it is compared. */
+/** An argument of a declaration, for comparison. */
 export interface Argument {
   type: string;
   /** Its value as text. */
   text: string;
 }
 
-/** The arguments of an encoded table by their names. */
+/** The arguments of an encoded table, by name. */
 export function readArguments(bytes: Uint8Array): Map<string, Argument> {
   const values = decodeTable(bytes);
   return new Map(splitTable(bytes).map(({ name, type }) => [name, { type, text: textOf(type, values[name]) }]));
 }
 
 /**
- * An argument must be the same or, both times, absent. The number 10 is the same in every type of whole numbers, and
- * another one than 10.0.
+ * Checks that an argument is the same in both declarations, or missing in both. The integer 10 is the same in every
+ * integer type, and differs from 10.0.
  *
  * @throws {AmqpError} 406, in RabbitMQ's words
  */
@@ -56,7 +56,7 @@ function inequivalent(what: string, name: string, received: string, current: str
   );
 }
 
-/** What a value of the type is on RabbitMQ, where only values are compared. */
+/** The value kind that RabbitMQ compares, since it ignores types. */
 const KINDS: Record<string, string> = { f: "float", d: "float", S: "bytes", x: "bytes" };
 
 function kindOf(type: string): string {

@@ -6,7 +6,7 @@ import { decodeTable, describeValue, splitTable, TYPE_NAMES } from "../protocol/
 
 const ALTERNATE = "alternate-exchange";
 
-/** A way from an exchange to a queue or to another exchange. */
+/** A binding from an exchange to a queue or to another exchange. */
 export interface Binding extends Route {
   readonly source: Exchange;
   readonly argumentBytes: Uint8Array;
@@ -18,11 +18,11 @@ export interface ExchangeOptions {
   durable: boolean;
   autoDelete: boolean;
   internal: boolean;
-  /** An encoded table. */
+  /** The encoded table. */
   arguments: Uint8Array;
 }
 
-/** Where messages are published to: it holds none, and only says which queues they go to. */
+/** An exchange. It stores no messages, and only finds the destinations of each. */
 export class Exchange implements Destination {
   readonly kind = "exchange";
   readonly name: string;
@@ -31,13 +31,13 @@ export class Exchange implements Destination {
   readonly autoDelete: boolean;
   readonly internal: boolean;
   readonly argumentBytes: Uint8Array;
-  /** Where messages go that no binding takes. */
+  /** The exchange that gets messages without a matching binding. */
   readonly alternate: string | undefined;
   readonly matcher: Matcher;
   readonly #arguments: Map<string, Argument>;
   readonly #bindings = new Map<string, Binding>();
 
-  /** @throws {AmqpError} 503 for an unknown type, 406 for a wrong argument */
+  /** @throws {AmqpError} 503 for an unknown type, 406 for an invalid argument */
   constructor(options: ExchangeOptions) {
     this.name = options.name;
     this.type = options.type;
@@ -69,7 +69,7 @@ export class Exchange implements Destination {
     return this.#bindings.values();
   }
 
-  /** The binding that was there already, or the new one. */
+  /** Adds a binding. Returns the existing one if it is the same. */
   add(binding: Binding): boolean {
     const identity = identityOf(binding);
     if (this.#bindings.has(identity)) return false;
@@ -78,7 +78,7 @@ export class Exchange implements Destination {
     return true;
   }
 
-  /** The binding that is gone now, if there was one. */
+  /** Removes a binding. Returns it if it existed. */
   remove(like: Pick<Binding, "destination" | "key" | "argumentBytes">): Binding | undefined {
     const identity = identityOf(like);
     const binding = this.#bindings.get(identity);
@@ -88,7 +88,7 @@ export class Exchange implements Destination {
     return binding;
   }
 
-  /** @throws {AmqpError} 406 when it was declared in another way */
+  /** @throws {AmqpError} 406 if the declaration differs */
   assertEquivalent(type: string, durable: boolean, autoDelete: boolean, internal: boolean, args: Uint8Array): void {
     const what = `exchange '${this.name}'`;
     assertSame(what, "type", type, this.type);
@@ -99,7 +99,7 @@ export class Exchange implements Destination {
   }
 }
 
-/** Destination, key and arguments together: the same once more is the same binding. */
+/** Destination, key and arguments identify a binding. */
 function identityOf(
   { destination, key, argumentBytes }: Pick<Binding, "destination" | "key" | "argumentBytes">,
 ): string {
@@ -111,7 +111,7 @@ function identityOf(
   ]);
 }
 
-/** A binding as it is made anew. */
+/** Creates a binding. */
 export function createBinding(source: Exchange, destination: Destination, key: string, bytes: Uint8Array): Binding {
   const args = decodeTable(bytes);
   const match = args["x-match"];
@@ -123,7 +123,7 @@ export function createBinding(source: Exchange, destination: Destination, key: s
       );
     }
   }
-  // In the order of their names: another order is the same table, and another type is another one.
+  // Sorted by name, since their order does not matter. Types do.
   const sorted = splitTable(bytes).sort((a, b) => a.name < b.name ? -1 : 1);
   return { source, destination, key, args, argumentBytes: joined(sorted.map(({ bytes }) => bytes)) };
 }

@@ -1,30 +1,30 @@
 import type { FieldTable, FieldValue } from "../protocol/table.ts";
 
-/** What a binding leads to. */
+/** The destination of a binding. */
 export interface Destination {
   readonly kind: "queue" | "exchange";
   readonly name: string;
   readonly durable: boolean;
 }
 
-/** What of a binding tells whether a message takes it. */
+/** The parts of a binding that decide whether it matches a message. */
 export interface Route {
   readonly destination: Destination;
   readonly key: string;
   readonly args: FieldTable;
 }
 
-/** Finds the destinations of a routing key, or of headers, among the bindings of one exchange. */
+/** Finds the destinations for a routing key or headers among the bindings of one exchange. */
 export interface Matcher {
   add(binding: Route): void;
   remove(binding: Route): void;
-  /** Adds to `found` where a message goes; `headers` decodes them, for those who look at them. */
+  /** Adds the message's destinations to `found`. `headers` decodes the headers, for matchers that need them. */
   match(routingKey: string, headers: () => FieldTable, found: Set<Destination>): void;
 }
 
 const encoder = new TextEncoder();
 
-/** The exchange types, each with what tells its bindings apart. */
+/** The exchange types, each with its identity of bindings. */
 export const MATCHERS: Record<string, () => Matcher> = {
   direct: () => new DirectMatcher(),
   fanout: () => new FanoutMatcher(),
@@ -67,13 +67,13 @@ class FanoutMatcher implements Matcher {
   }
 }
 
-/** One word of the patterns that begin alike. */
+/** One word in the tree of patterns. */
 interface TopicNode {
   words: Map<string, TopicNode>;
   bindings: Set<Route>;
 }
 
-/** Patterns as a tree of words, in which `*` is any one word and `#` any number of them. */
+/** Topic patterns as a tree of words. `*` matches one word, `#` any number of words. */
 class TopicMatcher implements Matcher {
   readonly #root: TopicNode = { words: new Map(), bindings: new Set() };
 
@@ -104,7 +104,7 @@ class TopicMatcher implements Matcher {
 
   match(routingKey: string, _headers: () => FieldTable, found: Set<Destination>): void {
     const words = wordsOf(routingKey);
-    // Several ways lead to one node where there are many `#`: each is walked once for each place in the key.
+    // With several `#`, many paths lead to one node. Each node is visited once per position in the key.
     const seen = new Map<TopicNode, Set<number>>();
     const work: [TopicNode, number][] = [[this.#root, 0]];
     for (let step = work.pop(); step; step = work.pop()) {
@@ -124,7 +124,7 @@ class TopicMatcher implements Matcher {
   }
 }
 
-/** An empty key has no word, and not one empty word. */
+/** An empty key has no words, instead of one empty word. */
 function wordsOf(key: string): string[] {
   return key === "" ? [] : key.split(".");
 }
@@ -147,20 +147,20 @@ class HeadersMatcher implements Matcher {
   }
 }
 
-/** `all` and `any` leave out the arguments that begin with `x-`; `all-with-x` and `any-with-x` do not. */
+/** `all` and `any` ignore arguments that begin with `x-`. `all-with-x` and `any-with-x` do not. */
 function matchesHeaders(args: FieldTable, headers: FieldTable): boolean {
   const mode = String(args["x-match"] ?? "all");
   const withX = mode.endsWith("-with-x");
   const wanted = Object.entries(args).filter(([name]) => name !== "x-match" && (withX || !name.startsWith("x-")));
   const fits = ([name, value]: [string, FieldValue]) => {
     const given = headers[name];
-    // An argument without a value asks only that the header be there.
+    // An argument without a value matches any value of that header.
     return given !== undefined && (value === null || sameValue(value, given));
   };
   return mode.startsWith("any") ? wanted.some(fits) : wanted.every(fits);
 }
 
-/** A text may be sent as bytes too, and a time is its seconds. */
+/** Text and bytes are equal if their bytes are, and a time equals its seconds. */
 function comparable(value: FieldValue): FieldValue {
   if (typeof value === "string") return encoder.encode(value);
   return value instanceof Date ? Math.floor(value.getTime() / 1000) : value;

@@ -5,11 +5,11 @@ import { AmqpError } from "../protocol/amqp_error.ts";
 import type { FieldTable } from "../protocol/table.ts";
 import type { Queue } from "../queue/queue.ts";
 
-/** What the router looks things up in. */
+/** The exchanges and queues that the router looks up. */
 export interface Directory {
   exchange(name: string): Exchange | undefined;
   queue(name: string): Queue | undefined;
-  /** Grows with every change of exchanges, queues and bindings. */
+  /** Incremented by every change of exchanges, queues and bindings. */
   readonly version: number;
 }
 
@@ -18,10 +18,10 @@ interface Cached {
   queues: Queue[];
 }
 
-/** From a message to the queues that it goes to, each once, whichever way leads there. */
+/** Finds the queues for a message. Each queue gets it once, however many bindings lead there. */
 export class Router {
   readonly #directory: Directory;
-  /** The route of an address, as long as nothing was declared or bound since. */
+  /** A cache of routes by address. Cleared when a declaration or a binding changes. */
   readonly #routes = new WeakMap<Address, Cached>();
 
   constructor(directory: Directory) {
@@ -38,7 +38,7 @@ export class Router {
     }
     const cached = this.#routes.get(address);
     if (cached && cached.version === this.#directory.version) return cached.queues;
-    // A route that depends on headers is this message's alone.
+    // A route that depends on headers is not cached.
     let byHeaders = false;
     const queues = this.routeKeys(address.exchange, [address.routingKey], () => {
       byHeaders = true;
@@ -48,7 +48,7 @@ export class Router {
     return queues;
   }
 
-  /** The queues for several routing keys at once. An exchange that is gone leads nowhere. */
+  /** The queues for several routing keys together. A deleted exchange leads to none. */
   routeKeys(exchange: string, keys: readonly string[], headers: () => FieldTable): Queue[] {
     const queues = new Set<Queue>();
     const seen = new Set<Exchange>();
@@ -76,7 +76,7 @@ export class Router {
   }
 }
 
-/** @throws {AmqpError} 406 for a CC or BCC that is no list of texts */
+/** @throws {AmqpError} 406 if CC or BCC is not a list of texts */
 export function recipients(headers: FieldTable, name: "CC" | "BCC"): string[] {
   const value = headers[name];
   if (value === undefined) return [];

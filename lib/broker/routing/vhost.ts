@@ -10,7 +10,7 @@ import { type Directory, Router } from "./router.ts";
 import type { StoredBinding } from "../store/definitions.ts";
 import type { Store } from "../store/store.ts";
 
-/** The exchanges that are always there, and their types. */
+/** The predeclared exchanges and their types. */
 const PREDECLARED: Record<string, string> = {
   "": "direct",
   "amq.direct": "direct",
@@ -26,12 +26,12 @@ export interface NewQueue {
   name: string;
   durable: boolean;
   autoDelete: boolean;
-  /** The connection that alone may use it. */
+  /** The only connection that may use it, if it is exclusive. */
   owner: unknown;
   argumentBytes: Uint8Array;
 }
 
-/** All exchanges, queues and bindings, and what of them is on disk. Whether one may use them is the methods' question. */
+/** All exchanges, queues and bindings, and their copies on disk. The methods check permissions. */
 export class VirtualHost implements Directory {
   readonly router = new Router(this);
   readonly replies = new DirectReplies();
@@ -39,13 +39,13 @@ export class VirtualHost implements Directory {
   readonly #store: Store;
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
-  /** Exclusive queues by the connection that has them. */
+  /** Exclusive queues, by the connection that owns them. */
   readonly #owned = new Map<unknown, Set<Queue>>();
-  /** Bindings by the queue or the exchange that they lead to. */
+  /** Bindings, by their destination. */
   readonly #leadingTo = new Map<Destination, Set<Binding>>();
   readonly #surroundings: QueueSurroundings;
 
-  /** `window` is asked how much a queue may keep in memory. */
+  /** `window` returns how much a queue may keep in memory. */
   constructor(store: Store, window: () => Window, paging: Paging = PAGING) {
     this.#store = store;
     const deadLetters = new DeadLetters(this.router);
@@ -91,7 +91,7 @@ export class VirtualHost implements Directory {
     if (exchange.durable) this.#store.definitions.removeExchange(exchange.name);
   }
 
-  /** @throws {AmqpError} 406 for wrong arguments */
+  /** @throws {AmqpError} 406 for invalid arguments */
   addQueue({ name, durable, autoDelete, owner, argumentBytes }: NewQueue): Queue {
     const args = readQueueArguments(name, argumentBytes);
     if (args.kind === "quorum") {
@@ -106,7 +106,7 @@ export class VirtualHost implements Directory {
         throw new AmqpError("preconditionFailed", `invalid property '${wrong}' for queue '${name}' in vhost '/'`);
       }
     }
-    // An exclusive queue goes with its connection, and so never outlives the broker.
+    // An exclusive queue is deleted with its connection, so it never survives a restart.
     const lasts = durable && owner === undefined;
     const id = lasts ? this.#store.definitions.addQueue({ name, autoDelete, arguments: argumentBytes }) : 0;
     const table = lasts ? this.#store.durableTable(id) : undefined;
@@ -130,13 +130,13 @@ export class VirtualHost implements Directory {
     if (queue.id !== 0) this.#store.definitions.removeQueue(queue.id);
   }
 
-  /** A connection ends, and with it the queues that it alone could use. */
+  /** Deletes the exclusive queues of a connection that ends. */
   deleteQueuesOf(owner: unknown): void {
     for (const queue of this.#owned.get(owner) ?? []) this.deleteQueue(queue);
     this.#owned.delete(owner);
   }
 
-  /** The same binding once more changes nothing. @throws {AmqpError} 406 for wrong arguments */
+  /** Adds a binding. Has no effect if it exists. @throws {AmqpError} 406 for invalid arguments */
   bind(source: Exchange, destination: Destination, key: string, argumentBytes: Uint8Array): void {
     const binding = createBinding(source, destination, key, argumentBytes);
     if (!source.add(binding)) return;
@@ -145,7 +145,7 @@ export class VirtualHost implements Directory {
     if (lasts(binding)) this.#store.definitions.addBinding(stored(binding));
   }
 
-  /** A binding that is not there is as good as removed. */
+  /** Removes a binding. Succeeds if it does not exist. */
   unbind(source: Exchange, destination: Destination, key: string, argumentBytes: Uint8Array): void {
     const like = createBinding(source, destination, key, argumentBytes);
     const binding = source.remove(like);
@@ -153,22 +153,22 @@ export class VirtualHost implements Directory {
   }
 
   /**
-   * What was declared and deleted is on disk before the client hears of it.
+   * Commits declarations and deletions before the client gets the answer.
    *
-   * @throws where the disk refuses it; then it waits, and is tried again
+   * @throws if the disk refuses it. The changes are then kept and tried again
    */
   makeLasting(): void {
     if (this.#store.definitions.waiting) this.#store.commitNow();
   }
 
-  /** A purge is a promise too. */
+  /** A purge must be durable too. */
   purge(queue: Queue): number {
     const count = queue.purge();
     if (queue.id !== 0) this.#store.commitNow();
     return count;
   }
 
-  /** Writes what only the memory knows, for the next start; then nothing may be delivered any more. */
+  /** Writes everything that is only in memory, for the next start. Nothing may be delivered after that. */
   stop(): void {
     for (const queue of this.#queues.values()) {
       queue.stop();
@@ -223,7 +223,7 @@ export class VirtualHost implements Directory {
     }
     for (const queue of this.#queues.values()) queue.claimSegments();
     this.#store.sweep();
-    // Last: what expired meanwhile goes to exchanges and queues that must be there.
+    // Done last, since messages that expired meanwhile are published to exchanges and queues that must exist.
     for (const { name, delivered } of queues) {
       this.#queues.get(name)!.recover(wasClean ? delivered : undefined);
     }
@@ -231,7 +231,7 @@ export class VirtualHost implements Directory {
   }
 }
 
-/** A binding lasts where both of its ends do; an exclusive queue does not, whatever was declared. */
+/** A binding is durable if both of its ends are. Exclusive queues never are. */
 function lasts({ source, destination }: Binding): boolean {
   return source.durable && destination.durable && !(destination instanceof Queue && destination.id === 0);
 }

@@ -4,33 +4,33 @@ import { type Memory, readMemory } from "./memory.ts";
 export interface AlarmOptions {
   /** The folder whose disk is watched. */
   folder: string;
-  /** Bytes that must be free. */
+  /** Minimum free space in bytes. */
   diskFreeLimit: number;
-  /** Bytes that the process may have in use; publishers wait from 80 % of it on. */
+  /** Memory limit of the process in bytes. Publishers wait from 80 % of it on. */
   memoryLimit: number;
   /** @default the process's own */
   memory?: Memory;
 }
 
-/** The share of the limit from which on publishers wait: what they have on its way and garbage take the rest. */
+/** The share of the limit at which publishers wait. The rest is for data in transit and garbage. */
 const SHARE = 0.8;
-/** The share of the heap's own limit that may be used: beyond the whole of it V8 ends the process. */
+/** The share of V8's heap limit that may be used: at the limit V8 ends the process. */
 const HEAP_SHARE = 0.7;
-/** Above this use of memory, consumers that settle nothing get nothing more either. */
+/** Above this share, consumers that do not settle get no more deliveries either. */
 const HARD = 1.1;
 /**
- * Milliseconds until garbage is collected, and from one time to the next: soon where much was released, and then twice
- * as long each time that this did not help.
+ * Milliseconds between garbage collections. The first one comes soon after much was released. The time doubles each
+ * time that a collection did not help.
  */
 const COLLECT = { soon: 2_000, late: 30_000 };
-/** So many messages are much. */
+/** How many released messages count as much. */
 const MUCH = 10_000;
 
-/** Whether publishers must wait: the disk is nearly full, or does not take what it is given, or memory is short. */
+/** Decides whether publishers must wait: the disk is nearly full or does not accept data, or memory is short. */
 export class Alarms {
-  /** Called with what is wrong, and with `undefined` when nothing is any more. */
+  /** Called with the problem, and with `undefined` when it is over. */
   onChange: (alarm: string | undefined) => void = () => {};
-  /** Called when consumers may have more than they settle again. */
+  /** Called when consumers may again have many unsettled deliveries. */
   onRelief: () => void = () => {};
   readonly #options: AlarmOptions;
   readonly #memory: Memory;
@@ -39,7 +39,7 @@ export class Alarms {
   #hard = false;
   #use = 0;
   #released = 0;
-  /** When garbage was collected last, or else when the alarm began. */
+  /** The time of the last garbage collection, or the start of the alarm. */
   #since: number | undefined;
   #wait = COLLECT.soon;
 
@@ -53,28 +53,28 @@ export class Alarms {
     return this.#current;
   }
 
-  /** Whether memory is so short that even deliveries must wait for acks. */
+  /** Whether memory is so short that consumers must settle before they get more. */
   get hard(): boolean {
     return this.#hard;
   }
 
-  /** How near memory is to where publishers wait, when it was last looked at: 1 is there. */
+  /** Memory use at the last check, relative to the level at which publishers wait (1). */
   get memoryUse(): number {
     return this.#use;
   }
 
-  /** What the disk said when it did not take the data. */
+  /** The error of the disk when it did not accept data. */
   storeProblem(problem: string | undefined): void {
     this.#store = problem;
     this.check();
   }
 
-  /** Counts messages that need no memory any more. */
+  /** Counts messages whose memory can be freed. */
   released(messages: number): void {
     this.#released += messages;
   }
 
-  /** Looks at the disk and at memory. */
+  /** Checks disk and memory. */
   check(): void {
     this.#measure();
     if (this.#use > 1) this.#collect();
@@ -102,7 +102,7 @@ export class Alarms {
     this.#use = Math.max(inUse / (SHARE * this.#options.memoryLimit), heap / (HEAP_SHARE * heapLimit));
   }
 
-  /** While publishers wait little is allocated, and V8 collects garbage only when something is, unless it is asked to. */
+  /** While publishers wait, few allocations trigger V8's garbage collector, so it is called explicitly. */
   #collect(): void {
     this.#since ??= this.#memory.now();
     const wait = this.#released >= MUCH ? this.#wait : COLLECT.late;

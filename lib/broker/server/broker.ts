@@ -16,39 +16,39 @@ import { listenWebSocket, type WebSocketListener } from "./websocket_listener.ts
 export interface BrokerOptions {
   /** @default "127.0.0.1" */
   host: string;
-  /** 0 is any. */
+  /** 0 means any free port. */
   port: number;
-  /** For WebSocket; 0 is any, `undefined` is none. */
+  /** Port for WebSocket. 0 means any free port, `undefined` no listener. */
   wsPort: number | undefined;
-  /** Whether somebody chose it: then a port that is taken is an error, and else only a warning. */
+  /** The user chose the port, so it is an error if it is taken. Otherwise that is only a warning. */
   wsPortAsked: boolean;
-  /** Made when it is absent. */
+  /** Is created if it does not exist. */
   dataDir: string;
-  /** Passwords by user name. Without any there is `guest`, on loopback alone. */
+  /** Passwords by user name. Empty means `guest`, on loopback only. */
   users: Record<string, string>;
-  /** Bytes resident; above it publishers wait. */
+  /** Resident memory in bytes. Above 80 % of it publishers wait. */
   memoryLimit: number;
-  /** Bytes; below it publishers wait. */
+  /** Free disk space in bytes. Below it publishers wait. */
   diskFreeLimit: number;
-  /** What clients are told. */
+  /** The version that is reported to clients. */
   version: string;
   log: Logger;
   /** @default LIMITS */
   limits?: Partial<Limits>;
 }
 
-/** What each queue may keep in memory, with room and when memory is short. */
+/** What each queue may keep in memory, normally and if memory is short. */
 const WIDE: Window = { entries: 4096, bytes: 4 * 1024 * 1024 };
 const NARROW: Window = { entries: 128, bytes: 128 * 1024 };
-/** The share of the memory limit above which queues keep less. */
+/** The share of the memory limit above which queues keep less in memory. */
 const SHORT_OF_MEMORY = 0.6;
-/** Milliseconds between two looks at the clients, and how many of those are from one look at disk and memory to the next. */
+/** Milliseconds between two checks of the clients, and how many of those pass between two checks of disk and memory. */
 const TICK = 250;
 const ALARM_TICKS = 4;
 
 /**
- * An AMQP 0-9-1 broker for one machine: what SQLite is to PostgreSQL. It listens, and everything else is in its
- * connections, its virtual host and its store.
+ * An embedded AMQP 0-9-1 broker for one machine. This class listens. The rest is in its connections, its virtual host
+ * and its store.
  *
  * @example
  * ```ts ignore
@@ -61,7 +61,7 @@ export class Broker {
   readonly wsPort: number | undefined;
   readonly #log: Logger;
   readonly #listener: Deno.TcpListener;
-  /** `localhost` is either, and some clients try only one. */
+  /** `localhost` resolves to either, and some clients try only one. */
   readonly #listener6: Deno.TcpListener | undefined;
   readonly #webSocket: WebSocketListener | undefined;
   readonly #store: Store;
@@ -77,9 +77,9 @@ export class Broker {
   #stopping: Promise<void> | undefined;
 
   /**
-   * @throws {Deno.errors.AddrInUse} the port is taken
-   * @throws {WarrenError} `storage`: the data is locked, damaged, or of a newer version; `config`: it would be open to
-   * others without users
+   * @throws {Deno.errors.AddrInUse} if the port is taken
+   * @throws {WarrenError} `storage` if the data is locked, damaged or of a newer version; `config` if other machines
+   * could connect although there are no users
    */
   // deno-lint-ignore require-await -- what is wrong rejects, and is not thrown
   static async start(options: BrokerOptions): Promise<Broker> {
@@ -91,7 +91,7 @@ export class Broker {
           "(name:password), or leave BROKER_HOST at 127.0.0.1",
       );
     }
-    // The port first: the system gives it to one, and only that one opens the data.
+    // Listens before it opens the data: only one process can get the port.
     const listener = Deno.listen({ hostname: options.host, port: options.port });
     try {
       return new Broker({ ...options, users: users ?? { guest: "guest" } }, listener);
@@ -131,7 +131,7 @@ export class Broker {
     alarms.onRelief = () => {
       for (const connection of this.#connections) connection.wakeLater();
     };
-    // In a flood much is taken between two ticks.
+    // During a flood, much memory is used between two checks.
     this.#turns.onTurn = () => this.#lookAtMemory();
     this.#store.onProblem = (problem) => alarms.storeProblem(problem);
     this.#ticker = setInterval(() => this.#tick(), TICK);
@@ -149,7 +149,7 @@ export class Broker {
     if (this.#listener6) void this.#accept(this.#listener6);
   }
 
-  /** Tells the clients, and closes the data. */
+  /** Notifies the clients and closes the data. */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
   }
@@ -179,7 +179,7 @@ export class Broker {
         await this.#turns.run(share, () => this.#serve(transport, local));
       } catch (error) {
         if (this.#stopping || error instanceof Deno.errors.BadResource) return;
-        // Out of file descriptors, for one: others close theirs.
+        // Too many open files, for example. They are freed as other connections close.
         this.#log.warn(`a connection could not be accepted: ${error instanceof Error ? error.message : error}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
@@ -214,7 +214,7 @@ export class Broker {
   }
 }
 
-/** What the store has, in memory. @throws {WarrenError} `storage` */
+/** Recovers the definitions and messages from the store. @throws {WarrenError} `storage` */
 function recovered(store: Store, window: () => Window): VirtualHost {
   try {
     return new VirtualHost(store, window);
@@ -224,7 +224,7 @@ function recovered(store: Store, window: () => Window): VirtualHost {
   }
 }
 
-/** The same port of the other loopback, where there is one and it is free. */
+/** Listens on the same port of the other loopback address, if there is one and the port is free. */
 function listenIpv6(port: number): Deno.TcpListener | undefined {
   try {
     return Deno.listen({ hostname: "::1", port });

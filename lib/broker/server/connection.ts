@@ -22,7 +22,7 @@ import { Share, type Turns } from "../../base/time/turns.ts";
 import { endsWithin } from "../../base/time/within.ts";
 import type { VirtualHost } from "../routing/vhost.ts";
 
-/** What a connection needs of its broker. */
+/** The parts of the broker that a connection uses. */
 export interface ConnectionSurroundings {
   readonly vhost: VirtualHost;
   readonly store: Store;
@@ -31,21 +31,21 @@ export interface ConnectionSurroundings {
   readonly users: Readonly<Record<string, string>>;
   readonly version: string;
   readonly log: Logger;
-  /** Why nobody may publish now, if so. */
+  /** Why nobody may publish now. Undefined if they may. */
   readonly alarm: string | undefined;
-  /** Whether consumers that settle nothing must wait too. */
+  /** Whether consumers that do not settle must wait too. */
   readonly shortOfMemory: boolean;
-  /** Counts messages that need no memory any more. */
+  /** Counts messages whose memory can be freed. */
   readonly released: (messages: number) => void;
 }
 
-/** The methods of channels. Those of connections, and `basic.publish`, are in the class. */
+/** The methods of channels. This class handles those of connections, and `basic.publish`. */
 const METHODS: MethodTable = { ...channelMethods, ...exchangeMethods, ...queueMethods, ...basicMethods };
 
-/** Methods that only a broker sends: out of place, but known. */
+/** Methods that only a broker sends. From a client they are unexpected, but known. */
 const KNOWN = new Set<number>(Object.values(METHOD));
 
-/** One client: its handshake, its channels, and its end. */
+/** One client connection, from the handshake to the end. */
 export class Connection implements ChannelPeer {
   readonly output: Output;
   readonly #transport: Transport;
@@ -53,7 +53,7 @@ export class Connection implements ChannelPeer {
   readonly #frames: FrameReader;
   readonly #handshake: Handshake;
   readonly #channels = new Map<number, Channel>();
-  /** Channels that the broker closed, until the client says that it knows. */
+  /** Channels that the broker closed and the client has not confirmed yet. */
   readonly #closingChannels = new Set<number>();
   readonly #share = new Share();
   readonly #nudge: Nudge;
@@ -61,17 +61,17 @@ export class Connection implements ChannelPeer {
   readonly #started = performance.now();
   #negotiated: Negotiated | undefined;
   #lastRead = performance.now();
-  /** When the broker sent `connection.close`; what comes then is not looked at any more. */
+  /** The time when the broker sent `connection.close`. Later frames are ignored. */
   #closing: number | undefined;
   #ended = false;
   #deaf = false;
-  /** Present while it is not read, since it published when nobody may. */
+  /** Set while the client is not read, because it published during an alarm. */
   #blocked: PromiseWithResolvers<void> | undefined;
   #method = 0;
-  /** Whether the frames of this read published something. */
+  /** Whether the frames of this read contained a publish. */
   #published = false;
   #waking = false;
-  /** What is left to do of a method; no further frame is taken meanwhile. */
+  /** The rest of an unfinished method. No further frame is handled until it is done. */
   #unfinished: (() => boolean) | undefined;
 
   constructor(transport: Transport, surroundings: ConnectionSurroundings, local: boolean) {
@@ -129,7 +129,7 @@ export class Connection implements ChannelPeer {
     return this.#negotiated!.capabilities.consumer_cancel_notify === true;
   }
 
-  /** Serves the client until either side ends it. Never rejects. */
+  /** Serves the client until either side ends the connection. Never rejects. */
   async serve(): Promise<void> {
     try {
       if (await this.#greeted()) {
@@ -144,7 +144,7 @@ export class Connection implements ChannelPeer {
     }
   }
 
-  /** Once a second: heartbeats, and clients that are silent for too long. */
+  /** Runs every second: sends heartbeats, and disconnects silent clients. */
   tick(now: number): void {
     const { limits } = this.#surroundings;
     const late = this.#closing !== undefined
@@ -168,7 +168,7 @@ export class Connection implements ChannelPeer {
     this.#blocked = undefined;
   }
 
-  /** The broker stops: the client is told, and cut off if it does not answer. */
+  /** The broker stops: notifies the client, and disconnects it if it does not answer. */
   async stop(): Promise<void> {
     this.#releaseAll();
     if (this.#negotiated) this.#fail(AmqpError.hard("connectionForced", "broker shutdown"));
@@ -180,7 +180,7 @@ export class Connection implements ChannelPeer {
     return this.#negotiated?.capabilities["connection.blocked"] === true;
   }
 
-  /** The protocol header: another one is answered with the right one. */
+  /** Reads the protocol header. Answers a wrong one with the right one. */
   async #greeted(): Promise<boolean> {
     const header = await this.#frames.bytes(PROTOCOL_HEADER.length);
     if (!header) return false;
@@ -191,11 +191,11 @@ export class Connection implements ChannelPeer {
 
   async #readMore(): Promise<boolean> {
     if (this.#blocked) await this.#blocked.promise;
-    // Who does not read what it is sent is not read either.
+    // A client that does not read is not read from either.
     if (this.output.full) await this.output.drained();
     try {
       if (this.#deaf) {
-        // Nobody waits for what is dropped, so every other client goes first.
+        // These frames are discarded, so all other clients go first.
         await new Promise((resolve) => setTimeout(resolve, 0));
         return await this.#frames.discard();
       }
@@ -208,8 +208,8 @@ export class Connection implements ChannelPeer {
       return true;
     } catch (error) {
       if (!(error instanceof AmqpError) || this.#closing !== undefined) throw error;
-      // What is no frame cannot be skipped: nothing after it makes sense. It is read all the same, since a
-      // socket that is closed with something unread takes back what was sent last.
+      // After an invalid frame, nothing more can be parsed. The socket is still read, since closing it with unread data
+      // would discard what was sent last.
       this.#deaf = true;
       this.#fail(error);
       return true;
@@ -218,7 +218,7 @@ export class Connection implements ChannelPeer {
     }
   }
 
-  /** The frames that were read, as many as there is time for. */
+  /** Handles the frames that were read, as many as there is time for. */
   #handOver(): void {
     this.#nudge.received();
     this.#published = false;
@@ -237,7 +237,7 @@ export class Connection implements ChannelPeer {
     try {
       while (this.#unfinished) {
         if (this.#unfinished()) this.#unfinished = undefined;
-        // A connection that ends has said what it wanted: it counts.
+        // Frames that were received before the connection ended still count.
         if (!this.#ended && !this.turns.goOn()) return;
       }
     } catch (error) {
@@ -246,7 +246,7 @@ export class Connection implements ChannelPeer {
     }
   }
 
-  /** Whether it has deliveries to settle and was sent nothing since it was read. */
+  /** Whether the client has deliveries to settle, and the broker has sent nothing since it last read from it. */
   get #stalled(): boolean {
     if (this.#ended || this.#closing !== undefined || this.output.lastWrite > this.#lastRead) return false;
     for (const { unacked } of this.#channels.values()) if (unacked.size > 0) return true;
@@ -303,7 +303,7 @@ export class Connection implements ChannelPeer {
       this.#published = true;
       channel.publish(published);
     }
-    // A message is taken as a whole; one that comes in many parts may never end.
+    // A small message is handled at once. A large one has many frames, which may never end.
     if (published || type === FRAME.body) this.#blockIfAlarmed();
   }
 
@@ -329,7 +329,7 @@ export class Connection implements ChannelPeer {
 
   #openChannel(number: number, args: Reader): void {
     const method = this.#method = args.u32();
-    // Both sides may close a channel at once.
+    // Both sides may close a channel at the same time.
     if (method === METHOD.channelCloseOk) return;
     if (method !== METHOD.channelOpen) throw AmqpError.hard("channelError", "expected 'channel.open'");
     const { channelMax } = this.#negotiated!;
@@ -391,7 +391,7 @@ export class Connection implements ChannelPeer {
     this.#releaseAll();
     const refused = error instanceof HandshakeRefused;
     if (!this.#negotiated && !(refused && error.told)) return this.#end();
-    // A login is no method that failed.
+    // A login that fails is no failed method.
     if (refused && error.code === 403) this.#method = 0;
     this.#writeClose(0, METHOD.connectionClose, error);
   }
@@ -413,7 +413,7 @@ export class Connection implements ChannelPeer {
     writer.end();
   }
 
-  /** Its consumers get what waits for them when there is time for that. */
+  /** Schedules deliveries to its consumers. */
   wakeLater(): void {
     if (this.#waking) return;
     this.#waking = true;
@@ -425,7 +425,7 @@ export class Connection implements ChannelPeer {
     });
   }
 
-  /** Its channels go on, each in its turn: where there is room for some only, the others are next. */
+  /** Continues its channels in turn. If only some fit, the others come first the next time. */
   #wake(): void {
     let left = this.#channels.size;
     for (const [number, channel] of this.#channels) {
@@ -435,18 +435,18 @@ export class Connection implements ChannelPeer {
     }
   }
 
-  /** Channels end, and with them what is this connection's own. */
+  /** Ends its channels and deletes what is exclusive to it. */
   #releaseAll(): void {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     while (this.#unfinished) this.#finish();
     for (const channel of channels) channel.quiet();
-    // Before anything comes back, since nothing needs a place in a queue that goes.
+    // Deleted before deliveries return, so that none return to a deleted queue.
     this.vhost.deleteQueuesOf(this);
     for (const channel of channels) this.#release(channel);
   }
 
-  /** A channel ends. */
+  /** Ends a channel. */
   #release(channel: Channel): void {
     channel.quiet();
     if (channel.giveBack()) return;
@@ -469,7 +469,7 @@ export class Connection implements ChannelPeer {
   }
 }
 
-/** A method that is out of place on a channel, or that there is not. */
+/** The error for an unexpected or unknown method on a channel. */
 function unknown(method: number, channel: number): AmqpError {
   const text = `${nameOf(method)} on channel ${channel}`;
   return KNOWN.has(method)

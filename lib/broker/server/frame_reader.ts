@@ -3,28 +3,31 @@ import { FRAME_END, FRAME_OVERHEAD } from "../protocol/constants.ts";
 import type { Transport } from "./transport.ts";
 
 /**
- * One frame; its payload is from `start` to `end` of `bytes`, which hold it until the next read. Gives whether the next
- * one may come now.
+ * Handles one frame. The payload is `bytes` from `start` to `end`, valid until the next read. Returns whether the next
+ * frame may follow now.
  */
 export type OnFrame = (type: number, channel: number, bytes: Uint8Array, start: number, end: number) => boolean;
 
-/** Bytes that each connection has to itself. */
+/** Buffer size of each connection. */
 const SMALL_BUFFER = 16 * 1024;
-/** Bytes for one that sends more than that at once, lent for as long as something of it is left. */
+/** Size of a large buffer. It is lent to a connection that sends more, until all its data is handled. */
 const LARGE_BUFFER = 256 * 1024;
-/** Large buffers that are kept for the next one. */
+/** How many large buffers are kept for reuse. */
 const KEPT = 8;
 const kept: Uint8Array<ArrayBuffer>[] = [];
 
-/** Cuts what a client sends into frames. */
+/** Splits a client's data into frames. */
 export class FrameReader {
-  /** No payload may be larger: as on RabbitMQ, the eight bytes around it are forgiven, since some clients forget them. */
+  /**
+   * Maximum payload. As on RabbitMQ, eight more bytes are allowed, since some clients do not count the frame's
+   * overhead.
+   */
   frameMax: number;
   readonly #transport: Transport;
   readonly #small = new Uint8Array(SMALL_BUFFER);
   #buffer = this.#small;
   #filled = 0;
-  /** Whether frames may be complete that were not handed over. */
+  /** Whether there may be complete frames that were not handled yet. */
   #left = false;
 
   constructor(transport: Transport, frameMax: number) {
@@ -32,7 +35,7 @@ export class FrameReader {
     this.frameMax = frameMax;
   }
 
-  /** Exactly `count` bytes, or `undefined` where the client ends first. */
+  /** Reads exactly `count` bytes. `undefined` if the client ends first. */
   async bytes(count: number): Promise<Uint8Array | undefined> {
     while (this.#filled < count) if (!await this.#fill()) return undefined;
     const bytes = this.#buffer.slice(0, count);
@@ -41,27 +44,27 @@ export class FrameReader {
     return bytes;
   }
 
-  /** Waits for more where no complete frame may be left; false at the end. */
+  /** Reads more data if no complete frame is left. False at the end. */
   async more(): Promise<boolean> {
     return this.#left || await this.#fill();
   }
 
   /**
-   * Hands over the frames that are complete, until one says that it is enough for now.
+   * Passes on complete frames until one call returns that it is enough for now.
    *
-   * @throws {AmqpError} 501 for what is no frame
+   * @throws {AmqpError} 501 for an invalid frame
    */
   handOver(onFrame: OnFrame): void {
     this.#left = this.#takeFrames(onFrame);
   }
 
-  /** Waits for more, and drops it; false at the end. */
+  /** Reads more data and discards it. False at the end. */
   async discard(): Promise<boolean> {
     this.#filled = 0;
     return await this.#fill();
   }
 
-  /** Whether it ended before its time. */
+  /** Whether the data ended within a frame. */
   #takeFrames(onFrame: OnFrame): boolean {
     const buffer = this.#buffer;
     let at = 0;
@@ -97,7 +100,7 @@ export class FrameReader {
     const count = await this.#transport.read(this.#buffer.subarray(this.#filled));
     if (count === null || count === 0) return false;
     this.#filled += count;
-    // A client that fills it is a busy one.
+    // A client that fills its buffer is busy, so it gets a large one.
     if (this.#filled === SMALL_BUFFER && this.#buffer === this.#small) this.#grow();
     return true;
   }
@@ -109,7 +112,7 @@ export class FrameReader {
     this.#buffer = grown;
   }
 
-  /** A client that is waited for, and of which nothing is left, may never send much again. */
+  /** Returns the large buffer of an idle client with no pending data. */
   #shrink(): void {
     if (this.#buffer === this.#small) return;
     if (this.#buffer.length === LARGE_BUFFER && kept.length < KEPT) kept.push(this.#buffer);

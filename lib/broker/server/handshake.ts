@@ -6,28 +6,28 @@ import type { Reader } from "../protocol/reader.ts";
 import type { FieldTable } from "../protocol/table.ts";
 import type { Writer } from "../protocol/writer.ts";
 
-/** What both sides agreed on. */
+/** The result of the negotiation. */
 export interface Negotiated {
   user: string;
   capabilities: FieldTable;
   frameMax: number;
   channelMax: number;
-  /** Seconds; 0 is none. */
+  /** Seconds. 0 means none. */
   heartbeat: number;
 }
 
 export interface HandshakeOptions {
   limits: Limits;
   users: Readonly<Record<string, string>>;
-  /** Whether the client is on this machine: the guest account is for no other. */
+  /** Whether the client is on this machine. The guest account works only there. */
   local: boolean;
   version: string;
   send(write: (writer: Writer) => Writer, method: number): void;
 }
 
-/** A refusal during the handshake; most end the connection without a word, as on RabbitMQ. */
+/** A refusal during the handshake. Most close the connection without an answer, as on RabbitMQ. */
 export class HandshakeRefused extends AmqpError {
-  /** Whether the client is told. */
+  /** Whether the client gets an answer. */
   readonly told: boolean;
 
   constructor(reply: ReplyName, text: string, told: boolean) {
@@ -48,7 +48,7 @@ const CAPABILITIES = [
   "direct_reply_to",
 ];
 
-/** The methods from `connection.start` to `connection.open`, each in its turn. */
+/** Handles the methods from `connection.start` to `connection.open`, in their order. */
 export class Handshake {
   readonly #options: HandshakeOptions;
   readonly #negotiated: Negotiated;
@@ -61,7 +61,7 @@ export class Handshake {
     this.#negotiated = { user: "", capabilities: Object.create(null), frameMax, channelMax, heartbeat };
   }
 
-  /** Bytes that a frame may have now: until both sides agreed on more, what everybody must take. */
+  /** Maximum frame size now. Before the negotiation it is the minimum that every peer must accept. */
   get frameMax(): number {
     return this.#tuned ? this.#negotiated.frameMax : FRAME_MIN;
   }
@@ -85,9 +85,9 @@ export class Handshake {
   }
 
   /**
-   * Takes the next method; gives what was agreed on once the connection is open.
+   * Handles the next method. Returns the result once the connection is open.
    *
-   * @throws {AmqpError} for another one than that which is expected, and for what cannot be agreed on
+   * @throws {AmqpError} for an unexpected method, or if the negotiation fails
    */
   take(method: number, args: Reader): Negotiated | undefined {
     if (method !== this.#expected) {

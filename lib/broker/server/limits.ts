@@ -1,19 +1,19 @@
-/** What one client, or all of them together, may ask for. */
+/** Limits for one client, or for all together. */
 export interface Limits {
-  /** Bytes of a frame, its overhead included: what RabbitMQ and LavinMQ offer. */
+  /** Maximum frame size in bytes, including overhead. RabbitMQ and LavinMQ offer the same. */
   frameMax: number;
-  /** Channels of a connection. */
+  /** Maximum number of channels per connection. */
   channelMax: number;
   connections: number;
-  /** Bytes of a body, as on RabbitMQ. */
+  /** Maximum body size in bytes, as on RabbitMQ. */
   messageSize: number;
-  /** Seconds; what a client that asks for nothing gets. */
+  /** Heartbeat in seconds for clients that request none. */
   heartbeat: number;
   /** Milliseconds from the connection to `connection.open`. */
   handshake: number;
-  /** Bytes that all WebSockets together may have sent before they are read: a WebSocket cannot be made to wait. */
+  /** Bytes that all WebSockets together may have buffered unread: a WebSocket cannot be made to wait. */
   webSocketBytes: number;
-  /** Milliseconds that a client has to answer the `connection.close` of the broker. */
+  /** Milliseconds that a client has to answer `connection.close`. */
   close: number;
 }
 

@@ -2,7 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { Reader } from "../protocol/reader.ts";
 import { decodeTable } from "../protocol/table.ts";
 
-/** What a client says it is. */
+/** The credentials of a client. */
 export interface Login {
   user: string;
   password: string;
@@ -10,9 +10,9 @@ export interface Login {
 
 const utf8 = new TextDecoder();
 
-/** The ways to log in, by their SASL names. */
+/** The SASL mechanisms. */
 export const MECHANISMS: Record<string, (response: Uint8Array) => Login | undefined> = {
-  /** RFC 4616: authorization id, user and password, with a zero byte before the last two. */
+  /** RFC 4616: authorization id, user and password, separated by zero bytes. */
   PLAIN(response) {
     const parts = utf8.decode(response).split("\0");
     return parts.length === 3 ? { user: parts[1], password: parts[2] } : undefined;
@@ -24,13 +24,13 @@ export const MECHANISMS: Record<string, (response: Uint8Array) => Login | undefi
   },
 };
 
-/** Whether that is one of the users, with the right password. Takes as long for a user that is not there. */
+/** Whether the user exists and the password is right. Takes the same time for unknown users. */
 export function isKnown({ user, password }: Login, users: Readonly<Record<string, string>>): boolean {
   const encoder = new TextEncoder();
   const known = Object.hasOwn(users, user);
   const expected = encoder.encode(known ? users[user] : "");
   const given = encoder.encode(password);
-  // Padded, since only equal lengths are compared.
+  // Padded, since only texts of equal length can be compared in constant time.
   const size = Math.max(expected.length, given.length, 1);
   const [a, b] = [new Uint8Array(size), new Uint8Array(size)];
   a.set(expected);

@@ -1,26 +1,26 @@
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** The memory of this process, as the alarms see it. */
+/** Memory of this process, for the alarms. */
 export interface Memory {
   read(): MemoryUse;
-  /** Collects garbage, which stops everything for some hundred milliseconds where much is in use. */
+  /** Collects garbage. Blocks the process for some hundred milliseconds if much memory is in use. */
   collect(): void;
   /** Milliseconds. */
   now(): number;
 }
 
 export interface MemoryUse {
-  /** Bytes of the heap and of buffers, and what the runtime and the database take besides. */
+  /** Bytes of the heap and of buffers, plus those of the runtime and the database. */
   inUse: number;
-  /** Bytes of the heap alone, and what it may have at most. */
+  /** Bytes of the heap alone, and its maximum. */
   heap: number;
   heapLimit: number;
 }
 
 /**
- * Measures the heap and not what is resident: V8 keeps pages that it has freed for some seconds, and uses them again,
- * so the resident size says for a while that memory is short when it is not any more.
+ * Measures the heap instead of the resident size: V8 keeps freed pages for some seconds and reuses them, so the
+ * resident size would report a shortage that is already over.
  */
 export function readMemory(): Memory {
   const heapNow = () => {
@@ -42,7 +42,7 @@ export function readMemory(): Memory {
   };
 }
 
-/** V8's own function, which is only there on request. */
+/** V8's `gc` function, which must be enabled by a flag. */
 function collector(): () => void {
   setFlagsFromString("--expose-gc");
   return runInNewContext("gc");

@@ -1,8 +1,8 @@
 /** Milliseconds of silence after which a client appears stalled. */
 const SILENCE = 1;
-/** Milliseconds within which something comes if the nudge was what the client waited for. */
+/** Milliseconds. If data arrives within this time, the nudge helped. */
 const HELPED = 3;
-/** So many occasions are skipped at most after nudges that did not help. */
+/** The maximum number of occasions that are skipped after nudges that did not help. */
 const MOST_SKIPPED = 4096;
 
 export interface NudgeOptions {
@@ -17,10 +17,10 @@ export interface NudgeOptions {
 }
 
 /**
- * Frees clients that Nagle's algorithm holds up. Such a client does not send a small packet while an earlier one is not
- * acknowledged, and the kernel here delays an acknowledgement by some 40 ms unless there is data to carry it. A client
- * that publishes without confirms gets no data. After a moment of silence the broker sends it a heartbeat, which carries
- * the acknowledgement. Where that does not help, since the client is only slow, the broker tries it more and more rarely.
+ * Unblocks clients that are delayed by Nagle's algorithm. Such a client does not send a small packet until its last one
+ * is acknowledged, and the kernel delays that acknowledgement by about 40 ms unless it sends data anyway. A client that
+ * publishes without confirms receives no data. After a moment of silence the broker sends a heartbeat, which carries
+ * the acknowledgement. If that does not help because the client is just slow, the broker does it less and less often.
  */
 export class Nudge {
   readonly #stalled: () => boolean;
@@ -49,7 +49,7 @@ export class Nudge {
     this.#skip = this.#skipNext - 1;
   }
 
-  /** The client published, and nothing answers that. */
+  /** The client published something that gets no answer. */
   unanswered(): void {
     this.#last = this.#now();
     if (this.#pending) return;

@@ -3,29 +3,29 @@ import type { Message } from "../queue/message.ts";
 import { Writer } from "../protocol/writer.ts";
 import type { Transport } from "./transport.ts";
 
-/** More than this not sent yet, and the client gets no more deliveries until it is. */
+/** If more bytes than this are unsent, the client gets no more deliveries until they are sent. */
 const FULL = 256 * 1024;
-/** A buffer that grew beyond this is not kept. */
+/** A larger buffer is not kept. */
 const KEPT = 1024 * 1024;
-/** Nor is one beyond this that was nearly empty so many times in a row: a client may get one large message and no other. */
+/** A buffer above this size is not kept if it was nearly empty this many times in a row. */
 const SMALL = 64 * 1024;
 const QUIET = 8;
 
 /**
- * Frames on their way to one client: those of one turn of the event loop leave in one write. What is written
- * are always whole frames.
+ * Collects frames for one client and sends all frames of one turn of the event loop in one write. Each write consists
+ * of complete frames.
  */
 export class Output {
-  /** When something was last written, by `performance.now()`. */
+  /** Time of the last write, by `performance.now()`. */
   lastWrite = performance.now();
-  /** Called when a client that was too slow has caught up. */
+  /** Called when a slow client has caught up. */
   onDrain: () => void = () => {};
   onError: (error: unknown) => void = () => {};
   readonly #transport: Transport;
   #current = new Writer();
   #spare = new Writer();
   #scheduled = false;
-  /** What still writes something into the next write. */
+  /** Callbacks that add to the next write. */
   #additions: (() => void)[] = [];
   #pumping: Promise<void> | undefined;
   #wasFull = false;
@@ -35,7 +35,7 @@ export class Output {
     this.#transport = transport;
   }
 
-  /** Where the next frames are written; they leave by themselves. */
+  /** The writer for the next frames. They are sent automatically. */
   get writer(): Writer {
     if (!this.#scheduled) {
       this.#scheduled = true;
@@ -44,13 +44,13 @@ export class Output {
     return this.#current;
   }
 
-  /** Calls back right before what is written now is sent: what the callback writes leaves in the same write. */
+  /** Calls back right before the current data is sent. Frames that the callback writes leave in the same write. */
   beforeSend(callback: () => void): void {
     this.#additions.push(callback);
     void this.writer;
   }
 
-  /** Whether the client reads more slowly than it is written to. */
+  /** Whether the client reads more slowly than the broker writes. */
   get full(): boolean {
     if (this.#current.length <= FULL) return false;
     return this.#wasFull = true;
@@ -61,13 +61,13 @@ export class Output {
     return this.#current.length === 0 && this.#pumping === undefined;
   }
 
-  /** Resolves when everything that was written is sent. */
+  /** Resolves when everything is sent. */
   async drained(): Promise<void> {
     this.#flush();
     await this.#pumping;
   }
 
-  /** A message after the method frame that announces it: its header, and its body in frames that fit. */
+  /** Writes the content of a message after its method frame: the header, and the body in frames that fit. */
   content(channel: number, { content, headerLength }: Message, frameMax: number): void {
     const { writer } = this;
     writer.frame(FRAME.header, channel, content, 0, headerLength);

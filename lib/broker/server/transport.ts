@@ -1,12 +1,12 @@
-/** A way to one client, below AMQP: a TCP connection or a WebSocket. */
+/** A connection to one client, below AMQP: TCP or WebSocket. */
 export interface Transport {
-  /** Host and port of the other side, for the log. */
+  /** Host and port of the client, for the log. */
   readonly remote: string;
-  /** Reads up to the buffer's length; `null` at the end. */
+  /** Reads up to the buffer's length. `null` at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Resolves when the bytes are on their way; rejects once the connection is gone. */
+  /** Resolves when the bytes are sent. Rejects if the connection is gone. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Nothing more is written; what the client still sends can be read. */
+  /** Ends writing. Data that the client still sends can be read. */
   finish(): void;
   close(): void;
 }
@@ -40,12 +40,12 @@ export class TcpTransport implements Transport {
     try {
       this.#connection.close();
     } catch {
-      // It was closed before.
+      // Closed already.
     }
   }
 }
 
-/** What WebSockets sent and nobody has read yet. */
+/** Counts the unread data of WebSockets. */
 export class Unread {
   bytes = 0;
   readonly limit: number;
@@ -55,20 +55,20 @@ export class Unread {
   }
 }
 
-/** What a message of a WebSocket takes in memory beside its bytes, roughly. */
+/** Approximate memory of a WebSocket message, in addition to its bytes. */
 const MESSAGE_OVERHEAD = 256;
-/** What may wait to be sent before a write waits too. */
+/** Bytes that may be unsent before a write waits. */
 const MAX_BUFFERED = 1024 * 1024;
-/** Milliseconds between two looks at what waits to be sent: a WebSocket does not say when it is sent. */
+/** Milliseconds between two checks of unsent data: WebSockets have no event for it. */
 const LOOK = 5;
 
 export class WebSocketTransport implements Transport {
   readonly remote: string;
   readonly #socket: WebSocket;
   readonly #queued: Uint8Array[] = [];
-  /** Where in the list the first one is that is not read. */
+  /** Index of the first message in the list that is unread. */
   #first = 0;
-  /** Of all WebSockets, and of this one. */
+  /** The counts of all WebSockets, and of this one. */
   readonly #unread: Unread;
   #unreadBytes = 0;
   #closed = false;
@@ -105,7 +105,7 @@ export class WebSocketTransport implements Transport {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#closed || this.#socket.readyState !== WebSocket.OPEN) throw new Error("the WebSocket is closed");
-    // Copied, since the socket sends later from where the bytes are.
+    // Copied, since the socket sends later from this buffer.
     this.#socket.send(bytes.slice());
     while (this.#socket.bufferedAmount > MAX_BUFFERED && !this.#closed) {
       await new Promise((resolve) => setTimeout(resolve, LOOK));
@@ -123,7 +123,7 @@ export class WebSocketTransport implements Transport {
     try {
       this.#socket.close();
     } catch {
-      // It was closed before.
+      // Closed already.
     }
   }
 
@@ -133,7 +133,7 @@ export class WebSocketTransport implements Transport {
     if (this.#closed) return;
     this.#queued.push(new Uint8Array(data));
     this.#count(data.byteLength + MESSAGE_OVERHEAD);
-    // A WebSocket cannot be made to wait: one that sends on while it is not read is cut off.
+    // A WebSocket cannot be made to wait, so one that keeps sending while it is not read is closed.
     if (this.#unread.bytes > this.#unread.limit) this.close();
     this.#wake();
   }
@@ -143,7 +143,7 @@ export class WebSocketTransport implements Transport {
     this.#unread.bytes += bytes;
   }
 
-  /** Drops what was read, not too often: many small messages may wait. */
+  /** Removes the messages that were read. Not each time, since the list may be long. */
   #forget(): void {
     if (this.#first < this.#queued.length / 2) return;
     this.#queued.splice(0, this.#first);

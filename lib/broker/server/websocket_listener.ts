@@ -8,7 +8,7 @@ export interface WebSocketOptions {
   wsPort: number | undefined;
   wsPortAsked: boolean;
   log: Logger;
-  /** Bytes that all clients together may have sent before they are read. */
+  /** Bytes that all clients together may have buffered unread. */
   unread: number;
 }
 
@@ -21,7 +21,7 @@ export interface WebSocketListener {
  * Serves AMQP over WebSocket, with the subprotocol `amqp`. `onClient` gets each client, and whether it is on this
  * machine.
  *
- * @throws {WarrenError} `config` when a port that was asked for is taken
+ * @throws {WarrenError} `config` if the user chose the port and it is taken
  */
 export function listenWebSocket(
   { host, wsPort, wsPortAsked, log, unread: limit }: WebSocketOptions,
@@ -51,8 +51,8 @@ export function listenWebSocket(
 }
 
 /**
- * A page in a browser can open WebSockets to any host, and the guest account's password is no secret: on
- * loopback, pages of other sites are refused, and so are names that only resolve to loopback.
+ * Any web page can open a WebSocket to any host, and the guest account's password is public. So on loopback, pages of
+ * other sites are refused, and so are host names that only resolve to loopback.
  */
 function refusal(request: Request, host: string): Response | undefined {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {

@@ -1,28 +1,28 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 export interface DatabaseOptions {
-  /** Called when something waits for a commit. @default nothing */
+  /** Called when changes wait for a commit. @default nothing */
   onChange?: () => void;
-  /** Called with everything written, right before it lasts; what it throws fails the commit. @default nothing */
+  /** Called after the writes and before the commit. If it throws, the commit fails. @default nothing */
   beforeCommit?: () => void;
-  /** Whether each flush is a commit: nothing of it needs to last, and nothing need wait. @default false */
+  /** If true, each flush is a commit, since the data need not be durable. @default false */
   passing?: boolean;
-  /** Bytes that wait before they are written without waiting for a commit: they are in memory until then. @default 4 MB */
+  /** Bytes that may wait in memory. More are written before the next commit. @default 4 MB */
   flushBytes?: number;
 }
 
-/** A table whose changes wait for a transaction. */
+/** A table that collects changes for a transaction. */
 export interface ChangingTable {
-  /** Writes what waits into the open transaction. */
+  /** Writes the pending changes into the open transaction. */
   write(): void;
   committed(): void;
-  /** The transaction is gone: what was in it waits again. */
+  /** The transaction failed, so its changes are pending again. */
   rolledBack(): void;
 }
 
 /**
- * One SQLite file with tables of messages. Changes wait in their tables; `flush()` writes them into a
- * transaction, `commit()` makes that last.
+ * One SQLite file with message tables. Changes are collected in the tables. `flush()` writes them into a transaction,
+ * and `commit()` makes it durable.
  */
 export class Database {
   readonly #sqlite: DatabaseSync;
@@ -43,12 +43,12 @@ export class Database {
     this.#flushBytes = flushBytes ?? 4 * 1024 * 1024;
   }
 
-  /** Whether a commit has anything to do. */
+  /** Whether there is anything to commit. */
   get dirty(): boolean {
     return this.#open || this.#changed.size > 0;
   }
 
-  /** A table has a change that waits, and keeps so many bytes of memory until it is written. */
+  /** Reports a pending change of a table, and how many bytes of memory it keeps until it is written. */
   changed(table: ChangingTable, bytes: number): void {
     if (this.#changed.size === 0) this.#onChange();
     this.#changed.add(table);
@@ -57,7 +57,7 @@ export class Database {
     try {
       this.flush();
     } catch {
-      // Whoever makes a change is not to blame for the disk: it waits, and the next commit says why.
+      // The caller of a change does not get disk errors: the change stays pending, and the next commit reports them.
     }
   }
 
@@ -99,7 +99,7 @@ export class Database {
     if (this.#passing) this.#end();
   }
 
-  /** @throws what SQLite throws: the disk is full, the file is damaged. Nothing is lost then; it can be tried again. */
+  /** @throws SQLite's error: the disk is full, the file is damaged. Nothing is lost, and it can be tried again */
   commit(): void {
     this.flush();
     if (this.#open) this.#end();
@@ -123,7 +123,7 @@ export class Database {
   }
 
   #begin(): void {
-    // SQLite ends a transaction by itself where a statement finds the disk full.
+    // SQLite ends a transaction itself if the disk is full.
     if (this.#open && !this.#sqlite.isTransaction) this.#rollBack();
     if (this.#open) return;
     this.#sqlite.exec("BEGIN IMMEDIATE");

@@ -10,7 +10,7 @@ export interface StoredExchange {
   type: string;
   autoDelete: boolean;
   internal: boolean;
-  /** An encoded table. */
+  /** The encoded table. */
   arguments: Uint8Array;
 }
 
@@ -19,7 +19,7 @@ export interface StoredQueue {
   name: string;
   autoDelete: boolean;
   arguments: Uint8Array;
-  /** The last position that was delivered, of each lane; true only after a clean stop. */
+  /** The last delivered position of each lane. Valid only after a clean stop. */
   delivered: number[];
 }
 
@@ -33,14 +33,14 @@ export interface StoredBinding {
 
 const utf8 = new TextDecoder();
 
-/** Names are read as bytes, since a text that has a zero in it would end there. */
+/** Names are read as bytes, since SQLite would cut a text at a zero byte. */
 function text(value: unknown): string {
   return utf8.decode(value as Uint8Array);
 }
 
 /**
- * Durable exchanges, queues and the bindings between them. Changes wait for a commit, and go on waiting where the disk
- * refuses it; a caller that promises something commits.
+ * Durable exchanges and queues, and the bindings between them. Changes wait for a commit, and stay pending if it fails.
+ * A caller that answers a client must commit first.
  */
 export class Definitions implements ChangingTable {
   readonly #database: Database;
@@ -54,7 +54,7 @@ export class Definitions implements ChangingTable {
     this.#lastQueue = last ? last.seq as number : 0;
   }
 
-  /** Whether something is not on disk yet. */
+  /** Whether some changes are not on disk yet. */
   get waiting(): boolean {
     return this.#waiting.length > 0 || this.#written.length > 0;
   }
@@ -121,7 +121,7 @@ export class Definitions implements ChangingTable {
     this.#change("DELETE FROM exchanges WHERE name = ?", name);
   }
 
-  /** Gives the number that names the queue's table; no later queue gets it again. */
+  /** Returns the number of the queue's table. Numbers are never reused. */
   addQueue({ name, autoDelete, arguments: args }: Omit<StoredQueue, "id" | "delivered">): number {
     const id = ++this.#lastQueue;
     this.#change(
@@ -157,7 +157,7 @@ export class Definitions implements ChangingTable {
     );
   }
 
-  /** Whether the last stop was a clean one. */
+  /** Whether the last stop was clean. */
   get clean(): boolean {
     return (this.#database.prepare("SELECT value FROM state WHERE name = 'clean'").get() as { value: number }).value ===
       1;

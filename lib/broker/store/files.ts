@@ -1,4 +1,4 @@
-/** Removes a file; one that is gone already is as good. */
+/** Removes a file. Succeeds if it does not exist. */
 export function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);

@@ -5,29 +5,29 @@ import type { ChangingTable, Database } from "./database.ts";
 import type { Location, Segments } from "./segments.ts";
 
 /**
- * The schema of one queue's messages. `header` is how many bytes of the content are its header. A content is in its
- * row, or `size` bytes of a segment from `place` on.
+ * The schema of one queue's messages. `header` is the size of the content header, with which the content begins. The
+ * content is either in the row, or is `size` bytes of a segment from `place` on.
  */
 const COLUMNS =
   "position INTEGER PRIMARY KEY, address BLOB NOT NULL, expires INTEGER NOT NULL, returns INTEGER NOT NULL, " +
   "header INTEGER NOT NULL, size INTEGER NOT NULL, segment INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB";
 /**
- * Contents from this size on, in bytes, are in segments, which are one more file to wait for at each commit. A small message
- * is still below this when it has the headers of a retry.
+ * Contents of at least this many bytes are stored in segments, which are one more file to sync at each commit. A small
+ * message with the headers of a retry is still below this.
  */
 const SEGMENT_FROM = 1_024;
 
-/** The size of a page: it ends where either is reached, but has one message if there is one. */
+/** Limits of a page. It ends at the first limit that is reached, but has at least one message if there is any. */
 export interface PageSize {
   entries: number;
-  /** Bytes of memory, everything counted that belongs to a message. */
+  /** Bytes of memory, including all overhead of a message. */
   bytes: number;
 }
 
-/** Neighbouring entries of a table, in their order. */
+/** Consecutive entries of a table. */
 export interface Page {
   entries: Entry[];
-  /** Every entry of the table up to this position is in the page, or was before it. */
+  /** All entries up to this position are in this page or were in earlier ones. */
   reached: number;
 }
 
@@ -46,28 +46,28 @@ interface Changes {
   returned: Entry[];
   /** References to segments that end with the transaction. */
   released: Map<number, number>;
-  /** Whether all rows before these went first. */
+  /** Whether the whole table was emptied before these changes. */
   dropped: boolean;
 }
 
 /**
- * The messages of one queue in one database. Additions and removals wait for the next flush, so that an
- * entry that is gone by then never touches the disk.
+ * The messages of one queue in one database. Additions and removals wait for the next flush, so an entry that is
+ * removed before it never touches the disk.
  */
 export class MessageTable implements ChangingTable {
   readonly #database: Database;
   readonly #segments: Segments | undefined;
   readonly #name: string;
   #exists: boolean;
-  /** Whether there are rows that go with the next write, and that nobody is to see any more. */
+  /** Whether there are rows that the next write removes and that must not be visible. */
   #dropping = false;
   #waiting = noChanges();
-  /** What the open transaction has, in case it fails. */
+  /** The changes in the open transaction, in case it fails. */
   #written: Changes[] = [];
   readonly #statements = new Map<string, StatementSync>();
   #lastAddress: Address | undefined;
 
-  /** Without `segments` every content is in its row. */
+  /** Without `segments` all contents are stored in rows. */
   constructor(database: Database, id: number, segments?: Segments) {
     this.#database = database;
     this.#segments = segments;
@@ -82,7 +82,7 @@ export class MessageTable implements ChangingTable {
   }
 
   remove(entry: Entry): void {
-    // Not written yet: the flush will skip it.
+    // Not written yet, so the flush skips it.
     if (entry.stored === STORED.soon) entry.stored = STORED.no;
     else if (entry.stored !== STORED.no) {
       entry.stored = STORED.no;
@@ -91,7 +91,7 @@ export class MessageTable implements ChangingTable {
     }
   }
 
-  /** Notes how often an entry came back. */
+  /** Stores how often an entry was returned. */
   countReturn(entry: Entry): void {
     if (entry.stored < STORED.written) return;
     this.#waiting.returned.push(entry);
@@ -103,7 +103,7 @@ export class MessageTable implements ChangingTable {
     const { rows, more } = this.#exists ? this.#rows(after, before, size) : { rows: [], more: false };
     const entries = this.#entries(rows);
     if (more) return { entries, reached: rows[rows.length - 1].position };
-    // What is not written yet comes after all that is, and is in memory anyway.
+    // Unwritten entries come after all written ones, and are in memory anyway.
     for (const entry of this.#waiting.added) {
       const { position, stored } = entry;
       if (stored !== STORED.soon || position <= after || position >= before) continue;
@@ -129,14 +129,14 @@ export class MessageTable implements ChangingTable {
     return { rows, more: false };
   }
 
-  /** The message of one entry that is stored for good. */
+  /** The message of one committed entry. */
   fetch(position: number): Message {
     const row = this.#statement("SELECT * FROM %s WHERE position = ?").get(position) as unknown as Row | undefined;
     if (!row) throw new Error(`message ${position} of ${this.#name} is not where it was stored`);
     return this.#entries([row])[0].message!;
   }
 
-  /** How many there are within the bounds, and the last position. */
+  /** The number of entries within the bounds, and the last position. */
   measure(after: number, before: number): { count: number; last: number } {
     if (!this.#exists) return { count: 0, last: 0 };
     const row = this.#statement(
@@ -145,20 +145,20 @@ export class MessageTable implements ChangingTable {
     return { count: row.count, last: row.last ?? 0 };
   }
 
-  /** The bytes of all bodies: reads every row, so only where a limit needs it. */
+  /** The total size of all bodies. Reads every row, so use it only if a limit needs it. */
   bodyBytes(): number {
     if (!this.#exists) return 0;
     const row = this.#statement("SELECT sum(size - header) AS bytes FROM %s").get() as { bytes: number };
     return row.bytes ?? 0;
   }
 
-  /** Claims what its rows refer to, when the broker starts. */
+  /** Registers the segments that its rows refer to, at the broker's start. */
   claimSegments(): void {
     if (!this.#exists) return;
     for (const use of this.#uses()) this.#segments?.claim(use);
   }
 
-  /** Removes every row, and what was to be added. */
+  /** Removes all rows and all pending additions. */
   drop(): void {
     const { added } = this.#waiting;
     for (const entry of [...added, ...this.#written.flatMap((changes) => changes.added)]) entry.stored = STORED.no;
@@ -168,7 +168,7 @@ export class MessageTable implements ChangingTable {
     this.#database.changed(this, 0);
   }
 
-  /** Writes what waits into the open transaction. */
+  /** Writes the pending changes into the open transaction. */
   write(): void {
     const changes = this.#waiting;
     this.#waiting = noChanges();
@@ -176,7 +176,7 @@ export class MessageTable implements ChangingTable {
     if (this.#dropping) this.#drop(changes);
     const added = changes.added.filter((entry) => entry.stored === STORED.soon);
     if (added.length > 0) this.#insert(added);
-    // What was delivered before a purge may be acked after it.
+    // Messages that were delivered before a purge may be acked after it.
     if (!this.#exists) return;
     for (const [first, last] of runs(changes.removed.map(({ position }) => position))) {
       this.#statement("DELETE FROM %s WHERE position BETWEEN ? AND ?").run(first, last);
@@ -196,7 +196,7 @@ export class MessageTable implements ChangingTable {
     this.#written = [];
   }
 
-  /** The transaction is gone: what was in it waits again. */
+  /** The transaction failed, so its changes are pending again. */
   rolledBack(): void {
     const written = this.#written;
     this.#written = [];
@@ -204,7 +204,7 @@ export class MessageTable implements ChangingTable {
     for (const entry of added) this.#forget(entry);
     const again = added.filter((entry) => entry.stored !== STORED.no);
     for (const entry of again) entry.stored = STORED.soon;
-    // What went before everything was dropped goes with it.
+    // Changes before the table was emptied are part of that.
     const drop = written.findLastIndex(({ dropped }) => dropped);
     const last = written.slice(Math.max(drop, 0));
     const known = new Set(added);
@@ -229,7 +229,7 @@ export class MessageTable implements ChangingTable {
     this.#dropping = false;
   }
 
-  /** The row that referred to a segment is none. */
+  /** Drops a row's reference to a segment. */
   #forget(entry: Entry): void {
     if (entry.location) this.#segments?.refer(entry.location.segment, -1);
     entry.location = undefined;
@@ -251,7 +251,7 @@ export class MessageTable implements ChangingTable {
     }
   }
 
-  /** The place of a large content: one for all the queues that it goes to. */
+  /** The location of a large content, which all queues with the message share. */
   #locate(entry: Entry): Location | undefined {
     const message = entry.message!;
     if (!this.#segments || message.content.length < SEGMENT_FROM) return undefined;
@@ -270,7 +270,7 @@ export class MessageTable implements ChangingTable {
   }
 
   #entries(rows: readonly Row[]): Entry[] {
-    // A row that may yet be rolled back is its entry's, which knows of that.
+    // The transaction may be rolled back, so the entry keeps track of the row.
     const known = new Map(this.#written.flatMap(({ added }) => added).map((entry) => [entry.position, entry]));
     const located = rows.filter(({ segment, position }) => segment !== 0 && !known.has(position));
     const contents = located.length > 0 ? this.#segments!.read(located) : [];
@@ -280,7 +280,7 @@ export class MessageTable implements ChangingTable {
       if (entry) return entry;
       const inline = row.segment === 0;
       const content = inline ? row.content! : contents[next++];
-      // Neighbours mostly have the same address.
+      // Consecutive messages usually have the same address.
       if (!this.#lastAddress || !sameBytes(this.#lastAddress.bytes, row.address)) {
         this.#lastAddress = Address.decode(row.address);
       }
@@ -314,7 +314,9 @@ function release({ released }: Changes, segment: number, count: number): void {
   released.set(segment, (released.get(segment) ?? 0) + count);
 }
 
-/** Neighbouring numbers as pairs of first and last: acks come mostly in order, and one statement removes many. */
+/**
+ * Groups consecutive numbers into pairs of first and last. Acks usually come in order, so one statement removes many.
+ */
 export function* runs(numbers: number[]): Generator<[number, number]> {
   if (numbers.length === 0) return;
   let sorted = true;

@@ -5,16 +5,16 @@ import { removeIfThere } from "./files.ts";
 import { APPLICATION_ID, migrate, userVersion, VERSION } from "./schema.ts";
 
 const FILE = "broker.db";
-/** Milliseconds that another process has to let go of the data: one that was killed is gone sooner. */
+/** Milliseconds to wait for another process to release the data. A killed process releases it sooner. */
 const LOCK_WAIT = 1500;
-/** Files up to this size are checked as a whole after an unclean end. */
+/** Files up to this size are checked completely after an unclean stop. */
 const CHECKED_SIZE = 64 * 1024 * 1024;
 
 /**
- * Opens the data of a broker, or begins it in an empty folder. The file stays locked until it is closed or the
- * process ends.
+ * Opens a broker's data, or creates it in an empty folder. The file stays locked until it is closed or the process
+ * ends.
  *
- * @throws {WarrenError} `storage`: locked, damaged, of a newer version, or not to be written
+ * @throws {WarrenError} `storage` if the data is locked, damaged, of a newer version or not writable
  */
 export function openDatabase(folder: string): DatabaseSync {
   const path = join(resolve(folder), FILE);
@@ -57,7 +57,7 @@ function openExisting(path: string): DatabaseSync {
   }
 }
 
-/** Under another name first: whoever finds the file finds it complete. */
+/** Created under another name first, so that other processes only ever see a complete file. */
 function begin(path: string): void {
   const unfinished = `${path}.${crypto.randomUUID()}.new`;
   try {
@@ -67,7 +67,7 @@ function begin(path: string): void {
     } finally {
       sqlite.close();
     }
-    // A link, since a rename would replace what another process began meanwhile.
+    // A link instead of a rename, which would replace a file that another process has just created.
     Deno.linkSync(unfinished, path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
@@ -104,7 +104,7 @@ function check(sqlite: DatabaseSync, path: string): void {
   if (row.quick_check !== "ok") throw new Error(row.quick_check);
 }
 
-/** What SQLite or the file system said, as what it means for the data. */
+/** Translates an error of SQLite or the file system into its meaning for the data. */
 export function storageError(path: string, error: unknown): WarrenError {
   const text = describeError(error);
   if (/locked/.test(text)) {

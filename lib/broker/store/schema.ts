@@ -1,11 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
 
-/** `WRRN`, in SQLite's own field for what kind of file this is. */
+/** `WRRN`, stored in SQLite's application id. */
 export const APPLICATION_ID = 0x5752524e;
 
 /**
- * What brings a file from each version to the next one. The messages of a queue are in a table of their own,
- * made by the first message: see message_table.ts.
+ * The migrations from each version to the next. Each queue's messages have a table of their own, created with the first
+ * message: see message_table.ts.
  */
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -23,7 +23,7 @@ export function userVersion(sqlite: DatabaseSync): number {
   return (sqlite.prepare("PRAGMA user_version").get() as { user_version: number }).user_version;
 }
 
-/** Brings the file to the version of this program, in one transaction. */
+/** Migrates the file to this program's version, in one transaction. */
 export function migrate(sqlite: DatabaseSync): void {
   const from = userVersion(sqlite);
   if (from === VERSION) return;

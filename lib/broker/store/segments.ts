@@ -1,32 +1,32 @@
 import { join } from "node:path";
 import { removeIfThere } from "./files.ts";
 
-/** Where a content is: which file, where in it, and how many bytes. */
+/** The location of a content: file, offset, and size in bytes. */
 export interface Location {
   segment: number;
   place: number;
   size: number;
 }
 
-/** What the rows of a table refer to in one segment. */
+/** The references of a table to one segment. */
 export interface SegmentUse {
   segment: number;
   count: number;
-  /** Where the last content ends. */
+  /** The end of the last content. */
   end: number;
 }
 
-/** A segment is closed when it has reached this, in bytes. */
+/** A segment is closed when it reaches this many bytes. */
 const SEGMENT_SIZE = 16 * 1024 * 1024;
-/** Contents are collected up to this before they are written, and read together up to it. */
+/** Contents are buffered up to this many bytes before they are written, and read together up to this size. */
 const CHUNK = 256 * 1024;
-/** Files that stay open for reading. */
+/** How many files are kept open for reading. */
 const OPEN_FILES = 32;
 const NAME = /^segment-(\d+)$/;
 
 /**
- * Contents that are too large to be rows: appended to files, one after the other. A file goes when no row refers to
- * it any more. What a crash leaves behind at the end of a file is referred to by no row, and so harmless.
+ * Contents that are too large for rows, appended to files. A file is deleted when no row refers to it any more. After a
+ * crash, unreferenced data may remain at the end of a file, which is harmless.
  */
 export class Segments {
   readonly #folder: string;
@@ -36,7 +36,7 @@ export class Segments {
   #writing: Deno.FsFile | undefined;
   readonly #buffer = new Uint8Array(CHUNK);
   #buffered = 0;
-  /** Bytes of the current segment that are in its file. */
+  /** Bytes of the current segment that are written to its file. */
   #written = 0;
   #unsynced = false;
 
@@ -50,7 +50,7 @@ export class Segments {
     }
   }
 
-  /** Counts what a table refers to, when the broker starts. @throws {Error} where a file is gone or too short */
+  /** Registers a table's references, at the broker's start. @throws {Error} if a file is missing or too short */
   claim({ segment, count, end }: SegmentUse): void {
     const live = this.#live.get(segment);
     if (live === undefined) throw new Error(`${this.#path(segment)} is missing, and ${count} messages are in it`);
@@ -59,12 +59,12 @@ export class Segments {
     this.#live.set(segment, live + count);
   }
 
-  /** Once everything is claimed: files that nobody refers to go. */
+  /** Deletes files without references. Called after all tables have registered theirs. */
   sweep(): void {
     for (const [segment, live] of [...this.#live]) if (live === 0) this.#remove(segment);
   }
 
-  /** Adds a content, which can be read and lasts after the next `sync()`. Counts one reference. */
+  /** Appends a content and counts one reference. It is readable at once, and durable after the next `sync()`. */
   append(content: Uint8Array): Location {
     if (!this.#writing || this.#written + this.#buffered >= SEGMENT_SIZE) this.#next();
     if (this.#buffered + content.length > CHUNK) this.#flush();
@@ -83,14 +83,14 @@ export class Segments {
     return this.#live.has(segment);
   }
 
-  /** One more row refers to a segment, or, with a negative count, fewer do. */
+  /** Adds references to a segment, or removes them if the number is negative. */
   refer(segment: number, count: number): void {
     const live = (this.#live.get(segment) ?? 0) + count;
     this.#live.set(segment, live);
     if (live <= 0 && segment !== this.#current) this.#remove(segment);
   }
 
-  /** Makes what was appended last. */
+  /** Makes the appended contents durable. */
   sync(): void {
     if (!this.#unsynced) return;
     this.#flush();
@@ -98,7 +98,7 @@ export class Segments {
     this.#unsynced = false;
   }
 
-  /** The contents of rows that last, in the order of the locations: neighbours in a file are read together. */
+  /** Reads the contents of committed rows, in the order of their locations. Neighbours in a file are read together. */
   read(locations: readonly Location[]): Uint8Array[] {
     const contents: Uint8Array[] = [];
     for (let from = 0; from < locations.length;) {
@@ -141,7 +141,7 @@ export class Segments {
 
   #open(segment: number): Deno.FsFile {
     let file = this.#files.get(segment);
-    // The one that was used last is the last in the map.
+    // The map is ordered by last use.
     if (file) this.#files.delete(segment);
     else file = Deno.openSync(this.#path(segment), { read: true });
     this.#files.set(segment, file);
@@ -155,7 +155,7 @@ export class Segments {
 
   #next(): void {
     this.sync();
-    // Where there is no file to be had, everything stays as it is.
+    // If no file can be created, nothing changes.
     const next = Deno.openSync(this.#path(this.#current + 1), { write: true, createNew: true });
     this.#writing?.close();
     this.#writing = next;
@@ -173,7 +173,7 @@ export class Segments {
     this.#buffered = 0;
   }
 
-  /** On a full disk it throws, and the next try writes over what was written in part. */
+  /** Throws if the disk is full. The next try overwrites what was partly written. */
   #write(bytes: Uint8Array): void {
     this.#writing!.seekSync(this.#written, Deno.SeekMode.Start);
     for (let sent = 0; sent < bytes.length;) sent += this.#writing!.writeSync(bytes.subarray(sent));
@@ -192,12 +192,12 @@ export class Segments {
   }
 }
 
-/** A new file's name lasts once its folder is synced; where a folder cannot be, the system sees to it. */
+/** Syncs the folder, so that a new file's name is durable. Some systems do that themselves. */
 function syncFolder(folder: string): void {
   try {
     using directory = Deno.openSync(folder);
     directory.syncSync();
   } catch {
-    // Windows opens no folders.
+    // Windows cannot open folders.
   }
 }

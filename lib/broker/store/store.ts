@@ -9,19 +9,19 @@ import { MessageTable } from "./message_table.ts";
 import { openDatabase } from "./open.ts";
 import { Segments } from "./segments.ts";
 
-/** Milliseconds that removals wait for company. A crash before that costs redeliveries, and nothing else. */
+/** Milliseconds that removals wait to be committed together. A crash before that only causes redeliveries. */
 const LAZY = 10;
-/** Milliseconds until a commit that failed is tried again. */
+/** Milliseconds until a failed commit is tried again. */
 const RETRY = 500;
 
 /**
- * The broker's disk: what must outlive it, and what only has no room in memory. A commit is for everything
- * that waits at that moment, so that many confirms cost one write to the disk.
+ * The broker's disk: data that must survive a restart, and data that does not fit into memory. One commit covers all
+ * pending changes, so many confirms cost one write.
  */
 export class Store {
   readonly folder: string;
   readonly definitions: Definitions;
-  /** Whether the broker before this one stopped cleanly. */
+  /** Whether the previous broker stopped cleanly. */
   readonly wasClean: boolean;
   readonly #durable: Database;
   readonly #segments: Segments;
@@ -34,7 +34,7 @@ export class Store {
   #problem: string | undefined;
   #commits = 0;
 
-  /** Called when commits begin to fail, with what the disk said, and with `undefined` when they work again. */
+  /** Called with the error when commits begin to fail, and with `undefined` when they work again. */
   onProblem: (problem: string | undefined) => void = () => {};
 
   /** @throws {WarrenError} `storage` */
@@ -63,29 +63,29 @@ export class Store {
     return new MessageTable(this.#spill, ++this.#spillTables);
   }
 
-  /** Once all queues have claimed what they have: files of large messages that nobody has go. */
+  /** Deletes segment files without references. Called after all queues have registered theirs. */
   sweep(): void {
     this.#segments.sweep();
   }
 
-  /** Calls back once everything up to now is on disk: at the end of this turn of the event loop, with all others. */
+  /** Calls back once all changes so far are on disk. The commit happens at the end of this turn of the event loop. */
   afterCommit(callback: () => void): void {
     this.#waiting.push(callback);
     this.#immediate ??= setImmediate(() => this.#commit());
   }
 
-  /** How many commits there were: what was done at another number lasts. */
+  /** The number of commits. Changes are durable once it has increased. */
   get commits(): number {
     return this.#commits;
   }
 
-  /** Commits at once. Where the disk refuses it, what waits goes on waiting, and this throws. */
+  /** Commits now. If the disk refuses, the changes stay pending and this throws. */
   commitNow(): void {
     this.#durable.commit();
     this.#commits++;
   }
 
-  /** The last commit, and the end. */
+  /** Commits and closes. */
   close(): void {
     try {
       this.definitions.clean = true;
@@ -95,7 +95,7 @@ export class Store {
     }
   }
 
-  /** The end without a word to the disk: what it has cannot be read. */
+  /** Closes without committing, for data that could not be read. */
   abandon(): void {
     clearImmediate(this.#immediate);
     clearTimeout(this.#lazy);
@@ -124,7 +124,7 @@ export class Store {
     }
     if (this.#problem !== undefined) {
       this.#problem = undefined;
-      this.#log.info("the disk takes the broker's data again");
+      this.#log.info("the disk accepts the broker's data again");
       this.onProblem(undefined);
     }
     for (const callback of waiting) callback();
@@ -132,7 +132,7 @@ export class Store {
 
   #failed(problem: string): void {
     if (this.#problem === undefined) {
-      this.#log.error(`the disk does not take the broker's data: ${problem}; publishers wait until it does`);
+      this.#log.error(`the disk does not accept the broker's data: ${problem}; publishers wait until it does`);
       this.#problem = problem;
       this.onProblem(problem);
     }
@@ -140,7 +140,7 @@ export class Store {
   }
 }
 
-/** Lives as long as the broker: nothing in it is worth a wait for the disk. */
+/** This data is needed only while the broker runs, so it is never synced to disk. */
 function openSpill(path: string): DatabaseSync {
   for (const leftover of [path, `${path}-journal`]) removeIfThere(leftover);
   const sqlite = new DatabaseSync(path);

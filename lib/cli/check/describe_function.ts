@@ -7,19 +7,20 @@ import {
   type Order,
   type RetryPolicy,
 } from "../../invocation/definition/definition.ts";
+import type { HttpEndpoint } from "../../invocation/definition/http_endpoint.ts";
 import { nextRun, type Schedule } from "../../invocation/definition/schedule.ts";
 import type { QueueType } from "../../settings/queue_type.ts";
 
 /** How many times of a schedule are shown. */
 const TIMES = 3;
-/** Delays of a retry list that are shown. */
+/** How many delays of a retry list are shown. */
 const DELAYS = 10;
 const LABEL = 14;
 
 /**
- * What a function is and what would be declared for it, for people: a line with its name, and one for each setting.
+ * Describes a function and what would be declared for it, as text: one line with its name, and one for each setting.
  *
- * @param queueType what its queue is where it names no type
+ * @param queueType type of a queue whose config names none
  */
 export function describeFunction(definition: FunctionDefinition, now: Date, queueType?: QueueType): string {
   const { queue } = workShape(definition, traitsOf(undefined), queueType);
@@ -37,11 +38,12 @@ function line(label: string, text: string): string {
   return `  ${label.padEnd(LABEL)}${text}`;
 }
 
-function addressLines({ queue, bindings }: FunctionDefinition): string[] {
+function addressLines({ queue, bindings, http }: FunctionDefinition): string[] {
   const kind = [queue.durable ? "durable" : "not durable", queue.autoDelete ? "auto-delete" : ""].filter(Boolean);
   return [
     line("queue", `${queue.name} (${[...kind, ...pairs(queue.arguments)].join(", ")})`),
     line("dead letters", deadLetterQueue(queue.name)),
+    ...(http ? [line("http", describeHttp(http))] : []),
     ...bindings.map(({ exchange, type, routingKey, arguments: more }) =>
       line("binding", [`${exchange} (${type}) "${routingKey}"`, ...pairs(more)].join(", "))
     ),
@@ -123,8 +125,16 @@ function describeKillSwitch({ window, errorRate, minimum, coolDown }: NonNullabl
   return `${trips}, and tries one message after ${formatDuration(coolDown)}`;
 }
 
-function describeOrder({ header, partitions }: Order): string {
-  return `by ${header === undefined ? "routing key" : `header "${header}"`}, in ${partitions} partitions`;
+function describeHttp({ path, methods, public: open, headers, origins }: HttpEndpoint): string {
+  const own = path === undefined ? [] : [`${methods.join(", ")} ${path}${open ? ", public" : ""}`];
+  const named = headers.length > 0 ? [`headers ${headers.join(", ")}`] : [];
+  const pages = origins.length > 0 ? [`pages of ${origins.join(", ")}`] : [];
+  return [...own, ...named, ...pages].join("; ");
+}
+
+function describeOrder({ header, body, partitions }: Order): string {
+  const by = body !== undefined ? `"${body}" in the body` : header === undefined ? "routing key" : `header "${header}"`;
+  return `by ${by}, in ${partitions} partitions`;
 }
 
 function describeOutput({ exchange, routingKey, event }: NonNullable<FunctionDefinition["output"]>): string {

@@ -5,37 +5,37 @@ import { membersQueue, ORPHANS, partitionQueue, retryQueue, scheduleQueue } from
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import { allRungs, rungsOf } from "../../invocation/retry_policy.ts";
 
-/** Which broker it is, and what is known to differ on it. */
+/** The broker, and its known differences. */
 export interface FoundBroker {
   product: string;
   version: string;
   differences: { id: string; text: string }[];
 }
 
-/** What `check --topology` finds. */
+/** The result of `check --topology`. */
 export interface FoundTopology {
   broker: FoundBroker;
   queues: FoundQueue[];
 }
 
-/** A queue of Warren's own that is on the broker. */
+/** One of Warren's own queues that exists on the broker. */
 export interface FoundQueue {
   name: string;
   messages: number;
-  /** The functions that need it; none is what no function needs any more. */
+  /** The functions that need it. Empty if no function needs it any more. */
   neededBy: string[];
-  /** What it is, and what becomes of it. */
+  /** What the queue is, and what happens to its messages. */
   text: string;
 }
 
-/** Of a queue of retries. What is in it comes back by itself. */
+/** The text for a retry queue that no policy uses. Its messages return by themselves. */
 const NO_POLICY = "no retry policy has this delay";
 
 /**
- * Looks on the broker for what functions have declared there, and says who needs it: queues of retries, tokens of
- * schedules, partitions. Changes nothing.
+ * Finds the queues that Warren has declared on the broker, and the functions that need them: retry queues, schedule
+ * tokens, partitions. Changes nothing.
  *
- * @param delays milliseconds of the retry queues that are looked for
+ * @param delays delays of the retry queues to look for, in milliseconds
  */
 export async function findTopology(
   connection: Connection,
@@ -62,7 +62,7 @@ function describedBroker(connection: Connection): FoundBroker {
   return { product, version, differences };
 }
 
-/** As text: the broker with what differs on it, then the queues. */
+/** As text: the broker with its differences, then the queues. */
 export function describeTopology({ broker, queues }: FoundTopology): string {
   const width = Math.max(0, ...queues.map(({ name }) => name.length));
   const lines = queues.map(({ name, messages, neededBy, text }) => {
@@ -70,7 +70,7 @@ export function describeTopology({ broker, queues }: FoundTopology): string {
     return `  ${name.padEnd(width)} ${String(messages).padStart(8)} waiting  ${need}`;
   });
   const note = queues.some(({ text }) => text === NO_POLICY)
-    ? ["  What waits in such a queue comes back by itself; Retry({ delay }) and outputs with a delay may still use it."]
+    ? ["  Messages in such a queue return by themselves; Retry({ delay }) and outputs with a delay may still use it."]
     : [];
   const differences = broker.differences.map(({ text }) => `  ${text}`);
   return [`broker: ${brokerName(broker)}`, ...differences, "on the broker", ...lines, ...note].join("\n");
@@ -96,7 +96,9 @@ function schedules(definitions: readonly FunctionDefinition[]): Asked[] {
   }));
 }
 
-/** Those that its order has, and those behind them until one is not there. Each is said with what waits in it. */
+/**
+ * The partitions of its order, and those behind them until one does not exist. Each is reported with its message count.
+ */
 async function partitions(
   definition: FunctionDefinition,
   exist: (asked: readonly Asked[]) => Promise<Map<string, number>>,

@@ -8,17 +8,17 @@ import { withConnection } from "../connect.ts";
 import { Interrupt } from "../interrupt.ts";
 import { ignoreConnectionLoss } from "../rejections.ts";
 
-/** Looks through the dead letters of a function, and brings them back or takes them away. */
+/** Lists, redrives, edits and purges the dead letters of a function. */
 export const dead: Command = {
-  summary: "Look through dead letters, redrive, edit or purge them",
-  usage: `${Object.keys(ACTIONS).join("|")} QUEUE   (a function's queue, or the one with its dead letters)`,
+  summary: "List, redrive, edit or purge dead letters",
+  usage: `${Object.keys(ACTIONS).join("|")} QUEUE   (QUEUE: a function's queue, or its queue of dead letters)`,
   flags: DEAD_FLAGS,
   async run(context) {
     const [name, queue, ...rest] = context.positional;
     const action = Object.hasOwn(ACTIONS, name ?? "") ? ACTIONS[name] : undefined;
     if (!action || !queue || rest.length > 0) {
       const found = context.positional.join(" ") || "nothing";
-      const expected = `${Object.keys(ACTIONS).join(", ")} and a queue, as in: dead list hello`;
+      const expected = `${Object.keys(ACTIONS).join(", ")} and a queue, as in: deno task dead list hello`;
       throw new WarrenError("config", `dead needs one of ${expected}; found ${found}`);
     }
     assertFlagsOf(name, action.flags, context.flags);
@@ -29,7 +29,7 @@ export const dead: Command = {
 
 async function withBroker(context: CommandContext, queue: string, action: Action): Promise<number> {
   using _rejections = ignoreConnectionLoss();
-  using interrupt = new Interrupt(() => context.printError("stopping; once more ends at once"));
+  using interrupt = new Interrupt(() => context.printError("stopping; press Ctrl+C again to end at once"));
   const { signal } = interrupt;
   return await withConnection(context, "dead", { exchange: "", routingKey: queue }, (connection) => {
     const box = new DeadLetters({ connection, publisher: new Publisher(connection), queue });

@@ -7,24 +7,24 @@ import { LIST_HEAD, listJson, listRow, showJson, showText } from "./dead_output.
 import { INTERRUPTED } from "../interrupt.ts";
 import { Progress } from "../progress.ts";
 
-/** Not all was looked at, or something could not be done. */
+/** Exit code: some messages were not examined, or an action failed for some. */
 const PARTLY = 3;
 const LIST_LIMIT = 100;
 
 export interface ActionContext extends CommandContext {
   box: DeadLetterBox;
-  /** Where they go back to. */
+  /** The queue that they return to. */
   queue: string;
   signal: AbortSignal;
 }
 
-/** What `dead` can do. */
+/** An action of `dead`. */
 export interface Action {
-  /** Those of the command's flags that it takes. */
+  /** The flags of the command that it accepts. */
   flags: readonly string[];
-  /** Throws what was typed wrongly, before there is a connection. */
+  /** Checks the flags before there is a connection, and throws if they are wrong. */
   check?(context: CommandContext): void;
-  /** Gives the exit code. */
+  /** Resolves with the exit code. */
   run(context: ActionContext): Promise<number>;
 }
 
@@ -84,14 +84,17 @@ async function purge(context: ActionContext): Promise<number> {
 
 async function confirmed(box: DeadLetterBox, all: boolean): Promise<boolean> {
   const { depth } = await box.purge({ dryRun: true });
-  const what = all ? `all ${depth} messages` : `those of ${depth} messages that match`;
-  return prompt(`This takes ${what} from ${box.queue} for good. Type the queue's name to go on:`) === box.queue;
+  const what = all ? `all ${depth} messages` : `those of the ${depth} messages that match`;
+  return prompt(`This deletes ${what} from ${box.queue} for ever. Type the queue's name to confirm:`) === box.queue;
 }
 
 function checkPurge({ flags }: CommandContext): void {
   sweepOptions(flags);
   if (flags.has("yes") || flags.has("dry-run") || (Deno.stdin.isTerminal() && !flags.has("json"))) return;
-  throw new WarrenError("config", "purge takes messages away for good: say --yes, or --dry-run to hear how many");
+  throw new WarrenError(
+    "config",
+    "purge deletes messages for ever: add --yes to confirm, or --dry-run to see how many",
+  );
 }
 
 function checkEdit({ flags }: CommandContext): void {
@@ -101,13 +104,13 @@ function checkEdit({ flags }: CommandContext): void {
     throw new WarrenError("config", "--body and --body-file are both given; keep one of them");
   }
   if (flags.size > 1) return;
-  throw new WarrenError("config", "edit needs what to change: --body, --body-file, --content-type or --header");
+  throw new WarrenError("config", "edit needs a change: --body, --body-file, --content-type or --header");
 }
 
 function idOf(flags: ReadonlyMap<string, string[]>): string {
   const id = last(flags, "id");
   if (id) return id;
-  throw new WarrenError("config", "which one? --id ID, as dead list shows it");
+  throw new WarrenError("config", "which message? Add --id ID, as dead list shows it");
 }
 
 async function changeOf(flags: ReadonlyMap<string, string[]>): Promise<DeadLetterEdit> {
@@ -142,7 +145,7 @@ function report({ flags, box, print, printError }: ActionContext, sweep: Sweep, 
 
 function exitCode({ stopped, looked, depth, unreadable }: Sweep, printError: (line: string) => void): number {
   if (stopped === "signal") {
-    printError(`stopped after ${looked} of ${depth}; what was not done is where it was`);
+    printError(`stopped after ${looked} of ${depth}; messages that were not handled are where they were`);
     return INTERRUPTED;
   }
   if (stopped === "window") {

@@ -1,15 +1,13 @@
 import { decodeBody } from "../../invocation/content/codec.ts";
 import { type DeadLetter, detailOf, summaryOf } from "../../invocation/dead_letters/dead_letter.ts";
 import { describeError } from "../../base/errors.ts";
+import { printable } from "../printable.ts";
 
-/** What would move the cursor, colour the terminal or turn the text around; a message can have been sent by anybody. */
-// deno-lint-ignore no-control-regex
-const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
-/** Bytes; longer ones are shown as base64. */
+/** Bytes. Longer bodies are shown as base64. */
 const MAX_HEX = 1024;
 const HEX_LINE = 64;
 
-/** The widths of all but the last column. */
+/** The widths of all columns except the last. */
 const COLUMNS: [title: string, width: number][] = [
   ["when", 20],
   ["reason", 11],
@@ -30,7 +28,7 @@ export function listRow(letter: DeadLetter): string {
   return row([when, reason ?? "-", times, failure || "-", id ?? "-", String(size)]);
 }
 
-/** The same for programs. */
+/** The same as JSON. */
 export function listJson(letter: DeadLetter): string {
   return JSON.stringify(summaryOf(letter));
 }
@@ -39,7 +37,7 @@ export async function showJson(letter: DeadLetter): Promise<string> {
   return JSON.stringify(await detailOf(letter));
 }
 
-/** All of a dead letter, for people. */
+/** A whole dead letter, as text. */
 export async function showText(letter: DeadLetter): Promise<string> {
   const { id, failedAt, firstSeen, reason, attempts, redriven, errorType, error, stack } = letter;
   const { headers, properties } = await detailOf(letter);
@@ -88,12 +86,8 @@ function row(cells: readonly string[]): string {
     const text = printable(cell).replace(/\s+/g, " ");
     const [, width] = COLUMNS[column] ?? [];
     if (width === undefined) return text;
-    // An id is there to be copied; an error is cut.
+    // Ids are never cut, so that you can copy them. Errors are.
     const cut = column === 3 && text.length > width ? `${text.slice(0, width - 1)}…` : text;
     return cut.padEnd(width);
   }).join("  ");
-}
-
-function printable(text: string): string {
-  return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -12,7 +12,7 @@ const EDIT = ["body", "bodyBase64", "contentType", "headers"];
 type Fields = Record<string, unknown>;
 
 /**
- * The filters of a query. One that is misspelt must not mean all.
+ * Reads the filters of a query. Unknown names are errors, so that a misspelt filter does not select everything.
  *
  * @throws {Problem} 400
  */
@@ -55,7 +55,9 @@ export function editFrom(body: Uint8Array): DeadLetterEdit {
   return asked(() => {
     const fields = jsonFields(body, EDIT);
     const { contentType, headers = {} } = fields;
-    if (Object.keys(fields).length === 0) throw new WarrenError("config", `say what to change: ${EDIT.join(", ")}`);
+    if (Object.keys(fields).length === 0) {
+      throw new WarrenError("config", `nothing to change; expected one of ${EDIT.join(", ")}`);
+    }
     if (contentType !== undefined && typeof contentType !== "string") throw wrong("contentType", "text", contentType);
     const changed: NonNullable<DeadLetterEdit["headers"]> = {};
     for (const [name, value] of Object.entries(object("headers", headers))) {
@@ -65,7 +67,7 @@ export function editFrom(body: Uint8Array): DeadLetterEdit {
   });
 }
 
-/** Text is as it is; any other value is its JSON. */
+/** Strings are used as they are. Other values become JSON. */
 function newBody({ body, bodyBase64 }: Fields): Uint8Array | undefined {
   if (bodyBase64 === undefined) {
     if (body === undefined) return undefined;

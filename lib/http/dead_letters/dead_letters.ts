@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { detailOf, summaryOf } from "../../invocation/dead_letters/dead_letter.ts";
 import type { DeadLetterBox } from "../../invocation/dead_letters/dead_letter_box.ts";
-import { bodyOf } from "../body.ts";
+import { bodyOf } from "../publishing/body.ts";
 import { editFrom, redriveFrom, sweepFrom } from "./dead_letter_requests.ts";
 import { functionOf } from "../functions.ts";
 import type { Jobs } from "../jobs.ts";
@@ -19,7 +19,7 @@ export interface DeadLetterRouteOptions {
   patience?: number;
 }
 
-/** `/functions/:name/dead`: what failed for good, and the way back. */
+/** `/functions/:name/dead`: lists, redrives, edits and purges dead letters. */
 export function deadLetterRoutes(runner: RunnerView, jobs: Jobs, options: DeadLetterRouteOptions): Hono {
   const { maxBody, patience = PATIENCE } = options;
   const boxOf = (context: Context): DeadLetterBox => runner.deadLetters(functionOf(runner, context).name);

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { describeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { assertOwnPage, WS_AMQP } from "../guard.ts";
+import { WS_AMQP } from "../guards/access.ts";
+import { assertOwnPage } from "../guards/guard.ts";
 import { Problem } from "../problem.ts";
 import type { RunnerView } from "../runner_view.ts";
 import { relay } from "./ws_relay.ts";
@@ -10,11 +11,11 @@ const PROTOCOL = "amqp";
 
 export interface WsAmqpOptions {
   log?: Logger;
-  /** Ends what is open, and lets nothing more in. */
+  /** Aborts to close open connections and to refuse new ones. */
   closing?: AbortSignal;
 }
 
-/** `/ws/amqp`: AMQP over WebSocket, byte for byte to the broker of this machine. */
+/** `/ws/amqp`: AMQP over WebSocket. Relays the bytes to this machine's broker. */
 export function wsAmqpRoutes(runner: RunnerView, { log, closing }: WsAmqpOptions): Hono {
   return new Hono().get(WS_AMQP, async (context) => {
     assertOwnPage(context);
@@ -34,7 +35,7 @@ export function wsAmqpRoutes(runner: RunnerView, { log, closing }: WsAmqpOptions
   });
 }
 
-/** A client that asks for no protocol gets none; one that asks for others alone is wrong here. */
+/** Clients may ask for no subprotocol, but not only for others. */
 function protocolOf(request: Request): string | undefined {
   const asked = request.headers.get("sec-websocket-protocol")?.split(",").map((one) => one.trim());
   if (asked && !asked.includes(PROTOCOL)) {
@@ -43,7 +44,7 @@ function protocolOf(request: Request): string | undefined {
   return asked && PROTOCOL;
 }
 
-/** Before the upgrade: a broker that is not there is a status that a client understands. */
+/** Connects before the upgrade, so that the client gets an HTTP status if the broker is down. */
 async function connect(place: { hostname: string; port: number }): Promise<Deno.TcpConn> {
   try {
     const broker = await Deno.connect({ ...place, signal: AbortSignal.timeout(5_000) });

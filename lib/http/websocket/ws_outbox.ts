@@ -1,13 +1,13 @@
 import { joinBytes } from "../../base/bytes.ts";
 
-/** Bytes that all clients together may have waiting for the broker. A WebSocket cannot be read more slowly. */
+/** Bytes that may wait for the broker, for all clients together. A WebSocket cannot be made to send more slowly. */
 const LIMIT = 128 * 1024 * 1024;
-/** Bytes that are written at once, or one piece that has more. */
+/** Bytes per write. A larger piece is written alone. */
 const BATCH = 256 * 1024;
 
 let waiting = 0;
 
-/** What one client sent and the broker has not taken yet, in order. */
+/** The bytes that one client sent and that are not written to the broker yet, in order. */
 export class Outbox {
   readonly #connection: Deno.TcpConn;
   #pieces: Uint8Array[] = [];
@@ -19,7 +19,7 @@ export class Outbox {
     this.#connection = connection;
   }
 
-  /** Whether there was room for it; if not, the outbox is of no use any more. */
+  /** False if there was no room. The outbox is then unusable. */
   push(bytes: Uint8Array): boolean {
     if (this.#broken) return false;
     if (waiting + bytes.length > LIMIT) {
@@ -33,7 +33,7 @@ export class Outbox {
     return true;
   }
 
-  /** Resolves once everything is written, or nothing more can be. */
+  /** Resolves once everything is written or the connection is lost. */
   async flushed(): Promise<void> {
     await this.#writing;
   }
@@ -72,7 +72,7 @@ export class Outbox {
   }
 }
 
-/** Small pieces joined: a write each would be slow. */
+/** Joins small pieces, since one write for each would be slow. */
 function* batches(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
   let batch: Uint8Array[] = [];
   let size = 0;

@@ -3,23 +3,25 @@ import { joinBytes } from "../../base/bytes.ts";
 import { Share, Turns } from "../../base/time/turns.ts";
 import { Outbox } from "./ws_outbox.ts";
 
-/** Bytes that may wait for a client before nothing more is read from the broker. */
+/** Bytes that may wait for a client. Above this, the relay stops reading from the broker. */
 const TO_CLIENT = 1024 * 1024;
-/** Milliseconds between two looks at what waits for a client: nothing tells when that has gone. */
+/** Milliseconds between two checks of what waits for a client: WebSockets have no event for that. */
 const LOOK = 10;
-/** All clients share the runner's turns: a broker that always has something for one keeps nobody else waiting. */
+/**
+ * All clients share the runner's turns, so a broker that sends to one client without pause does not block the others.
+ */
 const turns = new Turns();
 /** WebSocket close codes. */
 const NORMAL = 1000, GOING_AWAY = 1001, TRY_AGAIN_LATER = 1013;
 
-/** Of a frame: type, channel and the size of its payload. */
+/** Bytes of a frame header: type, channel and payload size. */
 const FRAME_HEADER = 7;
 const FRAME_END = 1;
-/** A broker that does not like the client's protocol header answers its own, and closes. */
+/** If the broker rejects the client's protocol header, it answers with its own and closes. */
 const PROTOCOL_HEADER = 8;
 const LETTER_A = 0x41;
 
-/** Carries bytes both ways until either side ends or `closing` aborts; then both are closed. */
+/** Relays bytes both ways until either side ends or `closing` aborts, then closes both. */
 export async function relay(socket: WebSocket, broker: Deno.TcpConn, closing?: AbortSignal): Promise<void> {
   socket.binaryType = "arraybuffer";
   const leave = () => {
@@ -40,21 +42,21 @@ export async function relay(socket: WebSocket, broker: Deno.TcpConn, closing?: A
   }
 }
 
-/** Resolves once the socket is closed and what it sent is written, or cannot be. */
+/** Resolves once the socket is closed and its data is written or cannot be written. */
 function toBroker(socket: WebSocket, broker: Deno.TcpConn): Promise<void> {
   const outbox = new Outbox(broker);
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.onmessage = ({ data }) => {
     if (outbox.push(typeof data === "string" ? new TextEncoder().encode(data) : new Uint8Array(data))) return;
-    closeSocket(socket, TRY_AGAIN_LATER, "the broker does not take it as fast as it is sent");
+    closeSocket(socket, TRY_AGAIN_LATER, "the client sends faster than the broker reads");
     closeQuietly(broker);
   };
-  socket.onerror = () => {}; // its close event follows
+  socket.onerror = () => {}; // a close event follows
   socket.onclose = () => void outbox.flushed().then(resolve);
   return promise;
 }
 
-/** Each message has whole frames: clients do not put together a frame's header that is split over two. */
+/** Sends whole frames in each message: clients do not join a frame header that is split over two messages. */
 async function toClient(broker: Deno.TcpConn, socket: WebSocket): Promise<void> {
   const chunk = new Uint8Array(128 * 1024);
   const split = new FrameSplitter();
@@ -69,19 +71,22 @@ async function toClient(broker: Deno.TcpConn, socket: WebSocket): Promise<void> 
       while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount > TO_CLIENT) await delay(LOOK);
     }
   } catch {
-    // The broker's side is gone: so is the client's.
+    // The broker closed its side, so the client's side is closed too.
   }
   closeSocket(socket, NORMAL);
 }
 
-/** Cuts a stream of bytes between frames. */
+/** Cuts a stream of bytes at frame boundaries. */
 export class FrameSplitter {
   #parts: Uint8Array[] = [];
   #size = 0;
-  /** Bytes until the next cut may be looked for. */
+  /** Bytes to skip until the next possible cut. */
   #needed = PROTOCOL_HEADER;
 
-  /** The frames that are whole now, in one piece, which may be a part of `bytes`; undefined while the first is not. */
+  /**
+   * The complete frames so far, in one piece, which may be a view of `bytes`. Undefined if the first frame is
+   * incomplete.
+   */
   push(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
     const size = this.#size + bytes.length;
     if (size < this.#needed) {
@@ -103,7 +108,7 @@ export class FrameSplitter {
   }
 }
 
-/** Where the last whole frame ends, and how many bytes from there the next one has, as far as that is known. */
+/** The end of the last complete frame, and the size of the next one as far as it is known. */
 function wholeFrames(bytes: Uint8Array): { end: number; needed: number } {
   if (bytes[0] === LETTER_A) return { end: PROTOCOL_HEADER, needed: PROTOCOL_HEADER };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -123,6 +128,6 @@ function closeQuietly(connection: Deno.TcpConn): void {
   try {
     connection.close();
   } catch {
-    // Closed already.
+    // The socket is closed already.
   }
 }

@@ -14,43 +14,43 @@ import {
 import type { Content } from "../sandbox.ts";
 
 /*
- * CloudEvents 1.0.2 and its protocol binding for AMQP, as far as AMQP 0-9-1 goes: application properties are headers.
- * Reading is generous with the syntax of values, writing (write_cloud_event.ts) is not.
+ * CloudEvents 1.0.2 with its AMQP binding, as far as AMQP 0-9-1 allows: application properties are headers. Reading is
+ * tolerant of wrong value syntax, writing (write_cloud_event.ts) is not.
  */
 
-/** What the media types of all event formats begin with. */
+/** The prefix of the media types of all event formats. */
 const FORMATS = "application/cloudevents";
 export const STRUCTURED = "application/cloudevents+json";
 
-/** An event, read. */
+/** A parsed event. */
 export interface ReadEvent {
   readonly event: CloudEvent;
-  /** Its data; undefined where it has none. */
+  /** The event's data. Undefined if it has none. */
   readonly body: unknown;
 }
 
-/** Types that some senders give to structured events, Dapr among them. */
+/** Content types that some senders, Dapr among them, give to structured events. */
 const GENERAL = ["", "text/plain", "application/json", "application/octet-stream"];
 
 /**
- * The event that a message is, in either mode: structured where the content type says so, or where there are no
- * attributes in the headers and the body is an event in JSON; else binary.
+ * Parses a message as an event, in either mode. It is structured if the content type says so, or if the headers have no
+ * attributes and the body is an event in JSON. Otherwise it is binary.
  *
- * @throws {WarrenError} `undecodable` for what is no event, with all that is wrong or missing; `tooLarge`
+ * @throws {WarrenError} `undecodable` if it is no event, with everything that is wrong or missing; `tooLarge`
  */
 export async function readCloudEvent({ body, properties, headers }: Content): Promise<ReadEvent> {
   const type = mediaType(properties.contentType ?? "");
   if (type === STRUCTURED) return readStructured(await decodeBody(body, properties, { headers }));
   if (type.startsWith(FORMATS)) {
-    throw noEvent(`its content type is "${type}": of the event formats only ${STRUCTURED} is read`);
+    throw noEvent(`its content type is "${type}": the only event format that is supported is ${STRUCTURED}`);
   }
   const attributes = binaryAttributes(headers);
   if (Object.keys(attributes).length === 0) return readStructured(await unnamedEvent({ body, properties, headers }));
-  // Knative has it among the headers alone.
+  // Knative puts it among the headers only.
   const contentType = properties.contentType || textOf(headers["content-type"]);
   if (contentType) attributes.datacontenttype = contentType;
   const event = toEvent(attributes);
-  // No bytes are no JSON, and the type of what is not there says nothing.
+  // An empty body is no JSON, and its content type is meaningless.
   const dataType = mediaType(contentType ?? "");
   if (body.length === 0 && (dataType === "" || isJson(dataType))) return { event, body: undefined };
   return { event, body: await decodeBody(body, { ...properties, contentType }, { headers }) };
@@ -60,7 +60,7 @@ function binaryAttributes(headers: Readonly<Record<string, unknown>>): Record<st
   const own = attributesWith([OLD_PREFIX, PREFIX], headers);
   if (Object.keys(own).length > 0) return own;
   const foreign = attributesWith(FOREIGN_PREFIXES, headers);
-  // Knative writes those that are not set as empty texts.
+  // Knative writes unset attributes as empty texts.
   for (const name of OPTIONAL) if (foreign[name] === "") delete foreign[name];
   return foreign;
 }
@@ -75,20 +75,20 @@ function attributesWith(prefixes: string[], headers: Readonly<Record<string, unk
   return attributes;
 }
 
-/** The body as an event whose content type does not say that it is one. */
+/** Parses the body as an event although the content type does not say that it is one. */
 async function unnamedEvent({ body, properties, headers }: Content): Promise<unknown> {
   const { contentType = "" } = properties;
   const none = (why: string) =>
     noEvent(`${why}; its headers have no attributes, and its content type is ${JSON.stringify(contentType)}`);
   const type = mediaType(contentType);
-  if (!GENERAL.includes(type)) throw none("a body of its content type is not read as an event");
+  if (!GENERAL.includes(type)) throw none("bodies of this content type are not parsed as events");
   let value: unknown;
   try {
     const json = { ...properties, contentType: contentType.replace(/^[^;]*/, "application/json") };
     value = await decodeBody(body, json, { headers });
   } catch (error) {
     if (error instanceof WarrenError && error.code === "tooLarge") throw error;
-    throw none("its body is no JSON");
+    throw none("its body is not JSON");
   }
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   if (isObject && Object.hasOwn(value as object, "specversion")) return value;
@@ -100,16 +100,18 @@ function textOf(header: unknown): string | undefined {
 }
 
 async function readStructured(value: unknown): Promise<ReadEvent> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw noEvent("its body is no JSON object");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw noEvent("its body is not a JSON object");
+  }
   const { data, data_base64: base64, ...rest } = value as Record<string, unknown>;
   const attributes: Record<string, unknown> = {};
   for (const [name, attribute] of Object.entries(rest)) define(attributes, name, canonical(attribute));
   if (base64 === undefined || base64 === null) {
-    // Without a type the data is JSON: said here, it is not lost when the event is passed on.
+    // Without a content type the data is JSON. It is set here so that it is kept when the event is passed on.
     if (data !== undefined) attributes.datacontenttype ??= "application/json";
     return { event: toEvent(attributes), body: data };
   }
-  if (data !== undefined) throw noEvent("it has data and data_base64");
+  if (data !== undefined) throw noEvent("it has both data and data_base64");
   const bytes = fromBase64(base64);
   const event = toEvent(attributes);
   const { datacontenttype } = event;
@@ -120,11 +122,11 @@ function fromBase64(text: unknown): Uint8Array {
   try {
     return Uint8Array.fromBase64(text as string);
   } catch {
-    throw noEvent("its data_base64 is no text in Base64");
+    throw noEvent("its data_base64 is not Base64");
   }
 }
 
-/** Defined and not assigned: "__proto__" is a name as any other, and a wrong one. */
+/** Defined, not assigned: "__proto__" is a key like any other, and an invalid one. */
 function define(attributes: Record<string, unknown>, name: string, value: unknown): void {
   if (value === undefined) return;
   Object.defineProperty(attributes, name, { value, enumerable: true, configurable: true, writable: true });
@@ -139,5 +141,5 @@ function toEvent(attributes: Record<string, unknown>): CloudEvent {
 }
 
 function noEvent(why: string): WarrenError {
-  return new WarrenError("undecodable", `the message is no CloudEvent: ${why}`);
+  return new WarrenError("undecodable", `the message is not a CloudEvent: ${why}`);
 }

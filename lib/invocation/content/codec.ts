@@ -3,25 +3,25 @@ import { describeError, WarrenError } from "../../base/errors.ts";
 import { decompress, encodingsOf } from "./content_encoding.ts";
 import { decodeForm } from "./form.ts";
 
-/** No body inflates past this many bytes unless the caller says otherwise. */
+/** Default limit of the decompressed size, in bytes. */
 export const MAX_INFLATED = 16 * 1024 * 1024;
 
 const strictText = new TextDecoder("utf-8", { fatal: true });
 const utf8 = new TextEncoder();
 
 export interface DecodeOptions {
-  /** The message's headers, where Celery names its compression. @default none */
+  /** The message's headers. Celery names its compression there. @default none */
   headers?: Readonly<Record<string, unknown>>;
-  /** The bound on the inflated size, in bytes. @default 16 MiB */
+  /** Limit of the decompressed size, in bytes. @default 16 MiB */
   maxInflated?: number;
 }
 
 /**
- * The body of a message as a value: what its content type says, after undoing
- * what its content encoding says. Synchronous unless it has to inflate.
+ * Decodes the body of a message by its content type, after decompressing it by its content encoding. Returns a promise
+ * only if it has to decompress.
  *
- * Without a content type it is text when the bytes are valid UTF-8, else bytes.
- * An unknown content type is bytes, an unknown content encoding is an error.
+ * Without a content type, valid UTF-8 is text and everything else is bytes. An unknown content type gives bytes. An
+ * unknown content encoding is an error.
  *
  * @throws {WarrenError} `undecodable` or `tooLarge`
  */
@@ -53,14 +53,14 @@ function decodeType(bytes: Uint8Array, contentType: string | undefined, charset:
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // V8 quotes the text, with the line breaks in it.
+    // V8 quotes the text, including its line breaks.
     const why = describeError(cause).replaceAll(/\s+/g, " ");
-    throw new WarrenError("undecodable", `the body is not the JSON its content type says: ${why}`, { cause });
+    throw new WarrenError("undecodable", `the content type is JSON, but the body is not: ${why}`, { cause });
   }
 }
 
 const FORM = "application/x-www-form-urlencoded";
-/** Media types other than `text/…` whose bodies are text. */
+/** Media types besides `text/…` whose bodies are text. */
 const TEXTS = new Set([
   FORM,
   "application/xml",
@@ -79,7 +79,7 @@ function isText(type: string): boolean {
   return type.startsWith("text/") || TEXTS.has(type) || type.endsWith("+xml") || type.endsWith("+yaml");
 }
 
-/** A content type without its parameters, in small letters. */
+/** A content type without its parameters, in lower case. */
 export function mediaType(contentType: string): string {
   return contentType.split(";", 1)[0].trim().toLowerCase();
 }
@@ -109,12 +109,12 @@ function decoderFor(charset: string, contentType: string): TextDecoder {
   }
 }
 
-/** A value as bytes and the content type that says how to read them. */
+/** Encodes a value as bytes, with the content type for them. */
 export function encodeBody(value: unknown): { body: Uint8Array; contentType: string | undefined } {
   if (value instanceof Uint8Array) return { body: value, contentType: undefined };
   if (value instanceof ArrayBuffer) return { body: new Uint8Array(value), contentType: undefined };
   if (typeof value === "string") return { body: utf8.encode(value), contentType: "text/plain; charset=utf-8" };
   const json = JSON.stringify(value);
-  if (json === undefined) throw new TypeError(`cannot publish ${typeof value}: JSON has no such value`);
+  if (json === undefined) throw new TypeError(`cannot publish ${typeof value}: it has no form in JSON`);
   return { body: utf8.encode(json), contentType: "application/json" };
 }

@@ -1,31 +1,41 @@
 import type { Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from "node:zlib";
+import {
+  brotliDecompressSync,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+  inflateRawSync,
+  unzipSync,
+  zstdDecompressSync,
+} from "node:zlib";
 import { joinBytes } from "../../base/bytes.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { MessageProperties } from "../../mod.ts";
 import { isWholeBrotli, isWholeZstd } from "./whole.ts";
 
-/** What senders say where nothing was done to the bytes. Celery's pickles are "binary", and its texts "utf-8". */
+/** Encodings that mean no compression. Celery marks pickles as "binary" and texts as "utf-8". */
 const IDENTITY = ["identity", "binary", "8bit", "7bit", "us-ascii", "ascii", "utf-8", "utf8"];
 
-/** The decompressor for these bytes. */
+/** Creates the decompressor for these bytes. */
 type Create = (raw: Uint8Array) => Transform;
 
 const inflater: Create = (raw) => (raw[0] & 0x0f) === 8 ? createInflate() : createInflateRaw();
 const COMPRESSIONS = new Map<string, Create>([
-  // Celery names zlib's format so, in its header.
+  // Celery uses zlib's format under this name, in its header.
   ["gzip", (raw) => raw[0] === 0x78 ? createInflate() : createGunzip()],
   ["x-gzip", (raw) => raw[0] === 0x78 ? createInflate() : createGunzip()],
-  // "deflate" is zlib by RFC 9110, and raw deflate from some senders; the first byte tells.
+  // "deflate" is zlib by RFC 9110, but some senders mean raw deflate. The first byte tells which.
   ["deflate", inflater],
   ["br", () => createBrotliDecompress()],
   ["zstd", () => createZstdDecompress()],
 ]);
 
-/** The compressions of content encodings that are undone. */
+/** The supported compressions. */
 export const CONTENT_ENCODINGS: readonly string[] = [...COMPRESSIONS.keys()];
 
-/** The header in which Celery and kombu name the compression that comes after everything else. */
+/** The header in which Celery and kombu name a compression that was applied last. */
 const COMPRESSION = "compression";
 const CELERY: Record<string, string> = {
   "application/x-gzip": "gzip",
@@ -37,18 +47,18 @@ const CELERY: Record<string, string> = {
 
 /** How a body was encoded. */
 export interface Encodings {
-  /** In the order in which they are undone. */
+  /** In the order of decompression. */
   readonly compressions: readonly string[];
-  /** The character set, where the content encoding names one. */
+  /** The character set, if the content encoding names one. */
   readonly charset: string | undefined;
 }
 
 const NONE: Encodings = { compressions: [], charset: undefined };
 
 /**
- * What a message says of how its body was encoded.
+ * Reads from a message how its body was encoded.
  *
- * @throws {WarrenError} `undecodable` for what is not known
+ * @throws {WarrenError} `undecodable` for an unknown encoding
  */
 export function encodingsOf(
   { contentEncoding }: MessageProperties,
@@ -60,7 +70,7 @@ export function encodingsOf(
   return celery === undefined ? named : { ...named, compressions: [celery, ...named.compressions] };
 }
 
-/** Those that were read before: most senders have one. */
+/** A cache, since most senders use one encoding. */
 const read = new Map<string, Encodings>();
 const MAX_READ = 100;
 
@@ -78,7 +88,7 @@ function readEncodings(contentEncoding: string): Encodings {
   return encodings;
 }
 
-/** Whether the header is Celery's: with another body it would not be true any more. */
+/** Whether the header is Celery's compression header, which becomes wrong if the body is replaced. */
 export function isCompressionHeader(name: string, value: unknown): boolean {
   return name === COMPRESSION && typeof value === "string" && Object.hasOwn(CELERY, value);
 }
@@ -90,7 +100,10 @@ function celeryCompression(header: unknown): string | undefined {
   return name;
 }
 
-/** The last first, as RFC 9110 has it; between colons the first first, as Spring writes `gzip:UTF-8`. */
+/**
+ * The content encodings, the last one applied first. Commas separate them in the order of encoding (RFC 9110). Colons
+ * separate them in the opposite order, as in Spring's `gzip:UTF-8`.
+ */
 function namesIn(contentEncoding: string): string[] {
   const names = contentEncoding.toLowerCase().split(",").reverse().flatMap((part) => part.split(":"));
   return names.map((name) => name.trim()).filter((name) => name !== "");
@@ -113,7 +126,7 @@ function unsupported(what: string): WarrenError {
   );
 }
 
-/** Undoes each compression in turn; none of them gives more than `limit` bytes. */
+/** Decompresses in turn. No step may produce more than `limit` bytes. */
 export async function decompress(raw: Uint8Array, names: readonly string[], limit: number): Promise<Uint8Array> {
   let bytes = raw;
   for (const name of names) {
@@ -124,12 +137,34 @@ export async function decompress(raw: Uint8Array, names: readonly string[], limi
   return bytes;
 }
 
+/**
+ * Decompresses in turn, at once. For the few places that cannot wait.
+ *
+ * @throws {WarrenError} `undecodable`, also where a step would produce more than `limit` bytes
+ */
+export function decompressSync(raw: Uint8Array, names: readonly string[], limit: number): Uint8Array {
+  return names.reduce<Uint8Array>((bytes, name) => {
+    try {
+      return inflateSync(bytes, name, limit);
+    } catch (cause) {
+      throw not(name, describeError(cause));
+    }
+  }, raw);
+}
+
+function inflateSync(bytes: Uint8Array, name: string, maxOutputLength: number): Uint8Array {
+  if (name === "br") return brotliDecompressSync(bytes, { maxOutputLength });
+  if (name === "zstd") return zstdDecompressSync(bytes, { maxOutputLength });
+  const raw = name === "deflate" && (bytes[0] & 0x0f) !== 8;
+  return (raw ? inflateRawSync : unzipSync)(bytes, { maxOutputLength });
+}
+
 async function isWhole(bytes: Uint8Array, name: string): Promise<boolean> {
   return name === "br" ? await isWholeBrotli(bytes) : name !== "zstd" || isWholeZstd(bytes);
 }
 
 function not(name: string, why: string): WarrenError {
-  return new WarrenError("undecodable", `the body is not the ${name} that it is said to be: ${why}`);
+  return new WarrenError("undecodable", `the content encoding says ${name}, but the body is not: ${why}`);
 }
 
 function decompressOnce(raw: Uint8Array, name: string, limit: number): Promise<Uint8Array> {
@@ -141,7 +176,7 @@ function decompressOnce(raw: Uint8Array, name: string, limit: number): Promise<U
       size += chunk.length;
       if (size > limit) {
         stream.destroy();
-        return reject(new WarrenError("tooLarge", `the body inflates to more than ${limit} bytes`));
+        return reject(new WarrenError("tooLarge", `the body decompresses to more than ${limit} bytes`));
       }
       chunks.push(chunk);
     });

@@ -1,27 +1,30 @@
-/** What an attribute's header begins with, in binary mode: the one that is written. */
+/** Header prefix of attributes in binary mode. Warren writes this one. */
 export const PREFIX = "cloudEvents_";
-/** As old as the binding. */
+/** An alternative prefix that is as old as the binding. */
 export const OLD_PREFIX = "cloudEvents:";
-/** Of the bindings for HTTP and Kafka, which others, Knative among them, use for AMQP as well: read where neither is. */
+/**
+ * The prefix of the HTTP and Kafka bindings. Some senders, Knative among them, use it for AMQP too, so it is read if
+ * there are no others.
+ */
 export const FOREIGN_PREFIXES = ["ce-", "ce_"];
 
-/** What an attribute of a CloudEvent can be here; binary values and timestamps are texts. */
+/** Types of attributes. Binary values and timestamps are strings. */
 export type AttributeValue = string | number | boolean;
 
 const NAME = /^[a-z0-9]+$/;
 export const REQUIRED = ["id", "source", "type"];
 export const OPTIONAL = ["subject", "dataschema", "time", "datacontenttype"];
-/** No text either, or nothing at all. */
+/** Attributes whose value must be a text that is not empty. */
 const TEXTS = [...REQUIRED, ...OPTIONAL];
 const SPECVERSION = "1.0";
-/** The specification recommends 20; a header's name has room for this. */
+/** The specification recommends 20. This is the longest that fits into a header name. */
 const MAX_NAME = 200;
 const CHARACTERS = String.raw`(?:[\w.~:/?#[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})`;
 const URI_REFERENCE = new RegExp(`^${CHARACTERS}+$`);
 const URI = new RegExp(`^[A-Za-z][A-Za-z0-9+.-]*:${CHARACTERS}*$`);
 const TIMESTAMP = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
-/** A value in the form that the attribute has in JSON; undefined where it is not set. */
+/** The value of an attribute in JSON form. Undefined if it is not set. */
 export function canonical(value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? value : value.toISOString();
@@ -30,7 +33,7 @@ export function canonical(value: unknown): unknown {
   return value;
 }
 
-/** What is wrong with the attributes that are there, as a receiver has to see it: their names and their types. */
+/** Problems of received attributes: their names and types. */
 export function attributeProblems(attributes: Readonly<Record<string, unknown>>): string[] {
   const problems: string[] = [];
   for (const [name, value] of Object.entries(attributes)) {
@@ -49,12 +52,12 @@ export function attributeProblems(attributes: Readonly<Record<string, unknown>>)
   return problems;
 }
 
-/** Which of those that every event has are not there. */
+/** The required attributes that are missing. */
 export function missingAttributes(attributes: Readonly<Record<string, unknown>>): string[] {
   return [...REQUIRED, "specversion"].filter((name) => attributes[name] === undefined);
 }
 
-/** What is wrong with attributes as their publisher gave them: a sender has to keep to the syntax too. */
+/** Problems of attributes that a publisher sets. Senders must also follow the syntax of the values. */
 export function writingProblems(attributes: Readonly<Record<string, unknown>>): string[] {
   const problems = attributeProblems(attributes);
   const check = (name: string, accept: (text: string) => boolean, expected: string) => {
@@ -74,7 +77,7 @@ export function writingProblems(attributes: Readonly<Record<string, unknown>>): 
   return problems;
 }
 
-/** Text that any transport carries. */
+/** Text that every transport can carry. */
 export function isPlain(text: string): boolean {
   return text.isWellFormed() && !/\p{Cc}/u.test(text);
 }

@@ -1,9 +1,9 @@
-/** What no form has as its first character, as it is encoded there: JSON that `curl -d` sent without its type. */
+/** A character that encoded forms never start with. Then it is JSON that `curl -d` sent without its type. */
 const NO_FORM = /^\s*[{[]/;
 
 /**
- * The fields of `application/x-www-form-urlencoded`, those that come several times as lists. A text that is no form,
- * without a `=` or with JSON in it, stays a text: `curl -d` gives this type to whatever it sends.
+ * The fields of `application/x-www-form-urlencoded`. Repeated fields become lists. A text that is no form, since it has
+ * no `=` or contains JSON, stays a text: `curl -d` sends everything with this type.
  */
 export function decodeForm(text: string): Record<string, string | string[]> | string {
   if (text !== "" && (!text.includes("=") || NO_FORM.test(text))) return text;
@@ -14,6 +14,6 @@ export function decodeForm(text: string): Record<string, string | string[]> | st
     else if (Array.isArray(before)) before.push(value);
     else fields.set(name, [before, value]);
   }
-  // Defines each: "__proto__" is a name as any other.
+  // Defines each field: "__proto__" is a name like any other.
   return Object.fromEntries(fields);
 }

@@ -1,4 +1,4 @@
-/** A header's value as text; undefined where it has none: a table may have the key `toString`, which is no function. */
+/** A header's value as text. Undefined if it cannot be converted, as a table with a key `toString`. */
 export function headerText(value: unknown): string | undefined {
   try {
     return String(value);

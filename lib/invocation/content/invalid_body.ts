@@ -1,6 +1,6 @@
 import type { Failure } from "../outcome.ts";
 
-/** A message that the function's `envelope` or `input` does not accept: nothing was published. */
+/** The function's `envelope` or `input` does not accept the message. Nothing was published. */
 export class InvalidBody extends Error {
   readonly failure: Failure;
 

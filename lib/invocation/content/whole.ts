@@ -1,9 +1,9 @@
 /*
- * Deno's decompressors for Brotli and Zstandard take a body that was cut off for one that ends there. These tell whether
- * it is whole, of bodies that were decompressed within the limit.
+ * Deno's decompressors for Brotli and Zstandard accept truncated data. These functions check whether data that was
+ * decompressed within the limit is complete.
  */
 
-/** Whether a Brotli stream has its end. */
+/** Whether a Brotli stream is complete. */
 export async function isWholeBrotli(bytes: Uint8Array): Promise<boolean> {
   const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream("brotli"));
   try {
@@ -15,13 +15,13 @@ export async function isWholeBrotli(bytes: Uint8Array): Promise<boolean> {
 }
 
 const FRAME = 0xfd2fb528;
-/** With any last digit. */
+/** The last hexadecimal digit can have any value. */
 const SKIPPABLE = 0x184d2a50;
 const DICTIONARY_BYTES = [0, 1, 2, 4];
 const SIZE_BYTES = [0, 2, 4, 8];
 const RUN = 1;
 
-/** Whether every frame of a Zstandard stream (RFC 8878) has its end. */
+/** Whether every frame of a Zstandard stream (RFC 8878) is complete. */
 export function isWholeZstd(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -34,12 +34,12 @@ export function isWholeZstd(bytes: Uint8Array): boolean {
     } while (at < bytes.length);
     return at === bytes.length;
   } catch {
-    // It ends within a header.
+    // The data ends within a header.
     return false;
   }
 }
 
-/** Where the frame ends whose header starts here. */
+/** The end of the frame whose header starts here. */
 function endOfFrame(view: DataView, start: number): number {
   const descriptor = view.getUint8(start);
   const single = (descriptor >> 5) & 1;

@@ -6,25 +6,25 @@ import { type AttributeValue, canonical, isPlain, PREFIX, writingProblems } from
 import type { Result } from "../outcome.ts";
 import { childTrace, readTrace } from "../trace_context.ts";
 
-/** The data of an event, as bytes; `form` is what they were before. */
+/** The data of an event as bytes. `form` is the kind of the original value. */
 export interface EventData extends Result {
   readonly form: "none" | "json" | "text" | "bytes";
 }
 
-/** What an event has where its publisher does not say. */
+/** Defaults for an event's attributes. */
 export interface EventDefaults {
   readonly id: string;
-  /** The name of the function. */
+  /** The function's name. */
   readonly name: string;
-  /** The headers of the message that gave rise to it. */
+  /** The headers of the message that the function handled. */
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
 /** An event as a message. */
 export interface WrittenEvent extends Result {
-  /** Of the event: its message may have the same. */
+  /** The event's id, which the message may use too. */
   readonly id: string;
-  /** Its attributes, in binary mode, and the trace that it is part of. */
+  /** The attributes, in binary mode, and the trace context. */
   readonly headers: Record<string, unknown>;
 }
 
@@ -35,10 +35,10 @@ const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**
- * A value as the data of an event: bytes as they are, JSON where the content type is JSON's or nothing else fits, and a
- * string as text. `undefined` is no data.
+ * Encodes a value as the data of an event. Bytes are kept, strings become text, and other values become JSON, as does
+ * everything with a JSON content type. `undefined` means no data.
  *
- * @throws {TypeError} for what has no such form
+ * @throws {TypeError} for a value that cannot be encoded
  */
 export function eventData(value: unknown, contentType?: string): EventData {
   if (value === undefined) return { form: "none", body: EMPTY, contentType: undefined };
@@ -46,29 +46,29 @@ export function eventData(value: unknown, contentType?: string): EventData {
   if (bytes) return { form: "bytes", body: encodeBody(value).body, contentType: contentType ?? OCTETS };
   const json = contentType === undefined ? typeof value !== "string" : isJson(mediaType(contentType));
   if (!json && typeof value !== "string") {
-    throw new TypeError(`data of the content type "${contentType}" is a string or bytes, and not ${typeof value}`);
+    throw new TypeError(`data of the content type "${contentType}" must be a string or bytes, found ${typeof value}`);
   }
   if (!json) {
     const { body, contentType: text } = encodeBody(value);
     return { form: "text", body, contentType: contentType ?? text };
   }
   const text: string | undefined = JSON.stringify(value);
-  if (text === undefined) throw new TypeError(`cannot publish ${typeof value}: JSON has no such value`);
+  if (text === undefined) throw new TypeError(`cannot publish ${typeof value}: it has no form in JSON`);
   return { form: "json", body: encoder.encode(text), contentType: contentType ?? "application/json" };
 }
 
 const OCTETS = "application/octet-stream";
 
-/** What a handler returned as the data of an event. */
+/** Encodes a handler's result as the data of an event. */
 export function resultData({ body, contentType }: Result): EventData {
   if (contentType === undefined) return { form: "bytes", body, contentType: OCTETS };
   return { form: isJson(mediaType(contentType)) ? "json" : "text", body, contentType };
 }
 
 /**
- * An event as a message.
+ * Writes an event as a message.
  *
- * @throws {TypeError} with all that is wrong in what the publisher gave, or for data that is not what its form says
+ * @throws {TypeError} with everything that is wrong with the attributes, or if the data does not match its content type
  */
 export function writeCloudEvent(given: EventOptions, data: EventData, defaults: EventDefaults): WrittenEvent {
   const { mode = "binary", specversion = "1.0", datacontenttype: _, ...own } = given;
@@ -87,11 +87,11 @@ export function writeCloudEvent(given: EventOptions, data: EventData, defaults: 
   return { ...message, headers: { ...trace, ...headers }, id: attributes.id as string };
 }
 
-/** Characters: they travel in headers, which have to fit into a frame. */
+/** Characters. Attributes travel in headers, which must fit into a frame. */
 const MAX_CONFIG = 8_192;
 const MODES = 'expected "binary" or "structured"';
 
-/** What is wrong with the attributes of all results, which `config` has. */
+/** Problems of the attributes in `config.output.event`, which apply to all results. */
 export function outputEventProblems(given: Readonly<Record<string, unknown>>): string[] {
   const { mode = "binary", ...attributes } = given;
   const problems = writingProblems(attributes);
@@ -100,7 +100,7 @@ export function outputEventProblems(given: Readonly<Record<string, unknown>>): s
   const size = JSON.stringify(given).length;
   if (size > MAX_CONFIG) problems.push(`the attributes have ${size} characters: expected at most ${MAX_CONFIG}`);
   for (const name of ["id", "time", "datacontenttype", "specversion"].filter((name) => Object.hasOwn(given, name))) {
-    problems.push(`${name} is not for config: each event has its own`);
+    problems.push(`${name} cannot be set in config: each event has its own`);
   }
   return problems;
 }
@@ -108,7 +108,7 @@ export function outputEventProblems(given: Readonly<Record<string, unknown>>): s
 function binary(attributes: Attributes, { body, contentType }: EventData): Omit<WrittenEvent, "id"> {
   const headers = Object.entries(attributes).map(([name, value]) => [
     PREFIX + name,
-    // The binding says that integers are long.
+    // The binding encodes integers as 64-bit.
     typeof value === "number" ? BigInt(value) : value,
   ]);
   return { body, contentType, headers: Object.fromEntries(headers) };
@@ -121,18 +121,18 @@ function structured(attributes: Attributes, data: EventData): Omit<WrittenEvent,
   return { body, contentType: `${STRUCTURED}; charset=utf-8`, headers: {} };
 }
 
-/** With the comma before it. */
+/** The data member with its leading comma. */
 function dataMember({ form, body }: EventData): string {
   if (form === "none") return "";
   if (form === "bytes") return `,"data_base64":"${body.toBase64()}"`;
   try {
     const text = strictText.decode(body);
     if (form === "text") return `,"data":${JSON.stringify(text)}`;
-    // Whoever can put in what is no JSON can put in attributes.
+    // Invalid JSON could inject attributes.
     JSON.parse(text);
     return `,"data":${text}`;
   } catch (cause) {
-    throw new TypeError(`the data of the event is no ${form}: ${describeError(cause)}`, { cause });
+    throw new TypeError(`the data of the event is not ${form}: ${describeError(cause)}`, { cause });
   }
 }
 
@@ -140,7 +140,7 @@ function sourceOf(name: string): string {
   return `/functions/${encodeURIComponent(name)}`;
 }
 
-/** The extension for distributed tracing. */
+/** The attributes of the distributed tracing extension. */
 function traceOf(headers: Readonly<Record<string, unknown>>): Record<string, string> {
   const trace = readTrace(headers);
   return trace ? Object.fromEntries(Object.entries(childTrace(trace)).filter(([, text]) => text && isPlain(text))) : {};

@@ -1,57 +1,57 @@
 import type { DeadLetter } from "./dead_letter.ts";
 import type { DeadLetterFilter } from "./dead_letter_filter.ts";
 
-/** Which dead letters are meant, and what ends the work early. */
+/** Selects dead letters, and stops early. */
 export interface SweepOptions {
   /** @default {} (all) */
   filter?: DeadLetterFilter;
-  /** No more than this. @default what is there at the start */
+  /** The most messages to handle. @default all that exist at the start */
   limit?: number;
-  /** Only says how many. @default false */
+  /** Only counts the messages. @default false */
   dryRun?: boolean;
-  /** What is under way is finished, and nothing more is begun. */
+  /** When it aborts, work in progress finishes and nothing more is started. */
   signal?: AbortSignal;
-  /** Told after each message. */
+  /** Called after each message. */
   onProgress?: (sweep: Sweep) => void;
 }
 
 export interface RedriveOptions extends SweepOptions {
-  /** No more than this in a second. @default Infinity */
+  /** Maximum number per second. @default Infinity */
   rate?: number;
 }
 
-/** What became of dead letters. */
+/** The result for a set of dead letters. */
 export interface Sweep {
-  /** How many were there at the start. */
+  /** The number of dead letters at the start. */
   readonly depth: number;
   readonly looked: number;
   readonly matched: number;
   /** Redriven, edited or purged. */
   readonly done: number;
-  /** Matched, but stay where they are: their headers cannot be read, or leave no room in a frame for one more. */
+  /** Selected but not changed: their headers cannot be read, or leave no room in a frame for another one. */
   readonly unreadable: number;
-  /** Why it ended before all were looked at: more to hold than it may hold, or the signal. */
+  /** Why it stopped early: too many messages to hold, or the signal. */
   readonly stopped: "window" | "signal" | undefined;
 }
 
-/** What `edit` changes; the rest stays. */
+/** The changes for `edit`. Everything else is kept. */
 export interface DeadLetterEdit {
   body?: Uint8Array;
   contentType?: string;
-  /** `null` takes the header away. */
+  /** `null` removes the header. */
   headers?: Record<string, string | number | boolean | null>;
 }
 
 /** The dead letters of one queue. */
 export interface DeadLetterBox {
-  /** The queue with them. */
+  /** The name of the queue that holds them. */
   readonly queue: string;
-  /** Gives each to `onLetter` as it comes, the oldest first; they stay where they are. */
+  /** Passes each one to `onLetter`, the oldest first. They stay in the queue. */
   list(onLetter: (letter: DeadLetter) => void, options?: SweepOptions): Promise<Sweep>;
   /** @throws {WarrenError} `missing` */
   find(id: string, options?: { signal?: AbortSignal }): Promise<DeadLetter>;
   redrive(options?: RedriveOptions): Promise<Sweep>;
-  /** @throws {WarrenError} `missing`; `undecodable` when the body would not be what its content type says */
+  /** @throws {WarrenError} `missing`; `undecodable` if the new body would not match its content type */
   edit(id: string, change: DeadLetterEdit, options?: { signal?: AbortSignal }): Promise<void>;
   purge(options?: SweepOptions): Promise<Sweep>;
 }

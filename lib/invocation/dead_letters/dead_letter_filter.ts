@@ -5,23 +5,23 @@ import type { DeadLetter } from "./dead_letter.ts";
 import { headerText } from "../content/header_text.ts";
 import { noOutcomes } from "../outcome.ts";
 
-/** Which dead letters are meant: those of which all of it is true. */
+/** Selects the dead letters that match all of these fields. */
 export interface DeadLetterFilter {
   readonly reason?: string;
-  /** A part of the error's type or message, whatever the case. */
+  /** A part of the error's type or message. Case is ignored. */
   readonly error?: string;
   /** It failed at least this long ago; milliseconds. */
   readonly olderThan?: number;
   /** It failed at most this long ago; milliseconds. */
   readonly newerThan?: number;
   readonly function?: string;
-  /** Values as text. */
+  /** Header values as text. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The message id. */
   readonly id?: string;
 }
 
-/** Whether it says nothing, so that all are meant. */
+/** Whether the filter is empty, so that it selects all. */
 export function meansAll(filter: DeadLetterFilter): boolean {
   return Object.values(filter).every((value) =>
     value === undefined || (typeof value === "object" && Object.keys(value).length === 0)
@@ -33,7 +33,7 @@ export function matches(filter: DeadLetterFilter, letter: DeadLetter, now = Date
   if (id !== undefined && letter.id !== id) return false;
   if (reason !== undefined && letter.reason !== reason) return false;
   if (filter.function !== undefined && letter.function !== filter.function) return false;
-  // Of one that does not say when it failed, no age is true.
+  // A message without a failure time matches no age.
   const age = letter.failedAt ? now - letter.failedAt.getTime() : NaN;
   if (olderThan !== undefined && !(age >= olderThan)) return false;
   if (newerThan !== undefined && !(age <= newerThan)) return false;
@@ -47,7 +47,7 @@ function hasError({ errorType = "", error = "" }: DeadLetter, part: string): boo
   return [errorType, error].some((text) => text.toLowerCase().includes(part.toLowerCase()));
 }
 
-/** What was typed or sent. */
+/** The filter as a user typed or sent it. */
 export interface FilterText {
   reason?: string;
   error?: string;
@@ -77,11 +77,11 @@ function readReason(reason: string | undefined): string | undefined {
   const known = Object.keys(noOutcomes()).filter((kind) => kind !== "completed");
   if (reason === undefined || known.includes(reason)) return reason;
   const near = nearest(reason, known);
-  const mend = near ? `did you mean ${near}?` : `expected ${known.join(", ")}`;
-  throw new WarrenError("config", `"${reason}" is not a reason; ${mend}`);
+  const hint = near ? `did you mean ${near}?` : `expected ${known.join(", ")}`;
+  throw new WarrenError("config", `"${reason}" is not a reason; ${hint}`);
 }
 
-/** @throws {WarrenError} `config` when there is no `=`, or nothing before it */
+/** @throws {WarrenError} `config` if there is no `=`, or nothing before it */
 export function nameAndValue(text: string): [name: string, value: string] {
   const at = text.indexOf("=");
   if (at < 1) throw new WarrenError("config", `a header is name=value, found "${text}"`);
@@ -99,5 +99,5 @@ export function readCount(name: string, text: string): number {
 export function readRate(name: string, text: string): number {
   const rate = Number(text);
   if (text.trim() !== "" && Number.isFinite(rate) && rate > 0) return rate;
-  throw new WarrenError("config", `${name}: expected how many in a second, as in 50 or 0.5, found "${text}"`);
+  throw new WarrenError("config", `${name}: expected a number per second, as in 50 or 0.5, found "${text}"`);
 }

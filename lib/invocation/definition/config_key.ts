@@ -8,18 +8,18 @@ const MB = 1024 * 1024;
 
 /** One key of a function's `config`. */
 export interface ConfigKey<T> {
-  /** What it sets, for people. */
+  /** What the key sets, as a short description. */
   readonly text: string;
-  /** What it is where the function does not say. */
+  /** The value if the function does not set it. */
   readonly default: T;
-  /** The value as it is used; adds to `problems` where it is wrong. */
+  /** Returns the value to use. Adds to `problems` if the given one is wrong. */
   read(value: unknown, key: string, problems: string[]): T;
 }
 
 export type Table = Record<string, ConfigKey<unknown>>;
 export type Values<T extends Table> = { [K in keyof T]: T[K] extends ConfigKey<infer V> ? V : never };
 
-/** A key with one value, which is taken as it is. */
+/** A key with a single value that is used as given. */
 export function leaf<T>(spec: { text: string; default: T; expected: string; accept: (value: unknown) => boolean }) {
   const read = (value: unknown, key: string, problems: string[]): T => {
     if (spec.accept(value)) return value as T;
@@ -44,7 +44,7 @@ export function number(text: string, byDefault: number, range: { min: number; ma
   });
 }
 
-/** A key whose value is read to milliseconds. */
+/** A key whose value is parsed to milliseconds. */
 export function duration(
   text: string,
   byDefault: number,
@@ -63,7 +63,7 @@ export function duration(
   return { text, default: byDefault, read };
 }
 
-/** A key whose value is read to bytes. */
+/** A key whose value is parsed to bytes. */
 export function byteSize(text: string, byDefault: number, range: { min: number; max: number }): ConfigKey<number> {
   const read = (value: unknown, key: string, problems: string[]) => {
     try {
@@ -83,7 +83,7 @@ export function object<T extends Table>(text: string, keys: T): ConfigKey<Values
   return { text, default: defaults(keys), read };
 }
 
-/** A table of keys that is not there unless it is asked for. */
+/** A table of keys that is undefined unless the function sets it. */
 export function optional<T extends Table>(text: string, keys: T, required: (keyof T & string)[] = []) {
   const read = (value: unknown, key: string, problems: string[]): Values<T> | undefined => {
     for (const name of required.filter((name) => isObject(value) && !Object.hasOwn(value, name))) {

@@ -1,27 +1,28 @@
 import type { Permissions } from "../../settings/ceiling.ts";
 import type { OutputConfig } from "../../mod.ts";
+import type { HttpEndpoint } from "./http_endpoint.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** Where a function runs: in a process of its own, or in the runner's. */
+/** Where a function runs: in its own process, or in the runner's. */
 export type Isolation = "process" | "inline";
 
-/** What messages have to be. */
+/** The format that messages must have. */
 export type Envelope = "cloudevents";
 
-/** How much of a message's body is undone before its handler gets it. */
+/** Whether the body is decoded before the handler gets it. */
 export type BodyForm = "decoded" | "raw";
 
-/** The attributes that all results have as events. */
+/** CloudEvents attributes that apply to all results. */
 export type OutputEvent = NonNullable<OutputConfig["event"]>;
 
-/** When and how often a message is tried again; durations in milliseconds. */
+/** When and how often a message is retried. Durations are in milliseconds. */
 export interface RetryPolicy {
   readonly attempts: number;
   readonly delay: number;
   readonly maxDelay: number;
   readonly multiplier: number;
   readonly jitter: number;
-  /** The delay before each retry, in place of all the others. */
+  /** The delay before each retry. Overrides all other delays. */
   readonly delays: readonly number[] | undefined;
 }
 
@@ -41,37 +42,39 @@ export interface BindingDefinition {
   readonly arguments: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** What a function keeps in order: messages with the same key, which is the routing key, or a header's value. */
+/** The order of a function. Messages with the same key stay in order. By default the key is the routing key. */
 export interface Order {
-  /** The header's name; undefined where the routing key is the key. */
+  /** The name of the header that has the key. */
   readonly header: string | undefined;
-  /** How many queues the keys are spread over. */
+  /** The names that lead to the key in the body, with dots between them. */
+  readonly body?: string;
+  /** The number of queues that the keys are distributed over. */
   readonly partitions: number;
 }
 
-/** One function with every default filled in: all that is known before a line of it runs. */
+/** A function's complete definition, with all defaults. It is known before any of the function's code runs. */
 export interface FunctionDefinition {
-  /** The path below the functions folder with dots, without its extension: `orders.created`. */
+  /** The path below the functions folder, with dots and without its extension: `orders.created`. */
   readonly name: string;
-  /** The module, as an absolute path. */
+  /** The module's absolute path. */
   readonly file: string;
   /** Changes when the module, or a local module that it imports, changes. */
   readonly version: string;
-  /** When it runs by itself. */
+  /** Runs the function by a schedule. */
   readonly schedule: Schedule | undefined;
-  /** Whether it exports an `input`, which bodies must fit. */
+  /** Whether it exports an `input` schema, which bodies must match. */
   readonly validates: boolean;
   readonly queue: QueueDefinition;
   readonly bindings: readonly BindingDefinition[];
   readonly concurrency: number;
   readonly prefetch: number;
-  /** So many messages at once, and no later than `wait` milliseconds after the first. */
+  /** Handles up to `size` messages at once, at most `wait` milliseconds after the first. */
   readonly batch: { readonly size: number; readonly wait: number } | undefined;
-  /** Which messages are handled one after the other. */
+  /** Which messages are handled in order. */
   readonly order: Order | undefined;
-  /** Starts in a span of milliseconds, in each runner. */
+  /** Limits starts per time span (milliseconds), in each runner. */
   readonly rateLimit: { readonly limit: number; readonly per: number } | undefined;
-  /** When it stops taking messages, since too many fail; milliseconds. */
+  /** Stops taking messages if too many fail. Durations are in milliseconds. */
   readonly killSwitch:
     | { readonly window: number; readonly errorRate: number; readonly minimum: number; readonly coolDown: number }
     | undefined;
@@ -79,30 +82,32 @@ export interface FunctionDefinition {
   readonly timeout: number;
   readonly retry: RetryPolicy;
   readonly permissions: Permissions;
-  /** Whether an environment variable that is not granted is an error, instead of being absent. */
+  /** Whether reading an environment variable that is not granted throws, instead of returning undefined. */
   readonly strictEnv: boolean;
   readonly isolation: Isolation;
-  /** Bytes of a process. */
+  /** Memory limit of a process, in bytes. */
   readonly memory: number;
-  /** Processes at most. */
+  /** Maximum number of processes. */
   readonly instances: number;
-  /** Milliseconds without work until a process stops. */
+  /** Milliseconds without work after which a process stops. */
   readonly idle: number;
-  /** Whether a process is there before the first message. */
+  /** Whether a process starts before the first message. */
   readonly warm: boolean;
-  /** Where its results go. */
+  /** Where its results are published. */
   readonly output:
     | { readonly exchange: string; readonly routingKey: string; readonly event?: OutputEvent }
     | undefined;
-  /** What its messages have to be; anything where it is undefined. */
+  /** The format that its messages must have. Undefined means any. */
   readonly envelope: Envelope | undefined;
   readonly body: BodyForm;
-  /** Where it may publish: all, or routes as in publish_rules.ts. */
+  /** Where it may publish: everywhere, or routes as in publish_rules.ts. */
   readonly publish: boolean | readonly string[];
+  /** How it is reached over HTTP; undefined: by `POST /functions/:name` alone. */
+  readonly http: HttpEndpoint | undefined;
   readonly enabled: boolean;
 }
 
-/** The queue that takes what a function could not handle. */
+/** The queue for messages that a function could not handle. */
 export function deadLetterQueue(queue: string): string {
   return `${queue}.dead`;
 }

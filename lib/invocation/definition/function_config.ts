@@ -19,6 +19,7 @@ import {
   wrong,
 } from "./config_key.ts";
 import { QUEUE_TYPES, type QueueType } from "../../settings/queue_type.ts";
+import { HTTP_KEY } from "./http_endpoint.ts";
 import { longestHold, MAX_HOLD } from "./order.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 import {
@@ -42,7 +43,7 @@ const DAY = 24 * 60 * MINUTE;
 const MAX_QUEUE_BYTES = SHORT_STRING - deadLetterQueue("").length;
 
 const ARGUMENTS = leaf<Arguments>({
-  text: "arguments, as the broker takes them",
+  text: "arguments of the declaration, passed to the broker",
   default: {},
   expected: "an object whose values are strings, numbers or booleans",
   accept: (value) => isObject(value) && Object.values(value).every(isScalar),
@@ -50,26 +51,25 @@ const ARGUMENTS = leaf<Arguments>({
 
 const QUEUE_KEYS = {
   name: leaf<string | undefined>({
-    text: "the queue's name; by default the function's",
+    text: "the queue's name; default: the function's name",
     default: undefined,
     expected: `a name of 1 to ${MAX_QUEUE_BYTES} bytes that does not start with "amq." or "warren."`,
     accept: isQueueName,
   }),
   type: leaf<QueueType | undefined>({
-    text:
-      "what kind of queue it is: a quorum queue has copies on several nodes; by default QUEUE_TYPE, else what the broker says",
+    text: "the queue's type; quorum queues are replicated; default: QUEUE_TYPE, else the broker decides",
     default: undefined,
     expected: '"classic" or "quorum"',
     accept: (value) => QUEUE_TYPES.includes(value as QueueType),
   }),
-  durable: flag("whether the queue outlives the broker's restart", true),
-  autoDelete: flag("whether the queue goes with its last consumer", false),
+  durable: flag("whether the queue survives a restart of the broker", true),
+  autoDelete: flag("whether the broker deletes the queue with its last consumer", false),
   arguments: ARGUMENTS,
 };
 
 const BINDING_KEYS = {
   exchange: leaf<string>({
-    text: "the exchange, declared durable if it is not there",
+    text: "the exchange; declared as durable if it does not exist",
     default: "",
     expected: `an exchange's name of 1 to ${SHORT_STRING} bytes (the default exchange has no bindings)`,
     accept: (value) => isText(value, 1),
@@ -81,7 +81,7 @@ const BINDING_KEYS = {
     accept: (value) => ["direct", "fanout", "topic", "headers"].includes(value as string),
   }),
   routingKey: leaf<string>({
-    text: "the routing key, or a topic's pattern",
+    text: "the routing key, or the pattern for a topic exchange",
     default: "",
     expected: `a string of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
@@ -90,20 +90,20 @@ const BINDING_KEYS = {
 };
 
 const RETRY_KEYS = {
-  attempts: number("how often the handler runs for one message, the first time included", 5, {
+  attempts: number("the maximum number of runs per message, including the first", 5, {
     min: 0,
     max: 1_000_000,
     whole: true,
   }),
-  delay: duration("before the second attempt", 1_000, { min: 0, max: 30 * DAY, expected: "at most 30d" }),
-  maxDelay: duration("no delay grows past this", 60 * MINUTE, { min: 0, max: 30 * DAY, expected: "at most 30d" }),
-  multiplier: number("each delay is this many times the one before", 2, { min: 1, max: 1_000 }),
-  jitter: number("each delay is spread by up to this fraction of itself", 0.1, { min: 0, max: 1 }),
+  delay: duration("the delay before the second attempt", 1_000, { min: 0, max: 30 * DAY, expected: "at most 30d" }),
+  maxDelay: duration("the longest delay", 60 * MINUTE, { min: 0, max: 30 * DAY, expected: "at most 30d" }),
+  multiplier: number("factor between one delay and the next", 2, { min: 1, max: 1_000 }),
+  jitter: number("random variation of each delay, as a fraction of it", 0.1, { min: 0, max: 1 }),
 };
 
 const BATCH_KEYS = {
-  size: number("at most so many", 1, { min: 1, max: 1_000, whole: true }),
-  wait: duration("and no later than this after the first", 1_000, {
+  size: number("the most messages in a batch", 1, { min: 1, max: 1_000, whole: true }),
+  wait: duration("the longest wait after the first message", 1_000, {
     min: 0,
     max: 10 * MINUTE,
     expected: "at most 10m",
@@ -111,30 +111,38 @@ const BATCH_KEYS = {
 };
 
 const ORDER_KEYS = {
-  by: leaf<string | { header: string }>({
-    text: "what messages in order have in common",
+  by: leaf<string | { header?: string; body?: string }>({
+    text: "the key: messages with the same key stay in order",
     default: "routingKey",
-    expected: '"routingKey" or { header: "its-name" }',
-    accept: (value) => value === "routingKey" || isObject(value) && isHeader(value),
+    expected: '"routingKey", { header: "its-name" } or { body: "customer.id" }',
+    accept: (value) => value === "routingKey" || isObject(value) && (isHeader(value) || isBodyPath(value)),
   }),
-  partitions: number("how many queues the keys are spread over", 8, { min: 1, max: 256, whole: true }),
+  partitions: number("how many queues the keys are distributed over", 8, { min: 1, max: 256, whole: true }),
 };
 
 const RATE_KEYS = {
-  limit: number("how many", 1, { min: 1, max: 1_000_000, whole: true }),
-  per: duration("in how long", 1_000, { min: 1, max: DAY, expected: "from 1ms to 1d" }),
+  limit: number("the number of starts", 1, { min: 1, max: 1_000_000, whole: true }),
+  per: duration("the time span", 1_000, { min: 1, max: DAY, expected: "from 1ms to 1d" }),
 };
 
 const KILL_SWITCH_KEYS = {
-  window: duration("how far it looks back", MINUTE, { min: 1_000, max: DAY, expected: "from 1s to 1d" }),
-  errorRate: number("the share of errors that trips it", 0.5, { min: 0.01, max: 1 }),
-  minimum: number("fewer invocations never trip it", 20, { min: 1, max: 1_000_000, whole: true }),
-  coolDown: duration("from the trip to the one message", MINUTE, { min: 10, max: DAY, expected: "from 10ms to 1d" }),
+  window: duration("the time span in which invocations are counted", MINUTE, {
+    min: 1_000,
+    max: DAY,
+    expected: "from 1s to 1d",
+  }),
+  errorRate: number("the share of failures that trips the switch", 0.5, { min: 0.01, max: 1 }),
+  minimum: number("the minimum number of invocations for a trip", 20, { min: 1, max: 1_000_000, whole: true }),
+  coolDown: duration("the time from the trip to the probe message", MINUTE, {
+    min: 10,
+    max: DAY,
+    expected: "from 10ms to 1d",
+  }),
 };
 
 const OUTPUT_KEYS = {
   exchange: leaf<string>({
-    text: "the exchange; by default the default one",
+    text: "the exchange; default: the default exchange",
     default: "",
     expected: `an exchange's name of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
@@ -146,14 +154,14 @@ const OUTPUT_KEYS = {
     accept: (value) => isText(value, 0),
   }),
   event: {
-    text: "the attributes of the CloudEvents that the results are; by default they are none",
+    text: "publish results as CloudEvents with these attributes; default: no CloudEvents",
     default: undefined,
     read: readOutputEvent,
   } as ConfigKey<OutputEvent | undefined>,
 };
 
 const PERMISSION = leaf<boolean | string[] | undefined>({
-  text: "true for all, or a list as Deno's flag of this name takes it",
+  text: "true for everything, or a list as for Deno's flag of this name",
   default: undefined,
   expected: "a boolean or a list of strings, none of them empty or with a comma",
   accept: (value) =>
@@ -163,20 +171,20 @@ const PERMISSION = leaf<boolean | string[] | undefined>({
 
 const ENV_KEYS = {
   allow: leaf<boolean | string[] | undefined>({
-    text: "true for all, or a list of variables",
+    text: "true for everything, or a list of variables",
     default: undefined,
     expected: 'a boolean or a list of names of variables, with "*" only at the end of one, as in "SMTP_*"',
     accept: (value) =>
       typeof value === "boolean" ||
       Array.isArray(value) && value.every((item) => typeof item === "string" && /^[^,=*\p{Cc}]+\*?$/u.test(item)),
   }),
-  strict: flag("whether a variable that is not granted is an error, instead of being absent with a warning", false),
+  strict: flag("whether reading a variable that is not granted throws, instead of a warning", false),
 };
 
 const PERMISSION_KEYS = {
   net: PERMISSION,
   env: {
-    text: "true for all, a list of variables, or an object with the two under `allow`, and `strict`",
+    text: "true for everything, a list of variables, or an object with `allow` (one of these two) and `strict`",
     default: undefined,
     read: readEnv,
   } as ConfigKey<Values<typeof ENV_KEYS> | undefined>,
@@ -187,67 +195,67 @@ const PERMISSION_KEYS = {
   ffi: PERMISSION,
 };
 
-/** Everything that a function's `config` may say: the one place where a key is declared. */
+/** All keys of a function's `config`. Each key is declared only here. */
 export const CONFIG_KEYS = {
   queue: { ...object("the queue's name, or the queue", QUEUE_KEYS), read: readQueue },
-  bindings: list("what else arrives in the queue", BINDING_KEYS, ["exchange"]),
+  bindings: list("exchanges that route to the queue", BINDING_KEYS, ["exchange"]),
   concurrency: number("how many messages run at once in each runner", 10, { min: 1, max: 10_000, whole: true }),
-  /** Zero, which cannot be asked for, stands for the concurrency. */
-  prefetch: number("how many unsettled messages the broker sends ahead; by default the concurrency", 0, {
+  /** Zero, which functions cannot set, means the concurrency. */
+  prefetch: number("how many unsettled messages the broker sends ahead; default: the concurrency", 0, {
     min: 1,
     max: 65_535,
     whole: true,
   }),
   batch: optional("how many messages the handler gets at once", BATCH_KEYS, ["size"]),
   order: {
-    text: "which messages are handled one after the other",
+    text: "which messages are handled in order, one at a time",
     default: undefined,
     read: readOrder,
   } as ConfigKey<Order | undefined>,
-  rateLimit: optional("how many may start in a span of time, in each runner", RATE_KEYS, ["limit", "per"]),
-  killSwitch: optional("when it stops taking messages because too many fail", KILL_SWITCH_KEYS),
-  timeout: duration("how long one invocation may take", 30_000, {
+  rateLimit: optional("how many messages may start per time span, in each runner", RATE_KEYS, ["limit", "per"]),
+  killSwitch: optional("stops taking messages if too many fail", KILL_SWITCH_KEYS),
+  timeout: duration("the time limit of one invocation", 30_000, {
     min: 1,
     max: 25 * MINUTE,
     expected: "from 1ms to 25m (RabbitMQ closes the channel of a delivery that is unacked for 30 minutes)",
   }),
   schedule: {
-    text: "when it runs by itself: a cron pattern, or one with a time zone",
+    text: "a cron pattern, or one with a time zone, by which the function runs",
     default: undefined,
     read: readSchedule,
   } as ConfigKey<Schedule | undefined>,
   retry: {
-    text: "when a message is tried again, or a list of delays",
+    text: "the retry policy, or a list of delays",
     default: { ...defaults(RETRY_KEYS), delays: undefined },
     read: readRetry,
   } as ConfigKey<RetryPolicy>,
   output: {
-    text: "where what the handler returns is published: a queue's name, or an exchange and a routing key",
+    text: "where results are published: a queue's name, or an exchange and a routing key",
     default: undefined,
     read: readOutput,
   } as ConfigKey<FunctionDefinition["output"]>,
   envelope: leaf<Envelope | undefined>({
-    text: "what its messages have to be: CloudEvents, or anything",
+    text: "the format of its messages: CloudEvents, or any",
     default: undefined,
     expected: '"cloudevents"',
     accept: (value) => value === "cloudevents",
   }),
   body: leaf<BodyForm>({
-    text: "whether the body is decoded by its content type and its encodings, or is the bytes as they came",
+    text: "whether the body is decoded by its content type and encoding, or passed on as bytes",
     default: "decoded",
     expected: '"decoded" or "raw"',
     accept: (value) => value === "decoded" || value === "raw",
   }),
-  permissions: object("what the function's process may do; by default nothing", PERMISSION_KEYS),
+  permissions: object("permissions of the function's process; default: none", PERMISSION_KEYS),
   isolation: leaf<Isolation>({
-    text: "where the function runs: in a process of its own, or in the runner's, with all that the runner may do",
+    text: "where the function runs: in its own process, or inline in the runner with the runner's permissions",
     default: "process",
     expected: '"process" or "inline"',
     accept: (value) => value === "process" || value === "inline",
   }),
-  memory: byteSize("how much memory each process may take", 512 * MB, { min: 64 * MB, max: 64 * 1024 * MB }),
-  instances: number("how many processes the function may have in each runner", 1, { min: 1, max: 256, whole: true }),
-  idle: duration("how long a process stays without work", 5 * MINUTE, {
+  memory: byteSize("the memory limit of each process", 512 * MB, { min: 64 * MB, max: 64 * 1024 * MB }),
+  instances: number("the maximum number of processes in each runner", 1, { min: 1, max: 256, whole: true }),
+  idle: duration("how long an idle process keeps running", 5 * MINUTE, {
     min: 0,
     max: 30 * DAY,
     expected: "at most 30d",
@@ -259,13 +267,14 @@ export const CONFIG_KEYS = {
     expected: 'true, false or a list of routes, as in ["orders.*", "shop/#"]',
     accept: (value) => typeof value === "boolean" || Array.isArray(value) && value.every((route) => isText(route, 1)),
   }),
+  http: HTTP_KEY,
   enabled: flag("whether the function is bound to its queue", true),
 };
 
 /**
- * The definition of a function from the data of its `config`, with every default filled in.
+ * Builds a function's definition from its `config`, and fills in all defaults.
  *
- * @throws {WarrenError} `function`, with one line for each thing that is wrong in it
+ * @throws {WarrenError} `function`, with one line for each problem
  */
 export function resolveFunctionConfig(
   data: Record<string, unknown>,
@@ -282,13 +291,13 @@ export function resolveFunctionConfig(
   const { env } = values.permissions;
   const asked = Object.entries({ ...values.permissions, env: env?.allow }).filter(([, value]) => value !== undefined);
   if (values.isolation === "inline" && asked.length > 0) {
-    problems.push('permissions mean nothing with isolation "inline": the function may do what the runner may');
+    problems.push('permissions have no effect with isolation "inline": the function may do what the runner may');
   }
   if (values.envelope && values.schedule) {
-    problems.push(`envelope is "${values.envelope}": a scheduled run is a message that is no event`);
+    problems.push(`envelope is "${values.envelope}": the messages of scheduled runs are not events`);
   }
   if (values.envelope && values.body === "raw") {
-    problems.push(`body is "raw": with envelope "${values.envelope}" it is the data of an event`);
+    problems.push(`body is "raw": with envelope "${values.envelope}" the body is the data of an event`);
   }
   problems.push(...queueTypeProblems(values.queue));
   if (values.order) problems.push(...orderProblems(values));
@@ -311,7 +320,7 @@ function queueOf({ type, ...queue }: QueueValues, name: string): QueueDefinition
   return { ...queue, name, arguments: { ...queue.arguments, ...typed } };
 }
 
-/** What a queue of that type cannot be. */
+/** Settings that the queue type does not support. */
 function queueTypeProblems(
   { type, durable, autoDelete, arguments: { "x-queue-type": argument } }: QueueValues,
 ): string[] {
@@ -323,9 +332,20 @@ function queueTypeProblems(
   return [`queue.${key}, and queue.type is "quorum": a quorum queue is durable, and stays when nobody consumes it`];
 }
 
-/** What cannot be had together with an order. */
-function orderProblems({ batch, timeout, retry }: Pick<FunctionDefinition, "batch" | "timeout" | "retry">): string[] {
-  const problems = batch ? ["order and batch cannot be had together: a batch has no two messages of one key"] : [];
+/** Settings that cannot be combined with an order. */
+function orderProblems(
+  { batch, timeout, retry, order, envelope, body }: Pick<
+    FunctionDefinition,
+    "batch" | "timeout" | "retry" | "order" | "envelope" | "body"
+  >,
+): string[] {
+  const problems = batch
+    ? ["order and batch cannot be combined: a batch never has two messages with the same key"]
+    : [];
+  if (order?.body !== undefined && (envelope || body === "raw")) {
+    const other = envelope ? `envelope "${envelope}"` : 'body "raw"';
+    problems.push(`order.by.body and ${other} cannot be combined: use a header, or the routing key`);
+  }
   const hold = longestHold(timeout, retry);
   if (hold <= MAX_HOLD) return problems;
   return [
@@ -361,7 +381,7 @@ const SCHEDULE_KEYS = {
     accept: (value) => isText(value, 1),
   }),
   missed: leaf<"once" | "skip">({
-    text: "whether times at which no runner was there are made up for, by one run",
+    text: "what happens to runs that were missed while no runner was there: one run for all of them, or none",
     default: "once",
     expected: '"once" or "skip"',
     accept: (value) => value === "once" || value === "skip",
@@ -382,14 +402,19 @@ function readSchedule(value: unknown, key: string, problems: string[]): Schedule
 function readOrder(value: unknown, key: string, problems: string[]): Order {
   if (isObject(value) && !Object.hasOwn(value, "by")) problems.push(`${key}.by is missing`);
   const { by, partitions } = readTable(value, ORDER_KEYS, key, problems);
-  return { header: typeof by === "string" ? undefined : by.header, partitions };
+  const { header, body } = typeof by === "string" ? {} : by;
+  return { header, ...(body !== undefined && { body }), partitions };
+}
+
+function isBodyPath(value: Record<string, unknown>): boolean {
+  return Object.keys(value).join() === "body" && isText(value.body, 1) && !/(^|\.)(\.|$)/.test(value.body);
 }
 
 function isHeader(value: Record<string, unknown>): boolean {
   return Object.keys(value).join() === "header" && isText(value.header, 1);
 }
 
-/** A list has the delay before each retry, and so how many there are. */
+/** A list contains the delay before each retry, and so defines how many there are. */
 function readRetry(value: unknown, key: string, problems: string[]): RetryPolicy {
   if (!Array.isArray(value)) return { ...readTable(value, RETRY_KEYS, key, problems), delays: undefined };
   const { delay } = RETRY_KEYS;

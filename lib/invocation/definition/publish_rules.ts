@@ -7,7 +7,7 @@ import type { Publication } from "../publication.ts";
 const MAX_HEADERS = 64 * 1024;
 /** Thirty days in milliseconds. */
 const MAX_DELAY = 30 * 24 * 3_600_000;
-/** Properties that only a broker or the runner sets. */
+/** Properties that only a broker or the runner may set. */
 const TYPES: Record<string, (value: unknown) => boolean> = {
   contentType: isShortString,
   contentEncoding: isShortString,
@@ -25,10 +25,9 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
 const encoder = new TextEncoder();
 
 /**
- * Checks what a function wants to publish, on the runner's side: what comes from a function's process can be
- * anything.
+ * Checks in the runner what a function wants to publish, since a function's process can send anything.
  *
- * @throws {WarrenError} `refused` for a route that its config does not name, or what no message can be; `tooLarge`
+ * @throws {WarrenError} `refused` if the config does not allow the route or the message is invalid; `tooLarge`
  */
 export function assertMayPublish(
   { name, publish }: Pick<FunctionDefinition, "name" | "publish">,
@@ -36,8 +35,10 @@ export function assertMayPublish(
   maxBody: number,
 ): void {
   const refuse = (what: string) => new WarrenError("refused", `function "${name}" may not publish ${what}`);
-  if (!isShortString(exchange)) throw refuse(`to an exchange that is no text of at most ${SHORT_STRING} bytes`);
-  if (!isShortString(routingKey)) throw refuse(`with a routing key that is no text of at most ${SHORT_STRING} bytes`);
+  if (!isShortString(exchange)) throw refuse(`to an exchange that is not a text of at most ${SHORT_STRING} bytes`);
+  if (!isShortString(routingKey)) {
+    throw refuse(`with a routing key that is not a text of at most ${SHORT_STRING} bytes`);
+  }
   if (!(body instanceof Uint8Array)) throw refuse("a body that is not bytes");
   if (body.length > maxBody) {
     throw new WarrenError("tooLarge", `a message of ${body.length} bytes is beyond the limit of ${maxBody}`);
@@ -47,13 +48,15 @@ export function assertMayPublish(
     if (!Object.hasOwn(TYPES, property)) throw refuse(`with the unknown property ${JSON.stringify(property)}`);
     if (!TYPES[property](value)) throw refuse(`with ${property} ${Deno.inspect(value, { depth: 0 }).slice(0, 80)}`);
   }
-  if (!isHeaders(headers)) throw refuse(`with headers that are no plain values of at most ${MAX_HEADERS} bytes`);
+  if (!isHeaders(headers)) throw refuse(`with headers that are not plain values of at most ${MAX_HEADERS} bytes`);
   if (!Number.isFinite(delay) || delay < 0 || delay > MAX_DELAY) throw refuse(`with a delay of ${delay} ms`);
-  if (delay > 0 && exchange !== "") throw refuse("with a delay to an exchange: only queues by name can have one");
+  if (delay > 0 && exchange !== "") {
+    throw refuse("with a delay to an exchange: delays are possible only for queues by name");
+  }
   if (exchange.startsWith("warren.")) throw refuse(`to "${exchange}", which is Warren's own`);
   if (allows(publish, exchange, routingKey)) return;
   const route = exchange === "" ? routingKey : `${exchange}/${routingKey}`;
-  throw refuse(`to ${JSON.stringify(route)}; its config would have to name that: publish: [${JSON.stringify(route)}]`);
+  throw refuse(`to ${JSON.stringify(route)}; to allow it, add to its config: publish: [${JSON.stringify(route)}]`);
 }
 
 /** Whether one of the routes matches. */
@@ -67,11 +70,11 @@ export function allows(publish: boolean | readonly string[], exchange: string, r
 }
 
 /**
- * As in a topic exchange: `*` is one word, `#` any number of them. Without backtracking: pattern and words both come
- * from the function, and this runs in the runner.
+ * Matches as a topic exchange does: `*` is one word, `#` any number of words. Does not backtrack, since the function
+ * supplies both texts and this runs in the runner.
  */
 function matches(pattern: readonly string[], words: readonly string[]): boolean {
-  /** Whether the pattern so far matches the first `count` words. */
+  /** Whether the part of the pattern so far matches the first `count` words. */
   let reached = [true, ...words.map(() => false)];
   for (const part of pattern) {
     const next: boolean[] = [];
@@ -84,7 +87,7 @@ function matches(pattern: readonly string[], words: readonly string[]): boolean 
   return reached[words.length];
 }
 
-/** Data all the way down, and not too much of it. */
+/** Whether a value is plain data within the size limit. */
 function isHeaders(headers: unknown): boolean {
   let left = MAX_HEADERS;
   const isData = (value: unknown, depth: number): boolean => {
@@ -96,7 +99,7 @@ function isHeaders(headers: unknown): boolean {
     if (value instanceof Date) return !Number.isNaN(value.getTime());
     if (Array.isArray(value)) return (left -= value.length) >= 0 && value.every((item) => isData(item, depth + 1));
     if (typeof value === "bigint") return BigInt.asIntN(64, value) === value;
-    // RabbitMQ knows no other numbers: one in a header ends the connection that all functions publish by.
+    // RabbitMQ accepts no other numbers. One in a header would close the connection that all functions publish on.
     if (typeof value === "number") return Number.isFinite(value);
     if (typeof value !== "object") return typeof value === "boolean";
     return Object.entries(value).every(([key, inner]) =>

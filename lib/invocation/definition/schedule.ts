@@ -4,28 +4,28 @@ import { Cron } from "croner";
 export interface Schedule {
   /** Five fields, or six with seconds first. */
   readonly cron: string;
-  /** An IANA name. */
+  /** An IANA time zone. */
   readonly timezone: string;
-  /** What becomes of times at which no runner was there: one run for all of them, or none. */
+  /** What happens after runs were missed: one run for all of them, or none. */
   readonly missed: "once" | "skip";
 }
 
-/** A run that comes this much late, in milliseconds, was missed. */
+/** A run that is later than this, in milliseconds, counts as missed. */
 const LATE = 60_000;
 
 /** @throws {Error} that says what is wrong with the pattern or the time zone */
 export function assertSchedule({ cron, timezone }: Schedule): void {
-  if (!new Cron(cron, { timezone, paused: true }).nextRun()) throw new Error(`"${cron}" never comes`);
+  if (!new Cron(cron, { timezone, paused: true }).nextRun()) throw new Error(`"${cron}" never matches`);
 }
 
-/** The next time after `after`; undefined where there is none. */
+/** The next time after `after`. Undefined if there is none. */
 export function nextRun({ cron, timezone }: Schedule, after: Date): Date | undefined {
   return new Cron(cron, { timezone, paused: true }).nextRun(after) ?? undefined;
 }
 
 /**
- * What is due next, after the last run at `last`: a time to come, or one that is over and runs now. Of several that
- * were missed only the latest runs, or none.
+ * The next run after the last one at `last`: in the future, or already due. Of several missed runs only the latest
+ * runs, or none.
  */
 export function dueAfter(schedule: Schedule, last: Date, now: Date): Date | undefined {
   const next = nextRun(schedule, last);

@@ -19,7 +19,7 @@ import { check, runHandler } from "../handler/run_handler.ts";
  * static graph, so reading them needs no permission.
  */
 
-/** As they are before the function's module loads, which may replace them. */
+/** Saved before the function's module loads, which may replace them. */
 const { Promise, setImmediate, setTimeout } = globalThis;
 
 /**
@@ -27,28 +27,28 @@ const { Promise, setImmediate, setTimeout } = globalThis;
  * busy would else hold each other up to the last.
  */
 const SLICE = 2;
-/** As many, before what has come meanwhile is read. Deno reads nothing as long as it has anything else to do. */
+/** The most handlers that begin before new data is read: Deno reads nothing while it has other work to do. */
 const DEAF = 50;
 
-/** Milliseconds by which the clocks of two processes, and the way between them, may differ. */
+/** Milliseconds by which the clocks of two processes may differ, transfer included. */
 const CLOCKS = 5;
 
-/** One that waits for its turn to begin. */
+/** An invocation that has not begun. */
 interface Waiting {
   readonly started: Started;
-  /** When it came, by the monotonic clock, and the milliseconds that it may take. */
+  /** When it arrived, by the monotonic clock, and its time limit in milliseconds. */
   readonly came: number;
   readonly limit: number;
 }
 
-/** One that has begun. */
+/** An invocation that has begun. */
 interface Current {
   readonly context: InvocationContext;
   /** When its time is over, by the monotonic clock. */
   readonly until: number;
 }
 
-/** Characters of a log line. The log cuts there as well: what is longer is not sent. */
+/** Maximum length of a log line in characters. The log would cut it there anyway. */
 const MAX_TEXT = 16_384;
 
 /**
@@ -65,7 +65,7 @@ export async function serve(path: string, facts: Facts, load: () => Promise<Reco
     (message, error) => guest.unsendable(message, error),
   );
   const guest = new Guest(writer, facts);
-  // A rejection that nobody awaited belongs to no invocation; it must not end those that run.
+  // A rejection that nobody awaited belongs to no invocation, and must not end the running ones.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     const { message, stack } = toFailure(event.reason);
@@ -75,7 +75,7 @@ export async function serve(path: string, facts: Facts, load: () => Promise<Reco
   if (Deno.build.os !== "windows") {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
   }
-  // The socket is read from the start: a module whose load never ends still sees the runner go.
+  // Read from the start, so that a module whose load never ends still notices that the runner is gone.
   const { grants } = facts;
   if (grants) watchEnv((variable) => guest.looksAt(variable));
   load().then((module) => {
@@ -98,17 +98,17 @@ function tellUncaught(writer: FrameWriter<FromGuest>): void {
   });
 }
 
-/** The right to connect is used up: what is left of it would be a file of any size, for a function that may write none. */
+/** The right to connect is no longer needed. What is left of it would let the function write a file of any size. */
 function giveUp(path: string): void {
   const folder = path.slice(0, path.lastIndexOf("/"));
   for (const name of ["read", "write"] as const) {
-    // What the function's own config grants stays: a wider path would go with the narrower one.
+    // Permissions that the config grants stay: revoking a narrower path would revoke the wider one too.
     if (Deno.permissions.querySync({ name, path: folder }).state === "granted") continue;
     Deno.permissions.revokeSync({ name, path });
   }
 }
 
-/** Deno keeps these on the disk without a permission to write; what a Worker keeps there, only this function finds. */
+/** Deno stores these on disk without a permission. What a Worker stores there, only this function can read. */
 function closeStores(): void {
   for (const name of ["localStorage", "sessionStorage", "caches"]) Reflect.deleteProperty(globalThis, name);
 }
@@ -116,15 +116,15 @@ function closeStores(): void {
 class Guest implements ContextHost {
   readonly #writer: FrameWriter<FromGuest>;
   readonly #running = new Map<number, Current>();
-  /** In their order. */
+  /** In the order in which they came. */
   readonly #waiting: Waiting[] = [];
   #beginning = false;
   readonly #once: GuestOnce;
-  /** The ids of what completed since the last frame, or the last line of the log. */
+  /** The ids of invocations that completed since the last frame or the last log line. */
   #done: number[] | undefined;
-  /** What completed and left something since then. */
+  /** Completions with outputs or a result since then. */
   #left: Completions | undefined;
-  /** The variables that it looked at without a permission since the last frame. */
+  /** The variables that it read without a permission since the last frame. */
   #looked: string[] | undefined;
   #loaded: Loaded;
 
@@ -150,7 +150,7 @@ class Guest implements ContextHost {
     this.#writer.send(["ready"]);
   }
 
-  /** All of one turn are told together. */
+  /** Everything from one turn is sent together. */
   looksAt(variable: string): void {
     if (this.#looked) return void this.#looked.push(variable);
     const looked = this.#looked = [variable];
@@ -206,13 +206,13 @@ class Guest implements ContextHost {
     this.#writer.answer(["dropped", id]);
   }
 
-  /** Milliseconds of its time. */
+  /** Milliseconds of its time limit. */
   #leftOf(id: number): number {
     const waiting = this.#waiting.find(({ started }) => started.id === id);
     return waiting?.limit ?? (this.#running.get(id)?.until ?? 0) - performance.now();
   }
 
-  /** Batches come whole, in one message. */
+  /** A batch arrives complete, in one message. */
   #invokeAll(all: readonly Started[]): void {
     const batches = new Map<number, Started[]>();
     const [came, now] = [performance.now(), Date.now()];
@@ -230,7 +230,7 @@ class Guest implements ContextHost {
     let [since, heard] = [now, now];
     for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
       this.#invoke(waiting, now);
-      // Its handler has been called by then.
+      // By then its handler has been called.
       await null;
       now = performance.now();
       if (now - since < SLICE) continue;
@@ -292,7 +292,7 @@ class Guest implements ContextHost {
     });
   }
 
-  /** Only what a function publishes can have something in it that is no data: of several, each is tried alone. */
+  /** Only a function's outputs can contain something that cannot be serialized. A group is tried one by one. */
   unsendable(message: FromGuest, error: unknown): void {
     if (message[0] !== "completed") return;
     const all = unpackCompletions(message.slice(1));
@@ -308,9 +308,9 @@ class Guest implements ContextHost {
     for (const { id } of all) this.#writer.send(["result", id, "failed", failure, undefined]);
   }
 
-  /** Fields that JSON does not know are sent as their text. */
+  /** Fields that JSON cannot represent are sent as text. */
   log({ id }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
-    // What is over is not known any more: a line is told before the end of its invocation.
+    // The runner forgets invocations that are over, so a log line is sent before the end of its invocation.
     this.#done = this.#left = undefined;
     this.#writer.send(["log", id, level, text.slice(0, MAX_TEXT), fields ? fieldsText(fields) : undefined]);
   }

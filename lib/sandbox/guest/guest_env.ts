@@ -1,6 +1,6 @@
-/** As they are before a function's module loads, which may replace them. */
+/** Saved before the function's module loads, which may replace them. */
 const { permissions } = Deno;
-/** What anything looks for in any object is no variable. */
+/** Property names that JavaScript reads from any object. They are no variables. */
 const OF_OBJECTS = new Set([...Object.getOwnPropertyNames(Object.prototype), "then", "toJSON"]);
 const VARIABLE = /^[A-Za-z_]\w{0,127}$/;
 

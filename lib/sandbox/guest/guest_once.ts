@@ -2,7 +2,7 @@ import type { OnceAnswer } from "../host/once_calls.ts";
 import type { OnceLine } from "../handler/once_effects.ts";
 import type { FromGuest } from "../wire/protocol.ts";
 
-/** Calls of `once()` in a function's process, on their way to the runner and back. */
+/** The calls of `once()` in a function's process, sent to the runner and answered by it. */
 export class GuestOnce {
   readonly #send: (message: FromGuest) => void;
   readonly #waiting = new Map<number, (answer: OnceAnswer) => void>();
@@ -12,7 +12,7 @@ export class GuestOnce {
     this.#send = send;
   }
 
-  /** For the invocation with that number. */
+  /** The calls of the invocation with that number. */
   line(id: number): OnceLine {
     return {
       claim: async (key) => {

@@ -3,7 +3,7 @@ import type { Logger } from "../../base/log.ts";
 import { isSecretVariable } from "../../settings/options.ts";
 import { permissionLine } from "../host/permission_line.ts";
 
-/** More than any package looks at. */
+/** More than any package reads. */
 const MAX_VARIABLES = 1_000;
 
 export interface UngrantedVariablesOptions {
@@ -13,7 +13,9 @@ export interface UngrantedVariablesOptions {
   env?: Pick<Deno.Env, "has">;
 }
 
-/** The environment variables that a function looks at and does not get: each is said once, whichever process looks. */
+/**
+ * Logs environment variables that a function reads and does not get. Each is logged once, whichever process reads it.
+ */
 export class UngrantedVariables {
   readonly #options: UngrantedVariablesOptions;
   readonly #said = new Set<string>();
@@ -24,7 +26,7 @@ export class UngrantedVariables {
     this.#saySecrets(Array.isArray(env) ? env.filter(isSecretVariable) : []);
   }
 
-  /** One of its processes looked at them. */
+  /** One of the function's processes read them. */
   looked(variables: readonly string[]): void {
     const fresh = variables.filter((name) => !this.#said.has(name)).slice(0, MAX_VARIABLES - this.#said.size);
     fresh.forEach((name) => this.#said.add(name));
@@ -34,7 +36,7 @@ export class UngrantedVariables {
     const { definition, log, env = Deno.env } = this.#options;
     const set = names.filter((name) => env.has(name));
     const here = set.length > 0 ? `; the runner has ${set.join(", ")}` : "";
-    // With those that were said before: the last line is the one to paste.
+    // Includes the variables of earlier lines, so that you can paste the last line.
     const all = [...this.#said].filter((name) => !isSecretVariable(name));
     log.warn(
       `the function looks at environment variables that its config does not grant, and finds nothing: ` +

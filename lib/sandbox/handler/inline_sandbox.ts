@@ -2,6 +2,7 @@ import { pathToFileURL } from "node:url";
 import { WarrenError } from "../../base/errors.ts";
 import { Holding } from "../../base/time/holding.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
@@ -20,17 +21,17 @@ import { runBatch } from "./run_batch.ts";
 import { RunningMap } from "./running.ts";
 import { check, type HandlerResult, runHandler } from "./run_handler.ts";
 
-/** The texts of what inline functions import, as they were when this process imported them first. */
+/** The contents of modules that inline functions import, as this process first imported them. */
 const imported = new Map<string, string | Uint8Array>();
 
-/** Whether no module that a function imports was imported before with another text, which Deno would give again. */
+/** Whether no imported module has changed since its first import: Deno would return the old one again. */
 function firstOfTheirNames(file: string, sources: Sources): boolean {
   const helpers = [...sources].filter(([path]) => path !== file);
   if (helpers.some(([path, text]) => !isSame(text, imported.get(path) ?? text))) return false;
   for (const [path, text] of helpers) imported.set(path, text);
   return true;
 }
-/** Versions that did not load: under the same names Deno would answer with the same error for ever. */
+/** Versions that did not load. Under the same file names Deno would return the same error for ever. */
 const failed = new Set<string>();
 let copies = 0;
 
@@ -42,10 +43,14 @@ export interface InlineSandboxOptions {
   log: Logger;
   /** Milliseconds from the time limit until the invocation counts as over. @default 1000 */
   grace?: number;
-  /** Milliseconds for the module to load, and for the check of a message before it is one. @default 10_000 */
+  /** Milliseconds for the module to load, and for the check of a message. @default 10_000 */
   loadTimeout?: number;
-  /** @default none: a handler that calls `once()` is told so */
+  /** @default none: calls of `once()` fail with an error */
   once?: OnceKeeping;
+  /** Gives the module's exports. @default imports the function's file */
+  load?: () => Promise<Record<string, unknown>>;
+  /** Gets log lines. */
+  observer?: Observer;
 }
 
 interface Running {
@@ -67,10 +72,10 @@ export class InlineSandbox implements Sandbox, ContextHost {
   readonly #options: InlineSandboxOptions;
   readonly #running = new RunningMap<Running>();
   readonly #limits: Holding<Running>;
-  /** Those whose signal was aborted at their time limit. */
+  /** Invocations whose signal was aborted at their time limit. */
   readonly #graces: Holding<Running>;
   readonly #once: OnceCalls;
-  /** Nobody waits for them any more: they do not begin. */
+  /** They were cancelled, so they do not begin. */
   readonly #cancelled = new WeakSet<Invocation>();
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
@@ -163,7 +168,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     await this.#once.settled();
   }
 
-  /** The function, or why nothing can be run with it. */
+  /** The loaded function, or the reason why nothing can run. */
   async #ready(): Promise<Loaded | Outcome> {
     if (this.#closed) return CLOSED;
     try {
@@ -195,6 +200,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
   async #load(): Promise<Loaded> {
     const { definition, sources, folder } = this.#options;
     const { name, file, version, envelope, body } = definition;
+    if (this.#options.load) return toLoaded(await this.#options.load(), { name, envelope, body });
     const id = `${file}?version=${version}`;
     const again = failed.has(id);
     const copy = again || !firstOfTheirNames(file, sources);
@@ -214,7 +220,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     }
   }
 
-  /** From here its time runs. */
+  /** Its time limit starts here. */
   #begin(invocations: readonly Invocation[], onEnd: OnEnd<unknown>, subject?: unknown): Running {
     const deadline = Date.now() + this.#options.definition.timeout;
     const id = this.#nextId++;
@@ -238,7 +244,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     return overran ? timedOut(this.#options.definition.timeout) : result;
   }
 
-  /** Whoever is settled already stays so. */
+  /** Has no effect on invocations that are settled already. */
   #end(running: Running, outcome?: Outcome): void {
     this.#limits.delete(running);
     if (running.overran) this.#graces.delete(running);
@@ -246,7 +252,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     if (this.#running.delete(running.id) && outcome) running.onEnd(outcome, running.subject);
   }
 
-  /** What is claimed here is never given up by the sandbox: an effect that overran its time may still run. */
+  /** The sandbox never releases these keys: an effect that exceeded its time may still run. */
   #line(running: Running): OnceLine {
     const { id, deadline } = running;
     return {
@@ -261,13 +267,16 @@ export class InlineSandbox implements Sandbox, ContextHost {
     };
   }
 
-  log({ invocation }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
-    const { log, definition: { batch } } = this.#options;
-    // In a batch only the handler knows which message a line is of.
+  log({ id, invocation }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
+    const { log, definition, observer } = this.#options;
+    const { batch } = definition;
+    // In a batch only the handler knows which message a line belongs to.
     log.log(toLogLevel(level), text, { ...fields, ...(batch ? {} : logFields(invocation)) });
+    const { invocations = [] } = this.#running.get(id) ?? {};
+    observer?.logged?.({ definition, invocations, level: toLogLevel(level), message: text, fields });
   }
 
-  /** Its calls are answered as long as the invocation runs. */
+  /** Its calls are answered while the invocation runs. */
   once(id: number): OnceLine {
     const running = this.#running.get(id);
     return running ? this.#line(running) : OVER;

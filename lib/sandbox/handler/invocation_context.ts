@@ -4,16 +4,16 @@ import { type Effect, onceArguments, OnceEffects, type OnceLine } from "./once_e
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { Outbox } from "./outbox.ts";
 
-/** What a handler's context asks of the world outside its sandbox. */
+/** What a handler's context uses outside of its sandbox. */
 export interface ContextHost {
-  /** The function's. */
+  /** The function's name. */
   readonly name: string;
   log(of: Logging, level: string, message: string, fields: Record<string, unknown> | undefined): void;
-  /** Called when the handler of that invocation first wants an effect to run once. */
+  /** Called when the invocation's handler calls `once()` for the first time. */
   once(id: number): OnceLine;
 }
 
-/** The invocation that a line of the log is of, and its number in its sandbox. */
+/** The invocation that a log line belongs to, and its number in its sandbox. */
 export interface Logging {
   readonly id: number;
   readonly invocation: Invocation;
@@ -21,7 +21,7 @@ export interface Logging {
 
 const NONE: readonly Publication[] = [];
 
-/** The context of one invocation. What it offers is made when it is first asked for: most handlers never do. */
+/** The context of one invocation. Its parts are created on first use, since most handlers do not use them. */
 export class InvocationContext implements Context {
   readonly attempt: number;
   readonly #host: ContextHost;
@@ -70,7 +70,7 @@ export class InvocationContext implements Context {
     this.#controller?.abort(reason);
   }
 
-  /** What was published, for when the handler has succeeded. */
+  /** The published messages, to be sent when the handler has succeeded. */
   get outputs(): readonly Publication[] {
     return this.#outbox?.outputs ?? NONE;
   }
@@ -90,12 +90,12 @@ export class InvocationContext implements Context {
   }
 }
 
-/** The context of a batch: what is published belongs to one of its messages, and is published there. */
+/** The context of a batch. Publishing belongs to single messages, so it is done there. */
 export class BatchContext implements Context {
   readonly inner: InvocationContext;
   /** Shared by the batch and its messages. */
   readonly effects = new OnceEffects();
-  /** The batch has no place of its own in the runner: it takes that of its first message. */
+  /** A batch has no number of its own in the runner. It uses that of its first message. */
   line: OnceLine | undefined;
 
   constructor(inner: InvocationContext) {

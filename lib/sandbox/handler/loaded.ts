@@ -3,23 +3,25 @@ import type { BatchHandler, Handler, StandardSchema } from "../../mod.ts";
 import type { Grants } from "../host/permission_line.ts";
 import { asSchema } from "./validation.ts";
 
-/** What a sandbox has to know of a function before it is loaded. */
+/** What a sandbox needs to know about a function before it is loaded. */
 export interface Facts extends Pick<FunctionDefinition, "name" | "envelope" | "body"> {
-  /** Absent where nothing is denied by its config, but by the runner's own flags. */
+  /** Undefined if the runner's own flags deny permissions, instead of the config. */
   readonly grants?: Grants;
 }
 
-/** A function, ready to run. */
+/** A loaded function. */
 export interface Loaded extends Facts {
   readonly handler: Handler | BatchHandler;
   readonly input: StandardSchema | undefined;
 }
 
-/** A function from its module. @throws {TypeError} where the exports are not those of one */
+/** Reads a function from its module. @throws {TypeError} if the exports are not a function's */
 export function toLoaded(module: Record<string, unknown>, { name, envelope, body, grants }: Facts): Loaded {
-  const { default: handler, input } = module;
+  const { default: handler } = module;
   if (typeof handler !== "function") {
     throw new TypeError(`the default export is ${typeof handler}, expected a function`);
   }
+  // What defineFunction() was given is with the handler.
+  const input = module.input ?? (handler as { input?: unknown }).input;
   return { name, envelope, body, grants, handler: handler as Handler, input: asSchema(input) };
 }

@@ -2,7 +2,7 @@ import { describeError } from "../../base/errors.ts";
 import { fits, isKey, MAX_KEY, MAX_VALUE } from "../../invocation/once_store.ts";
 import type { OnceAnswer } from "../host/once_calls.ts";
 
-/** The way to the runner's `OnceCalls`, for one invocation. */
+/** The connection to the runner's `OnceCalls`, for one invocation. */
 export interface OnceLine {
   /** Resolves once the effect may run, or has run. */
   claim(key: string): Promise<{ readonly call: number; readonly answer: OnceAnswer }>;
@@ -13,7 +13,7 @@ export interface OnceLine {
 
 export type Effect = () => unknown;
 
-/** Begins what is kept of an effect whose value could not be: no JSON does. */
+/** Prefix of the record of an effect whose value could not be stored. No JSON begins like this. */
 const UNKEPT = "!";
 
 /**
@@ -36,14 +36,14 @@ export class OnceEffects {
     if (!running) {
       running = runOnce(line, key, effect as Effect);
       this.#running.set(key, running);
-      // What failed may be tried again.
+      // An effect that failed may be tried again.
       running.catch(() => this.#running.delete(key));
     }
     return valueOf(key, await running);
   }
 }
 
-/** The key and the effect of a call: without a key it is the message's id. */
+/** The key and the effect of a call. Without a key, the message's id is the key. */
 export function onceArguments(
   given: readonly unknown[],
   messageId: string | undefined,
@@ -76,7 +76,7 @@ function valueIn(answer: OnceAnswer): string | undefined {
   throw error;
 }
 
-/** JSON, or why there is none: the effect has run, whatever it returned. */
+/** The value as JSON, or why there is none. The effect has run, whatever it returned. */
 function asText(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   try {

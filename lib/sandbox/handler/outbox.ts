@@ -16,17 +16,17 @@ let last: MessageProperties = {};
 /** AMQP's timestamps have no smaller unit. */
 let lastSecond = NaN;
 
-/** What is published, as far as the body says. */
+/** What determines the content of a published message. */
 type Written = Pick<Publication, "body" | "properties" | "headers">;
 
-/** What a handler publishes, kept until it has succeeded. */
+/** The messages that a handler publishes. They are kept until it has succeeded. */
 export class Outbox {
   readonly #name: string;
   readonly #invocation: Invocation;
   readonly #outputs: Publication[] = [];
   #bytes = 0;
 
-  /** @param name the function's */
+  /** @param name the function's name */
   constructor(name: string, invocation: Invocation) {
     this.#name = name;
     this.#invocation = invocation;
@@ -42,7 +42,7 @@ export class Outbox {
       throw new TypeError(`publish() needs a routingKey, a string; it got ${Deno.inspect(options?.routingKey)}`);
     }
     const { exchange = "", routingKey, headers = NO_HEADERS, delay = 0, event, ...given } = options;
-    // What cannot leave the process is said here, where it was written.
+    // Values that cannot leave the process are reported here, where the handler wrote them.
     if (Object.keys(options).length > 1) structuredClone(options);
     const written = event === undefined ? plain(body, headers, given) : this.#event(body, { headers, given, event });
     this.#bytes += written.body.length;
@@ -54,7 +54,7 @@ export class Outbox {
     this.#outputs.push({ exchange, routingKey, body: bytes, headers: all, properties, delay: parseDuration(delay) });
   }
 
-  /** The event and its message have one id, unless they were given two. */
+  /** The event and its message share one id, unless the handler sets both. */
   #event(body: unknown, { headers, given, event }: Pick<PublishOptions, "headers"> & GivenEvent): Written {
     if (typeof event !== "object" || event === null) {
       throw new TypeError(`publish() needs the attributes of an event, an object; it got ${Deno.inspect(event)}`);
@@ -92,7 +92,7 @@ function plain(value: unknown, headers: Record<string, unknown>, given: MessageP
   return { body, headers, properties: contentType ? { contentType, ...given } : given };
 }
 
-/** The content type of the data; its encoding would be that of the whole. */
+/** The content type of the data. A content encoding would apply to the whole body. */
 function contentTypeOf(event: EventOptions, { contentType, contentEncoding }: MessageProperties): string | undefined {
   const type: unknown = contentType ?? event.datacontenttype;
   if (type !== undefined && typeof type !== "string") {

@@ -8,14 +8,14 @@ import { type Effect, onceArguments, type OnceEffects, type OnceLine } from "./o
 import { Outbox } from "./outbox.ts";
 import { type HandlerResult, readMessage, thrown } from "./run_handler.ts";
 
-/** How one message of a batch ended. */
+/** The outcome of one message of a batch. */
 export interface Settled {
   readonly id: number;
   readonly result: HandlerResult;
   readonly outputs: readonly Publication[];
 }
 
-/** One message of a batch: the first word that is said of it counts. */
+/** One message of a batch. The first call of `ack()`, `retry()` or `reject()` wins. */
 class Settling implements BatchMessage {
   readonly #started: Started;
   readonly #outbox: Outbox;
@@ -71,7 +71,7 @@ class Settling implements BatchMessage {
     return this.#outbox.publish(body, options);
   }
 
-  /** To the runner, for its own invocation. */
+  /** Sends to the runner, for the message's own invocation. */
   get line(): OnceLine {
     return this.#line ??= this.#lineFor(this.#started.id);
   }
@@ -83,7 +83,7 @@ class Settling implements BatchMessage {
     return await this.#effects.run(this.line, key, effect);
   }
 
-  /** What was said of it, or what became of the whole. */
+  /** The message's own outcome, or that of the batch. */
   settled(whole: HandlerResult): Settled {
     const result = this.#result ?? whole;
     return { id: this.#started.id, result, outputs: result.kind === "completed" ? this.#outbox.outputs : [] };

@@ -10,25 +10,25 @@ import type { Loaded } from "./loaded.ts";
 import type { Grants } from "../host/permission_line.ts";
 import { validate } from "./validation.ts";
 
-/** How a handler ended, as far as its own process can tell. */
+/** How a handler ended, as far as its own process knows. */
 export type HandlerResult =
   | { kind: "completed"; result?: Result }
   | { kind: "failed"; failure: Failure; delay?: number }
   | { kind: "rejected" | "undecodable" | "invalid"; failure: Failure };
 
-/** A message as its handler sees it, or why no handler does. */
+/** A message for its handler, or why it has none. */
 export type Read = { readonly message: Message; readonly result?: undefined } | { readonly result: HandlerResult };
 
-/** What is in a message, before it is checked. */
+/** The contents of a message, before validation. */
 interface Decoded {
   readonly body: unknown;
   readonly event?: CloudEvent;
 }
 
-/** What a message is read by. */
+/** The settings for reading a message. */
 type Reading = Pick<Loaded, "input" | "envelope" | "body" | "grants">;
 
-/** Decodes the message, and checks its body. Synchronous where that is all there is to do. Never throws. */
+/** Decodes the message, and validates its body. Synchronous if possible. Never throws. */
 export function readMessage(invocation: Invocation, reading: Reading): Read | Promise<Read> {
   if (reading.envelope) return readSlowly(invocation, reading, readCloudEvent(invocation));
   try {
@@ -45,7 +45,7 @@ function bodyOf({ body, properties, headers }: Content, reading: Reading): unkno
   return reading.body === "raw" ? body : decodeBody(body, properties, { headers });
 }
 
-/** The stack of what reads a message is of no use to whoever sent it. */
+/** The stack of the code that reads a message does not help the sender. */
 function unreadable(error: unknown): Failure {
   const { type, message } = toFailure(error);
   return { type, message };
@@ -78,7 +78,7 @@ function toMessage(invocation: Invocation, body: unknown): Message {
   return { body, raw, headers, properties, exchange, routingKey, redelivered, attempt };
 }
 
-/** Decodes the message and runs the handler on it once. `onEnd` is called once, never before this returns. */
+/** Decodes the message and runs the handler on it. Calls `onEnd` once, never before this returns. */
 export function runHandler(
   loaded: Loaded,
   invocation: Invocation,
@@ -94,7 +94,7 @@ export function runHandler(
   else run(read);
 }
 
-/** As they are before a function's module loads, which may replace them. */
+/** Saved before the function's module loads, which may replace them. */
 const { Promise, Reflect: { apply } } = globalThis;
 const { then } = Promise.prototype;
 const NOW = Promise.resolve();
@@ -137,13 +137,13 @@ function completed(value: unknown, grants: Grants | undefined): HandlerResult {
 
 const COMPLETED: HandlerResult = { kind: "completed" };
 
-/** Not by class: a query builder's promise, which runs when it is awaited, is none of Deno's. */
+/** Not checked by class, since a query builder's thenable runs when it is awaited, and is no Promise. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && (typeof value === "object" || typeof value === "function") &&
     typeof (value as { then?: unknown }).then === "function";
 }
 
-/** @param grants explains what was denied; none where the function's config denies nothing */
+/** @param grants explains denied permissions. Undefined if the config denies nothing */
 export function thrown(given: unknown, grants?: Grants): HandlerResult {
   try {
     return judged(grants ? explained(given, grants) : given);
@@ -153,7 +153,7 @@ export function thrown(given: unknown, grants?: Grants): HandlerResult {
   }
 }
 
-/** By name, not by class: a function may have come by its own copy of `warren`. */
+/** Checked by name instead of by class: a function may have imported its own copy of `warren`. */
 function judged(error: unknown): HandlerResult {
   const failure = withoutOurFrames(toFailure(error));
   if (!(error instanceof Error)) return { kind: "failed", failure };
@@ -188,13 +188,13 @@ function retryAfter(error: Error): number | undefined {
 
 const OURS = new URL("../", import.meta.url).href;
 
-/** What called the handler, or what it called to say that it failed, is of no use to its author. */
+/** Stack lines of Warren's own code, which do not help the author. */
 function withoutOurFrames(failure: Failure): Failure {
   if (!failure.stack?.includes(OURS)) return failure;
   return { ...failure, stack: failure.stack.split("\n").filter((line) => !line.includes(OURS)).join("\n") };
 }
 
-/** What is wrong with a message before it is one; nothing where it is fine. */
+/** What is wrong with a message before it is published. Undefined if it is valid. */
 export async function check(content: Content, reading: Reading): Promise<Failure | undefined> {
   const { input, envelope } = reading;
   let body: unknown;

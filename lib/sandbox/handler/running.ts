@@ -1,4 +1,4 @@
-/** What runs in a sandbox, by its id. */
+/** The invocations that run in a sandbox, by id. */
 export class RunningMap<V> extends Map<number, V> {
   #idle: PromiseWithResolvers<void> | undefined;
 

@@ -1,14 +1,14 @@
 import type { Failure, Issue } from "../../invocation/outcome.ts";
 import type { SchemaIssue, StandardSchema } from "../../mod.ts";
 
-/** So many issues are kept, and so many characters of each: they travel in headers. */
+/** The most issues that are kept, and the most characters of each, since they travel in headers. */
 const MAX_ISSUES = 50;
 const MAX_TEXT = 200;
 
-/** A body that its function's `input` lets through, or why it does not. */
+/** A body that matches the function's `input`, or why it does not. */
 export type Validated = { readonly value: unknown; readonly failure?: undefined } | { readonly failure: Failure };
 
-/** Whether a module's export is a schema. @throws {TypeError} where it is something else */
+/** Whether a module's export is a schema. @throws {TypeError} if it is something else */
 export function asSchema(input: unknown): StandardSchema | undefined {
   if (input === undefined) return undefined;
   const standard = (input as Partial<StandardSchema> | null)?.["~standard"];
@@ -16,7 +16,7 @@ export function asSchema(input: unknown): StandardSchema | undefined {
   throw new TypeError("the export `input` is no Standard Schema: expected one of zod, valibot, arktype or the like");
 }
 
-/** What a schema says of a body. What the schema itself throws is thrown. */
+/** Validates a body with a schema. Passes on exceptions of the schema itself. */
 export async function validate(schema: StandardSchema, body: unknown): Promise<Validated> {
   const result = await schema["~standard"].validate(body);
   if (!result.issues) return { value: result.value };

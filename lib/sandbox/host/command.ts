@@ -1,32 +1,40 @@
 import { createHash } from "node:crypto";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { type Resolution, resolutionFlags } from "../../invocation/definition/resolution.ts";
+import { BROKER_VARIABLE } from "../learning/permission_broker.ts";
 import { isSecretVariable } from "../../settings/options.ts";
+import { secretFiles } from "./secret_files.ts";
 
-/** What Deno itself needs to find its cache and temporary files. */
+/** Variables that Deno needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
   "DENO_DIR",
   "HOME",
   "XDG_CACHE_HOME",
   "TMPDIR",
   "DENO_NO_PACKAGE_JSON",
+  // By them it finds what is in the cache of another registry.
+  "JSR_URL",
+  "NPM_CONFIG_REGISTRY",
   "SSL_CERT_FILE",
   "DENO_CERT",
 ];
 
 export interface SandboxCommandOptions {
-  /** The module that the process runs as its main module. */
+  /** The main module of the process. */
   entry: string;
   /** The Unix socket that the process connects to. */
   socket: string;
-  /** Modules of the function that are links, which Deno imports only with the right to read them. @default none */
+  /** Modules of the function that are links. Deno needs read permission to import them. @default none */
   links?: readonly string[];
-  /** The `deno.json` whose import map resolves `warren`. */
-  configFile: string | undefined;
+  /** By which rules imports resolve. @default Deno's own, which know no `warren` */
+  resolution: Resolution | undefined;
   /** @default the runner's own environment */
   env?: Record<string, string>;
+  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
+  permissionBroker?: string;
 }
 
-/** How the process of a function is started: only what its configuration names is allowed in it. */
+/** The command line of a function's process. It allows only what the config grants. */
 export function sandboxCommand(definition: FunctionDefinition, options: SandboxCommandOptions): Deno.Command {
   const env = options.env ?? Deno.env.toObject();
   return new Deno.Command(Deno.execPath(), {
@@ -34,28 +42,27 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       "run",
       "--quiet",
       "--no-prompt",
-      // A lock file would be written where the function imports what is not in it, and the runner may not be able to.
-      "--no-lock",
-      // The loader fetched what the module imports; what it imports while it runs would be a way to the network.
+      // The loader has fetched the static imports. Further imports at run time would be a way to the network.
       "--cached-only",
       `--v8-flags=--max-old-space-size=${Math.floor(definition.memory / 1024 / 1024)}`,
-      // What Deno stores for a location, without any permission, would else be stored for all functions in one place.
+      // Otherwise Deno would store data of all functions in one place, without any permission.
       `--location=http://${createHash("sha256").update(definition.file).digest("hex")}.invalid/`,
-      ...(options.configFile ? [`--config=${options.configFile}`] : ["--no-config"]),
+      // A lock file is never written: where the function imports what is not in it, its module does not load.
+      ...resolutionFlags(options.resolution ?? {}),
       ...permissionFlags(definition.permissions, options.socket, options.links),
-      // Else a package that merely looks at a variable would end.
+      // Otherwise a package that only reads a variable would end.
       ...(definition.strictEnv || definition.permissions.env === true ? [] : ["--ignore-env"]),
       options.entry,
     ],
     clearEnv: true,
-    env: sandboxEnv(definition.permissions.env, env),
+    env: { ...sandboxEnv(definition.permissions.env, env), ...brokerEnv(options.permissionBroker) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   });
 }
 
-/** Deno's flags for what the configuration names, the socket to the runner, and the function's modules that are links. */
+/** Deno's flags for the permissions of the config, the socket to the runner, and modules that are links. */
 export function permissionFlags(
   permissions: FunctionDefinition["permissions"],
   socket: string,
@@ -76,14 +83,18 @@ export function permissionFlags(
 
 function sandboxEnv(asked: boolean | string[] | undefined, env: Record<string, string>): Record<string, string> {
   const names = asked === true ? Object.keys(env) : (asked || []).flatMap((name) => matching(name, env));
-  const given: Record<string, string> = { NO_COLOR: "1" };
+  const given: Record<string, string> = { NO_COLOR: "1", ...Array.isArray(asked) ? secretFiles(asked, env) : {} };
   for (const name of [...DENO_NEEDS, ...names]) {
     if (env[name] !== undefined && !isSecretVariable(name)) given[name] = env[name];
   }
   return given;
 }
 
-/** `SMTP_*` is every variable that begins so. */
+function brokerEnv(path: string | undefined): Record<string, string> {
+  return path === undefined ? {} : { [BROKER_VARIABLE]: path };
+}
+
+/** `SMTP_*` means every variable with that prefix. */
 function matching(name: string, env: Record<string, string>): string[] {
   return name.endsWith("*") ? Object.keys(env).filter((each) => each.startsWith(name.slice(0, -1))) : [name];
 }

@@ -1,7 +1,7 @@
 import type { Permissions } from "../../settings/ceiling.ts";
 import { type Grants, permissionLine } from "./permission_line.ts";
 
-/** What Deno says of a permission that a process does not have. */
+/** How Deno reports a missing permission. */
 const DENIED = /^Requires (net|env|read|write|run|sys|ffi|import) access(?: to ("(?:[^"\\]|\\.)*"|<[^>]+>|[^,]+))?,/;
 
 /**
@@ -12,7 +12,7 @@ export function explained(error: unknown, grants: Grants): unknown {
   try {
     return withConfigLine(error, grants);
   } catch {
-    // It throws when it is looked at.
+    // It throws when it is read.
     return error;
   }
 }
@@ -41,7 +41,7 @@ function saidByDeno(message: string, grants: Grants): string | undefined {
     permissionLine(grants, permission as keyof Permissions, items);
 }
 
-/** Deno's modules of Node say some denials in Node's words, without the reason. */
+/** Deno's Node modules report some denials in Node's words, without the reason. */
 function saidByNode(error: Error, grants: Grants): string | undefined {
   const { code, syscall, hostname, status } = error as Error & Record<string, unknown>;
   const lookup = code === "EPERM" && syscall === "getaddrinfo" && typeof hostname === "string";

@@ -1,9 +1,17 @@
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { Resolution } from "../../invocation/definition/resolution.ts";
 import type { Facts } from "../handler/loaded.ts";
 
-/** A function's local modules as they were checked, by absolute path: texts, and bytes where one is none. */
+/** A function's local modules as they were checked, by absolute path: text, or bytes if a module is no text. */
 export type Sources = ReadonlyMap<string, string | Uint8Array>;
+
+/**
+ * Never called: an import that is written so is in the graph of whatever imports this module, so that what runs in a
+ * function's process, which downloads nothing, is in Deno's cache wherever Warren itself is.
+ */
+export const GUEST = (): Promise<unknown> => import("../guest/guest.ts");
 
 /**
  * A main module of one line, as a `data:` URL: it imports the guest and the
@@ -19,11 +27,13 @@ export function entryModule(file: string, socket: string, definition: FunctionDe
   return `data:application/typescript,${encodeURIComponent(source)}`;
 }
 
-/** Where a version of a function is to be run. */
+/** Where a version of a function is started from. */
 export interface CheckedOut {
   file: string;
-  /** Its modules that are links: Deno imports those only with the right to read them. */
+  /** Its modules that are links. Deno needs read permission to import them. */
   links: string[];
+  /** By which rules it resolves its imports, there. */
+  resolution: Resolution | undefined;
 }
 
 /**
@@ -32,30 +42,57 @@ export interface CheckedOut {
  * serves can be started again after its file was changed, broken or deleted.
  *
  * @param copy whether it is a copy in any case. @default false
+ * @param resolution by which rules its imports resolve: a copy has a copy of them too. @default none
  */
 export async function checkedOut(
   file: string,
   sources: Sources,
   folder: string,
-  { copy = false }: { copy?: boolean } = {},
+  { copy = false, resolution }: { copy?: boolean; resolution?: Resolution } = {},
 ): Promise<CheckedOut> {
-  const paths = [...sources.keys()];
-  const files = await Promise.all(paths.map((path) => Deno.readFile(path).catch(() => undefined)));
-  const links = await linksAmong(paths);
-  // Deno's list of paths has no way to write a comma.
+  const all: Sources = new Map([...sources, ...resolution?.files ?? []]);
+  const files = await Promise.all([...all.keys()].map((path) => Deno.readFile(path).catch(() => undefined)));
+  const links = await linksAmong([...sources.keys()]);
+  // Deno's list of paths cannot contain a path with a comma.
   const grantable = !links.some((path) => path.includes(","));
-  if (!copy && grantable && [...sources.values()].every((source, index) => isSame(source, files[index]))) {
-    return { file, links };
+  if (!copy && grantable && [...all.values()].every((source, index) => isSame(source, files[index]))) {
+    return { file, links, resolution };
   }
-  for (const [path, source] of sources) {
+  for (const [path, source] of all) {
     const copy = `${folder}${path}`;
     await Deno.mkdir(copy.slice(0, copy.lastIndexOf("/")), { recursive: true });
     await Deno.writeFile(copy, bytesOf(source));
   }
-  return { file: `${folder}${file}`, links: [] };
+  return { file: `${folder}${file}`, links: [], resolution: resolution && await moved(resolution, folder) };
 }
 
-/** Whether two modules are the same to the byte. */
+/** The rules for copies of a project's files below `folder`: what they say of the project's own files is of the copies. */
+async function moved(resolution: Resolution, folder: string): Promise<Resolution> {
+  const { config, importMap, files } = resolution;
+  const copied = config !== undefined && files.has(config);
+  // Its packages may be in a folder of the project's.
+  for (const path of files.keys()) await linkBeside(path, "node_modules", folder);
+  if (!importMap || !copied) return { ...resolution, config: copied ? `${folder}${config}` : config };
+  const root = pathToFileURL(dirname(config)).href;
+  const text = await Deno.readTextFile(importMap);
+  const there = `${folder}${importMap}`;
+  await Deno.mkdir(dirname(there), { recursive: true });
+  await Deno.writeTextFile(
+    there,
+    text.replaceAll(`"${root}/`, `"${pathToFileURL(`${folder}${dirname(config)}`).href}/`),
+  );
+  return { ...resolution, config: `${folder}${config}`, importMap: there };
+}
+
+async function linkBeside(path: string, name: string, folder: string): Promise<void> {
+  const original = join(dirname(path), name);
+  if (!await Deno.stat(original).catch(() => undefined)) return;
+  await Deno.symlink(original, `${folder}${original}`).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  });
+}
+
+/** Whether two modules are identical. */
 export function isSame(one: string | Uint8Array, other: string | Uint8Array | undefined): boolean {
   if (typeof one === typeof other) return one === other || typeof one !== "string" && equals(one, other as Uint8Array);
   return other !== undefined && equals(bytesOf(one), bytesOf(other));

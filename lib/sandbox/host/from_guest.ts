@@ -3,9 +3,9 @@ import { fits, isKey } from "../../invocation/once_store.ts";
 import { type Completion, unpackCompletions } from "../wire/completions.ts";
 import type { FromGuest } from "../wire/protocol.ts";
 
-/** The longest tuple has eight. */
+/** The longest tuple has eight elements. */
 const MAX_PARTS = 8;
-/** More than there can be in flight; an array can claim four thousand million. */
+/** More than can be in flight. A forged array could claim four thousand million elements. */
 const MAX_DONE = 1_000_000;
 const RESULTS: readonly unknown[] = ["failed", "rejected", "undecodable", "invalid"];
 const MAX_VARIABLES = 10_000;

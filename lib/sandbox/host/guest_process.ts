@@ -11,36 +11,36 @@ import type { OnceCalls } from "./once_calls.ts";
 import type { Reaper } from "../limits/reaper.ts";
 import { Share, Turns } from "../../base/time/turns.ts";
 
-/** What a process tells the sandbox that started it. */
+/** What a process reports to its sandbox. */
 export interface GuestProcessEvents {
   onMessage(message: CheckedFromGuest): void;
   /** One line of its standard output or standard error. */
   onOutput(stream: "stdout" | "stderr", line: string): void;
-  /** The process is gone; called once, after its last message and line. */
+  /** The process has ended. Called once, after its last message and line. */
   onExit(reason: string): void;
 }
 
 export interface GuestProcessOptions {
   child: Deno.ChildProcess;
   listener: Deno.Listener;
-  /** Bytes resident, at most. */
+  /** Limit of the resident memory in bytes. */
   memory: number;
-  /** @default nobody watches */
+  /** @default memory is not watched */
   memoryWatch?: MemoryWatch;
   reaper?: Reaper;
-  /** Milliseconds until it must have connected and loaded its module. */
+  /** Milliseconds for it to connect and load its module. */
   loadTimeout: number;
 }
 
-/** All processes share the runner's turns: none of them keeps it from the others, however much it says. */
+/** All processes share the runner's turns, so one that sends a lot does not block the others. */
 const turns = new Turns();
 
-/** Milliseconds for a process whose connection is closed to end by itself. */
+/** Milliseconds for a process to end by itself after its connection closed. */
 const EXIT_TIMEOUT = 500;
 
 /** One operating-system process that runs one function. */
 export class GuestProcess implements Watched {
-  /** Resolves once the module is loaded; rejects with a `LoadError`. */
+  /** Resolves once the module is loaded. Rejects with a `LoadError`. */
   readonly loaded: Promise<void>;
   readonly #child: Deno.ChildProcess;
   readonly #events: GuestProcessEvents;
@@ -53,19 +53,19 @@ export class GuestProcess implements Watched {
   #failed = false;
   #killedFor: string | undefined;
   #connection: Deno.Conn | undefined;
-  /** Log lines in what was read last. */
+  /** The number of log lines in the last read. */
   #logged = 0;
   /** Invocations that were sent to it and are not settled. */
   running = 0;
-  /** Whether it answered the last ping: a process that is stuck does not. */
+  /** Whether it answered the last ping. A process that is stuck does not. */
   responsive = true;
-  /** It ends because it had nothing to do, or was told to: nothing crashed. */
+  /** It ends because it was idle or was asked to, so nothing crashed. */
   retired = false;
   ended = false;
-  /** What it runs once; there with the first of it. */
+  /** The calls of `once()`. Created with the first one. */
   once: OnceCalls | undefined;
   readonly memory: number;
-  /** What it may still say, by whatever way. */
+  /** How much it may still send and print. */
   readonly budget = new OutputBudget();
 
   constructor(options: GuestProcessOptions, events: GuestProcessEvents) {
@@ -105,12 +105,12 @@ export class GuestProcess implements Watched {
     return this.running > 0 || !this.#isLoaded;
   }
 
-  /** Whether it was killed, and may not have ended yet. */
+  /** Whether it was killed. It may not have ended yet. */
   get killed(): boolean {
     return this.#killedFor !== undefined;
   }
 
-  /** Its module is loaded, and it goes on. */
+  /** Whether its module is loaded and it is not ending. */
   get ready(): boolean {
     return this.#isLoaded && !this.#failed && !this.ended && !this.killed;
   }
@@ -125,7 +125,7 @@ export class GuestProcess implements Watched {
     this.send(["ping"]);
   }
 
-  /** Ends it in peace: it has nothing to do. */
+  /** Ends it without an error, since it is idle. */
   retire(): void {
     this.retired = true;
     if (!this.#connection) return this.kill("it was not needed any more");
@@ -136,13 +136,13 @@ export class GuestProcess implements Watched {
     }
   }
 
-  /** Starts an invocation, in one message with the others of this turn of the event loop. */
+  /** Starts an invocation. All of this turn of the event loop go in one message. */
   invoke(starting: Starting): void {
     this.#invocations.add(starting);
     if (this.#invocations.length === 1) this.send(() => this.#invocations.take());
   }
 
-  /** Messages that it has not taken yet. */
+  /** The number of messages that it has not read yet. */
   get unsent(): number {
     return this.#writer?.pending ?? this.#backlog.length;
   }
@@ -152,13 +152,13 @@ export class GuestProcess implements Watched {
     else this.#backlog.push(message);
   }
 
-  /** Ends the process at once; `onExit` follows with this reason. */
+  /** Kills the process. `onExit` follows with this reason. */
   kill(reason: string): void {
     this.#killedFor ??= reason;
     try {
       this.#child.kill("SIGKILL");
     } catch {
-      // It is gone already.
+      // It has ended already.
     }
   }
 
@@ -179,12 +179,12 @@ export class GuestProcess implements Watched {
       } catch {
         // It was closed to end the process.
       }
-      // Without its connection a process is of no use, and may be in an endless loop. One that is ending says how.
+      // Without its connection a process is useless, and may be in an endless loop. One that is ending reports how.
       limit = setTimeout(() => this.kill("its connection to the runner closed"), EXIT_TIMEOUT);
     }
     const status = await exited;
     clearTimeout(limit);
-    // What it started, and left behind, may hold its output open for ever.
+    // Child processes that it left behind may keep its output open for ever.
     await endsWithin(EXIT_TIMEOUT, output);
     const reason = this.#exitReason(status);
     this.ended = true;
@@ -206,7 +206,8 @@ export class GuestProcess implements Watched {
         await turns.run(share, () => {
           for (const message of reader.push(chunk.subarray(0, size))) this.#receive(checkedFromGuest(message));
         });
-        // Log lines are dropped beyond the budget; reading them costs too, so who floods on is read more slowly.
+        // Lines beyond the budget are dropped. Reading them costs time too, so a process that floods is read more
+        // slowly.
         const pause = this.#logged > 0 ? this.budget.bytes(size) : 0;
         if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       }
@@ -247,7 +248,7 @@ export class GuestProcess implements Watched {
     return status.signal ? `it was killed by ${status.signal}` : `it exited with code ${status.code}`;
   }
 
-  /** A process that ended before it said why may have said so on standard error. */
+  /** A process that ended before it reported why may have written the reason to standard error. */
   #lastWords(reason: string): Failure {
     const said = this.#stderr.join("\n").trim();
     return { type: "LoadError", message: said ? `${said} (${reason})` : reason };

@@ -4,30 +4,30 @@ import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Logger } from "../../base/log.ts";
 import { endsWithin } from "../../base/time/within.ts";
 
-/** What a call of `once()` is told by the runner. */
+/** The runner's answer to a call of `once()`. */
 export type OnceAnswer =
-  /** It has the key: the effect is to run, and how it ended to be told. */
+  /** The call has claimed the key. The effect must run, and its result must be reported. */
   | { readonly kind: "run" }
-  /** The effect has run, now or before, and left this. */
+  /** The effect has run, now or before, and this is its value. */
   | { readonly kind: "done"; readonly value: string | undefined }
   | { readonly kind: "error"; readonly message: string };
 
 export interface OnceCallsOptions {
-  /** @default none: every call is told so */
+  /** @default none: every call gets an error */
   keeping: OnceKeeping | undefined;
-  /** The function's name: its keys are no other function's. */
+  /** The function's name. It is part of its keys, so that functions do not share keys. */
   scope: string;
   log: Logger;
-  /** Milliseconds that the end waits for a store that does not answer. @default 6_000 */
+  /** Milliseconds that closing waits for a store that does not answer. @default 6_000 */
   patience?: number;
 }
 
-/** Which call of which invocation. */
+/** Identifies a call and its invocation. */
 export interface OnceCall {
   readonly id: number;
   readonly call: number;
   readonly key: string;
-  /** Milliseconds until whatever the invocation does is over. */
+  /** Milliseconds until everything that the invocation does is over. */
   readonly lease: number;
 }
 
@@ -35,19 +35,19 @@ interface Open {
   readonly id: number;
   readonly key: string;
   readonly owner: string;
-  /** Aborted when its invocation is over, or its process: it waits no more. */
+  /** Aborts when the invocation or its process is over, so that the call stops waiting. */
   readonly over: AbortController;
-  /** The effect runs, or may. */
+  /** The effect runs, or may run. */
   claimed: boolean;
 }
 
-/** Calls of one invocation that have not ended. */
+/** The most unfinished calls of one invocation. */
 const MAX_OPEN = 100;
-/** Of one process: effects that nobody waited for, and that never ended. */
+/** The most in one process: effects that nobody awaited and that never ended. */
 const MAX_OPEN_ALL = 10_000;
-/** Milliseconds that a claim outlasts the last moment of its invocation: ending it takes time too. */
+/** Milliseconds by which a claim outlasts its invocation, since ending it takes time too. */
 const MARGIN = 2_000;
-/** Milliseconds for a store that is down to come back, where an effect has run and is to be recorded. */
+/** Milliseconds to wait for a store that is down, to record an effect that has run. */
 const RECORD_PATIENCE = 5_000;
 
 /**
@@ -57,7 +57,7 @@ const RECORD_PATIENCE = 5_000;
 export class OnceCalls {
   readonly #options: OnceCallsOptions;
   readonly #open = new Map<number, Open>();
-  /** What the store is being asked. */
+  /** Pending requests to the store. */
   readonly #asking = new Set<Promise<unknown>>();
 
   constructor(options: OnceCallsOptions) {
@@ -82,13 +82,13 @@ export class OnceCalls {
       return answer;
     } catch (error) {
       this.#open.delete(call);
-      // It may have been taken all the same; who cannot be asked cannot be told either.
+      // The claim may have succeeded, but a store that cannot be reached cannot release it either.
       void keeping.store.release(open.key, open.owner).catch(() => {});
       return failed(`the store of once() cannot be used: ${describeError(error)}`);
     }
   }
 
-  /** The effect has run. Resolves once the store has its value, with the one that is kept. Never rejects. */
+  /** The effect has run. Resolves with the stored value once the store has it. Never rejects. */
   async done(call: number, value: string | undefined): Promise<OnceAnswer> {
     const open = this.#open.get(call);
     const { keeping } = this.#options;
@@ -97,12 +97,12 @@ export class OnceCalls {
     return await this.#ask(this.#record(open, keeping, value));
   }
 
-  /** Resolves once the store is asked nothing more, or does not answer: what has run so far is recorded, or cannot be. */
+  /** Resolves once no request to the store is pending, or the store does not answer. */
   async settled(): Promise<void> {
     await this.#patiently(Promise.allSettled(this.#asking));
   }
 
-  /** A store that never answers is not waited for without end. */
+  /** Does not wait for ever for a store that does not answer. */
   async #patiently(work: Promise<unknown>): Promise<void> {
     const { patience = 6_000, log } = this.#options;
     if (await endsWithin(patience, work)) return;
@@ -137,20 +137,22 @@ export class OnceCalls {
     }
   }
 
-  /** The effect threw: it may run again at once. */
+  /** The effect threw, so it may run again at once. */
   async failed(call: number): Promise<void> {
     const open = this.#open.get(call);
     this.#open.delete(call);
     if (open?.claimed) await this.#release(open);
   }
 
-  /** Nothing of that invocation waits any more, as its time or itself is over; its effects may run on. */
+  /** The invocation is over, so its calls stop waiting. Its effects may still run. */
   over(id: number): void {
     if (this.#open.size === 0) return;
     for (const open of this.#open.values()) if (open.id === id) open.over.abort();
   }
 
-  /** The process is gone, and no effect runs in it. Resolves once its keys are free, as far as the store can be reached. */
+  /**
+   * The process has ended, and its effects with it. Resolves once its keys are released, if the store can be reached.
+   */
   async end(): Promise<void> {
     const all = [...this.#open.values()];
     this.#open.clear();
@@ -180,7 +182,7 @@ export class OnceCalls {
     try {
       await this.#options.keeping?.store.release(key, owner);
     } catch (error) {
-      // Its lease ends all the same.
+      // Its lease ends anyway.
       this.#options.log.warn(`a key of once() is held until its time is over: ${describeError(error)}`);
     }
   }
@@ -192,7 +194,7 @@ export class OnceCalls {
     return mine < MAX_OPEN && this.#open.size < MAX_OPEN_ALL;
   }
 
-  /** A function's name has no slash in it. */
+  /** Function names contain no slash. */
   #scoped(key: string): string {
     return `${this.#options.scope}/${key}`;
   }

@@ -1,19 +1,19 @@
-/** A line of a function's output is cut here, in characters. */
+/** Maximum length of an output line in characters. Longer lines are cut. */
 const MAX_LINE = 8_192;
-/** What a process may say in a second: lines beyond are dropped and counted. */
+/** How many lines a process may log per second. Further lines are dropped and counted. */
 const LINES = 500;
-/** Bytes that are read in a second; a process that prints more waits, and only that process. */
+/** How many bytes are read per second. A process that prints more is blocked, and no other. */
 const BYTES = 1024 * 1024;
 const SECOND = 1_000;
 
-/** How much of a function's output the log takes: a flood costs its own function, and not the runner. */
+/** Limits how much of a function's output is logged, so that a flood does not slow the runner down. */
 export class OutputBudget {
   #second = 0;
   #lines = 0;
   #bytes = 0;
   #dropped = 0;
 
-  /** Whether there is room for one more line in this second. */
+  /** Whether one more line may be logged in this second. */
   line(): boolean {
     this.#turn();
     if (++this.#lines <= LINES) return true;
@@ -27,14 +27,14 @@ export class OutputBudget {
     return this.#lines <= 1;
   }
 
-  /** Counts bytes; gives how many milliseconds nothing more is to be read. */
+  /** Counts bytes. Returns for how many milliseconds reading must pause. */
   bytes(count: number): number {
     this.#turn();
     this.#bytes += count;
     return this.#bytes < BYTES ? 0 : this.#second + SECOND - performance.now();
   }
 
-  /** How many lines were dropped since this was asked last. */
+  /** The number of lines that were dropped since the last call. */
   takeDropped(): number {
     const dropped = this.#dropped;
     this.#dropped = 0;

@@ -1,9 +1,9 @@
 import type { Permissions } from "../../settings/ceiling.ts";
 
-/** What a function's config grants. */
+/** The permissions that a function's config grants. */
 export interface Grants {
   readonly permissions: Permissions;
-  /** A variable that is not granted is an error instead of being absent. */
+  /** Reading a variable that is not granted throws, instead of returning undefined. */
   readonly strictEnv: boolean;
 }
 
@@ -14,7 +14,13 @@ export interface Grants {
 export function permissionLine({ permissions, strictEnv }: Grants, name: keyof Permissions, items?: string[]): string {
   const granted = permissions[name];
   const wanted = items && granted !== true ? [...new Set([...granted || [], ...items])] : true;
-  const all = Object.entries({ ...permissions, [name]: wanted }).filter(([, asked]) => asked !== undefined);
+  return permissionsText({ permissions: { ...permissions, [name]: wanted }, strictEnv });
+}
+
+/** Permissions as the line of a function's config. */
+export function permissionsText({ permissions, strictEnv }: Grants): string {
+  const all = Object.entries(permissions).filter(([, asked]) => asked !== undefined);
+  if (all.length === 0) return "permissions: {}";
   const parts = all.map(([key, asked]) => {
     const list = Array.isArray(asked) ? `[${asked.map((item) => JSON.stringify(item)).join(", ")}]` : String(asked);
     return key === "env" && strictEnv ? `env: { allow: ${list}, strict: true }` : `${key}: ${list}`;

@@ -3,29 +3,29 @@ import type { Logger } from "../../base/log.ts";
 import type { GuestProcess } from "./guest_process.ts";
 
 export interface PoolOptions {
-  /** Processes at most. */
+  /** Maximum number of processes. */
   instances: number;
-  /** Milliseconds without work until a process stops. */
+  /** Milliseconds without work after which a process stops. */
   idle: number;
   log: Logger;
   start(): Promise<GuestProcess>;
 }
 
-/** A process of the pool, from the moment when it is wanted. */
+/** A process of the pool, from the time when it is needed. */
 export interface Member {
-  /** Rejects where the process could not even be started. */
+  /** Rejects if the process cannot be started. */
   readonly started: Promise<GuestProcess>;
   process: GuestProcess | undefined;
-  /** Invocations that run in it, or wait for it. */
+  /** The number of invocations that run in it or wait for it. */
   running: number;
   idleTimer: ReturnType<typeof setTimeout> | undefined;
-  /** When it was wanted, by `performance.now()`. */
+  /** When it was needed, by `performance.now()`. */
   readonly since: number;
 }
 
-/** A process that lived this long, in milliseconds, did not crash at once. */
+/** Milliseconds. A process that lived this long did not crash at once. */
 const STEADY = 10_000;
-/** So many crashes in a row, and the next start waits. */
+/** After this many crashes in a row, the next start is delayed. */
 const CRASHES = 2;
 
 /**
@@ -43,16 +43,16 @@ export class Pool {
     this.#options = options;
   }
 
-  /** Processes that are there or are coming. */
+  /** The number of processes that exist or are starting. */
   get size(): number {
     return this.#members.size;
   }
 
-  /** The one with the least to do, or a new one. Whoever takes it gives it back. */
+  /** The process with the least work, or a new one. The caller must give it back. */
   take(): Member {
     let best: Member | undefined;
     for (const member of this.#members) {
-      // What it got would never be handled.
+      // Invocations that it gets now would never be handled.
       if (member.process?.killed) continue;
       if (!best || member.running < best.running) best = member;
     }
@@ -68,7 +68,7 @@ export class Pool {
     member.idleTimer = setTimeout(() => this.#retire(member), Math.min(this.#options.idle, 2 ** 31 - 1));
   }
 
-  /** The process is gone, or is about to be: nobody gets it any more. */
+  /** The process has ended or is about to. It gets no more work. */
   remove(process: GuestProcess): void {
     for (const member of this.#members) {
       if (member.process !== process) continue;
@@ -77,7 +77,7 @@ export class Pool {
     }
   }
 
-  /** A process of its own, outside of the pool. */
+  /** A process outside of the pool. */
   async alone(): Promise<GuestProcess> {
     await this.#pause();
     return await this.#options.start();
@@ -93,7 +93,7 @@ export class Pool {
     this.#backoff.reset();
   }
 
-  /** No more starts; resolves once those that had begun are over. */
+  /** Stops further starts. Resolves once those in progress are done. */
   async close(): Promise<void> {
     this.#closed.abort();
     const members = [...this.#members];

@@ -1,7 +1,9 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { Resolution } from "../../invocation/definition/resolution.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
+import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import { type Logger, toLogLevel } from "../../base/log.ts";
 import { endsWithin } from "../../base/time/within.ts";
@@ -24,38 +26,43 @@ import { Validations } from "./validations.ts";
 export interface ProcessSandboxOptions {
   definition: FunctionDefinition;
   sources: Sources;
-  /** A folder of the runner's own, for sockets and copies of versions. */
+  /** A folder of the runner, for sockets and copies of versions. */
   folder: string;
-  configFile: string | undefined;
+  /** How its imports are resolved. */
+  resolution: Resolution | undefined;
+  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
+  permissionBroker?: string;
   log: Logger;
   /** Milliseconds from the time limit until the process is killed. @default 1000 */
   grace?: number;
   /** Milliseconds for the module to load. @default 10_000 */
   loadTimeout?: number;
-  /** Milliseconds for the check of a message before it is one, the start of a process included. @default 10_000 */
+  /** Milliseconds for the check of a message, including the start of a process. @default 10_000 */
   validationLimit?: number;
-  /** Shared by all sandboxes of a runner. @default nobody watches */
+  /** Shared by all sandboxes of a runner. @default memory is not watched */
   memoryWatch?: MemoryWatch;
   reaper?: Reaper;
-  /** @default none: a handler that calls `once()` is told so */
+  /** @default none: calls of `once()` fail with an error */
   once?: OnceKeeping;
+  /** Gets cold starts and log lines. */
+  observer?: Observer;
 }
 
 interface Running extends Timed {
   readonly invocation: Invocation;
-  /** Those with the same number run together; 0 is alone. One that runs again does so in a batch of its own. */
+  /** Invocations with the same number run as a batch. 0 means alone. A batch that runs again gets a new number. */
   batch: number;
   readonly onEnd: OnEnd<unknown>;
   readonly subject: unknown;
-  /** Milliseconds since the epoch: when its time is over, as its process sees it. */
+  /** Milliseconds since the epoch. When its time is over, as its process sees it. */
   endsAt: number;
-  /** It ended together with others, and runs alone now: whatever happens is its own doing. */
+  /** It ended together with others and now runs alone, so a crash is its own fault. */
   alone: boolean;
-  /** Its signal was aborted before its time: nobody waits for it any more. */
+  /** Its signal was aborted early, since nobody waits for it any more. */
   cancelled: boolean;
-  /** Its place in the pool, where it has one of its own. */
+  /** Its own place in the pool, if it has one. */
   member: Member | undefined;
-  /** Gives the place back that it has beside others, or outside of the pool. */
+  /** Gives back the place that it shares, or that is outside of the pool. */
   leave: (() => void) | undefined;
 }
 
@@ -76,7 +83,7 @@ export class ProcessSandbox implements Sandbox {
   readonly #grace: number;
   readonly #pool: Pool;
   readonly #running = new RunningMap<Running>();
-  /** Processes that are killed for a handler that overran. */
+  /** Processes that are killed because a handler exceeded its time limit. */
   readonly #overrun = new WeakSet<GuestProcess>();
   readonly #validations: Validations;
   readonly #suspects: Running[] = [];
@@ -202,13 +209,13 @@ export class ProcessSandbox implements Sandbox {
     await Promise.all(this.#exits.values());
   }
 
-  /** In a process of the pool, with the others that are in it. */
+  /** Starts it in a process of the pool, together with others. */
   #run(running: Running): void {
     const member = running.member = this.#pool.take();
     this.#runIn(running, member.started, member.process);
   }
 
-  /** At once in a process that has loaded the module; that is nearly always so. */
+  /** Starts it at once if a process has loaded the module, which is the usual case. */
   #runIn(running: Running, started: Promise<GuestProcess>, process?: GuestProcess): void {
     if (process?.ready) this.#begin(running, process);
     else void this.#runOnce(running, started);
@@ -225,7 +232,7 @@ export class ProcessSandbox implements Sandbox {
     if (this.#running.has(running.id)) this.#begin(running, process);
   }
 
-  /** The limit counts from when the module is loaded: a slow start is not the handler's. */
+  /** The time limit starts when the module is loaded: a slow start is not the handler's fault. */
   #begin(running: Running, process: GuestProcess): void {
     this.#limits.begin(running);
     running.endsAt = Date.now() + this.#definition.timeout;
@@ -235,13 +242,18 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async #start(): Promise<GuestProcess> {
-    const { definition, sources, folder, configFile, memoryWatch, reaper } = this.#options;
+    const { definition, sources, folder, permissionBroker, memoryWatch, reaper, observer } = this.#options;
     const socket = `${folder}/${++sequence}.sock`;
-    const { file, links } = await checkedOut(definition.file, sources, `${folder}/${definition.version}`);
+    const { file, links, resolution } = await checkedOut(
+      definition.file,
+      sources,
+      `${folder}/${definition.version}`,
+      { resolution: this.#options.resolution },
+    );
     if (this.#closed) throw new Error("the sandbox is closed");
-    const listener = Deno.listen({ transport: "unix", path: socket });
     const entry = entryModule(file, socket, definition);
-    const command = sandboxCommand(definition, { entry, socket, links, configFile });
+    const command = sandboxCommand(definition, { entry, socket, links, resolution, permissionBroker });
+    const listener = Deno.listen({ transport: "unix", path: socket });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
     const { memory } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;
@@ -251,6 +263,7 @@ export class ProcessSandbox implements Sandbox {
       onOutput: (stream, line) => {
         this.#tellDropped(process);
         this.#options.log.info(line, { stream });
+        this.#observed(NONE, "info", line, { stream });
       },
       onExit: (reason) => {
         Deno.remove(socket).catch(() => {});
@@ -266,6 +279,8 @@ export class ProcessSandbox implements Sandbox {
       },
     });
     this.#exits.set(process, exited);
+    const since = performance.now();
+    if (observer) process.loaded.then(() => observer.coldStart?.(definition, performance.now() - since), () => {});
     return process;
   }
 
@@ -276,7 +291,7 @@ export class ProcessSandbox implements Sandbox {
     for (const running of all) {
       this.#leave(running);
       if (running.batch !== 0) running.batch = this.#nextId++;
-      // Nobody waits for it: it does not run again.
+      // It was cancelled, so it does not run again.
       if (running.cancelled) this.#settle(running.id, CANCELLED);
     }
     const inside = all.filter(({ cancelled }) => !cancelled);
@@ -289,7 +304,7 @@ export class ProcessSandbox implements Sandbox {
     this.#options.log.error("the function's process ended", { reason });
   }
 
-  /** A process that still answered was not stuck: then each of them was slow by itself. */
+  /** A process that still answered was not stuck, so each handler was slow by itself. */
   #judgeOverrun(process: GuestProcess, inside: readonly Running[]): void {
     const overran = inside.filter(({ killAt }) => killAt !== undefined);
     const certain = process.responsive || overran.length === 1 || overran[0]?.alone;
@@ -310,7 +325,7 @@ export class ProcessSandbox implements Sandbox {
     void this.#tryAlone();
   }
 
-  /** The suspects one by one. */
+  /** Runs the suspects one by one. */
   async #tryAlone(): Promise<void> {
     if (this.#trying) return;
     this.#trying = true;
@@ -347,7 +362,7 @@ export class ProcessSandbox implements Sandbox {
     switch (message[0]) {
       case "done": {
         this.#pool.noteSuccess();
-        // No process settles what runs in another.
+        // A process can settle only its own invocations.
         for (const id of message[1]) {
           const running = this.#running.get(id);
           if (running?.process === process) this.#end(running, COMPLETED);
@@ -358,7 +373,7 @@ export class ProcessSandbox implements Sandbox {
         const running = this.#running.get(message[1]);
         if (running?.process !== process) return;
         this.#pool.noteSuccess();
-        // A handler that its signal stopped did not fail: its time was over.
+        // A handler that its signal stopped has timed out, not failed.
         if (running.killAt !== undefined) return this.#end(running, timedOut(this.#definition.timeout));
         const [, , kind, failure, delay] = message;
         return this.#end(running, kind === "failed" ? { kind, failure, delay } : { kind, failure });
@@ -372,7 +387,10 @@ export class ProcessSandbox implements Sandbox {
         return this.#dropped(process, message[1]);
       case "uncaught": {
         const { type, message: text, stack } = message[1];
-        if (process.budget.line()) this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
+        if (process.budget.line()) {
+          this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
+          this.#observed(NONE, "error", `uncaught ${type}: ${text}`, { stack });
+        }
         return process.kill(`nothing caught an error that it threw: ${type}: ${text}`);
       }
       case "validated":
@@ -405,7 +423,7 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  /** Only what somebody asked for: what is abandoned comes back, and would do so without end. */
+  /** Only if it was cancelled on purpose: abandoned messages come back, and would do so without end. */
   #dropped(process: GuestProcess, id: number): void {
     const running = this.#running.get(id);
     if (running?.process !== process) return;
@@ -421,7 +439,7 @@ export class ProcessSandbox implements Sandbox {
     }
     const { once: keeping, log } = this.#options;
     process.once ??= new OnceCalls({ keeping, scope: this.#definition.name, log });
-    // However late its turn came.
+    // Counts although its turn came late.
     const lease = this.#definition.timeout + this.#grace;
     void process.once.claim({ id, call, key, lease }).then((answer) => {
       if (answer) process.send(["once", call, answer]);
@@ -432,19 +450,37 @@ export class ProcessSandbox implements Sandbox {
   #log(id: number, level: string, message: string, text: string | undefined): void {
     const fields = text === undefined ? {} : readFields(text);
     const { batch = 0, invocation } = this.#running.get(id) ?? {};
-    // In a batch only the handler knows which message a line is of.
+    // In a batch only the handler knows which message a line belongs to.
     const about = batch === 0 ? { invocation: id === 0 ? undefined : id, ...logFields(invocation) } : { batch };
     this.#options.log.log(toLogLevel(level), message, { ...fields, ...about });
+    if (!this.#options.observer) return;
+    this.#observed(invocation ? this.#together(invocation, batch) : NONE, level, message, fields);
   }
 
-  /** Once a second at most: it is told with the first line after the flood, or at the end. */
+  #observed(
+    invocations: readonly Invocation[],
+    level: string,
+    message: string,
+    fields: Record<string, unknown>,
+  ): void {
+    const { observer, definition } = this.#options;
+    observer?.logged?.({ definition, invocations, level: toLogLevel(level), message, fields });
+  }
+
+  /** The invocation, or those of its batch. */
+  #together(invocation: Invocation, batch: number): readonly Invocation[] {
+    if (batch === 0) return [invocation];
+    return [...this.#running.values()].filter((running) => running.batch === batch).map(({ invocation }) => invocation);
+  }
+
+  /** Logged at most once a second: with the first line after the flood, or at the end. */
   #tellDropped({ budget }: GuestProcess, last = false): void {
     if (!last && !budget.fresh) return;
     const dropped = budget.takeDropped();
     if (dropped > 0) this.#options.log.warn(`${dropped} lines were dropped: the function says more than the log takes`);
   }
 
-  /** Ends it for another reason than its process's word, and tells later: whoever asked for that is not to be surprised. */
+  /** Ends it for another reason than its process reports. Calls back later, so that the caller is not surprised. */
   #settle(id: number, outcome: Outcome): void {
     const running = this.#running.get(id);
     if (!running) return;
@@ -473,9 +509,10 @@ export class ProcessSandbox implements Sandbox {
   }
 }
 
+const NONE: readonly Invocation[] = [];
 const COMPLETED: Outcome = { kind: "completed" };
 
-/** Nobody comes to the listener of a process that could not be started. */
+/** Nobody connects to the listener of a process that could not be started. */
 function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProcess {
   try {
     return command.spawn();
@@ -485,13 +522,13 @@ function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProc
   }
 }
 
-/** What is no JSON, or more than our guest would send, is shown as the beginning of its text. */
+/** Text that is not JSON, or longer than the guest sends, is shown shortened. */
 function readFields(text: string): Record<string, unknown> {
   try {
     const fields: unknown = text.length <= MAX_FIELDS ? JSON.parse(text) : undefined;
     if (typeof fields === "object" && fields !== null) return { ...fields };
   } catch {
-    // Not from our guest.
+    // It does not come from Warren's guest code.
   }
   return { fields: text.slice(0, 1024) };
 }

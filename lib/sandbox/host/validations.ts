@@ -4,7 +4,7 @@ import type { Content } from "../../invocation/sandbox.ts";
 import type { GuestProcess } from "./guest_process.ts";
 
 export interface ValidationsOptions {
-  /** Milliseconds for an answer, the start of a process included. @default 10_000 */
+  /** Milliseconds for an answer, including the start of a process. @default 10_000 */
   limit?: number;
   /** Milliseconds for a process to show that it is not stuck. */
   grace: number;
@@ -12,11 +12,11 @@ export interface ValidationsOptions {
 
 interface Open {
   readonly settled: PromiseWithResolvers<Failure | undefined>;
-  /** The process that was asked; none while it starts. */
+  /** The process that was asked. Undefined while it starts. */
   process: GuestProcess | undefined;
 }
 
-/** Questions to processes of a function what is wrong with a message, before it is one. Each ends within the limit. */
+/** Checks of message bodies by a function's processes, before publishing. Each ends within the limit. */
 export class Validations {
   readonly #limit: number;
   readonly #grace: number;
@@ -28,7 +28,7 @@ export class Validations {
     this.#grace = grace;
   }
 
-  /** @throws {WarrenError} `unavailable` where the process does not load, ends, or does not answer in time */
+  /** @throws {WarrenError} `unavailable` if the process does not load, ends, or does not answer in time */
   async ask(started: Promise<GuestProcess>, content: Content): Promise<Failure | undefined> {
     const call = this.#next++;
     const open: Open = { settled: Promise.withResolvers(), process: undefined };
@@ -43,13 +43,13 @@ export class Validations {
     }
   }
 
-  /** A process answered; no process answers for another. */
+  /** A process answered. Answers for other processes' questions are ignored. */
   answered(process: GuestProcess, call: number, failure: Failure | undefined): void {
     const open = this.#open.get(call);
     if (open?.process === process) open.settled.resolve(failure);
   }
 
-  /** A process is gone, and what it was asked is not answered any more. */
+  /** A process has ended, so its questions are not answered any more. */
   ended(process: GuestProcess, reason: string): void {
     for (const open of this.#open.values()) {
       if (open.process === process) open.settled.reject(unavailable(`the function's process ended: ${reason}`));
@@ -60,7 +60,7 @@ export class Validations {
     for (const { settled } of this.#open.values()) settled.reject(unavailable("the sandbox is closed"));
   }
 
-  /** Where nothing else runs in a process, only this can be what it is stuck in, and nothing else would end it. */
+  /** If nothing else runs in the process, only this check can be stuck in it, so the process is killed. */
   #late({ settled, process }: Open): void {
     settled.reject(unavailable("the function did not look at the message in time"));
     if (!process || process.running > 0) return;

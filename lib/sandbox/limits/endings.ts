@@ -1,6 +1,6 @@
 import type { Outcome } from "../../invocation/outcome.ts";
 
-/** How an invocation ends that its handler does not end, alike in every sandbox. */
+/** Outcomes that do not come from the handler, the same in every sandbox. */
 export const CLOSED: Outcome = { kind: "abandoned", reason: "the sandbox is closed" };
 export const STOPPED: Outcome = { kind: "abandoned", reason: "the runner stopped before the handler was done" };
 export const CANCELLED: Outcome = { kind: "abandoned", reason: "it was cancelled before the handler began" };

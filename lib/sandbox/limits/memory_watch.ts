@@ -1,25 +1,25 @@
 import type { Logger } from "../../base/log.ts";
 import type { Reaper } from "./reaper.ts";
 
-/** Milliseconds between two looks at what the busy processes take. */
+/** Milliseconds between two checks of the processes that work. */
 const INTERVAL = 100;
-/** Every so many looks the others are looked at too: a timer that a handler left behind allocates as well. */
+/** Idle processes are checked this many times more rarely: a timer that a handler left behind may allocate too. */
 const IDLE_LOOKS = 5;
-/** So many looks in a row that do not find a process that runs, and the log says that its memory is not watched. */
+/** After this many checks in a row that do not find a running process, the log says that it is not watched. */
 const MISSED_LOOKS = 3;
 
 /** A process whose memory is watched. */
 export interface Watched {
   readonly pid: number;
-  /** Bytes resident, at most. */
+  /** Limit of the resident memory in bytes. */
   readonly memory: number;
   readonly busy: boolean;
-  /** It took more. */
+  /** The process exceeded the limit. */
   onExceeded(bytes: number): void;
 }
 
 export interface MemoryWatchOptions {
-  /** Tells how much memory processes take. */
+  /** Reads how much memory processes use. */
   reaper: Pick<Reaper, "start" | "residentMemory">;
   log: Logger;
   /** @default Deno.build.os */
@@ -46,7 +46,7 @@ export class MemoryWatch {
     return (this.#options.os ?? Deno.build.os) === "linux";
   }
 
-  /** Finds out whether memory can be watched here, and says so in the log where it cannot. */
+  /** Finds out whether memory can be watched here, and logs if it cannot. */
   async start(): Promise<void> {
     const { log, os = Deno.build.os, reaper } = this.#options;
     const why = this.#linux ? "no shell can read it below /proc" : `${os} does not tell it`;
@@ -79,20 +79,20 @@ export class MemoryWatch {
     this.#looking = true;
     const found = await this.#options.reaper.residentMemory(looked.map(({ pid }) => pid));
     this.#looking = false;
-    // Why nobody can tell is in the log already.
+    // The reason has been logged already.
     if (!found) return;
     for (const process of looked) this.#judge(process, found.get(process.pid));
   }
 
   #judge(process: Watched, bytes: number | undefined): void {
-    // It ended meanwhile: its number may be another process's by now.
+    // It ended meanwhile, and its number may belong to another process by now.
     if (!this.#processes.has(process)) return;
     if (bytes === undefined) return this.#miss(process);
     this.#missed.delete(process);
     if (bytes > process.memory) process.onExceeded(bytes);
   }
 
-  /** A process that has just ended is not found, and is deleted in a moment. */
+  /** A process that has just ended is not found, and will soon be removed. */
   #miss(process: Watched): void {
     const missed = (this.#missed.get(process) ?? 0) + 1;
     this.#missed.set(process, missed);

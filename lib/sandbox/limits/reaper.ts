@@ -34,17 +34,17 @@ for pid in $pids; do kill -9 "$pid"; done
 export interface ReaperOptions {
   /** @default "/bin/sh" */
   shell?: string;
-  /** Milliseconds for an answer; a shell that takes longer is replaced. @default 10_000 */
+  /** Milliseconds for an answer. A shell that takes longer is replaced. @default 10_000 */
   patience?: number;
 }
 
-/** A shell that runs. */
+/** A running shell. */
 interface Shell {
   readonly child: Deno.ChildProcess;
   readonly input: WritableStreamDefaultWriter<Uint8Array>;
-  /** Bytes; 0 where the shell cannot tell how much memory processes take. */
+  /** Size of a page in bytes. 0 if the shell cannot read memory. */
   readonly pageSize: PromiseWithResolvers<number>;
-  /** To the question that it was asked last. */
+  /** Resolves the current question. */
   answer: PromiseWithResolvers<ReadonlyMap<number, number> | undefined> | undefined;
 }
 
@@ -61,7 +61,7 @@ export class Reaper {
   readonly #backoff = new Backoff({ initial: 100 });
   readonly #closed = new AbortController();
   #shell: Shell | undefined;
-  /** It is started, or starts again after a pause. */
+  /** The shell runs, or starts again after a pause. */
   #started = false;
 
   constructor(log: Logger, { shell = "/bin/sh", patience = 10_000 }: ReaperOptions = {}) {
@@ -70,7 +70,7 @@ export class Reaper {
     this.#patience = patience;
   }
 
-  /** Starts the shell now instead of with the first process. Says whether it can tell how much memory processes take. */
+  /** Starts the shell now instead of with the first process. Returns whether it can read memory. */
   async start(): Promise<boolean> {
     this.#ensure();
     return (await this.#shell?.pageSize.promise ?? 0) > 0;
@@ -103,7 +103,7 @@ export class Reaper {
     }
   }
 
-  /** Kills what is left, and ends. */
+  /** Kills the remaining processes and ends. */
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#shell?.input.close().catch(() => {});
@@ -132,7 +132,7 @@ export class Reaper {
     }
   }
 
-  /** Until it ends. One that was killed by somebody is started again, with what it has to know. */
+  /** Runs until it ends. A shell that was killed is started again with the same processes. */
   async #live(shell: Shell): Promise<void> {
     const limit = setTimeout(() => kill(shell), this.#patience);
     void shell.pageSize.promise.then(() => clearTimeout(limit));
@@ -163,7 +163,7 @@ export class Reaper {
   }
 }
 
-/** A page is a power of two, and the two figures were read one after the other. */
+/** Pages are powers of two. The two figures were read one after the other, so their ratio is rounded. */
 function pageSizeOf([kilobytes, pages]: number[]): number {
   return kilobytes > 0 && pages > 0 ? 2 ** Math.round(Math.log2(kilobytes * 1024 / pages)) : 0;
 }
@@ -187,6 +187,6 @@ function kill({ child }: Shell): void {
   try {
     child.kill("SIGKILL");
   } catch {
-    // It is gone already.
+    // It has ended already.
   }
 }

@@ -3,30 +3,30 @@ import type { GuestProcess } from "../host/guest_process.ts";
 /** An invocation that has a time limit. */
 export interface Timed {
   readonly id: number;
-  /** When its time is up, on the monotonic clock; without end before it was sent to a process. */
+  /** When its time is over, by the monotonic clock. Infinite before it was sent to a process. */
   deadline: number;
-  /** When its process is killed, once its signal was aborted. */
+  /** When its process is killed after its signal was aborted. */
   killAt: number | undefined;
-  /** How often its process said that its turn came late. */
+  /** How often its process reported that its turn came late. */
   late: number;
-  /** The process that it was sent to; none while the module loads. */
+  /** The process that it was sent to. Undefined while the module loads. */
   process: GuestProcess | undefined;
 }
 
 export interface TimeLimitsOptions {
   /** Milliseconds. */
   timeout: number;
-  /** Milliseconds from then until the process is killed. */
+  /** Milliseconds from the time limit until the process is killed. */
   grace: number;
-  /** How many may be in one process. */
+  /** The most invocations in one process. */
   concurrency: number;
   /** An invocation's time is over. */
   onOverdue(process: GuestProcess, id: number): void;
-  /** It has not settled within the grace. Called again as long as there is such a one. */
+  /** It has not settled within the grace period. Called again as long as there is one. */
   onOverrun(process: GuestProcess): void;
 }
 
-/** The time limits of all invocations of a sandbox, by one timer. */
+/** The time limits of all invocations of a sandbox, with one timer. */
 export class TimeLimits {
   readonly #options: TimeLimitsOptions;
   readonly #running: ReadonlyMap<number, Timed>;
@@ -37,7 +37,7 @@ export class TimeLimits {
     this.#options = options;
   }
 
-  /** Its time counts from now. */
+  /** Its time starts now. */
   begin(timed: Timed): void {
     const { timeout } = this.#options;
     timed.deadline = performance.now() + timeout;
@@ -54,7 +54,7 @@ export class TimeLimits {
     const { timeout, concurrency } = this.#options;
     if (timed.killAt === undefined || ++timed.late >= concurrency) return;
     timed.killAt = undefined;
-    // The timer is set for when it would have been killed, if not for something before that.
+    // The timer fires when it would have been killed, or earlier.
     timed.deadline = performance.now() + Math.min(left, timeout);
   }
 

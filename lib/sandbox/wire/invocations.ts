@@ -2,12 +2,12 @@ import type { Invocation } from "../../invocation/sandbox.ts";
 import type { MessageProperties } from "../../mod.ts";
 import type { ToGuest } from "./protocol.ts";
 
-/** An invocation with what its process has to know beside it. */
+/** An invocation, with the data that its process needs besides. */
 export interface Started extends Invocation {
   readonly id: number;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
-  /** Those with the same number run together; 0 is alone. */
+  /** Invocations with the same number run as a batch. 0 means alone. */
   readonly batch: number;
 }
 
@@ -20,7 +20,7 @@ export interface Starting {
   readonly endsAt: number;
 }
 
-/** What follows the body of one invocation, flat, in this order. */
+/** The values that follow the body of one invocation in the flat array, in this order. */
 const FIELDS = 10;
 const NO_HEADERS: Record<string, unknown> = {};
 
@@ -30,7 +30,7 @@ const NO_HEADERS: Record<string, unknown> = {};
  */
 export class Invocations {
   #waiting: Starting[] = [];
-  /** Of the last one whose properties say nothing else. */
+  /** The message's properties that were sent last, for reuse if the next ones are equal. */
   #last: MessageProperties = {};
 
   get length(): number {
@@ -41,7 +41,7 @@ export class Invocations {
     this.#waiting.push(starting);
   }
 
-  /** Takes all that wait. */
+  /** Takes all waiting invocations. */
   take(): ToGuest {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -59,7 +59,7 @@ export class Invocations {
     return ["invoke", bodies, sizes, rest];
   }
 
-  /** One object for all properties that say nothing but how the message is stored and what type it has. */
+  /** One shared object for properties that only have a delivery mode and a content type. */
   #shared(properties: MessageProperties): MessageProperties {
     const { deliveryMode, contentType } = properties;
     for (const name in properties) {
@@ -76,7 +76,7 @@ function isEmpty(headers: Record<string, unknown>): boolean {
   return Object.keys(headers).length === 0;
 }
 
-/** The invocations of one message, each with objects of its own: what one handler changes, no other sees. */
+/** The invocations of one message, each with its own objects, so that one handler cannot change another's. */
 export function unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Started[] {
   const all: Started[] = [];
   let at = 0;

@@ -11,34 +11,36 @@ import type { OnceAnswer } from "../host/once_calls.ts";
  * one message a write has a tenth of the throughput.
  */
 
-/** Runner to process. */
+/** From the runner to the process. */
 export type ToGuest =
-  /** All that is to start: see `Invocations`. */
+  /** Starts invocations: see `Invocations`. */
   | [op: "invoke", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
-  /** What has not begun never does, and "dropped" says so. */
+  /** Cancels an invocation. If it has not begun, it never does, and the answer is "dropped". */
   | [op: "abort", id: number, reason: string]
-  /** Its time is over, if it began when it was sent; else "early" says what is left of it. */
+  /**
+   * Its time is over, counted from when it was sent. If it began later, the answer "early" has the time that is left.
+   */
   | [op: "overdue", id: number, reason: string]
-  /** Answered at once by a process that is not stuck. */
+  /** A process that is not stuck answers at once. */
   | [op: "ping"]
-  /** To what was said of that call. */
+  /** Answers a call of `once()`. */
   | [op: "once", call: number, answer: OnceAnswer]
-  /** Whether a message would be let through. */
+  /** Asks whether a message is valid. */
   | [op: "validate", call: number, content: Content];
 
-/** Process to runner. */
+/** From the process to the runner. */
 export type FromGuest =
   | [op: "ready"]
   | [op: "pong"]
   | [op: "validated", call: number, failure: Failure | undefined]
-  /** Its turn came late, or has not come yet: so many milliseconds are left of its time. */
+  /** Its turn came late, or has not come yet. It has this many milliseconds of its time left. */
   | [op: "early", id: number, left: number]
-  /** It was aborted before its turn came: nothing of it has run, and nothing will. */
+  /** It was aborted before its turn. Nothing of it has run or will. */
   | [op: "dropped", id: number]
   | [op: "broken", failure: Failure]
-  /** An error that nothing caught: the process may be in any state, and has to end. */
+  /** An uncaught error. The process may be in any state, so it must end. */
   | [op: "uncaught", failure: Failure]
-  /** All that completed since the last frame: by far the most there is to say. */
+  /** All invocations that completed since the last frame. By far the most frequent message. */
   | [op: "done", ids: readonly number[]]
   | [
     op: "result",
@@ -47,33 +49,33 @@ export type FromGuest =
     failure: Failure,
     delay: number | undefined,
   ]
-  /** All that completed with something to publish, or a result that somebody wants: see `Completions`. */
+  /** All that completed with outputs, or with a return value that is needed: see `Completions`. */
   | [op: "completed", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
-  /** An invocation wants to run an effect once. */
+  /** An invocation calls `once()`. */
   | [op: "once", id: number, call: number, key: string]
-  /** The effect of that call has run; the value is JSON, or says why there is none. */
+  /** The effect of that call has run. The value is JSON, or says why there is none. */
   | [op: "onceDone", id: number, call: number, value: string | undefined]
-  /** It threw. */
+  /** The effect threw. */
   | [op: "onceFailed", id: number, call: number]
-  /** It looked at environment variables that its config does not grant. */
+  /** The function read environment variables that its config does not grant. */
   | [op: "env", variables: readonly string[]]
   /** The fields are an object in JSON. */
   | [op: "log", id: number, level: string, message: string, fields: string | undefined];
 
-/** As it is before a function's module loads, which may replace it. */
+/** Saved before the function's module loads, which may replace it. */
 const { setImmediate } = globalThis;
 
-/** A frame with so many bytes of bodies takes no further message: a burst of large ones would be beyond `MAX_FRAME`. */
+/** A frame with this many bytes of bodies gets no further message, so that it stays below `MAX_FRAME`. */
 const FULL_FRAME = 16 * 1024 * 1024;
-/** So many messages, and a frame is full: who reads it does nothing else meanwhile. */
+/** A frame with this many messages is full, since reading it blocks the process. */
 const FULL_COUNT = 1_000;
-/** No frame is larger; what claims to be is not one of ours. */
+/** Maximum size of a frame. A larger one is not from Warren. */
 export const MAX_FRAME = 256 * 1024 * 1024;
 
-/** Characters of a log line's fields. */
+/** Maximum length of a log line's fields in characters. */
 export const MAX_FIELDS = 64 * 1024;
 
-/** One frame with all the messages in it. */
+/** Writes all messages as one frame. */
 export function encodeFrame(messages: readonly (ToGuest | FromGuest)[]): Uint8Array {
   const payload = serialize(messages);
   const frame = new Uint8Array(payload.length + 4);
@@ -92,9 +94,9 @@ export class FrameReader<T> {
   #buffer = new Uint8Array(64 * 1024);
   #length = 0;
 
-  /** Takes what was read; gives the messages that are complete with it. */
+  /** Takes data and returns the messages that are complete. */
   push(chunk: Uint8Array): T[] {
-    // Frames that are whole in what was read are not gathered first.
+    // Complete frames are decoded in place, without copying them first.
     if (this.#length === 0) {
       const { messages, end } = readFrames<T>(chunk);
       if (end < chunk.length) this.#append(chunk.subarray(end));
@@ -121,7 +123,7 @@ export class FrameReader<T> {
   }
 }
 
-/** The messages of all whole frames, and where those end. */
+/** The messages of all complete frames, and where those end. */
 function readFrames<T>(bytes: Uint8Array): { messages: T[]; end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let messages: T[] | undefined;
@@ -130,7 +132,7 @@ function readFrames<T>(bytes: Uint8Array): { messages: T[]; end: number } {
     const size = view.getUint32(at);
     if (size > MAX_FRAME) throw new RangeError(`a frame of ${size} bytes is beyond the limit of ${MAX_FRAME}`);
     if (bytes.length - at - 4 < size) break;
-    // A copy: what is decoded may be views of it.
+    // Copied, since decoded values may be views of it.
     const decoded: unknown = deserialize(bytes.slice(at + 4, at + 4 + size));
     if (!Array.isArray(decoded)) throw new TypeError("a frame is not an array");
     messages = messages ? messages.concat(decoded) : decoded;
@@ -139,7 +141,7 @@ function readFrames<T>(bytes: Uint8Array): { messages: T[]; end: number } {
   return { messages: messages ?? [], end: at };
 }
 
-/** A message, or what makes it when its frame is made: until then it can grow. */
+/** A message, or a function that makes it when the frame is written. Until then it can grow. */
 export type Sent<T> = T | (() => T);
 
 /**
@@ -185,7 +187,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     });
   }
 
-  /** As `send`, without waiting for the turn to end: who asked waits for it. */
+  /** Like `send`, but at once instead of at the end of the turn, for a caller that waits for it. */
   answer(message: Sent<T>): void {
     this.#pending.push(message);
     void this.#flush();
@@ -206,7 +208,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     }
   }
 
-  /** What the next frame has in it. */
+  /** The contents of the next frame. */
   #take(): T[] {
     const messages: T[] = [];
     for (let size = 0; size < FULL_FRAME && messages.length < FULL_COUNT && this.#taken < this.#pending.length;) {
@@ -226,7 +228,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
     try {
       return encodeFrame(messages);
     } catch {
-      // One of them has something in it that is no data: the others are not to suffer for it.
+      // One of them cannot be serialized. The others must not suffer for it.
       return encodeFrame(messages.filter((message) => this.#sendable(message)));
     }
   }

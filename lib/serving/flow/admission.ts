@@ -4,9 +4,9 @@ import { TIMERS, type Timers } from "../../base/time/timers.ts";
 export interface AdmissionOptions<T> {
   concurrency: number;
   rate: Rate | undefined;
-  /** Whether it must not start any more. It is dropped, and takes no place. */
+  /** Whether the item must not start any more. It is then dropped and takes no slot. */
   isOver: (start: T) => boolean;
-  /** The rate limit lets another one start. */
+  /** Called when the rate limit allows another start. */
   onRoom: () => void;
   /** @default TIMERS */
   timers?: Timers;
@@ -31,7 +31,7 @@ export class Admission<T> {
     this.#limit = options.rate && new RateLimit(options.rate, this.#timers.now);
   }
 
-  /** Other limits from now on. */
+  /** Replaces the limits. */
   become(concurrency: number, rate: Rate | undefined): void {
     this.#concurrency = concurrency;
     if (rate?.limit !== this.#rate?.limit || rate?.per !== this.#rate?.per) {
@@ -40,7 +40,7 @@ export class Admission<T> {
     this.#rate = rate;
   }
 
-  /** Those that started and have not left. */
+  /** The number of items that started and have not left. */
   get running(): number {
     return this.#running;
   }
@@ -49,7 +49,7 @@ export class Admission<T> {
     this.#waiting.push(start);
   }
 
-  /** Takes those that may start now, from the oldest on. Each of them has to `leave()`. */
+  /** Takes the items that may start now, the oldest first. Call `leave()` for each when it is done. */
   take(): T[] {
     this.#stopTimer();
     const starting: T[] = [];
@@ -69,12 +69,12 @@ export class Admission<T> {
     return starting;
   }
 
-  /** One that was taken is done. */
+  /** An item that was taken is done. */
   leave(): void {
     this.#running--;
   }
 
-  /** Takes all that wait, and nobody of them starts. */
+  /** Removes all waiting items without starting them. */
   clear(): T[] {
     this.#stopTimer();
     return this.#waiting.splice(0);

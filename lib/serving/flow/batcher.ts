@@ -1,17 +1,17 @@
 import { TIMERS, type Timers } from "../../base/time/timers.ts";
 
 export interface BatcherOptions<T> {
-  /** Items of a full batch. */
+  /** Number of items in a full batch. */
   size: number;
   /** Milliseconds that the first item of a batch waits for others. */
   wait: number;
-  /** The first item has waited long enough: there is a batch that is not full. */
+  /** Called when the first item has waited long enough, so the batch goes without being full. */
   onDue: (batch: T[]) => void;
   /** @default TIMERS */
   timers?: Timers;
 }
 
-/** Collects items until there are enough, or the first one has waited long enough. */
+/** Collects items until the batch is full or the first item has waited long enough. */
 export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
   readonly #timers: Timers;
@@ -23,7 +23,7 @@ export class Batcher<T> {
     this.#timers = options.timers ?? TIMERS;
   }
 
-  /** Gives the batch that it completes. */
+  /** Adds an item. Returns the batch if it is now full. */
   add(item: T): T[] | undefined {
     this.#items.push(item);
     const { size, wait, onDue } = this.#options;
@@ -31,7 +31,7 @@ export class Batcher<T> {
     this.#cancelTimer ??= this.#timers.after(wait, () => onDue(this.clear()));
   }
 
-  /** Takes what there is. */
+  /** Takes the current items. */
   clear(): T[] {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;

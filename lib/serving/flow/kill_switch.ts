@@ -1,31 +1,31 @@
 import { TIMERS, type Timers } from "../../base/time/timers.ts";
 
-/** When a function stops taking messages because they all fail. */
+/** When a function stops taking messages because too many fail. */
 export interface KillSwitchConfig {
-  /** Milliseconds that are looked back on. */
+  /** Length of the window in milliseconds. */
   readonly window: number;
-  /** The share of failures that trips it, 0 to 1. */
+  /** The share of failures that trips the switch, 0 to 1. */
   readonly errorRate: number;
-  /** Fewer invocations than this in the window never trip it. */
+  /** The minimum number of invocations in the window for a trip. */
   readonly minimum: number;
   /** Milliseconds from the trip to the probe. */
   readonly coolDown: number;
 }
 
-/** What a kill switch has its function do. */
+/** The callbacks of a kill switch. */
 export interface Switched {
-  /** Take no more messages. */
+  /** Stop taking messages. */
   trip(why: string): void;
-  /** Take one message, to see whether what was wrong is over. */
+  /** Take one message, to check whether the problem is over. */
   probe(): void;
-  /** That one went through: take messages again. */
+  /** The probe completed: take messages again. */
   recover(): void;
 }
 
-/** A span between two changes of a kill switch. Only invocations that began in the present one count. */
+/** The time between two state changes of a kill switch. Only invocations that began in the current era count. */
 export type Era = Readonly<Record<never, never>>;
 
-/** The window is cut into so many parts; whole parts leave it. */
+/** The window is divided into this many slices, and expires slice by slice. */
 const PARTS = 10;
 
 interface Part {
@@ -53,22 +53,22 @@ export class KillSwitch {
     this.#timers = timers;
   }
 
-  /** To be kept with each invocation that begins. */
+  /** The current era. Keep it with each invocation that begins. */
   get era(): Era {
     return this.#era;
   }
 
-  /** Whether an invocation that began in that era decides whether the function goes on. */
+  /** Whether an invocation from that era decides whether the function continues. */
   isProbe(era: Era | undefined): boolean {
     return this.#probing && era === this.#era;
   }
 
-  /** From the trip to the recovery, or until it is reset. */
+  /** True from the trip until the recovery or a reset. */
   get tripped(): boolean {
     return this.#probing || this.#cancelProbe !== undefined;
   }
 
-  /** Counts one invocation, if it began in the present era. */
+  /** Counts one invocation if it began in the current era. */
   record(failed: boolean, era: Era | undefined): void {
     if (era !== this.#era) return;
     if (this.#probing) return failed ? this.#trip("the probe failed too") : this.#recover();
@@ -86,7 +86,7 @@ export class KillSwitch {
     }
   }
 
-  /** As if it had just been made: what was counted says nothing about what comes. */
+  /** Resets the switch: discards all counts. */
   reset(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = undefined;

@@ -1,11 +1,11 @@
-/** So many starts in each span of time, spread no further than that. */
+/** A number of starts per time span. */
 export interface Rate {
   readonly limit: number;
   /** Milliseconds. */
   readonly per: number;
 }
 
-/** A token bucket: full at the start, and filled again evenly. */
+/** A token bucket. It is full at the start and refills evenly. */
 export class RateLimit {
   readonly #rate: Rate;
   readonly #now: () => number;
@@ -20,13 +20,13 @@ export class RateLimit {
     this.#filled = now();
   }
 
-  /** Takes one; gives 0, or the milliseconds until there is one again, and then takes none. */
+  /** Takes a token and returns 0. If there is none, returns the milliseconds until the next one. */
   take(): number {
     const { limit, per } = this.#rate;
     const now = this.#now();
     this.#tokens = Math.min(limit, this.#tokens + (now - this.#filled) * limit / per);
     this.#filled = now;
-    // What floating point lost is no reason to wait.
+    // Floating-point error must not cause a wait.
     if (this.#tokens >= 1 - 1e-9) {
       this.#tokens -= 1;
       return 0;

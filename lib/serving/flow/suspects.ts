@@ -3,16 +3,16 @@ import type { Trial } from "../../amqp/consuming/consumer.ts";
 import type { Failure } from "../../invocation/outcome.ts";
 import type { DeliveredInvocation } from "../../invocation/sandbox.ts";
 
-/** Came back unsettled so often: it may be what ends its runners. Once is an accident that befalls every neighbour. */
+/** A message that was returned this often is a suspect. One return is normal when a neighbour ends the runner. */
 const SUSPECT = 2;
 /**
  * Came back unsettled so often: it is. The last three times it was the only suspect that ran in its runner, and three
  * deaths of a runner in a row for other reasons, each with the same message in flight, are rarer than a message that kills.
  */
 export const GUILTY = 5;
-/** So many runners ended while they ran a message of an ordered function: all but the first time it was the only suspect. */
+/** An ordered message with this many deaths is not run any more. In all but the first it was the only suspect. */
 const GUILTY_ON_TRIAL = 3;
-/** Milliseconds without another suspect after which one of those that came is chosen. */
+/** Milliseconds without another suspect after which one of the waiting ones is chosen. */
 const QUIET = 250;
 /**
  * What being set aside before weighs against the count: more than the two returns of a neighbour that only now falls
@@ -22,30 +22,30 @@ const KNOWN = 1.5;
 
 type Suspicious = Pick<DeliveredInvocation, "returns" | "setAside">;
 
-/** Whether a message may be what ends its runners. One that was set aside stays a suspect until it has run. */
+/** Whether a message may be what ends its runners. A copy that was set aside stays a suspect until it has run. */
 export function isSuspect({ returns, setAside }: Suspicious): boolean {
   return returns >= SUSPECT || setAside;
 }
 
-/** Why a message is not run any more; undefined where it may run. */
+/** Why a message must not run any more. Undefined if it may run. */
 export function crashLoop({ returns }: Pick<DeliveredInvocation, "returns">): Failure | undefined {
   if (returns < GUILTY) return undefined;
   return { type: "CrashLoop", message: `its runner ended ${returns} times while it had the message` };
 }
 
-/** As `crashLoop()`, for a message that keeps its place and is known by its trials. */
+/** Like `crashLoop()`, for an ordered message, whose deaths are known from its trials. */
 export function crashLoopOf({ deaths }: Pick<Trial, "deaths">): Failure | undefined {
   if (deaths < GUILTY_ON_TRIAL) return undefined;
   return { type: "CrashLoop", message: `its runner ended ${deaths} times while it ran the message` };
 }
 
-/** A delivery under suspicion, and what can be done with it. */
+/** A suspect delivery, and the actions on it. */
 export interface Suspect {
-  /** Whose it is: the function. */
+  /** The function that owns it. */
   readonly owner: unknown;
   readonly invocation: Suspicious;
   start(): void;
-  /** Settles it with a copy at the end of its queue, whose count is 0 again. False where that is not possible now. */
+  /** Replaces it by a copy at the end of its queue, whose return count is 0. False if that is not possible now. */
   setAside(): Promise<boolean>;
   giveBack(): void;
 }
@@ -58,7 +58,7 @@ export interface Suspect {
 export class Suspects {
   readonly #quiet: number;
   #waiting: Suspect[] = [];
-  /** It runs, or will as soon as the others are set aside. */
+  /** It runs, or will run as soon as the others are set aside. */
   #chosen: Suspect | undefined;
   #started = false;
   readonly #moving = new Set<Promise<void>>();
@@ -69,14 +69,14 @@ export class Suspects {
     this.#quiet = quiet;
   }
 
-  /** It is told to start, to set itself aside or to go back; after a start and after going back it has to `leave()`. */
+  /** Adds a suspect. It will be started, set aside or returned. Call `leave()` after a start or a return. */
   add(suspect: Suspect): void {
     if (this.#chosen) return this.#hold(suspect);
     this.#waiting.push(suspect);
     this.#chooseSoon();
   }
 
-  /** It is settled. */
+  /** The suspect is settled. */
   leave(suspect: Suspect): void {
     if (this.#chosen !== suspect) return;
     this.#chosen = undefined;
@@ -84,7 +84,7 @@ export class Suspects {
     if (this.#waiting.length > 0) this.#chooseSoon();
   }
 
-  /** Gives back what did not start of a function that takes no more messages. */
+  /** Returns the suspects of a stopped function that have not started. */
   withdraw(owner: unknown): void {
     const own = this.#waiting.filter((suspect) => suspect.owner === owner);
     this.#waiting = this.#waiting.filter((suspect) => suspect.owner !== owner);
@@ -109,7 +109,7 @@ export class Suspects {
     for (const other of others) this.#hold(other);
     while (this.#moving.size > 0) {
       await Promise.all(this.#moving);
-      // Nothing confirms an ack: what starts next may end the runner before those of the copied ones have left it.
+      // Acks are not confirmed: the chosen message could end the runner before the others' acks have been sent.
       await delay(this.#quiet);
     }
     if (this.#chosen !== chosen) return;
@@ -126,7 +126,7 @@ export class Suspects {
     this.#moving.add(moved);
   }
 
-  /** Its turn may have come by now. */
+  /** Checks whether its turn has come. */
   #wait(suspect: Suspect): void {
     this.#waiting.push(suspect);
     if (!this.#chosen) this.#chooseSoon();

@@ -10,21 +10,21 @@ export interface WaitingOptions {
   timers: Timers;
   /** Shared by all functions of the runner. */
   suspects: Suspects;
-  /** A row's delivery is gone: it is done. */
+  /** A row's delivery is gone, so the row is done. */
   onDead(row: Row): void;
-  /** Something may start now. */
+  /** Rows may be able to start now. */
   onRoom(): void;
-  /** Gives a suspect back to its queue. */
+  /** Returns a suspect to its queue. */
   giveBack(row: Row): void;
-  /** Settles a suspect with a copy at the end of its queue. False where that is not possible now. */
+  /** Replaces a suspect by a copy at the end of its queue. False if that is not possible now. */
   setAside(row: Row): Promise<boolean>;
 }
 
-/** The rows of a function that have not begun: for a batch, for a place, for a time, or at the desk of the suspects. */
+/** The rows of a function that have not begun. They wait for a batch, for a slot, for a time, or as suspects. */
 export class Waiting {
   readonly #options: WaitingOptions;
   readonly #admission: Admission<readonly Row[]>;
-  /** Rows that wait for something else than a batch or a place, and what cancels that. */
+  /** Rows that wait for something other than a batch or a slot, with a function that cancels the wait. */
   readonly #held = new Map<Row, () => void>();
   #batcher: Batcher<Row> | undefined;
 
@@ -35,19 +35,19 @@ export class Waiting {
     this.#batcher = this.#collect(options.definition);
   }
 
-  /** For its batch, if the function wants batches, and then for a place. */
+  /** Waits for a batch if the function wants batches, and then for a slot. */
   add(row: Row): void {
     const start = this.#batcher ? this.#batcher.add(row) : [row];
     if (start) this.#admission.add(start);
   }
 
-  /** For a place alone, in no batch with others. */
+  /** Waits for a slot, without joining a batch. */
   addAlone(row: Row): void {
     this.#admission.add([row]);
     this.#options.onRoom();
   }
 
-  /** Until that many milliseconds have passed, and then for a place; without them until it is released. */
+  /** Waits for that many milliseconds, and then for a slot. If undefined, it waits until it is released. */
   hold(row: Row, ms?: number): void {
     const timed = () => {
       this.#held.delete(row);
@@ -56,19 +56,19 @@ export class Waiting {
     this.#held.set(row, ms === undefined ? () => {} : this.#options.timers.after(ms, timed));
   }
 
-  /** It is held no more. False where it was not. */
+  /** Releases a row that is held. False if it was not held. */
   release(row: Row): boolean {
     this.#held.get(row)?.();
     return this.#held.delete(row);
   }
 
-  /** At the desk, where one suspect runs at a time in the whole runner. */
+  /** Waits as a suspect. Only one suspect runs at a time in the whole runner. */
   addSuspect(row: Row): void {
     const { suspects, giveBack, setAside } = this.#options;
     const waits = () => row.stage === "waiting";
     const suspect: Suspect = {
       owner: this,
-      // One that keeps its place waits at the desk, whatever its count.
+      // A row that keeps its place in an order waits here, whatever its count.
       invocation: row.delivery.trial ? { returns: 0, setAside: true } : row.invocation,
       start: () => waits() ? this.addAlone(row) : suspects.leave(suspect),
       giveBack: () => waits() ? giveBack(row) : undefined,
@@ -78,7 +78,7 @@ export class Waiting {
     suspects.add(suspect);
   }
 
-  /** Takes what may start now. Each start has to `leave()`. */
+  /** Takes the rows that may start now. Call `leave()` for each. */
   take(): (readonly Row[])[] {
     return this.#admission.take();
   }
@@ -87,7 +87,7 @@ export class Waiting {
     this.#admission.leave();
   }
 
-  /** Waits by the configuration of another version from now on. */
+  /** Uses the configuration of another version from now on. */
   become(definition: FunctionDefinition): void {
     const rows = this.#clearStarts();
     this.#admission.become(definition.concurrency, definition.rateLimit);
@@ -95,7 +95,7 @@ export class Waiting {
     for (const row of rows) this.add(row);
   }
 
-  /** Takes all of them. Suspects go back by themselves. */
+  /** Removes all waiting rows. Suspects return to their queue by themselves. */
   clear(): Row[] {
     const held = [...this.#held.keys()];
     for (const row of held) this.release(row);
@@ -108,7 +108,7 @@ export class Waiting {
       .filter(({ stage }) => stage === "waiting");
   }
 
-  /** What waited while its delivery went away takes no place. */
+  /** A row whose delivery is gone while it waits takes no slot. */
   #isOver(start: readonly Row[]): boolean {
     for (const row of start) if (row.stage === "waiting" && !row.delivery.live) this.#options.onDead(row);
     return start.every(({ stage }) => stage !== "waiting");

@@ -40,11 +40,15 @@ async function publish(mode: string, result: Result): Promise<OutgoingMessage[]>
   return published;
 }
 
-/** Resolves once everything is with the broker. */
-function left(outputs: Outputs, handled: Handled, outcome: Outcome & { kind: "completed" }): Promise<void> {
-  return new Promise((resolve, reject) =>
-    outputs.publish(handled, outcome, (error) => error === undefined ? resolve() : reject(error), undefined)
-  );
+/** Resolves with the ids of the outputs once everything is with the broker. */
+function left(
+  outputs: Outputs,
+  handled: Handled,
+  outcome: Outcome & { kind: "completed" },
+): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    outputs.publish(handled, outcome, (error, _, ids) => error === undefined ? resolve(ids) : reject(error), undefined);
+  });
 }
 
 function returned(text: string, contentType = "application/json"): Result {
@@ -63,7 +67,7 @@ Deno.test("a result that a process forged puts no attribute into an event, and f
   for (const forged of ['1,"id":"forged"', "", "{"]) {
     const error = await assertRejects(() => publish("structured", returned(forged)), WarrenError) as WarrenError;
     assertEquals(error.code, "refused");
-    assertStringIncludes(error.message, 'function "f" returned no event: the data of the event is no json');
+    assertStringIncludes(error.message, 'function "f" returned no event: the data of the event is not json');
   }
   // In binary mode the data is bytes, whatever they are.
   assertEquals((await publish("binary", returned("{"))).length, 1);
@@ -157,4 +161,25 @@ Deno.test("an answer that nobody takes is no failure", () => {
   noting([], sent.send).publish(handledOf("gone"), { kind: "completed" }, (error) => ended.push(error), 0);
   sent.all[0].end(new WarrenError("refused", "no such queue"));
   assertEquals(ended, [undefined]);
+});
+
+Deno.test("an output names the message that gave rise to it, whatever headers the handler passes on", async () => {
+  const published: OutgoingMessage[] = [];
+  const definition = resolveFunctionConfig({}, { name: "f", file: "/f.ts", version: "1" });
+  const output = { exchange: "", routingKey: "q", body: new Uint8Array(), properties: {}, delay: 0 };
+  const outputs = [{ ...output, headers: { "warren-parent": "grandparent", tenant: "a" } }];
+  const handle = (messageId: string | undefined) => {
+    const invocation = { ...invocationOf(null), properties: { messageId } };
+    return left(noting(published), { definition, invocation, delivery: { live: true } }, {
+      kind: "completed",
+      outputs,
+    });
+  };
+  assertEquals(await handle("m"), ["m/0"]);
+  const [id] = await handle(undefined);
+  assertEquals(published.map(({ properties }) => properties?.headers), [
+    { "warren-parent": "m", tenant: "a" },
+    { tenant: "a" },
+  ]);
+  assertEquals(published.map(({ properties }) => properties?.messageId), ["m/0", id]);
 });

@@ -78,7 +78,7 @@ brokerTest("dead show prints headers, properties and the body as its content typ
     assertStringIncludes(text, part);
   }
   assertStringIncludes(await show("bytes"), "hex:\n00ff");
-  assertStringIncludes(await show("broken"), "not the JSON");
+  assertStringIncludes(await show("broken"), "the body is not");
   const [json] = jsonLines(await show("json", "--json"));
   assertEquals([json.id, json.body, (json.headers as Record<string, unknown>).tenant], ["json", { n: 1 }, "a"]);
   assertEquals(jsonLines(await show("bytes", "--json"))[0].bodyBase64, "AP8=");
@@ -180,7 +180,7 @@ Deno.test("what is typed wrongly is said before there is a connection", async ()
     [["list", "hello", "--reason", "faild"], "did you mean failed?"],
     [["redrive", "hello", "--limit", "none"], '--limit: expected a whole number from 1, found "none"'],
     [["redrive", "hello", "--header", "x"], 'name=value, found "x"'],
-    [["edit", "hello", "--id", "1"], "what to change"],
+    [["edit", "hello", "--id", "1"], "needs a change"],
     [["edit", "hello", "--id", "1", "--body", "a", "--body-file", "b"], "keep one"],
     [["purge", "hello", "--json"], "--yes"],
   ];

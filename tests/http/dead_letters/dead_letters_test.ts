@@ -139,7 +139,7 @@ embeddedTest("what is asked for wrongly is 400 and touches nothing", async (url)
     ["POST", `${dead}/redrive`, { headers: ["a"] }, "headers: expected an object"],
     ["POST", `${dead}/redrive`, { dryRun: "yes" }, "dryRun"],
     ["POST", `${dead}/redrive`, [], "the body: expected an object"],
-    ["PUT", `${dead}/id-0`, {}, "say what to change"],
+    ["PUT", `${dead}/id-0`, {}, "nothing to change"],
     ["PUT", `${dead}/id-0`, { body: "a", bodyBase64: "YQ==" }, "keep one"],
     ["PUT", `${dead}/id-0`, { bodyBase64: "%" }, "base64"],
     ["PUT", `${dead}/id-0`, { headers: { "warren-attempts": 1 } }, "Warren's own"],

@@ -98,10 +98,10 @@ Deno.test("data_base64 is bytes, decoded as datacontenttype says", async () => {
   assertEquals((await typed("text/plain")).body, '{"ü":1}');
   assertStringIncludes(
     await refusal(structured({ ...REQUIRED, data_base64: "%" })),
-    "data_base64 is no text in Base64",
+    "data_base64 is not Base64",
   );
-  assertStringIncludes(await refusal(structured({ ...REQUIRED, data_base64: 5 })), "data_base64 is no text in Base64");
-  assertStringIncludes(await refusal(structured({ ...base64, data: 1 })), "it has data and data_base64");
+  assertStringIncludes(await refusal(structured({ ...REQUIRED, data_base64: 5 })), "data_base64 is not Base64");
+  assertStringIncludes(await refusal(structured({ ...base64, data: 1 })), "it has both data and data_base64");
 });
 
 Deno.test("a structured event that is compressed is inflated first", async () => {
@@ -115,7 +115,7 @@ Deno.test("a structured event that is compressed is inflated first", async () =>
 Deno.test("what is no event is told with all that is missing and wrong", async () => {
   assertEquals(
     await refusal(binary({}, "{}", "application/json")),
-    "the message is no CloudEvent: id, source, type, specversion are missing; its headers have no attributes, " +
+    "the message is not a CloudEvent: id, source, type, specversion are missing; its headers have no attributes, " +
       'and its content type is "application/json"',
   );
   const { type: _, ...typeless } = REQUIRED;
@@ -144,9 +144,9 @@ Deno.test("other event formats, and bodies that are none, are told as what they 
     assertStringIncludes(await refusal(read(type, "[]")), `its content type is "${type}"`);
   }
   for (const body of ["[]", "null", '"text"', "5"]) {
-    assertStringIncludes(await refusal(structured(body)), "its body is no JSON object");
+    assertStringIncludes(await refusal(structured(body)), "its body is not a JSON object");
   }
-  assertStringIncludes(await refusal(structured("{")), "the body is not the JSON its content type says");
+  assertStringIncludes(await refusal(structured("{")), "the content type is JSON, but the body is not");
 });
 
 Deno.test("an event whose names are those of every object's properties is an event", async () => {
@@ -199,7 +199,7 @@ Deno.test("a binary event under the prefixes of HTTP and Kafka is read, as Knati
 
 Deno.test("a message that is no event in any way is told with the content type that came", async () => {
   const said = async (body: string, contentType: string | undefined) => await refusal(binary({}, body, contentType));
-  assertStringIncludes(await said("hello", "text/plain"), "its body is no JSON; its headers have no attributes");
+  assertStringIncludes(await said("hello", "text/plain"), "its body is not JSON; its headers have no attributes");
   assertStringIncludes(await said("hello", "text/plain"), 'and its content type is "text/plain"');
   assertStringIncludes(await said("<a/>", "application/xml"), 'and its content type is "application/xml"');
   assertStringIncludes(await said("[]", undefined), 'and its content type is ""');

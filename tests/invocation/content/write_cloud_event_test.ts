@@ -95,9 +95,9 @@ Deno.test("data is bytes, text, JSON or nothing, in both modes, and reads as wha
 Deno.test("data that has no such form is refused where it is written", () => {
   assertStringIncludes(
     (assertThrows(() => eventData({}, "application/xml"), TypeError) as TypeError).message,
-    'data of the content type "application/xml" is a string or bytes, and not object',
+    'data of the content type "application/xml" must be a string or bytes, found object',
   );
-  assertThrows(() => eventData(() => {}), TypeError, "JSON has no such value");
+  assertThrows(() => eventData(() => {}), TypeError, "it has no form in JSON");
 });
 
 Deno.test("an event that was read can be written again as it is", async () => {
@@ -161,10 +161,10 @@ Deno.test("what was returned is data by its content type, and has to be what tha
   const forged = resultData({ body: encode('1,"id":"forged"'), contentType: "application/json" });
   assertStringIncludes(
     (assertThrows(() => write({ mode: "structured" }, forged), TypeError) as TypeError).message,
-    "the data of the event is no json",
+    "the data of the event is not json",
   );
   const invalid = resultData({ body: new Uint8Array([255]), contentType: "text/plain" });
-  assertThrows(() => write({ mode: "structured" }, invalid), TypeError, "the data of the event is no text");
+  assertThrows(() => write({ mode: "structured" }, invalid), TypeError, "the data of the event is not text");
   assertEquals(resultData({ body: encode("x"), contentType: undefined }).form, "bytes");
 });
 
@@ -173,7 +173,7 @@ Deno.test("what config says of the results' events is checked, and has nothing t
   assertEquals(outputEventProblems({ id: "x", mode: "loud" }), [
     'mode is "loud": expected "binary" or "structured"',
     "type is missing",
-    "id is not for config: each event has its own",
+    "id cannot be set in config: each event has its own",
   ]);
   const [problem] = outputEventProblems({ type: "t", long: "x".repeat(10_000) });
   assertStringIncludes(problem, "expected at most 8192");

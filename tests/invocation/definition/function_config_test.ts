@@ -37,6 +37,7 @@ Deno.test("a function without config has every default", () => {
     idle: 300_000,
     warm: false,
     publish: true,
+    http: undefined,
     enabled: true,
   });
 });
@@ -167,14 +168,14 @@ Deno.test("messages and results can be CloudEvents, with attributes that are che
   assertEquals([envelope, output], ["cloudevents", { exchange: "", routingKey: "next", event } as typeof output]);
   assertEquals(resolve({ body: "raw" }).body, "raw");
   assertEquals(problems({ body: "json" }), ['body is "json": expected "decoded" or "raw"']);
-  assertStringIncludes(problems({ envelope: "cloudevents", body: "raw" })[0], "it is the data of an event");
+  assertStringIncludes(problems({ envelope: "cloudevents", body: "raw" })[0], "the body is the data of an event");
   assertEquals(problems({ envelope: "soap" }), ['envelope is "soap": expected "cloudevents"']);
   assertEquals(problems({ output: { routingKey: "q", event: { source: "not a uri" } } }), [
     'output.event: source is "not a uri": expected a URI reference, as "/orders" or "urn:example:orders"',
     "output.event: type is missing",
   ]);
   assertStringIncludes(problems({ output: { routingKey: "q", event: "t" } })[0], 'output.event is "t": expected the');
-  assertStringIncludes(problems({ envelope: "cloudevents", schedule: "0 3 * * *" })[0], "a message that is no event");
+  assertStringIncludes(problems({ envelope: "cloudevents", schedule: "0 3 * * *" })[0], "are not events");
 });
 
 Deno.test("a queue's type is one of its arguments, and says what it rules out", () => {

@@ -56,7 +56,7 @@ export const PUBLISHING: readonly Animal[] = [
     does: "publishes nothing that can be a body",
     handler: "await context.publish(() => {}, { routingKey: 'b' });",
     ends: "failed",
-    because: "JSON has no such value",
+    because: "it has no form in JSON",
   },
   {
     does: "publishes with a property of the wrong type",

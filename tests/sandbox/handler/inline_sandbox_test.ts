@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
+import type { Logged } from "../../../lib/invocation/insight/ended.ts";
 import type { Outcome } from "../../../lib/invocation/outcome.ts";
 import { Logger } from "../../../lib/base/log.ts";
 import { InlineSandbox } from "../../../lib/sandbox/handler/inline_sandbox.ts";
@@ -10,6 +11,7 @@ import { invoked } from "../../support/invoked.ts";
 /** A function that runs in this process, and its folder. */
 class Inline implements AsyncDisposable {
   readonly lines: Record<string, unknown>[] = [];
+  readonly logged: Logged[] = [];
   readonly #folder: string;
 
   private constructor(folder: string) {
@@ -36,6 +38,7 @@ class Inline implements AsyncDisposable {
       folder: `${this.#folder}/runner`,
       log: new Logger({ level: "debug", write: (line) => this.lines.push(JSON.parse(line)) }),
       grace: 50,
+      observer: { ended: () => {}, logged: (line) => void this.logged.push(line) },
     });
   }
 
@@ -58,6 +61,7 @@ Deno.test("inline, a handler runs in the runner's process, logs and publishes as
   const outcome = await run(sandbox, "hello");
   assert(outcome.kind === "completed");
   const [line] = inline.lines;
+  assertEquals(inline.logged.map(({ message, invocations }) => [message, invocations[0].attempt]), [["said", 3]]);
   assertEquals([line.body, line.pid, line.messageId, line.attempt], ["hello", Deno.pid, "m", 3]);
   assertEquals([outcome.outputs?.[0].routingKey, sandbox.processes], ["q", 0]);
 });

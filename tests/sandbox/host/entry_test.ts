@@ -10,7 +10,11 @@ Deno.test("a version whose files are as they were runs where it is, and says whi
   await Deno.writeFile(`${dir.path}/_add.wasm`, NO_TEXT);
   const [file, helper, wasm] = ["f.js", "_helper.js", "_add.wasm"].map((name) => `${dir.path}/${name}`);
   const sources = new Map<string, string | Uint8Array>([[file, "1"], [helper, "2"], [wasm, NO_TEXT]]);
-  assertEquals(await checkedOut(file, sources, `${dir.path}/copies`), { file, links: [file] });
+  assertEquals(await checkedOut(file, sources, `${dir.path}/copies`), {
+    file,
+    links: [file],
+    resolution: undefined,
+  });
 });
 
 Deno.test("a version that is not on the disk any more is copied to the byte", async () => {
@@ -29,4 +33,21 @@ Deno.test("links whose path has a comma, which no list of paths can name, are co
   const file = `${dir.path}/a,b.js`;
   const { file: copy, links } = await checkedOut(file, new Map([[file, "1"]]), `${dir.path}/copies`);
   assertEquals([copy, links], [`${dir.path}/copies${file}`, []]);
+});
+
+Deno.test("a copy has copies of the project's settings, and what these say of the project's files is of the copies", async () => {
+  await using dir = await folder({ "app/functions/f.ts": "new", "app/node_modules/tool/index.js": "1" });
+  const [file, config, importMap] = ["app/functions/f.ts", "app/deno.json", "own/import_map.json"].map((name) =>
+    `${dir.path}/${name}`
+  );
+  const map = (folder: string) => JSON.stringify({ imports: { "@/": `file://${folder}/app/src/`, x: "npm:x@1" } });
+  await dir.write({ "app/deno.json": "{ }", "own/import_map.json": map(dir.path) });
+  const resolution = { config, importMap, lock: "/locks/deno.lock", files: new Map([[config, "{}"]]) };
+  const copies = `${dir.path}/copies`;
+  const { resolution: moved } = await checkedOut(file, new Map([[file, "old"]]), copies, { resolution });
+  assertEquals(moved?.lock, "/locks/deno.lock");
+  assertEquals(await Deno.readTextFile(moved!.config!), "{}");
+  assertEquals(moved?.config, `${copies}${config}`);
+  assertEquals(await Deno.readTextFile(moved!.importMap!), map(`${copies}${dir.path}`));
+  assertEquals(await Deno.readTextFile(`${copies}${dir.path}/app/node_modules/tool/index.js`), "1");
 });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
+import type { Logged } from "../../../lib/invocation/insight/ended.ts";
 import type { Outcome } from "../../../lib/invocation/outcome.ts";
 import type { Invocation } from "../../../lib/invocation/sandbox.ts";
 import { Logger } from "../../../lib/base/log.ts";
@@ -22,6 +23,9 @@ interface Setting {
 interface Fixture {
   sandbox: ProcessSandbox;
   lines: Record<string, unknown>[];
+  /** What the observer got. */
+  logged: Logged[];
+  coldStarts: number[];
   /** Runs the handler on a body, which is JSON. */
   run: (body?: unknown) => Promise<Outcome>;
   /** What the handler said through its log. */
@@ -34,11 +38,18 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
   const file = `${folder}/function.ts`;
   await Deno.writeTextFile(file, module);
   const lines: Record<string, unknown>[] = [];
+  const logged: Logged[] = [];
+  const coldStarts: number[] = [];
   const sandbox = new ProcessSandbox({
     definition: resolveFunctionConfig(setting.config ?? {}, { name: "function", file, version: "1" }),
     sources: new Map([[file, module]]),
     folder,
-    configFile: CONFIG_FILE,
+    resolution: { config: CONFIG_FILE, files: new Map() },
+    observer: {
+      ended: () => {},
+      logged: (line) => void logged.push(line),
+      coldStart: (_, duration) => void coldStarts.push(duration),
+    },
     log: new Logger({ level: "debug", write: (line) => lines.push(JSON.parse(line)) }),
     grace: setting.grace ?? 100,
     loadTimeout: setting.loadTimeout ?? 30_000,
@@ -46,7 +57,7 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
   const run = (body: unknown = null) => invoked(sandbox, invocation(new TextEncoder().encode(JSON.stringify(body))));
   const said = () => lines.filter(({ said }) => said === true).map(({ message }) => String(message));
   try {
-    await test({ sandbox, lines, run, said });
+    await test({ sandbox, lines, run, said, logged, coldStarts });
   } finally {
     await sandbox.close();
     await Deno.remove(folder, { recursive: true });
@@ -258,6 +269,29 @@ Deno.test("context.log writes into the runner's log, with the message's id and a
     assertEquals((await run()).kind, "completed");
     const line = lines.find(({ message }) => message === "slow");
     assertEquals([line?.level, line?.seconds, line?.messageId, line?.attempt], ["warn", 3, "m", 2]);
+  });
+});
+
+Deno.test("an observer gets each line with its invocation, and each cold start", async () => {
+  const module = `export default (_, { log }) => { log.warn("slow", { seconds: 3 }); console.log("printed"); };`;
+  await withSandbox(module, {}, async ({ run, logged, coldStarts }) => {
+    assertEquals((await run()).kind, "completed");
+    await run();
+    const [line] = logged.filter(({ message }) => message === "slow");
+    assertEquals([line.level, line.fields], ["warn", { seconds: 3 }]);
+    assertEquals(line.invocations.map(({ properties }) => properties.messageId), ["m"]);
+    const printed = await eventually(() => logged.find(({ message }) => message === "printed"));
+    assertEquals([printed.invocations.length, printed.fields], [0, { stream: "stdout" }]);
+    assertEquals([coldStarts.length, coldStarts[0] > 0], [1, true]);
+  });
+});
+
+Deno.test("an observer gets the lines of a batch with all its invocations", async () => {
+  const module = `export default (messages, { log }) => log.info("all");`;
+  await withSandbox(module, { config: { batch: { size: 2 } } }, async ({ sandbox, logged }) => {
+    const batch = ["1", "2"].map((body) => invocation(new TextEncoder().encode(body)));
+    await sandbox.invokeBatch(batch);
+    assertEquals(logged.map(({ message, invocations }) => [message, invocations.length]), [["all", 2]]);
   });
 });
 

@@ -1,12 +1,12 @@
-import { joinBytes } from "../base/bytes.ts";
-import { WarrenError } from "../base/errors.ts";
-import { Problem } from "./problem.ts";
+import { joinBytes } from "../../base/bytes.ts";
+import { WarrenError } from "../../base/errors.ts";
+import { Problem } from "../problem.ts";
 
 /**
- * The whole body of a request, never more of it than the limit.
+ * Reads the whole body of a request, up to the limit.
  *
- * @throws {WarrenError} `tooLarge`, before more than that was read
- * @throws {Problem} 400 when the caller left before its end
+ * @throws {WarrenError} `tooLarge` as soon as the limit is exceeded
+ * @throws {Problem} 400 if the client disconnects before the end
  */
 export async function bodyOf(request: Request, limit: number): Promise<Uint8Array> {
   const tooLarge = () => new WarrenError("tooLarge", `the body is larger than ${limit} bytes`);

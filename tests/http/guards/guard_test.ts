@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { WarrenError } from "../../lib/base/errors.ts";
-import { assertGuarded } from "../../lib/http/guard.ts";
-import { fakeApi, problemOf } from "./fake_runner.ts";
+import { WarrenError } from "../../../lib/base/errors.ts";
+import { assertGuarded } from "../../../lib/http/guards/guard.ts";
+import { fakeApi, problemOf } from "../fake_runner.ts";
 
 Deno.test("listening beyond loopback without a token is refused with the mend", () => {
   const error = assertThrows(() => fakeApi({ host: "0.0.0.0" }), WarrenError);

@@ -1,0 +1,54 @@
+/** One function as a runner announces it. */
+export interface AnnouncedFunction {
+  readonly name: string;
+  readonly version?: string;
+  readonly state: string;
+  readonly detail?: string;
+  readonly running: number;
+  /** Invocations that ended in the last minute, and how many of them failed. */
+  readonly perMinute: number;
+  readonly failedPerMinute: number;
+}
+
+/** A runner, as it announces itself through the broker. Times are milliseconds since 1970. */
+export interface AnnouncedRunner {
+  /** Unique for each start. */
+  readonly id: string;
+  readonly name: string;
+  readonly host: string;
+  /** Warren's version. */
+  readonly version: string;
+  readonly startedAt: number;
+  /** When it was last heard. */
+  readonly seenAt: number;
+  /** It did not say goodbye and has not been heard for a while. */
+  readonly gone: boolean;
+  /** This very runner. */
+  readonly self: boolean;
+  readonly functions: readonly AnnouncedFunction[];
+}
+
+/** What the runners answered. */
+export interface FleetAnswers<T> {
+  readonly answers: readonly { readonly runner: string; readonly value: T }[];
+  /** Names of runners that did not answer in time. */
+  readonly silent: readonly string[];
+}
+
+/** All runners that share a broker and a virtual host. */
+export interface Fleet {
+  /** This runner first; those that are gone last. */
+  runners(): readonly AnnouncedRunner[];
+  /**
+   * Asks every runner, this one included. Without a connection only this one answers, and the others are silent.
+   *
+   * @param limit milliseconds to wait for answers. @default 1_000
+   */
+  ask<T>(
+    question: string,
+    payload: unknown,
+    options?: { limit?: number; signal?: AbortSignal },
+  ): Promise<FleetAnswers<T>>;
+  /** Answers a question of that name. What it returns must be JSON. */
+  answer(question: string, answer: (payload: unknown) => unknown): void;
+}

@@ -1,0 +1,20 @@
+import type { Observer } from "../invocation/insight/ended.ts";
+
+/** One observer of several; undefined of none, so that nothing is reported where nobody observes. */
+export function observers(given: readonly (Observer | undefined)[]): Observer | undefined {
+  const all = given.filter((observer) => observer !== undefined);
+  if (all.length < 2) return all[0];
+  const starts = all.filter(({ coldStart }) => coldStart);
+  const logs = all.filter(({ logged }) => logged);
+  return {
+    ended(ended) {
+      for (const observer of all) observer.ended(ended);
+    },
+    coldStart(definition, duration) {
+      for (const observer of starts) observer.coldStart!(definition, duration);
+    },
+    logged(line) {
+      for (const observer of logs) observer.logged!(line);
+    },
+  };
+}
