@@ -132,7 +132,7 @@ Deno.test("outputs leave within the turn, and the answer once all of them are co
   sent.all[0].end();
   assertEquals([sent.keys, ended], [["a", "b", "caller"], []]);
   sent.all[2].end();
-  assertEquals(ended, [[undefined, "row"]]);
+  assertEquals(ended, [[undefined, "row", ["m/0", "m/1"]]]);
 });
 
 Deno.test("an output that nobody takes is the end at once, and there is no answer", () => {
