@@ -1,8 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { answers } from "../tests/support/broker_probe.ts";
 import { EmbeddedBroker } from "./embedded_broker.ts";
+import { progress } from "./held.ts";
 import { LoadClient } from "./load/load_client.ts";
-import { BenchQueue, median, rivalRate } from "./support.ts";
+import { forwardUnconfirmed } from "./contest/peers.ts";
+import { median, NamedQueues } from "./support.ts";
 
 const RABBITMQ = Deno.env.get("AMQP_URL") ?? "amqp://guest:guest@127.0.0.1:5672";
 
@@ -43,13 +45,14 @@ export async function broker(): Promise<string[]> {
   const lines: string[] = [];
   for (const setting of SETTINGS) {
     const rounds: { own: Measured; other: Measured | undefined }[] = [];
+    const { size, depth } = setting;
     for (let round = 0; round < setting.rounds; round++) {
+      progress(`broker, ${size} bytes, ${depth} waiting, round ${round + 1} of ${setting.rounds}`);
       rounds.push({
         own: await measure(embedded.url, setting),
         other: rabbitmq ? await measure(rabbitmq, setting) : undefined,
       });
     }
-    const { size, depth } = setting;
     lines.push(
       `${size} bytes, ${depth} waiting`.padEnd(34) + "embedded".padStart(12) + "RabbitMQ".padStart(12) +
         "ratio".padStart(8),
@@ -82,8 +85,12 @@ function row(name: string, rounds: { own: Measured; other?: Measured }[], of: (m
  */
 async function forwarding(own: string, other: string | undefined): Promise<string[]> {
   const rounds: { own: number; other?: number }[] = [];
+  progress("broker, amqplib forwards");
   for (let round = 0; round < FORWARDED.rounds; round++) {
-    rounds.push({ own: await forward(own), other: other ? await forward(other) : undefined });
+    rounds.push({
+      own: await forwardUnconfirmed(own, FORWARDED.count),
+      other: other ? await forwardUnconfirmed(other, FORWARDED.count) : undefined,
+    });
   }
   const rate = (values: number[]) => String(Math.round(median(values))).padStart(12);
   const line = "amqplib forwards, messages/s".padEnd(34) + rate(rounds.map(({ own }) => own));
@@ -92,27 +99,17 @@ async function forwarding(own: string, other: string | undefined): Promise<strin
   return [line + rate(rounds.map(({ other }) => other!)) + ratio.toFixed(2).padStart(8)];
 }
 
-async function forward(url: string): Promise<number> {
-  await using queue = new BenchQueue(url, ["-forwarded"]);
-  await queue.fill(FORWARDED.count, new Uint8Array(100));
-  return await rivalRate("amqplib_forward", [url, queue.name, `${queue.name}-forwarded`, `${FORWARDED.count}`]);
-}
-
 async function measure(url: string, { size, count, depth }: Setting): Promise<Measured> {
   const [queue, quiet] = [`bench-${crypto.randomUUID().slice(0, 8)}`, `bench-${crypto.randomUUID().slice(0, 8)}`];
+  await using _queues = new NamedQueues([queue, quiet], url);
   using client = await LoadClient.connect(url);
   await client.declare(queue);
   await client.declare(quiet);
-  try {
-    await load<number>(url, queue, "publish", depth, size);
-    const publish = await load<number>(url, queue, "publish", count, size);
-    const consume = await load<number>(url, queue, "consume", count, size);
-    const { p50, p99 } = await load<{ p50: number; p99: number }>(url, quiet, "latency", 2_000, size);
-    return { publish, consume, p50, p99 };
-  } finally {
-    await client.delete(queue);
-    await client.delete(quiet);
-  }
+  await load<number>(url, queue, "publish", depth, size);
+  const publish = await load<number>(url, queue, "publish", count, size);
+  const consume = await load<number>(url, queue, "consume", count, size);
+  const { p50, p99 } = await load<{ p50: number; p99: number }>(url, quiet, "latency", 2_000, size);
+  return { publish, consume, p50, p99 };
 }
 
 async function load<T>(url: string, queue: string, what: string, count: number, size: number): Promise<T> {

@@ -7,7 +7,8 @@ export interface Cpu {
 /** A tick of the kernel's clock, in milliseconds. */
 const TICK = 10;
 
-interface Process {
+/** A process, and its milliseconds of a processor so far. */
+export interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly ms: number;
@@ -15,6 +16,16 @@ interface Process {
 
 /** Only on Linux: it is in `/proc`. */
 export function cpuOf(pid: number): Cpu {
+  let [own, started] = [0, 0];
+  for (const one of treeOf(pid)) {
+    if (one.pid === pid) own = one.ms;
+    else started += one.ms;
+  }
+  return { own, started };
+}
+
+/** A process and those that it started, and so on. */
+export function treeOf(pid: number): Process[] {
   const all = [...processes()];
   const among = new Set([pid]);
   // A process may have a smaller number than the one that started it.
@@ -22,12 +33,25 @@ export function cpuOf(pid: number): Cpu {
     before = among.size;
     for (const one of all) if (among.has(one.parent)) among.add(one.pid);
   }
-  let [own, started] = [0, 0];
-  for (const one of all) {
-    if (one.pid === pid) own = one.ms;
-    else if (among.has(one.pid)) started += one.ms;
+  return all.filter((one) => among.has(one.pid));
+}
+
+/** Milliseconds of a processor, and the most memory that was resident, in MB: sums. */
+export function usageOf(tree: readonly Process[]): { cpu: number; memory: number } {
+  let [cpu, memory] = [0, 0];
+  for (const { pid, ms } of tree) {
+    cpu += ms;
+    memory += peakMegabytes(pid);
   }
-  return { own, started };
+  return { cpu, memory };
+}
+
+function peakMegabytes(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s*(\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0; // It has ended.
+  }
 }
 
 function* processes(): Generator<Process> {

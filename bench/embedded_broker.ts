@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { untilAnswers } from "../tests/support/broker_probe.ts";
 import { freePort } from "../tests/support/free_port.ts";
+import { held } from "./held.ts";
 import { residentMegabytes } from "./support.ts";
 
 /** `main.ts broker` on a free port, with data of its own. */
@@ -16,7 +17,10 @@ export class EmbeddedBroker implements AsyncDisposable {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", main, "broker", "--broker-port", `${port}`, "--data", folder, "--log-level", "warn"],
       stdin: "null",
+      // A terminal interrupts the benchmark alone, which deletes its queues before it stops its broker.
+      detached: true,
     }).spawn();
+    held.add(this);
   }
 
   static async start(): Promise<EmbeddedBroker> {
@@ -35,6 +39,7 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    held.delete(this);
     this.#child.kill("SIGTERM");
     await this.#child.status;
     await Deno.remove(this.#folder, { recursive: true });

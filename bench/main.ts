@@ -1,28 +1,57 @@
+import { type BenchArguments, parseArguments, type ParsedArguments } from "./arguments.ts";
 import { broker } from "./broker.ts";
-import { consume } from "./consume.ts";
 import { cost } from "./cost.ts";
 import { features } from "./features.ts";
-import { frameworks } from "./frameworks.ts";
+import { held, progress, releaseOnInterrupt } from "./held.ts";
+import { latency } from "./latency.ts";
+import { rivals } from "./rivals.ts";
 import { sandbox } from "./sandbox.ts";
+import { scale } from "./scale.ts";
+import { soak } from "./soak.ts";
 import { start } from "./start.ts";
 
+type Question = (args: BenchArguments) => Promise<string[]>;
+
 /** Each question with the script that answers it. */
-const QUESTIONS: Record<string, () => Promise<string[]>> = {
+const QUESTIONS: Record<string, Question> = {
   broker,
-  consume,
   cost,
   features,
-  frameworks,
+  latency,
+  rivals,
   sandbox,
+  scale,
+  soak,
   start,
 };
 
-const asked = Deno.args.length > 0 ? Deno.args : Object.keys(QUESTIONS);
-for (const name of asked) {
-  const answer = QUESTIONS[name];
-  if (!answer) {
-    console.error(`bench: unknown question "${name}"; there are ${Object.keys(QUESTIONS).join(", ")}`);
-    Deno.exit(2);
+/** Those that run when none is named; the others take an hour. */
+const USUAL = Object.keys(QUESTIONS).filter((name) => name !== "soak");
+
+function fail(text: string): never {
+  console.error(`bench: ${text}`);
+  Deno.exit(2);
+}
+
+function parse(): ParsedArguments {
+  try {
+    return parseArguments(Deno.args);
+  } catch (error) {
+    fail((error as Error).message);
   }
-  console.log(`${name}\n  ${(await answer()).join("\n  ")}`);
+}
+
+const { names, args } = parse();
+const unknown = names.find((name) => !(name in QUESTIONS));
+if (unknown !== undefined) fail(`unknown question "${unknown}"; there are ${Object.keys(QUESTIONS).join(", ")}`);
+releaseOnInterrupt();
+for (const name of names.length > 0 ? names : USUAL) {
+  progress(`${name} begins`);
+  try {
+    console.log(`${name}\n  ${(await QUESTIONS[name](args)).join("\n  ")}`);
+  } catch (error) {
+    // What was interrupted ends when everything is given back.
+    if (!held.released) throw error;
+    await new Promise(() => {});
+  }
 }

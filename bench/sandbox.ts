@@ -1,18 +1,17 @@
 import { eventually } from "../tests/support/eventually.ts";
 import type { RunnerProcess } from "../tests/support/runner_process.ts";
 import { EmbeddedBroker } from "./embedded_broker.ts";
-import { completionRate, functionsFolder, median, residentMegabytes, startMeasured } from "./support.ts";
+import { guestsOf } from "./guests.ts";
+import { progress } from "./held.ts";
+import { completionRate, Folder, functionsFolder, median, residentMegabytes, startMeasured } from "./support.ts";
 
 const MESSAGES = 60_000;
 const ROUNDS = 3;
 const BODY = new Uint8Array(100).fill(120);
 const COLD_STARTS = 15;
 const TRIVIAL = "export default () => {};\n";
-const isolated = (isolation: string, handler = "() => {}") =>
-  `export const config = { concurrency: 200, isolation: "${isolation}" };\nexport default ${handler};\n`;
-/** It says when it ran, by the wall clock: the message says when it was published. */
-const TIMING =
-  `(message, context) => context.log.info("took", { ms: Date.now() + performance.now() % 1 - message.body.at })`;
+const isolated = (isolation: string) =>
+  `export const config = { concurrency: 200, isolation: "${isolation}" };\nexport default () => {};\n`;
 const HEAVY = `import { parse } from "npm:@babel/parser@8.1.2";\nexport default () => void parse("1");\n`;
 
 /** What the process of a function costs, against the same function inline, on the embedded broker. */
@@ -22,18 +21,18 @@ export async function sandbox(): Promise<string[]> {
   const rates: { process: number; inline: number }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     rates.push({ process: await rate(url, "process"), inline: await rate(url, "inline") });
+    progress(`sandbox, round ${round + 1} of ${ROUNDS}`);
   }
-  const latency = { process: await roundTrip(url, "process"), inline: await roundTrip(url, "inline") };
+  progress("sandbox, cold starts");
   const cold = await coldStarts(url, TRIVIAL);
   const heavy = await coldStarts(url, HEAVY);
+  progress("sandbox, 100 functions");
   const hundred = await hundredFunctions(url);
   const row = (name: string, value: string) => `${name.padEnd(58)} ${value}`;
   return [
     row("in its own process, prefetch 200", `${Math.round(median(rates.map(({ process }) => process)))} messages/s`),
     row("inline, prefetch 200", `${Math.round(median(rates.map(({ inline }) => inline)))} messages/s`),
     row("process / inline", median(rates.map(({ process, inline }) => process / inline)).toFixed(2)),
-    row("HTTP to handler to HTTP one by one, median, process", `${latency.process.toFixed(2)} ms`),
-    row("the same inline", `${latency.inline.toFixed(2)} ms`),
     row("cold start to the first completed message, median", `${Math.round(cold)} ms`),
     row("the same with an npm parser of 500 KB", `${Math.round(heavy)} ms`),
     row("100 functions, 5 of them with work: processes", `${hundred.processes}`),
@@ -62,27 +61,11 @@ function rate(url: string, isolation: string): Promise<number> {
   return completionRate(isolated(isolation), { messages: MESSAGES, body: BODY, url });
 }
 
-/** Milliseconds from before the POST until the handler runs, one message after the other. */
-async function roundTrip(url: string, isolation: string): Promise<number> {
-  const name = `bench-${crypto.randomUUID().slice(0, 8)}`;
-  const [runner] = await startMeasured(await functionsFolder([name], isolated(isolation, TIMING)), 1, url);
-  await using _ = runner;
-  const took = (count: number) => runner.log.filter(({ message }) => message === "took").length >= count;
-  for (let sent = 0; sent < 400; sent++) {
-    const headers = { "content-type": "application/json" };
-    const at = Date.now() + performance.now() % 1;
-    await (await fetch(`${runner.url}/functions/${name}`, { method: "POST", headers, body: JSON.stringify({ at }) }))
-      .body
-      ?.cancel();
-    await eventually(() => took(sent + 1), { interval: 0 });
-  }
-  return median(runner.log.filter(({ message }) => message === "took").slice(100).map(({ ms }) => Number(ms)));
-}
-
 /** Each function has its first message: what it takes until that is done. */
 async function coldStarts(url: string, text: string): Promise<number> {
   const names = Array.from({ length: COLD_STARTS }, () => `bench-${crypto.randomUUID().slice(0, 8)}`);
-  const [runner] = await startMeasured(await functionsFolder(names, text), names.length, url);
+  await using folder = new Folder(await functionsFolder(names, text));
+  const [runner] = await startMeasured(folder.path, names.length, url);
   await using _ = runner;
   const took: number[] = [];
   for (const name of names) {
@@ -96,7 +79,8 @@ async function coldStarts(url: string, text: string): Promise<number> {
 
 async function hundredFunctions(url: string): Promise<{ processes: number; each: number; runner: number }> {
   const names = Array.from({ length: 100 }, () => `bench-${crypto.randomUUID().slice(0, 8)}`);
-  const [runner] = await startMeasured(await functionsFolder(names, TRIVIAL), names.length, url);
+  await using folder = new Folder(await functionsFolder(names, TRIVIAL));
+  const [runner] = await startMeasured(folder.path, names.length, url);
   await using _ = runner;
   for (const name of names.slice(0, 5)) await post(runner, name);
   for (const name of names.slice(0, 5)) {
@@ -112,19 +96,12 @@ async function hundredFunctions(url: string): Promise<{ processes: number; each:
   };
 }
 
-/** The Deno processes that a process started. */
-async function guestsOf(pid: number): Promise<number[]> {
-  const text = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
-  const children = text.trim().split(" ").map(Number);
-  const commands = await Promise.all(children.map((child) => Deno.readTextFile(`/proc/${child}/cmdline`)));
-  return children.filter((_, index) => commands[index].includes("guest.ts"));
-}
-
 async function killedAfter(url: string): Promise<number> {
   const name = `bench-${crypto.randomUUID().slice(0, 8)}`;
   const text = `export const config = { timeout: "500ms", retry: { attempts: 1 } };
     export default (message: { body: unknown }) => { while (message.body === "loop"); };\n`;
-  const [runner] = await startMeasured(await functionsFolder([name], text), 1, url);
+  await using folder = new Folder(await functionsFolder([name], text));
+  const [runner] = await startMeasured(folder.path, 1, url);
   await using _ = runner;
   await post(runner, name, "well");
   await eventually(async () => (await seen(runner, name)).counts.completed === 1);

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import type { AMQPProperties } from "@cloudamqp/amqp-client";
 import { Connection } from "../lib/amqp/client/connection.ts";
 import { Publisher } from "../lib/amqp/publishing/publisher.ts";
@@ -6,15 +5,23 @@ import type { OutcomeCounts } from "../lib/invocation/outcome.ts";
 import { Logger } from "../lib/base/log.ts";
 import { residentMemory } from "../tests/support/resident_memory.ts";
 import { eventually } from "../tests/support/eventually.ts";
-import { type RunnerProcess, startRunner } from "../tests/support/runner_process.ts";
-import { WARM_UP } from "./rivals/meter.ts";
+import { RunnerProcess } from "../tests/support/runner_process.ts";
+import { held } from "./held.ts";
 
 export const AMQP_URL = Deno.env.get("AMQP_URL") ?? "amqp://guest:guest@127.0.0.1:5672";
+
+/** Resolves after so many milliseconds, at once where there are none left. */
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(milliseconds, 0)));
+}
 
 /** The middle one. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
+
+/** Messages that are not measured, while everything warms up. */
+const WARM_UP = 5_000;
 
 /** The properties of the next message, for the queue of that name; it is persistent. */
 type MakeProperties = (queue: string) => AMQPProperties;
@@ -33,6 +40,7 @@ export class BenchQueue implements AsyncDisposable {
     this.#beside = beside.map((suffix) => this.name + suffix);
     this.#connection = new Connection({ urls: [url], name: "bench", log: new Logger({ level: "silent" }) });
     this.#publisher = new Publisher(this.#connection);
+    held.add(this);
   }
 
   async fill(count: number, body: Uint8Array, properties: MakeProperties = () => ({})): Promise<void> {
@@ -50,6 +58,7 @@ export class BenchQueue implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    held.delete(this);
     await this.#connection.close();
     await deleteQueues([this.name, ...this.#beside], this.#url);
   }
@@ -63,6 +72,23 @@ export async function deleteQueues(names: readonly string[], url = AMQP_URL): Pr
   const all = names.flatMap((queue) => [queue, `${queue}.dead`, `warren.members.${queue}`]);
   for (const name of all) await channel.queueDelete(name);
   await connection.close();
+}
+
+/** Queues that something else declares: deleted at the end, as by `deleteQueues`. */
+export class NamedQueues implements AsyncDisposable {
+  readonly #names: readonly string[];
+  readonly #url: string;
+
+  constructor(names: readonly string[], url = AMQP_URL) {
+    this.#names = names;
+    this.#url = url;
+    held.add(this);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    held.delete(this);
+    await deleteQueues(this.#names, this.#url);
+  }
 }
 
 /** A folder with functions, each the same text under another name. */
@@ -79,17 +105,36 @@ export async function startMeasured(
   amqpUrl = AMQP_URL,
 ): Promise<[RunnerProcess, number]> {
   const started = performance.now();
-  const runner = await startRunner({ amqpUrl, functionsDir, env: { WARREN_DATA: `${functionsDir}.data` } });
+  const runner = new RunnerProcess({ amqpUrl, functionsDir, env: { WARREN_DATA: `${functionsDir}.data` } });
+  const stopping = held.add({ [Symbol.asyncDispose]: () => stopped(runner) });
+  void runner.status.then(() => held.delete(stopping));
   const serving = () => runner.log.filter(({ message }) => String(message).startsWith("serving queue")).length;
-  await eventually(() => serving() === functions, { timeout: 60_000, interval: 2 });
-  return [runner, performance.now() - started];
+  const what = `a runner that serves ${functions} functions`;
+  try {
+    await eventually(() => runner.url !== "" && serving() === functions, { timeout: 60_000, interval: 2, what });
+    return [runner, performance.now() - started];
+  } catch (error) {
+    await stopped(runner);
+    throw error;
+  }
+}
+
+/** Lets a runner end by itself, so that it removes its own folder; it has five seconds. */
+async function stopped(runner: RunnerProcess): Promise<void> {
+  runner.kill();
+  const timer = setTimeout(() => runner.kill("SIGKILL"), 5_000);
+  await runner.status;
+  clearTimeout(timer);
 }
 
 /** Functions, and the data of their runner: deleted afterwards. */
 export class Folder implements AsyncDisposable {
-  constructor(readonly path: string) {}
+  constructor(readonly path: string) {
+    held.add(this);
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    held.delete(this);
     await Deno.remove(this.path, { recursive: true });
     await Deno.remove(`${this.path}.data`, { recursive: true }).catch(() => {});
   }
@@ -130,16 +175,14 @@ export async function completionRate(
   return (messages - first) / (performance.now() - from) * 1000;
 }
 
-/** What a script in `rivals/` prints: messages a second. They have a configuration of their own: nobody else needs it. */
-export async function rivalRate(name: string, args: readonly string[]): Promise<number> {
-  const [config, script] = ["deno.json", `${name}.ts`].map((file) => {
-    return fileURLToPath(new URL(`rivals/${file}`, import.meta.url));
-  });
-  const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--config", config, script, ...args] });
-  const { stdout, stderr } = await command.output();
-  const rate = Number(new TextDecoder().decode(stdout) || NaN);
-  if (Number.isNaN(rate)) throw new Error(`${name} gave no rate: ${new TextDecoder().decode(stderr)}`);
-  return rate;
+/** Whether a command is there and succeeds. */
+export async function runs(command: string, args: readonly string[], env?: Record<string, string>): Promise<boolean> {
+  try {
+    const child = new Deno.Command(command, { args: [...args], env, stdin: "null", stdout: "null", stderr: "null" });
+    return (await child.output()).success;
+  } catch {
+    return false;
+  }
 }
 
 /** Resident memory of a process, in MB. */

@@ -44,15 +44,6 @@ export class LoadClient implements Disposable {
     });
   }
 
-  async delete(queue: string): Promise<void> {
-    await this.call(
-      METHOD.queueDelete,
-      METHOD.queueDeleteOk,
-      1,
-      (writer) => void writer.u16(0).shortString(queue).u8(0),
-    );
-  }
-
   async write(bytes: Uint8Array): Promise<void> {
     for (let sent = 0; sent < bytes.length;) sent += await this.#connection.write(bytes.subarray(sent));
   }

@@ -1,13 +1,14 @@
 import { AMQPClient } from "@cloudamqp/amqp-client";
-import { Meter } from "./meter.ts";
+import { taskFromArguments } from "./meter.ts";
 
-/** A consumer as it is written by hand with the client that Warren uses: an ack a message. */
-const [url, queue, count] = Deno.args;
-const meter = new Meter(Number(count));
+/** A consumer as it is written by hand with the client that Warren uses: an ack a message, after a confirmed output if asked for. */
+const { url, queue, outputs, load, meter } = taskFromArguments();
 const connection = await new AMQPClient(url).connect();
 const channel = await connection.channel();
 await channel.prefetch(200);
-await channel.basicConsume(queue, { noAck: false }, (message) => {
+if (load === "output") await channel.confirmSelect();
+await channel.basicConsume(queue, { noAck: false }, async (message) => {
+  if (load === "output") await channel.basicPublish("", outputs, message.body, { deliveryMode: 2 });
   void message.ack();
   meter.count();
 });

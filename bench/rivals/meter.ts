@@ -1,24 +1,39 @@
-/** Messages that are not measured, while everything warms up. */
-export const WARM_UP = 5_000;
+/** How far a peer has come; each is a line on its standard output. */
+export type Mark = "first" | "warm" | "done";
 
-/** Prints the rate, in messages a second, from the end of the warm-up to the last message, and ends the process. */
+/** What the benchmark asks of a peer: `script URL QUEUE COUNT WARM LOAD`. */
+export interface Task {
+  readonly url: string;
+  readonly queue: string;
+  /** Gets the outputs. */
+  readonly outputs: string;
+  readonly load: string;
+  readonly meter: Meter;
+}
+
+/** Writes a mark at the first run, when it is warm, and when all is done; the benchmark ends the process then. */
 export class Meter {
-  readonly #total: number;
-  readonly #runs: number;
+  readonly #marks: ReadonlyMap<number, Mark>;
   #seen = 0;
-  #from = 0;
 
-  /** @param runs How often each message is counted */
-  constructor(total: number, runs = 1) {
-    this.#total = total;
-    this.#runs = runs;
+  /**
+   * @param count How many runs there are
+   * @param warm After so many runs everything is warm
+   */
+  constructor(count: number, warm: number) {
+    this.#marks = new Map<number, Mark>([[1, "first"], [warm, "warm"], [count, "done"]]);
   }
 
   count(): void {
-    this.#seen++;
-    if (this.#seen === WARM_UP * this.#runs) this.#from = performance.now();
-    if (this.#seen < this.#total * this.#runs) return;
-    console.log((this.#total - WARM_UP) / (performance.now() - this.#from) * 1000);
-    Deno.exit(0);
+    const mark = this.#marks.get(++this.#seen);
+    if (mark) Deno.stdout.writeSync(new TextEncoder().encode(`${mark}\n`));
   }
+}
+
+export function taskFromArguments(): Task {
+  const [url, queue, count, warm, load] = Deno.args;
+  // A message that is retried once runs twice.
+  const runs = load === "retry" ? 2 : 1;
+  const meter = new Meter(Number(count) * runs, Number(warm) * runs);
+  return { url, queue, outputs: `${queue}.out`, load, meter };
 }

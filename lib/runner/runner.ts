@@ -11,8 +11,10 @@ import { FunctionsFolder } from "./functions_folder.ts";
 import { createApp } from "../http/app.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
+import { HeldBack } from "../amqp/depth/held_back.ts";
 import { HttpView } from "./http_view.ts";
 import { Insight } from "../telemetry/insight.ts";
+import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
@@ -79,7 +81,11 @@ export class Runner {
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
-    const surroundings = surroundingsOf({ options, log, broker, publisher, insight, sandboxes: this.#sandboxes });
+    const replies = new Replies(broker.consuming);
+    const heldBack = new HeldBack();
+    const counted = heldBack.counting(publisher);
+    const parts = { options, log, broker, publisher: counted, replies, insight, sandboxes: this.#sandboxes };
+    const surroundings = surroundingsOf(parts);
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
@@ -91,10 +97,10 @@ export class Runner {
       folder: () => this.#sandboxes.folder,
     });
     const consumers = (queue: string) => broker.consumers(queue);
-    const replies = new Replies(broker.consuming);
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
+    const operating = new Operating({ options, functions, broker, heldBack, log });
     const started = () => this.#started;
-    this.view = new HttpView({ functions, requests, broker, publisher, started, strict: strictReady });
+    this.view = new HttpView({ functions, requests, broker, operating, publisher, started, strict: strictReady });
   }
 
   /**
@@ -198,19 +204,21 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Publisher;
+  publisher: Pick<Publisher, "publish" | "send">;
+  replies: Replies;
   insight: Insight;
   sandboxes: SandboxSurroundings;
 }
 
 /** The parts that all functions share. */
-function surroundingsOf({ options: { maxBody }, log, broker, publisher, insight, sandboxes }: Parts): Surroundings {
+function surroundingsOf(parts: Parts): Surroundings {
+  const { options: { maxBody }, log, broker, publisher, replies, insight, sandboxes } = parts;
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
     observer: insight.observer,
-    outputs: new Outputs({ connection, publisher, topology, log, maxBody }),
+    outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
     consumer: (options) => openConsumer(options, { connection: consuming, topology }),

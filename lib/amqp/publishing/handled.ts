@@ -4,12 +4,15 @@ import type { Logger } from "../../base/log.ts";
 import type { Connection } from "../client/connection.ts";
 import type { Delivery } from "../consuming/consumer.ts";
 import type { Publisher } from "./publisher.ts";
+import type { Replies } from "./replies.ts";
 import type { Topology } from "../topology/topology.ts";
 
 export interface OutputsOptions {
   connection: Connection;
   publisher: Pick<Publisher, "publish" | "send">;
   topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
+  /** The callers of this runner that wait for an answer. */
+  replies: Pick<Replies, "take">;
   log: Logger;
   /** Bytes of a body. */
   maxBody: number;

@@ -54,7 +54,7 @@ export class Leaving implements PublishSink {
   /** The answer, if somebody waits for one, and the end. */
   reply(): void {
     const { reply, onEnd, subject, ids } = this.#options;
-    if (!reply) return onEnd(undefined, subject, ids);
+    if (!reply || this.#sender.handOver(reply)) return onEnd(undefined, subject, ids);
     this.expect(1, REPLYING);
     this.send(reply);
   }

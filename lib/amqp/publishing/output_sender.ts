@@ -68,6 +68,11 @@ export class OutputSender {
     });
   }
 
+  /** Gives an answer to a caller of this runner that waits for it. False if there is none. */
+  handOver(reply: OutgoingMessage): boolean {
+    return this.#options.replies.take(reply);
+  }
+
   sayUnanswered({ definition, invocation }: Handled, error: unknown): void {
     this.#options.log.warn(`an answer could not be published: ${describeError(error)}`, {
       function: definition.name,

@@ -1,10 +1,11 @@
-import type { AMQPMessage } from "@cloudamqp/amqp-client";
+import type { AMQPMessage, AMQPProperties } from "@cloudamqp/amqp-client";
 import { headerText } from "../../invocation/content/header_text.ts";
 import { within } from "../../base/time/within.ts";
 import type { Client } from "../client/client.ts";
 import type { Connection } from "../client/connection.ts";
 import { HEADERS } from "../message/names.ts";
 import { whenAborted } from "../client/unless_aborted.ts";
+import type { OutgoingMessage } from "./outgoing_message.ts";
 
 /** The answer to a request. */
 export interface Reply {
@@ -20,14 +21,21 @@ export interface ReplyRoute {
   correlationId: string;
 }
 
+/** Somebody who waits for an answer. */
+interface Waiting {
+  readonly replyTo: string;
+  readonly resolve: (reply: Reply) => void;
+}
+
 /**
  * The queue that answers come to: one for all who wait, exclusive, so that it goes with the connection. Answers that nobody
- * waits for any more are dropped.
+ * waits for any more are dropped. If the message is handled by the same runner, its answer is handed over and does not go
+ * over the broker.
  */
 export class Replies {
   readonly #connection: Connection;
   readonly #queues = new WeakMap<Client, Promise<string>>();
-  readonly #waiting = new Map<string, (reply: Reply) => void>();
+  readonly #waiting = new Map<string, Waiting>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -51,14 +59,27 @@ export class Replies {
     return within(wait, async (limit) => {
       const correlationId = crypto.randomUUID();
       const replyTo = await this.#queue(limit);
-      const reply = this.#expect(correlationId, [limit, gone]);
+      const reply = this.#expect({ replyTo, correlationId }, [limit, gone]);
       try {
-        await publish({ replyTo, correlationId });
+        const published = publish({ replyTo, correlationId });
+        // If the answer comes first, the message was published.
+        published.catch(() => {});
+        const early = await Promise.race([published, reply.promise]);
+        if (early) return early;
+        await published;
         return await reply.promise;
       } finally {
         reply.forget();
       }
     });
+  }
+
+  /** Hands an answer to the caller of this runner that waits for it. False if there is no such caller: publish it then. */
+  take({ routingKey, body, properties }: Pick<OutgoingMessage, "routingKey" | "body" | "properties">): boolean {
+    const waiting = this.#waiting.get(properties.correlationId ?? "");
+    if (waiting?.replyTo !== routingKey) return false;
+    waiting.resolve(replyOf(properties, body));
+    return true;
   }
 
   /** The name for `replyTo`. */
@@ -71,10 +92,13 @@ export class Replies {
   }
 
   /** The answer with that correlation id. Undefined if one of the signals aborts first. */
-  #expect(correlationId: string, ends: AbortSignal[]): { promise: Promise<Reply | undefined>; forget: () => void } {
+  #expect(
+    { replyTo, correlationId }: ReplyRoute,
+    ends: AbortSignal[],
+  ): { promise: Promise<Reply | undefined>; forget: () => void } {
     const { promise, resolve } = Promise.withResolvers<Reply | undefined>();
     const forgets = ends.map((signal) => whenAborted(signal, () => resolve(undefined)));
-    this.#waiting.set(correlationId, resolve);
+    this.#waiting.set(correlationId, { replyTo, resolve });
     const forget = () => {
       this.#waiting.delete(correlationId);
       forgets.forEach((forget) => forget());
@@ -91,11 +115,11 @@ export class Replies {
   }
 
   #received({ properties, body }: AMQPMessage): void {
-    const { correlationId = "", contentType, headers = {} } = properties;
-    this.#waiting.get(correlationId)?.({
-      outcome: headerText(headers[HEADERS.outcome] ?? "completed") ?? "completed",
-      body: (body as Uint8Array | null) ?? new Uint8Array(0),
-      contentType,
-    });
+    const bytes = (body as Uint8Array | null) ?? new Uint8Array(0);
+    this.#waiting.get(properties.correlationId ?? "")?.resolve(replyOf(properties, bytes));
   }
+}
+
+function replyOf({ contentType, headers = {} }: AMQPProperties, body: Uint8Array): Reply {
+  return { outcome: headerText(headers[HEADERS.outcome] ?? "completed") ?? "completed", body, contentType };
 }

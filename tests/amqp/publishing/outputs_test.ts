@@ -15,9 +15,17 @@ import { Logger } from "../../../lib/base/log.ts";
 import { invocationOf } from "../../misbehaving/cage.ts";
 import { rawParts } from "../../support/amqp/raw_headers.ts";
 
-/** Outputs that note what they publish. What `send` takes is sent at once. */
-function noting(published: OutgoingMessage[], send: OutputsOptions["publisher"]["send"] = () => false): Outputs {
+type Send = OutputsOptions["publisher"]["send"];
+type Take = (answer: OutgoingMessage) => boolean;
+
+/** Outputs that note what they publish. What `send` takes is sent at once; what `take` takes is not published. */
+function noting(
+  published: OutgoingMessage[],
+  take: Take = () => false,
+  send: Send = () => false,
+): Outputs {
   return new Outputs({
+    replies: { take: (answer) => take({ exchange: "", ...answer }) },
     connection: {} as Connection,
     publisher: {
       publish: (message) => Promise.resolve(void published.push(message)),
@@ -121,7 +129,7 @@ Deno.test("outputs leave within the turn, and the answer once all of them are co
   const sent = new Sent();
   const outputs = [publication("a"), publication("b")];
   const ended: unknown[] = [];
-  noting([], sent.send).publish(
+  noting([], undefined, sent.send).publish(
     handledOf("caller"),
     { kind: "completed", outputs },
     (...end) => ended.push(end),
@@ -139,7 +147,12 @@ Deno.test("an output that nobody takes is the end at once, and there is no answe
   const sent = new Sent();
   const outputs = [publication("a"), publication("b")];
   const ended: unknown[] = [];
-  noting([], sent.send).publish(handledOf("caller"), { kind: "completed", outputs }, (error) => ended.push(error), 0);
+  noting([], undefined, sent.send).publish(
+    handledOf("caller"),
+    { kind: "completed", outputs },
+    (error) => ended.push(error),
+    0,
+  );
   const error = new WarrenError("unroutable", "no such queue");
   sent.all[1].end(error);
   sent.all[0].end();
@@ -149,7 +162,10 @@ Deno.test("an output that nobody takes is the end at once, and there is no answe
 Deno.test("an output that the broker does not confirm is published again until it is", async () => {
   const sent = new Sent();
   const again: OutgoingMessage[] = [];
-  const published = left(noting(again, sent.send), handledOf(), { kind: "completed", outputs: [publication("a")] });
+  const published = left(noting(again, undefined, sent.send), handledOf(), {
+    kind: "completed",
+    outputs: [publication("a")],
+  });
   sent.all[0].end(new WarrenError("unavailable", "the connection is lost"));
   await published;
   assertEquals([again.map(({ routingKey }) => routingKey), again[0].properties.messageId], [["a"], "m/0"]);
@@ -158,7 +174,7 @@ Deno.test("an output that the broker does not confirm is published again until i
 Deno.test("an answer that nobody takes is no failure", () => {
   const sent = new Sent();
   const ended: unknown[] = [];
-  noting([], sent.send).publish(handledOf("gone"), { kind: "completed" }, (error) => ended.push(error), 0);
+  noting([], undefined, sent.send).publish(handledOf("gone"), { kind: "completed" }, (error) => ended.push(error), 0);
   sent.all[0].end(new WarrenError("refused", "no such queue"));
   assertEquals(ended, [undefined]);
 });
@@ -182,4 +198,18 @@ Deno.test("an output names the message that gave rise to it, whatever headers th
     { tenant: "a" },
   ]);
   assertEquals(published.map(({ properties }) => properties?.messageId), ["m/0", id]);
+});
+
+Deno.test("an answer to a caller of this runner is handed over, and others are published", async () => {
+  const definition = resolveFunctionConfig({}, { name: "f", file: "/f.ts", version: "1" });
+  const [published, taken]: OutgoingMessage[][] = [[], []];
+  const outputs = noting(published, (answer) => answer.routingKey === "here" && taken.push(answer) > 0);
+  for (const replyTo of ["here", "elsewhere"]) {
+    const invocation = { ...invocationOf(null), properties: { replyTo, correlationId: replyTo } };
+    const handled = { definition, invocation, delivery: { live: true } };
+    await left(outputs, handled, { kind: "completed", result: returned("{}") });
+  }
+
+  const keys = (messages: OutgoingMessage[]) => messages.map(({ properties }) => properties.correlationId);
+  assertEquals([keys(taken), keys(published)], [["here"], ["elsewhere"]]);
 });

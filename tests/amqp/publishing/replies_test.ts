@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Connection } from "../../../lib/amqp/client/connection.ts";
 import { Replies } from "../../../lib/amqp/publishing/replies.ts";
 import { Logger } from "../../../lib/base/log.ts";
@@ -46,3 +46,47 @@ brokerTest("an answer whose outcome is a table is an answer", async (url) => {
   await connection.close();
   assertEquals(answered?.outcome, "completed");
 });
+
+brokerTest("an answer that is handed over ends the request with its correlation id, and no other", async (url) => {
+  const connection = new Connection({ urls: [url], name: "test", log: new Logger({ level: "silent" }) });
+  connection.start();
+  const replies = new Replies(connection);
+  const { signal: gone } = new AbortController();
+  const taken: boolean[] = [];
+  const answered = await replies.request({ wait: 10_000, gone }, ({ replyTo, correlationId }) => {
+    const answer = { routingKey: replyTo, body: new TextEncoder().encode("no"), properties: { correlationId } };
+    taken.push(
+      replies.take({ ...answer, routingKey: "another queue" }),
+      replies.take({ ...answer, properties: { correlationId: "another id" } }),
+      replies.take({ ...answer, properties: { correlationId, headers: { "warren-outcome": "failed" } } }),
+    );
+    return Promise.resolve();
+  });
+  await connection.close();
+
+  assertEquals(taken, [false, false, true]);
+  assertEquals([answered?.outcome, new TextDecoder().decode(answered?.body)], ["failed", "no"]);
+});
+
+brokerTest(
+  "an answer that comes before the confirm ends the request, and a publish that fails fails it",
+  async (url) => {
+    const connection = new Connection({ urls: [url], name: "test", log: new Logger({ level: "silent" }) });
+    connection.start();
+    const replies = new Replies(connection);
+    const { signal: gone } = new AbortController();
+    const early = await replies.request({ wait: 10_000, gone }, ({ replyTo, correlationId }) => {
+      replies.take({ routingKey: replyTo, body: new Uint8Array(0), properties: { correlationId } });
+      return new Promise(() => {});
+    });
+    const late = Promise.withResolvers<void>();
+    const unconfirmed = replies.request({ wait: 10, gone }, () => late.promise);
+    const failed = assertRejects(() => unconfirmed, Error, "no confirm");
+    // The time to wait is over by then.
+    setTimeout(() => late.reject(new Error("no confirm")), 30);
+    await failed;
+    await connection.close();
+
+    assertEquals(early?.outcome, "completed");
+  },
+);
