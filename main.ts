@@ -8,9 +8,11 @@ import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
 import { types } from "./lib/cli/project/types.ts";
 import { invoke } from "./lib/cli/invoke/invoke.ts";
 import { create } from "./lib/cli/new.ts";
-import { pause, resume } from "./lib/cli/pause.ts";
 import { cache } from "./lib/cli/project/cache.ts";
 import { init } from "./lib/cli/project/init.ts";
+import { pause, resume } from "./lib/cli/operate/pause.ts";
+import { status } from "./lib/cli/operate/status.ts";
+import { top } from "./lib/cli/operate/top.ts";
 import { publish } from "./lib/cli/publish.ts";
 import { queue } from "./lib/cli/queue/queue.ts";
 import { logs } from "./lib/cli/runs/logs.ts";
@@ -33,6 +35,8 @@ const COMMANDS: Record<string, Command> = {
   dead,
   queue,
   cancel,
+  status,
+  top,
   pause,
   resume,
   check,

@@ -5,6 +5,7 @@ import { type Failure, noOutcomes } from "../lib/invocation/outcome.ts";
 import type { Content } from "../lib/invocation/sandbox.ts";
 import type { LoadedFunction } from "../lib/loader/loader.ts";
 import type { FunctionConfig } from "../lib/mod.ts";
+import { Pauses, type PauseScope } from "../lib/serving/pauses.ts";
 import type { Version } from "../lib/serving/surroundings.ts";
 
 /** A function as the loader gives it. */
@@ -21,6 +22,7 @@ export function broken(name: string, error: string): LoadedFunction {
 
 /** A served function that keeps what is done with it, and ends when the test wants. */
 export class FakeServed implements Served {
+  readonly #pauses = new Pauses();
   definition: FunctionDefinition;
   state: Served["state"] = "starting";
   detail: string | undefined;
@@ -60,13 +62,27 @@ export class FakeServed implements Served {
     return Promise.resolve(this.failure);
   }
 
-  pause(): Promise<void> {
-    this.state = "paused";
+  pause(scope: PauseScope, detail: string): Promise<void> {
+    this.#pauses.add(scope, detail);
+    this.#become();
     return Promise.resolve();
   }
 
-  resume(): void {
-    this.state = "serving";
+  resume(scope: PauseScope): void {
+    this.#pauses.end("here");
+    if (scope === "everywhere") this.#pauses.end("everywhere");
+    this.#become();
+  }
+
+  pauseEnded(scope: PauseScope): boolean {
+    const ended = this.#pauses.end(scope);
+    this.#become();
+    return ended;
+  }
+
+  #become(): void {
+    this.state = this.#pauses.any ? "paused" : "serving";
+    this.detail = this.#pauses.detail;
   }
 
   async drain(): Promise<void> {

@@ -11,16 +11,6 @@ const DEPTH_LIMIT = 2_000;
 export function functionRoutes(runner: RunnerView, options: { maxBody: number }): Hono {
   return new Hono()
     .get("/functions", (context) => context.json({ functions: runner.functions() }))
-    .post("/functions/:name/pause", async (context) => {
-      const { name } = functionOf(runner, context);
-      if (!await runner.pause(name)) throw notBound(name);
-      return context.json(functionOf(runner, context));
-    })
-    .post("/functions/:name/resume", (context) => {
-      const { name } = functionOf(runner, context);
-      if (!runner.resume(name)) throw notBound(name);
-      return context.json(functionOf(runner, context));
-    })
     .get("/functions/:name", async (context) => {
       const { name } = functionOf(runner, context);
       const measuring = runner.depth(name);
@@ -39,8 +29,4 @@ export function functionOf(runner: Pick<RunnerView, "function">, context: Contex
   const found = runner.function(name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);
   return found;
-}
-
-function notBound(name: string): Problem {
-  return new Problem(409, "Conflict", `function "${name}" is not bound to a queue`);
 }

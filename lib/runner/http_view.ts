@@ -17,7 +17,11 @@ import type {
   ReplyView,
   RunnerView,
 } from "../http/runner_view.ts";
+import type { AnnouncedRunner } from "../invocation/insight/fleet.ts";
+import type { PauseRequest } from "../invocation/insight/operator_view.ts";
+import type { PauseResult } from "../invocation/insight/pause.ts";
 import type { RunnerBroker } from "./runner_broker.ts";
+import type { RunnerFleet } from "./fleet/runner_fleet.ts";
 
 export interface HttpViewOptions {
   functions: FunctionRegistry;
@@ -26,6 +30,7 @@ export interface HttpViewOptions {
   operating: Operating;
   /** Publishes redriven dead letters. */
   publisher: Publisher;
+  fleet: Pick<RunnerFleet, "operations" | "pauses">;
   /** False while the runner starts or stops. */
   started: () => boolean;
   /** If true, a function that is broken or not loaded yet makes the runner not ready. */
@@ -92,16 +97,16 @@ export class HttpView implements RunnerView {
     return this.#options.broker.local;
   }
 
-  async pause(name: string): Promise<boolean> {
-    const served = this.#options.functions.get(name)?.served;
-    await served?.pause();
-    return served !== undefined;
+  runners(): readonly AnnouncedRunner[] {
+    return this.#options.fleet.operations.runners();
   }
 
-  resume(name: string): boolean {
-    const served = this.#options.functions.get(name)?.served;
-    served?.resume();
-    return served !== undefined;
+  async pause(name: string, request: PauseRequest, by?: string): Promise<PauseResult | undefined> {
+    return await this.#options.fleet.pauses.pause(name, request, by);
+  }
+
+  async resume(name: string, request: Pick<PauseRequest, "here">): Promise<PauseResult | undefined> {
+    return await this.#options.fleet.pauses.resume(name, request);
   }
 
   publish(name: string, request: PublishRequest): Promise<void> {

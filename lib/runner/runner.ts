@@ -21,6 +21,8 @@ import type { Options } from "../settings/options.ts";
 import { runsView } from "./runs_view.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
+import { identify } from "./fleet/announcement.ts";
+import { RunnerFleet } from "./fleet/runner_fleet.ts";
 import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { Reaper } from "../sandbox/limits/reaper.ts";
 import { ServedFunction } from "../serving/served_function.ts";
@@ -41,7 +43,7 @@ export const CLOSE_LIMIT = 4_000;
  * 1. watches the functions folder, before anything in it is read;
  * 2. finds or starts the broker, and opens two connections to it (runner_broker.ts);
  * 3. at the same time loads the functions and binds them (functions_folder.ts, function_registry.ts);
- * 4. serves HTTP (http_view.ts).
+ * 4. announces itself to the other runners (runner_fleet.ts), and serves HTTP (http_view.ts).
  *
  * `quiet()`:
  * 5. is not ready any more, and ignores file changes and HTTP requests;
@@ -50,7 +52,7 @@ export const CLOSE_LIMIT = 4_000;
  * `stop()`:
  * 7. does 5 and 6 until its deadline, and aborts handlers that still run: their messages return to the queue unchanged;
  * 8. closes functions, their processes and the store of once(), without waiting for parts that do not end;
- * 9. closes the connections, and ends the embedded broker.
+ * 9. says goodbye to the other runners, closes the connections, and ends the embedded broker.
  */
 export class Runner {
   /** The view for the HTTP API. */
@@ -61,6 +63,7 @@ export class Runner {
   readonly #log: Logger;
   readonly #broker: RunnerBroker;
   readonly #functions: FunctionRegistry;
+  readonly #fleet: RunnerFleet;
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
   readonly #insight: Insight;
@@ -77,18 +80,30 @@ export class Runner {
     ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
     this.#options = options;
     this.#log = log;
-    const insight = this.#insight = new Insight({ options, log, runner: Deno.hostname() });
+    const identity = identify(options.name);
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
     const replies = new Replies(broker.consuming);
     const heldBack = new HeldBack();
     const counted = heldBack.counting(publisher);
-    const parts = { options, log, broker, publisher: counted, replies, insight, sandboxes: this.#sandboxes };
+    const mayConsume: MayConsume = (client, queue) => this.#fleet.pauses.gate(client, queue);
+    const parts = {
+      options,
+      log,
+      broker,
+      publisher: counted,
+      replies,
+      insight,
+      mayConsume,
+      sandboxes: this.#sandboxes,
+    };
     const surroundings = surroundingsOf(parts);
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
+    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, log });
     this.#folder = new FunctionsFolder({
       options,
       registry: functions,
@@ -100,7 +115,16 @@ export class Runner {
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
     const operating = new Operating({ options, functions, broker, heldBack, log });
     const started = () => this.#started;
-    this.view = new HttpView({ functions, requests, broker, operating, publisher, started, strict: strictReady });
+    this.view = new HttpView({
+      functions,
+      requests,
+      broker,
+      operating,
+      publisher,
+      fleet,
+      started,
+      strict: strictReady,
+    });
   }
 
   /**
@@ -118,6 +142,7 @@ export class Runner {
     if (this.#options.learnPermissions) this.#log.warn("learning permissions: every function may do everything");
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
+    this.#fleet.start();
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
     void this.#folder.follow();
     if (signal.aborted) return;
@@ -128,7 +153,7 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight)];
+    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
     const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
@@ -168,6 +193,7 @@ export class Runner {
   /** Returns whether everything ended. Does not wait for functions that do not end; the rest is closed. */
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
+    await this.#fleet.close();
     await this.#broker.close();
     await this.#insight.close();
     const { folder } = this.#sandboxes;
@@ -207,12 +233,16 @@ interface Parts {
   publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
+  mayConsume: MayConsume;
   sandboxes: SandboxSurroundings;
 }
 
+/** Rejects where a queue is paused for all runners. */
+type MayConsume = RunnerFleet["pauses"]["gate"];
+
 /** The parts that all functions share. */
 function surroundingsOf(parts: Parts): Surroundings {
-  const { options: { maxBody }, log, broker, publisher, replies, insight, sandboxes } = parts;
+  const { options: { maxBody }, log, broker, publisher, replies, insight, mayConsume, sandboxes } = parts;
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
@@ -221,7 +251,10 @@ function surroundingsOf(parts: Parts): Surroundings {
     outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
-    consumer: (options) => openConsumer(options, { connection: consuming, topology }),
+    consumer: (options) => {
+      const gate = (client: Parameters<MayConsume>[0]) => mayConsume(client, options.definition.queue.name);
+      return openConsumer(options, { connection: consuming, topology, gate });
+    },
     clock: (definition, log) => new Clock({ connection: consuming, topology, definition, log }),
   };
 }

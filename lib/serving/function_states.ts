@@ -29,7 +29,7 @@ const TABLE: Record<State, Moves> = {
     ...CONSUMES,
     replaced: ["unavailable", "adopt"],
   },
-  /** Paused by hand. Only `resume` ends this. */
+  /** By operators, here or in all runners: it ends when no pause of theirs is left (pauses.ts). */
   paused: {
     pause: ["paused"],
     resume: ["starting", "consume"],
@@ -97,6 +97,7 @@ export type Event =
   | "loadFailed"
   /** The module loads now. */
   | "loads"
+  /** An operator pauses it, or it is paused already and the reason changes; the last such pause is over. */
   | "pause"
   | "resume"
   /** Events of the kill switch: too many invocations failed, one is tried, and it completed. */

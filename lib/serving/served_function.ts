@@ -8,6 +8,7 @@ import { Consumption } from "./consumption.ts";
 import { type Action, FunctionStates, type ServedState } from "./function_states.ts";
 import { Generation } from "./generation.ts";
 import { KillSwitch } from "./flow/kill_switch.ts";
+import { Pauses, type PauseScope } from "./pauses.ts";
 import { Pipeline, sameSource } from "./pipeline.ts";
 import type { Surroundings, Version } from "./surroundings.ts";
 
@@ -32,6 +33,7 @@ export class ServedFunction {
   #generation: Generation;
   /** It is loading, and will replace the newest. */
   #next: Generation | undefined;
+  readonly #pauses = new Pauses();
   #killSwitch: KillSwitch | undefined;
   #trying = new AbortController();
   #returned: Promise<void> = Promise.resolve();
@@ -156,17 +158,38 @@ export class ServedFunction {
     }
   }
 
-  /** Takes no more messages until `resume()`. Running handlers continue, and messages that have not begun return. */
-  async pause(): Promise<void> {
-    this.#log.info("paused by hand: it takes no more messages until it is resumed");
-    this.#states.happen("pause", "paused by hand");
+  /**
+   * Takes no more messages until that pause ends; what runs goes on, and what has not begun goes back.
+   *
+   * @param detail who paused it, as in `paused in this runner by ann`
+   */
+  async pause(scope: PauseScope, detail: string): Promise<void> {
+    if (!this.#pauses.has(scope)) this.#log.info(`${detail}: it takes no more messages until it is resumed`);
+    this.#pauses.add(scope, detail);
+    this.#states.happen("pause", this.#pauses.detail);
     await this.#returned;
   }
 
-  /** Takes messages again. */
-  resume(): void {
-    this.#log.info("resumed by hand");
-    this.#states.happen("resume");
+  /**
+   * An operator resumes it: it takes messages again, also where the kill switch had paused it. Whoever resumes it
+   * everywhere ends the pause of this runner, too; whoever resumes it here ends that one alone.
+   */
+  resume(scope: PauseScope): void {
+    this.#pauses.end("here");
+    if (scope === "everywhere") this.#pauses.end("everywhere");
+    this.#goOn("resumed by an operator");
+  }
+
+  /** A pause has ended by itself; false where there was none. */
+  pauseEnded(scope: PauseScope): boolean {
+    const ended = this.#pauses.end(scope);
+    if (ended) this.#goOn("the pause is over");
+    return ended;
+  }
+
+  #goOn(why: string): void {
+    if (this.#pauses.any) return void this.#states.happen("pause", this.#pauses.detail);
+    if (this.#states.happen("resume")) this.#log.info(why);
   }
 
   /** Takes no new messages, and returns those that have not begun. Resolves once nothing runs. */

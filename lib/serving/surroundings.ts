@@ -1,10 +1,8 @@
 import type { Clock } from "../amqp/clock.ts";
-import type { Connection } from "../amqp/client/connection.ts";
 import { Consumer, type ConsumerOptions, type Consuming } from "../amqp/consuming/consumer.ts";
 import { OrderedConsumer } from "../amqp/order/ordered_consumer.ts";
 import type { Outputs } from "../amqp/publishing/outputs.ts";
 import type { Settler } from "../amqp/publishing/settle.ts";
-import type { Topology } from "../amqp/topology/topology.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Resolution } from "../invocation/definition/resolution.ts";
 import type { Observer } from "../invocation/insight/ended.ts";
@@ -30,7 +28,7 @@ export interface Version {
 }
 
 /** What a consumer needs to know about a function. */
-export type ConsumeOptions = Omit<ConsumerOptions, "connection" | "topology">;
+export type ConsumeOptions = Omit<ConsumerOptions, "connection" | "topology" | "gate">;
 
 /** Runs a function by its schedule. */
 export type Ticking = Pick<Clock, "start" | "stop">;
@@ -82,7 +80,7 @@ export function openSandbox(
 /** Creates the consumer of a function's queue. */
 export function openConsumer(
   options: ConsumeOptions,
-  broker: { connection: Connection; topology: Topology },
+  broker: Pick<ConsumerOptions, "connection" | "topology" | "gate">,
 ): Consuming {
   const { definition } = options;
   const { order } = definition;

@@ -54,6 +54,13 @@ export const FEATURES: readonly Feature[] = [
     proof: at("integration/redrive", "what a runner buried comes back by hand and by HTTP, as if for the first time"),
   },
   {
+    feature: "Runners find each other, and a pause holds for all of them",
+    proof: at(
+      "integration/fleet",
+      "runners find each other, pause together, and one that is killed is gone within ten seconds",
+    ),
+  },
+  {
     feature: "`order`",
     proof: at("integration/order", "messages of one key are handled one after the other, and other keys beside them"),
   },

@@ -2,6 +2,9 @@ import { type AppOptions, createApp } from "../../lib/http/app.ts";
 import { WarrenError } from "../../lib/base/errors.ts";
 import type { DeadLetterBox } from "../../lib/invocation/dead_letters/dead_letter_box.ts";
 import type { Depth } from "../../lib/invocation/insight/depth.ts";
+import type { AnnouncedRunner } from "../../lib/invocation/insight/fleet.ts";
+import type { PauseRequest } from "../../lib/invocation/insight/operator_view.ts";
+import type { PauseResult } from "../../lib/invocation/insight/pause.ts";
 import type {
   FunctionDetail,
   FunctionView,
@@ -25,7 +28,12 @@ export class FakeRunner implements RunnerView {
   gone: AbortSignal | undefined;
   /** What request() answers; none in time where it is absent. */
   reply: ReplyView | undefined;
-  pausing: string[] = [];
+  /** What was asked for. */
+  readonly pausing: { name: string; request: PauseRequest; by?: string }[] = [];
+  readonly resuming: { name: string; request: Pick<PauseRequest, "here"> }[] = [];
+  /** What a pause or a resume gives. */
+  result: PauseResult | undefined = { standings: [], silent: [] };
+  fleet: AnnouncedRunner[] = [];
   /** The dead letters of every function. */
   box: DeadLetterBox | undefined;
   /** The depths, by function. */
@@ -97,14 +105,18 @@ export class FakeRunner implements RunnerView {
     return Promise.resolve();
   }
 
-  pause(name: string): Promise<boolean> {
-    this.pausing.push(name);
-    return Promise.resolve(true);
+  runners(): readonly AnnouncedRunner[] {
+    return this.fleet;
   }
 
-  resume(name: string): boolean {
-    this.pausing = this.pausing.filter((paused) => paused !== name);
-    return true;
+  pause(name: string, request: PauseRequest, by?: string): Promise<PauseResult | undefined> {
+    this.pausing.push({ name, request, by });
+    return Promise.resolve(this.result);
+  }
+
+  resume(name: string, request: Pick<PauseRequest, "here">): Promise<PauseResult | undefined> {
+    this.resuming.push({ name, request });
+    return Promise.resolve(this.result);
   }
 
   async request(name: string, request: PublishRequest, { gone }: Patience): Promise<ReplyView | undefined> {

@@ -95,11 +95,11 @@ brokerTest("a pause gives a partial batch back to its queue", async (url) => {
   await eventually(() => handledBy(runner).length === 1);
   await eventually(async () => (await seen(runner)).batched.running === 1);
 
-  assertEquals(await post(runner, "batched/pause", ""), 200);
+  assertEquals(await post(runner, "batched/pause?here", ""), 200);
 
   assertEquals([(await broker.count(queue)).messages, handledBy(runner).length], [1, 1]);
   await broker.publish(queue, ["4"]);
-  assertEquals(await post(runner, "batched/resume", ""), 200);
+  assertEquals(await post(runner, "batched/resume?here", ""), 200);
   await eventually(() => handledBy(runner).length === 2);
 });
 
@@ -118,13 +118,13 @@ embeddedTest(
     await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
     await broker.publish(queue, ["a", "b"]);
     await eventually(async () => (await seen(runner)).licensed.state === "broken");
-    assertEquals(await post(runner, "licensed/pause", ""), 200);
+    assertEquals(await post(runner, "licensed/pause?here", ""), 200);
     await gate.open();
     const { state, error } = (await seen(runner)).licensed;
-    assertEquals([state, error], ["paused", "paused by hand"]);
+    assertEquals([state, error?.slice(0, 21)], ["paused", "paused in this runner"]);
     assertEquals((await broker.count(queue)).consumers, 0);
 
-    assertEquals(await post(runner, "licensed/resume", ""), 200);
+    assertEquals(await post(runner, "licensed/resume?here", ""), 200);
 
     await eventually(() => handledBy(runner).length === 2);
     assertEquals(handledBy(runner).map(({ body }) => body).sort(), ["a", "b"]);

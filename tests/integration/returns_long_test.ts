@@ -184,7 +184,7 @@ async function allBegun(runner: RunnerProcess): Promise<void> {
 
 async function pauseAndResume(runner: RunnerProcess, name: string): Promise<void> {
   for (const action of ["pause", "resume"]) {
-    const response = await fetch(`${runner.url}/functions/${name}/${action}`, { method: "POST" });
+    const response = await fetch(`${runner.url}/functions/${name}/${action}?here`, { method: "POST" });
     await response.body?.cancel();
     assert(response.ok, `${action}: ${response.status}`);
   }

@@ -61,7 +61,7 @@ Deno.test("a function that is broken from the beginning is bound once it is not"
 Deno.test("a version whose module does not load is the function's error, and says what serves meanwhile", async () => {
   const { registry, bound, said } = registryOf();
   await registry.apply([loaded("a", "1")]);
-  await registry.get("a")?.served?.pause();
+  await registry.get("a")?.served?.pause("here", "paused in this runner");
   bound[0].refusal = new Error("x is not defined");
   await registry.apply([loaded("a", "2")]);
   assertEquals(said("error"), [

@@ -58,7 +58,7 @@ Deno.test("a function that is not bound, or gone, gets no message, and the reaso
 
 Deno.test("a paused function's queue takes messages", async () => {
   const { requests, served, published } = requestsFor();
-  await served.pause();
+  await served.pause("here", "paused in this runner");
   await requests.publish("a", REQUEST);
   assertEquals(published.length, 1);
 });
@@ -81,7 +81,7 @@ Deno.test("a caller who waits gets the answer, and the message says where it goe
 
 Deno.test("nobody waits for a function that no runner consumes, and nothing is published", async () => {
   const { requests, served, published } = requestsFor();
-  await served.pause();
+  await served.pause("here", "paused in this runner");
   served.detail = "paused by hand";
   const error = await assertRejects(() => requests.request("a", REQUEST, PATIENCE), WarrenError);
   assertEquals(error.message, 'function "a" is paused: by hand; nothing was published');
@@ -91,7 +91,7 @@ Deno.test("nobody waits for a function that no runner consumes, and nothing is p
 Deno.test("a function that is paused here is asked where another runner consumes it, or that is not known", async () => {
   for (const consumers of [1, undefined]) {
     const { requests, served, at, published } = requestsFor();
-    await served.pause();
+    await served.pause("here", "paused in this runner");
     at.consumers = consumers;
     await requests.request("a", REQUEST, PATIENCE);
     assertEquals(published.length, 1);
@@ -102,9 +102,9 @@ Deno.test("callers learn at once that the function they wait for was paused", as
   const { requests, served, at, published } = requestsFor();
   at.answer = new Promise(() => {});
   const waiting = requests.request("a", REQUEST, PATIENCE);
-  await served.pause();
+  await served.pause("here", "paused in this runner");
   const error = await assertRejects(() => waiting, WarrenError);
-  assertEquals(error.message, 'function "a" is paused; message m stays in its queue');
+  assertEquals(error.message, 'function "a" is paused: in this runner; message m stays in its queue');
   assertEquals(published.length, 1);
 });
 
@@ -113,7 +113,7 @@ Deno.test("a paused function that still runs something may answer yet", async ()
   const answer = Promise.withResolvers<Reply>();
   at.answer = answer.promise;
   const waiting = requests.request("a", REQUEST, PATIENCE);
-  await served.pause();
+  await served.pause("here", "paused in this runner");
   served.running = 1;
   const looked = new Promise<void>((resolve) => {
     // The watch asks how many run each time that it looks.

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { COMPLETED, FAILED } from "./fake_sandbox.ts";
 import { settled } from "./fake_timers.ts";
-import { QUEUE, Served } from "./served.ts";
+import { BY_HAND, QUEUE, Served } from "./served.ts";
 
 /** A function with a row in every stage: one is being settled, one runs, one waits. */
 async function inEveryStage(): Promise<{ one: Served; confirm: () => void }> {
@@ -64,8 +64,8 @@ Deno.test("a close gives back what is still being settled", async () => {
 Deno.test("whatever is asked of a function that drains changes nothing any more", async () => {
   const one = await Served.start({ warm: true });
   await one.served.drain();
-  one.served.resume();
-  await one.served.pause();
+  one.served.resume("here");
+  await one.served.pause("here", BY_HAND);
   assertEquals(await one.replace("v2"), false);
   one.served.start();
   await settled();

@@ -2,7 +2,7 @@ import { CANCELLED } from "../../lib/amqp/consuming/consumer.ts";
 import { assert, assertEquals } from "@std/assert";
 import { COMPLETED, FAILED } from "./fake_sandbox.ts";
 import { settled } from "./fake_timers.ts";
-import { QUEUE, Served } from "./served.ts";
+import { BY_HAND, QUEUE, Served } from "./served.ts";
 
 const TIMED_OUT = "channel 1 closed: PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. " +
   "Timeout value used: 60000 ms (406)";
@@ -135,7 +135,7 @@ Deno.test("what waits for the end of itself goes back when the function is pause
   const one = await Served.start({ prefetch: 10 });
   await one.publish("a");
   await lose(one);
-  await one.served.pause();
+  await one.served.pause("here", BY_HAND);
   assertEquals([one.broker.bodies(QUEUE), one.served.running], [["a"], 1]);
   one.run("a").end();
   await settled();

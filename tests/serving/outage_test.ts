@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { FunctionConfig } from "../../lib/mod.ts";
 import { COMPLETED, FAILED } from "./fake_sandbox.ts";
 import { settled } from "./fake_timers.ts";
-import { QUEUE, Served } from "./served.ts";
+import { BY_HAND, QUEUE, Served } from "./served.ts";
 
 /** A function that its kill switch stops after so many failures. */
 function switched(minimum: number, config: FunctionConfig = {}): FunctionConfig {
@@ -106,10 +106,10 @@ Deno.test("a hand that pauses a function whose switch has tripped keeps it pause
   await one.publish("x");
   one.run("x").end(FAILED);
   await settled();
-  await one.served.pause();
+  await one.served.pause("here", BY_HAND);
   await one.timers.pass(60_000);
-  assertEquals([one.served.state, one.served.detail, one.runs.length], ["paused", "paused by hand", 1]);
-  one.served.resume();
+  assertEquals([one.served.state, one.served.detail, one.runs.length], ["paused", BY_HAND, 1]);
+  one.served.resume("here");
   await settled();
   assertEquals([one.served.state, one.runs.length], ["serving", 2]);
   await one.close();

@@ -1,16 +1,16 @@
 import { assertEquals } from "@std/assert";
 import { COMPLETED, FAILED } from "./fake_sandbox.ts";
 import { settled } from "./fake_timers.ts";
-import { QUEUE, Served } from "./served.ts";
+import { BY_HAND, QUEUE, Served } from "./served.ts";
 
 Deno.test("a pause gives a partial batch back instead of starting it", async () => {
   const one = await Served.start({ batch: { size: 10, wait: 1_000 }, prefetch: 10 });
   await one.publish("a", "b");
-  await one.served.pause();
+  await one.served.pause("here", BY_HAND);
   assertEquals([one.ran, one.broker.bodies(QUEUE).toSorted(), one.served.running], [[], ["a", "b"], 0]);
   await one.timers.pass(10_000);
   assertEquals(one.ran, []);
-  one.served.resume();
+  one.served.resume("here");
   await one.timers.pass(1_000);
   assertEquals(one.runs.map(({ bodies }) => bodies.toSorted()), [["a", "b"]]);
   await one.close();
@@ -24,7 +24,7 @@ Deno.test("a pause lets what runs end, and what is being settled be settled, and
   one.run("settling").end(FAILED);
   await settled();
   await one.publish("waiting too");
-  await one.served.pause();
+  await one.served.pause("here", BY_HAND);
   assertEquals(one.broker.bodies(QUEUE), ["waiting too"]);
   confirmed.resolve();
   one.run("running").end(COMPLETED);
@@ -40,7 +40,7 @@ Deno.test("what still comes while the consumer is being cancelled goes back once
   const one = await Served.start({ prefetch: 10 });
   const cancel = Promise.withResolvers<void>();
   one.broker.cancels = cancel.promise;
-  const paused = one.served.pause();
+  const paused = one.served.pause("here", BY_HAND);
   await one.publish("late");
   assertEquals([one.ran, one.broker.delivered], [[], 1]);
   cancel.resolve();
@@ -52,11 +52,11 @@ Deno.test("what still comes while the consumer is being cancelled goes back once
 
 Deno.test("the log says who paused a function, and that it goes on", async () => {
   const one = await Served.start({});
-  await one.served.pause();
-  assertEquals(one.said("paused by hand"), 1);
-  one.served.resume();
+  await one.served.pause("here", BY_HAND);
+  assertEquals(one.said(BY_HAND), 1);
+  one.served.resume("here");
   await settled();
-  assertEquals([one.said("resumed by hand"), one.served.state], [1, "serving"]);
+  assertEquals([one.said("resumed by an operator"), one.served.state], [1, "serving"]);
   await one.close();
 });
 
@@ -66,7 +66,7 @@ Deno.test("the retry of an ordered message goes back as well", async () => {
   one.run("a").end(FAILED);
   await settled();
   assertEquals(one.served.running, 1);
-  await one.served.pause();
+  await one.served.pause("here", BY_HAND);
   assertEquals([one.broker.bodies(QUEUE), one.served.running, one.timers.waiting], [["a"], 0, 0]);
   await one.close();
 });
@@ -92,11 +92,11 @@ Deno.test("a function that is paused while it is broken stays paused, and takes 
   assertEquals([one.served.state, one.served.detail], ["broken", "no licence"]);
   assertEquals([one.broker.bodies(QUEUE).length, one.served.running], [2, 0]);
   const { delivered } = one.broker;
-  await one.served.pause();
+  await one.served.pause("here", BY_HAND);
   broken = false;
   await one.timers.pass(600_000);
   assertEquals([one.served.state, one.broker.delivered, one.broker.consumers.size], ["paused", delivered, 0]);
-  one.served.resume();
+  one.served.resume("here");
   await settled();
   assertEquals([one.served.state, one.ran.length], ["serving", 2]);
   await one.close();
@@ -131,8 +131,8 @@ Deno.test("a resume that comes before the pause is done takes messages again, an
   await one.publish("a", "b");
   const cancel = Promise.withResolvers<void>();
   one.broker.cancels = cancel.promise;
-  const paused = one.served.pause();
-  one.served.resume();
+  const paused = one.served.pause("here", BY_HAND);
+  one.served.resume("here");
   cancel.resolve();
   await paused;
   await settled();
@@ -154,5 +154,47 @@ Deno.test("a function says which messages it has, and whether its module has bee
   one.run("a").end();
   await settled();
   assertEquals([one.served.loaded, one.served.messageIds], [true, []]);
+  await one.close();
+});
+
+Deno.test("a function goes on when no pause is left: neither that of this runner nor that of all", async () => {
+  const one = await Served.start({});
+  await one.served.pause("here", "paused in this runner");
+  await one.served.pause("everywhere", "paused for all runners");
+  assertEquals([one.served.state, one.served.detail], ["paused", "paused for all runners"]);
+  one.served.resume("here");
+  assertEquals([one.served.state, one.served.detail], ["paused", "paused for all runners"]);
+  await one.served.pause("here", "paused in this runner");
+  assertEquals(one.served.pauseEnded("everywhere"), true);
+  assertEquals([one.served.state, one.served.detail], ["paused", "paused in this runner"]);
+  await one.served.pause("everywhere", "paused for all runners");
+  one.served.resume("everywhere");
+  await settled();
+  assertEquals([one.served.state, one.served.detail], ["serving", undefined]);
+  await one.close();
+});
+
+Deno.test("the end of a pause that a function does not have changes nothing, not even where its kill switch paused it", async () => {
+  const one = await Served.start({
+    killSwitch: { window: "1m", errorRate: 0.5, minimum: 1, coolDown: "1h" },
+    retry: [],
+  });
+  await one.publish("a");
+  one.run("a").end(FAILED);
+  await settled();
+  assertEquals([one.served.state, one.served.pauseEnded("everywhere"), one.served.state], ["paused", false, "paused"]);
+  await one.served.pause("everywhere", "paused for all runners");
+  assertEquals(one.served.detail, "paused for all runners");
+  one.served.resume("everywhere");
+  await settled();
+  assertEquals(one.served.state, "serving");
+  await one.close();
+});
+
+Deno.test("a pause that is given another reason is logged once", async () => {
+  const one = await Served.start({});
+  await one.served.pause("everywhere", "paused for all runners");
+  await one.served.pause("everywhere", "paused for all runners by ann");
+  assertEquals([one.said("paused for all runners"), one.served.detail], [1, "paused for all runners by ann"]);
   await one.close();
 });

@@ -10,6 +10,8 @@ import { type Behaviour, FakeSandbox, type Run } from "./fake_sandbox.ts";
 import { FakeTimers, settled } from "./fake_timers.ts";
 
 export const QUEUE = "orders";
+/** Why a test pauses. */
+export const BY_HAND = "paused in this runner by hand";
 
 /** A version of a function that consumes QUEUE. */
 export function versionOf(version: string, config: FunctionConfig = {}): Version {

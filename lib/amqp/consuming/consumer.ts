@@ -41,6 +41,11 @@ export interface ConsumerOptions {
   topology: Topology;
   definition: FunctionDefinition;
   log: Logger;
+  /**
+   * Awaited on each connection, after everything is declared and before anything is consumed: rejects where nothing may be.
+   * Then it is asked again, unless the consumer was cancelled meanwhile.
+   */
+  gate?: (client: Client) => Promise<void>;
   /** Called within one turn for all messages of one read of the socket. */
   onDelivery: (delivery: Delivery) => void;
   /** A channel is gone, whoever closed it. Its unsettled deliveries are not live any more. */
@@ -119,12 +124,13 @@ export class Consumer implements Consuming {
 
   /** Resolves when it was cancelled here. Every other end rejects. */
   async #consume(client: Client): Promise<void> {
-    const { topology, definition, log, onState } = this.#options;
+    const { topology, definition, log, onState, gate } = this.#options;
     const over = new AbortController();
     const forget = whenAborted(this.#cancelled.signal, () => over.abort());
     const onLate = (detail: string) => onState?.(false, detail);
     try {
       await declareBeside(client, { topology, definition, log, signal: over.signal, onLate });
+      if (gate) await this.#unlessCancelled(gate(client));
       await this.#receive(client);
     } finally {
       forget();

@@ -40,6 +40,16 @@ export function scheduledId(name: string, scheduled: string): string {
   return cutToBytes(`schedule/${name}`, SHORT_STRING - time.length) + time;
 }
 
+/** Through this exchange every runner hears every other one. */
+export const FLEET_EXCHANGE = "warren.fleet";
+/** An exchange that exists as long as some queue may be paused for all runners. */
+export const PAUSED_EXCHANGE = "warren.paused";
+
+/** While there are messages in it, no runner takes messages of `queue`. */
+export function pausedQueue(queue: string): string {
+  return cutToShortString(`warren.paused.${queue}`);
+}
+
 /** A queue with notes about the messages of a partition that run and may be what ends their runners. */
 export function trialQueue(queue: string, partition: number): string {
   return cutToShortString(`warren.trial.${partition}.${queue}`);

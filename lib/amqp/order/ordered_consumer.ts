@@ -102,9 +102,10 @@ export class OrderedConsumer implements Consuming {
 
   /** @param over aborts when it no longer takes part */
   async #takePart(client: Client, over: AbortSignal): Promise<void> {
-    const { definition, onState } = this.#options;
+    const { definition, onState, gate } = this.#options;
     const { signal } = this.#cancelled;
     const partitions = await this.#declare(client, over);
+    if (gate) await this.#unlessCancelled(gate(client));
     await this.#unlessCancelled(this.#tellLived(client));
     const channel = await this.#unlessCancelled(client.channel());
     channel.onerror = () => {};

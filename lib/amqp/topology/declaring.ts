@@ -85,7 +85,12 @@ export class Declaring implements AsyncDisposable {
     }
   }
 
-  async exchange(name: string, type: string, args: Record<string, string> = {}): Promise<void> {
+  async exchange(
+    name: string,
+    type: string,
+    args: Record<string, string> = {},
+    lifetime: { autoDelete?: true } = {},
+  ): Promise<void> {
     if (name === "") return;
     // The broker's own exchanges exist and may not be declared.
     const passive = name.startsWith("amq.");
@@ -93,7 +98,7 @@ export class Declaring implements AsyncDisposable {
     try {
       await this.#run(
         `exchange "${name}"`,
-        (channel) => channel.exchangeDeclare(name, type, { passive, durable: true }, args),
+        (channel) => channel.exchangeDeclare(name, type, { passive, durable: true, ...lifetime }, args),
       );
     } catch (error) {
       await this.#orUseIt("exchange", name, error, look);

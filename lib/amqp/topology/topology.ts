@@ -13,6 +13,8 @@ import {
   membersQueue,
   ORPHANS,
   partitionQueue,
+  PAUSED_EXCHANGE,
+  pausedQueue,
   retryQueue,
   scheduleQueue,
 } from "../message/names.ts";
@@ -146,6 +148,20 @@ export class Topology {
       await this.#own(declaring, ownShape(scheduleQueue(definition.queue.name), traits, { single: true }));
     });
     refusals.assertComplete(rightsOf(definition));
+  }
+
+  /** What says that a queue is paused for all runners: a queue of Warren's own, and an exchange that goes with the last. */
+  async declarePause(client: Client, queue: string, options: DeclareOptions = {}): Promise<void> {
+    const name = pausedQueue(queue);
+    const refusals = new Refusals();
+    await this.#session(client, { ...options, refusals }, async (declaring, traits) => {
+      await declaring.exchange(PAUSED_EXCHANGE, "direct", {}, { autoDelete: true });
+      // One reader at a time, who gets one message: another one stays in the queue, and is counted.
+      await this.#own(declaring, ownShape(name, traits, { single: true }));
+      await declaring.bind(name, PAUSED_EXCHANGE, queue);
+    });
+    const names = [PAUSED_EXCHANGE, name];
+    refusals.assertComplete({ configure: names, write: names, read: names });
   }
 
   /** Declares the queue that holds a retry for `ms` milliseconds, when it is first needed. */

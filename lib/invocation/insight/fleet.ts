@@ -1,6 +1,8 @@
 /** One function as a runner announces it. */
 export interface AnnouncedFunction {
   readonly name: string;
+  /** Undefined where it is not known: the function is broken. */
+  readonly queue?: string;
   readonly version?: string;
   readonly state: string;
   readonly detail?: string;
@@ -10,8 +12,8 @@ export interface AnnouncedFunction {
   readonly failedPerMinute: number;
 }
 
-/** A runner, as it announces itself through the broker. Times are milliseconds since 1970. */
-export interface AnnouncedRunner {
+/** What a runner says of itself. Times are milliseconds since 1970. */
+export interface Announcement {
   /** Unique for each start. */
   readonly id: string;
   readonly name: string;
@@ -19,19 +21,32 @@ export interface AnnouncedRunner {
   /** Warren's version. */
   readonly version: string;
   readonly startedAt: number;
+  readonly functions: readonly AnnouncedFunction[];
+}
+
+/** A runner, as it announces itself through the broker. Times are milliseconds since 1970. */
+export interface AnnouncedRunner extends Announcement {
   /** When it was last heard. */
   readonly seenAt: number;
   /** It did not say goodbye and has not been heard for a while. */
   readonly gone: boolean;
   /** This very runner. */
   readonly self: boolean;
-  readonly functions: readonly AnnouncedFunction[];
+}
+
+/** The answer of one runner. */
+export interface FleetAnswer<T> {
+  /** Its name. */
+  readonly runner: string;
+  readonly value: T;
+  /** How many items at the end of a list were left out, since the answer was too large. */
+  readonly leftOut?: number;
 }
 
 /** What the runners answered. */
 export interface FleetAnswers<T> {
-  readonly answers: readonly { readonly runner: string; readonly value: T }[];
-  /** Names of runners that did not answer in time. */
+  readonly answers: readonly FleetAnswer<T>[];
+  /** Names of runners that did not answer in time, or could not. */
   readonly silent: readonly string[];
 }
 
@@ -49,6 +64,9 @@ export interface Fleet {
     payload: unknown,
     options?: { limit?: number; signal?: AbortSignal },
   ): Promise<FleetAnswers<T>>;
-  /** Answers a question of that name. What it returns must be JSON. */
+  /**
+   * Answers a question of that name. What it returns, or its promise resolves to, must be JSON. A list that is too large for
+   * one answer, or a list in `items`, is cut at its end; anything else that is too large is no answer.
+   */
   answer(question: string, answer: (payload: unknown) => unknown): void;
 }

@@ -36,7 +36,9 @@ Deno.test("a project's tasks are Warren's own, with the same permissions, in the
   await using dir = await folder();
   await runCommand(init, [dir.path]);
   const { tasks } = JSON.parse(await Deno.readTextFile(join(dir.path, "deno.json")));
-  for (const name of ["start", "publish", "invoke", "new", "check", "cache", "dead", "pause", "resume"]) {
+  for (
+    const name of ["start", "publish", "invoke", "new", "check", "cache", "dead", "status", "top", "pause", "resume"]
+  ) {
     const words: string[] = tasks[name].command.split(" ").filter((word: string) => !word.startsWith("--unstable"));
     assertEquals(words.slice(1), taskArguments([name]), name);
   }
