@@ -230,7 +230,7 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Pick<Publisher, "publish">;
+  publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
   mayConsume: MayConsume;
