@@ -153,7 +153,7 @@ export class Runner {
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     this.#fleet.start();
-    await this.#metrics?.start();
+    await this.#metrics?.start(this.#log);
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
     void this.#folder.follow();
     if (signal.aborted) return;

@@ -1,3 +1,5 @@
+import { describeError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import type { MetricsView } from "../http/metrics.ts";
 import type { Depth } from "../invocation/insight/depth.ts";
 import { VERSION } from "../settings/config.ts";
@@ -46,11 +48,15 @@ export class RunnerMetrics implements MetricsView {
     };
   }
 
-  /** Exports the metrics over OTLP as well, if the `OTEL_*` variables say so. */
-  async start(): Promise<void> {
+  /** Exports the metrics over OTLP as well, if the `OTEL_*` variables say so. The runner also runs where that fails. */
+  async start(log: Logger): Promise<void> {
     if (!exportsMetrics((name) => Deno.env.get(name))) return;
     const collect = () => this.#metrics.collect(this.#readings!);
-    this.#endExport = await exportMetrics(this.#metrics, { version: VERSION, collect });
+    try {
+      this.#endExport = await exportMetrics(this.#metrics, { version: VERSION, collect });
+    } catch (error) {
+      log.error(`metrics are not exported over OTLP: ${describeError(error)}`);
+    }
   }
 
   async exposition(accept: string | undefined): Promise<Exposition> {

@@ -75,11 +75,10 @@ export class MessageMetrics implements Observer {
    *
    * @param names the functions that exist now
    */
-  collect(names: Iterable<string>): FunctionCounts[] {
-    const existing = new Set(names);
-    for (const name of this.#gone) if (!existing.has(name)) this.#forget(name);
-    for (const name of existing) this.of(name);
-    this.#gone = new Set([...this.#counts.keys()].filter((name) => !existing.has(name)));
+  collect(names: ReadonlySet<string>): FunctionCounts[] {
+    for (const name of this.#gone) if (!names.has(name)) this.#forget(name);
+    for (const name of names) this.of(name);
+    this.#gone = new Set([...this.#counts.keys()].filter((name) => !names.has(name)));
     return [...new Set(this.#counts.values())];
   }
 

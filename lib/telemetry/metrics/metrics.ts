@@ -33,9 +33,12 @@ export class Metrics {
 
   /** All metrics with their values now. What the broker does not say in time is left out. */
   async collect(readings: Readings): Promise<Family[]> {
-    const depths = await this.#depths(readings);
+    const measured = await this.#depths(readings);
     const functions = readings.functions();
-    const counts = this.observer.collect(functions.map(({ name }) => name));
+    const names = new Set(functions.map(({ name }) => name));
+    // A function may have been removed since it was measured.
+    const depths = measured.filter((depth) => names.has(depth.function));
+    const counts = this.observer.collect(names);
     return [
       ...counted(counts),
       ...this.#standing(functions, readings.memory()),
@@ -60,7 +63,7 @@ export class Metrics {
       family("state", alone.map(({ name, state }) => ({ labels: { function: name, state }, value: 1 }))),
       family("running", this.#summed(functions.map(({ name, running }) => [name, running]))),
       family("processes", this.#summed(functions.map(({ name, processes }) => [name, processes]))),
-      family("memory", this.#summed([...memory])),
+      family("memory", this.#summed(functions.map(({ name }) => [name, memory.get(name)]))),
     ];
   }
 

@@ -90,3 +90,18 @@ Deno.test("a broker that does not answer in time, or refuses, delays no metrics 
   }
   metrics.close();
 });
+
+Deno.test("a function that was removed has no series, even while its process ends and its queue was just measured", async () => {
+  const metrics = new Metrics({ limit: 10, version: "1" });
+  const gone = {
+    functions: () => [functionReading("new")],
+    depths: () => Promise.resolve([depth("order"), depth("new")]),
+  };
+  metrics.observer.ended(endedAs());
+  await metrics.collect(readings());
+  await metrics.collect(readings(gone));
+  const families = await metrics.collect(readings(gone));
+  metrics.close();
+  const names = families.flatMap(({ samples }) => samples.flatMap(({ labels }) => labels.function ?? []));
+  assertEquals([...new Set(names)], ["new"]);
+});
