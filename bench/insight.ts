@@ -35,20 +35,23 @@ export async function insight(): Promise<string[]> {
   const variants = variantsOf(collector.addr.port);
   const costs = variants.map(() => [] as Cost[]);
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, variant] of variants.entries()) costs[index].push(await measured(variant, broker));
+    // Back and forth, so that a machine that becomes slower or faster does not prefer one of them.
+    const order = round % 2 === 0 ? variants.keys() : [...variants.keys()].reverse();
+    for (const index of order) costs[index].push(await measured(variants[index], broker));
   }
-  const cell = (value: number, digits = 1) => value.toFixed(digits).padStart(10);
   const of = (index: number, field: keyof Cost) => median(costs[index].map((each) => each[field]));
-  const ratio = (index: number) => median(costs[index].map(({ rate }, round) => rate / costs[0][round].rate));
+  const against = (index: number, share: (one: Cost, nothing: Cost) => number) =>
+    median(costs[index].map((one, round) => share(one, costs[0][round])));
+  const head = ["runner µs", "process µs", "CPU ×", "per s", "per s ×"].map((text) => text.padStart(12)).join("");
+  const cell = (value: number, digits: number) => value.toFixed(digits).padStart(12);
   return [
-    `${"CPU for each further message, µs".padEnd(40)}${
-      ["runner", "process", "per s", "ratio"].map((text) => text.padStart(10)).join("")
-    }`,
-    ...variants.map(({ name }, index) =>
-      `${name.padEnd(40)}${cell(of(index, "runner"))}${cell(of(index, "process"))}${cell(of(index, "rate"), 0)}${
-        cell(ratio(index), 2)
-      }`
-    ),
+    `${"CPU for each further message".padEnd(40)}${head}`,
+    ...variants.map(({ name }, index) => {
+      const cpu = against(index, (one, nothing) => (nothing.runner + nothing.process) / (one.runner + one.process));
+      const rate = against(index, (one, nothing) => one.rate / nothing.rate);
+      const cells = [cell(of(index, "runner"), 1), cell(of(index, "process"), 1), cell(cpu, 2)];
+      return [name.padEnd(40), ...cells, cell(of(index, "rate"), 0), cell(rate, 2)].join("");
+    }),
   ];
 }
 

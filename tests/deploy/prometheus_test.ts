@@ -55,7 +55,7 @@ prometheusTest(
     const env = { ...TOKENS, WARREN_DATA: data.path };
     await using runner = await startServing({ amqpUrl: broker.url, functionsDir: functions.path, env });
     await using prometheus = await Prometheus.launch({
-      global: { scrape_interval: "250ms", scrape_timeout: "250ms", evaluation_interval: "250ms" },
+      global: { scrape_interval: "500ms", scrape_timeout: "500ms", evaluation_interval: "500ms" },
       rule_files: [RULES],
       scrape_configs: [{
         job_name: "warren",
