@@ -26,6 +26,10 @@ With \`OTEL_DENO=true\`, Deno sends the same metrics to an OpenTelemetry collect
 variables say where and how: \`OTEL_EXPORTER_OTLP_ENDPOINT\`, \`OTEL_EXPORTER_OTLP_PROTOCOL\`, \`OTEL_METRIC_EXPORT_INTERVAL\`,
 \`OTEL_SERVICE_NAME\`, \`OTEL_RESOURCE_ATTRIBUTES\`. Deno adds metrics of its own. \`OTEL_METRICS_EXPORTER=none\` sends traces
 only. The histograms of a function that was removed stay in the export until the runner restarts.
+
+What was counted after the last export before a runner ends is missing. Deno waits for the collector at the end: one that
+hangs delays it by up to 20 seconds after everything is settled and closed. \`OTEL_EXPORTER_OTLP_TIMEOUT=2000\`
+(milliseconds) shortens that.
 `;
 
 /** The page, made from the table of names. */
