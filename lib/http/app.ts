@@ -12,6 +12,7 @@ import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
+import { metricsRoutes, type MetricsView } from "./metrics.ts";
 import type { Pages } from "./pages.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
@@ -38,6 +39,8 @@ export interface AppOptions {
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
+  /** The metrics; without them their route is not there. */
+  metrics?: MetricsView;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -73,6 +76,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   app.route("/", functionRoutes(runner, operator, options));
   app.route("/", runRoutes(operator));
   app.route("/", logRoutes(operator, options));
+  if (options.metrics) app.route("/", metricsRoutes(options.metrics));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));

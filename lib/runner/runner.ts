@@ -25,6 +25,7 @@ import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { RunnerOperator } from "./operator_view.ts";
 import { OtherRunners } from "./operating/other_runners.ts";
 import { RunNow } from "./operating/run_now.ts";
+import { RunnerMetrics } from "./runner_metrics.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
 import { identify } from "./fleet/announcement.ts";
@@ -77,6 +78,8 @@ export class Runner {
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
   readonly #insight: Insight;
+  /** Absent where metrics are turned off. */
+  readonly #metrics: RunnerMetrics | undefined;
   /** Aborts at `quiet()`. */
   readonly #quiet = new AbortController();
   readonly #finish: () => void;
@@ -92,7 +95,11 @@ export class Runner {
     this.#log = log;
     const identity = identify(options.name);
     this.#name = identity.name;
-    const insight = this.#insight = new Insight({ options, log, runner: identity.name });
+    const metrics = this.#metrics = options.metricsFunctions > 0
+      ? new RunnerMetrics(options.metricsFunctions)
+      : undefined;
+    const observers = [metrics?.observer];
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others: observers });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
@@ -133,6 +140,9 @@ export class Runner {
     const checks = () => this.view.ready().checks;
     const { pauses } = fleet;
     this.operator = new RunnerOperator({ insight, fleet: fleet.fleet, pauses, operating, runNow, checks });
+    const { memoryWatch } = this.#sandboxes;
+    const [records, depths] = [() => insight.records(), () => operating.depths.all()];
+    metrics?.measure({ functions, broker, memoryWatch, records, depths });
     const started = () => this.#started;
     this.view = new HttpView({
       functions,
@@ -160,6 +170,7 @@ export class Runner {
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     this.#fleet.start();
+    await this.#metrics?.start(this.#log);
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
     void this.#folder.follow();
     if (signal.aborted) return;
@@ -170,10 +181,10 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing] = [this.#log, this.#quiet.signal];
+    const [log, closing, metrics] = [this.#log, this.#quiet.signal, this.#metrics];
     const place = { runner: this.#name, version: VERSION };
     const pages = openConsole(this.view, this.operator, { place, maxBody, log });
-    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages });
+    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages, metrics });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
@@ -213,6 +224,7 @@ export class Runner {
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#fleet.close();
+    this.#metrics?.close();
     await this.#broker.close();
     await this.#insight.close();
     const { folder } = this.#sandboxes;
@@ -249,7 +261,7 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Pick<Publisher, "publish">;
+  publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
   mayConsume: MayConsume;
