@@ -13,16 +13,18 @@ import { dropUnread } from "./guards/unread_body.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
+import { metricsRoutes, type MetricsView } from "./metrics.ts";
 import { openApiRoutes } from "./openapi/openapi_route.ts";
+import type { Pages } from "./pages.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
+import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { logRoutes } from "./runs/logs.ts";
 import { OpenStreams } from "./runs/open_streams.ts";
 import { runRoutes } from "./runs/runs.ts";
-import type { RunsView } from "./runs/runs_view.ts";
 import { scaleRoutes } from "./scale.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
 
@@ -35,11 +37,13 @@ export interface AppOptions {
   maxBody: number;
   /** The address that it listens on. */
   host: string;
+  /** What is served for people. @default nothing */
+  pages?: Pages;
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
-  /** Run records and logs; without them their routes are not there. */
-  runs?: RunsView;
+  /** The metrics; without them their route is not there. */
+  metrics?: MetricsView;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -57,7 +61,7 @@ export interface AppOptions {
  *
  * @throws {WarrenError} `config` if it would listen beyond loopback without a token
  */
-export function createApp(runner: RunnerView, options: AppOptions): Hono {
+export function createApp(runner: RunnerView, operator: OperatorView, options: AppOptions): Hono {
   assertGuarded(options.host, options.token);
   const app = new Hono();
   app.use(dropUnread(options.linger));
@@ -65,39 +69,39 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
     await next();
     if (context.res.status === 101) return; // a WebSocket's answer cannot be changed
     context.res.headers.set("x-content-type-options", "nosniff");
-    context.res.headers.set("cache-control", "no-store");
+    if (!context.res.headers.has("cache-control")) context.res.headers.set("cache-control", "no-store");
   });
   app.use(auditWrites(options.log));
   const tokens = { write: options.token, read: options.readToken };
   app.use(endpoints(runner, { tokens, maxBody: options.maxBody, host: options.host }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
-  if (options.token !== undefined) app.use(requireToken(tokens));
+  if (options.token !== undefined) app.use(requireToken(tokens, options.pages?.isOpen));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.route("/", healthRoutes(runner, { log: options.log, tokens }));
-  app.route("/", runnerRoutes(runner));
-  app.route("/", statusRoutes(runner));
-  app.route("/", pauseRoutes(runner));
-  app.route("/", functionRoutes(runner, options));
-  if (options.runs) {
-    app.route("/", runRoutes(options.runs));
-    app.route("/", logRoutes(options.runs, { closing: options.closing, streams: new OpenStreams(options.maxStreams) }));
-  }
+  app.route("/", runnerRoutes(operator));
+  app.route("/", statusRoutes(operator));
+  app.route("/", pauseRoutes(runner, operator));
+  app.route("/", functionRoutes(runner, operator, options));
+  app.route("/", runRoutes(operator));
+  app.route("/", logRoutes(operator, { closing: options.closing, streams: new OpenStreams(options.maxStreams) }));
+  if (options.metrics) app.route("/", metricsRoutes(options.metrics));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));
   app.route("/", jobRoutes(jobs));
-  app.route("/", queueRoutes(runner));
-  app.route("/", scaleRoutes(runner));
+  app.route("/", queueRoutes(runner, operator));
+  app.route("/", scaleRoutes(runner, operator));
   app.route("/", openApiRoutes(() => app.routes, runner, { guarded: options.token !== undefined }));
-  app.notFound((context) =>
-    problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
-  );
+  if (options.pages) app.route("/", options.pages.routes(jobs));
+  const answer = (context: Context, problem: Problem) =>
+    options.pages?.problem(context, problem) ?? problemResponse(context, problem);
+  app.notFound((context) => answer(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`)));
   app.onError((error, context) => {
     const problem = toProblem(error);
     if (problem.status === 500 && !(error instanceof Problem)) {
       options.log?.error(`HTTP: ${describeError(error)}`, { stack: error.stack });
     }
-    return problemResponse(context, problem);
+    return answer(context, problem);
   });
   return app;
 }

@@ -8,6 +8,7 @@ import { describeError } from "../base/errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
 import { FunctionRequests } from "./function_requests.ts";
 import { FunctionsFolder } from "./functions_folder.ts";
+import { openConsole } from "../console/console.ts";
 import { createApp } from "../http/app.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
@@ -16,9 +17,15 @@ import { HttpView } from "./http_view.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
+import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
+import { VERSION } from "../settings/config.ts";
 import type { Options } from "../settings/options.ts";
-import { runsView } from "./runs_view.ts";
+import type { OperatorView } from "../invocation/insight/operator_view.ts";
+import { RunnerOperator } from "./operator_view.ts";
+import { OtherRunners } from "./operating/other_runners.ts";
+import { RunNow } from "./operating/run_now.ts";
+import { RunnerMetrics } from "./runner_metrics.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
 import { identify } from "./fleet/announcement.ts";
@@ -57,9 +64,13 @@ export const CLOSE_LIMIT = 4_000;
 export class Runner {
   /** The view for the HTTP API. */
   readonly view: RunnerView;
+  /** What operators see and do, of all runners that share the broker. */
+  readonly operator: OperatorView;
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
   readonly #options: Options;
+  /** As the other runners see it. */
+  readonly #name: string;
   readonly #log: Logger;
   readonly #broker: RunnerBroker;
   readonly #functions: FunctionRegistry;
@@ -67,6 +78,8 @@ export class Runner {
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
   readonly #insight: Insight;
+  /** Absent where metrics are turned off. */
+  readonly #metrics: RunnerMetrics | undefined;
   /** Aborts at `quiet()`. */
   readonly #quiet = new AbortController();
   readonly #finish: () => void;
@@ -81,7 +94,12 @@ export class Runner {
     this.#options = options;
     this.#log = log;
     const identity = identify(options.name);
-    const insight = this.#insight = new Insight({ options, log, runner: identity.name });
+    this.#name = identity.name;
+    const metrics = this.#metrics = options.metricsFunctions > 0
+      ? new RunnerMetrics(options.metricsFunctions)
+      : undefined;
+    const observers = [metrics?.observer];
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others: observers });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
@@ -103,7 +121,7 @@ export class Runner {
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
-    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, log });
+    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, heldBack, log });
     this.#folder = new FunctionsFolder({
       options,
       registry: functions,
@@ -113,15 +131,24 @@ export class Runner {
     });
     const consumers = (queue: string) => broker.consumers(queue);
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
-    const operating = new Operating({ options, functions, broker, heldBack, log });
+    const others = new OtherRunners(fleet.fleet);
+    const onMeasured = (depths: readonly Depth[]) => {
+      for (const depth of depths) insight.history.measured(depth.function, depth);
+    };
+    const operating = new Operating({ options, functions, broker, heldBack, others, log, onMeasured });
+    const runNow = new RunNow({ functions, publisher });
+    const checks = () => this.view.ready().checks;
+    const { pauses } = fleet;
+    this.operator = new RunnerOperator({ insight, fleet: fleet.fleet, pauses, operating, runNow, checks });
+    const { memoryWatch } = this.#sandboxes;
+    const [records, depths] = [() => insight.records(), () => operating.depths.all()];
+    metrics?.measure({ functions, broker, memoryWatch, records, depths });
     const started = () => this.#started;
     this.view = new HttpView({
       functions,
       requests,
       broker,
-      operating,
       publisher,
-      fleet,
       started,
       strict: strictReady,
     });
@@ -143,6 +170,7 @@ export class Runner {
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     this.#fleet.start();
+    await this.#metrics?.start(this.#log);
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
     void this.#folder.follow();
     if (signal.aborted) return;
@@ -153,8 +181,10 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
-    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
+    const [log, closing, metrics] = [this.#log, this.#quiet.signal, this.#metrics];
+    const place = { runner: this.#name, version: VERSION };
+    const pages = openConsole(this.view, this.operator, { place, maxBody, log });
+    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages, metrics });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
@@ -194,6 +224,7 @@ export class Runner {
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#fleet.close();
+    this.#metrics?.close();
     await this.#broker.close();
     await this.#insight.close();
     const { folder } = this.#sandboxes;
@@ -230,7 +261,7 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Pick<Publisher, "publish">;
+  publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
   mayConsume: MayConsume;

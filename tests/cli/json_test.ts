@@ -8,6 +8,7 @@ import { doctor } from "../../lib/cli/doctor/doctor.ts";
 import { invoke } from "../../lib/cli/invoke/invoke.ts";
 import { create } from "../../lib/cli/new.ts";
 import { pause, resume } from "../../lib/cli/operate/pause.ts";
+import { runNow } from "../../lib/cli/operate/run_now.ts";
 import { status } from "../../lib/cli/operate/status.ts";
 import { cache } from "../../lib/cli/project/cache.ts";
 import { init } from "../../lib/cli/project/init.ts";
@@ -36,6 +37,8 @@ brokerTest("every command that prints results prints them as JSON with --json, o
       export default () => { throw new Error("no"); };`,
     "later.ts": `export const config = { queue: "${broker.queue("later")}", retry: ["1h"] };
       export default () => { throw new Error("not yet"); };`,
+    "nightly.ts": `export const config = { queue: "${broker.queue("nightly")}", schedule: "0 0 1 1 *" };
+      export default () => {};`,
   });
   await using data = await folder({});
   const vars = { AMQP_URL: url, FUNCTIONS_DIR: functions.path, WARREN_DATA: data.path };
@@ -63,6 +66,7 @@ brokerTest("every command that prints results prints them as JSON with --json, o
     ]],
     queue: [queue, ["list"]],
     pause: [pause, ["hello", "--here"]],
+    "run-now": [runNow, ["nightly"]],
     resume: [resume, ["hello", "--here"]],
     status: [status, []],
     check: [check, []],
@@ -74,7 +78,7 @@ brokerTest("every command that prints results prints them as JSON with --json, o
     cancel: [cancel],
   };
   const { stdout: help } = await runMain(["help"]);
-  const names = [...help.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name);
+  const names = [...help.matchAll(/^ {2}([a-z][a-z-]*) {2,}/gm)].map(([, name]) => name);
   assert(names.length > 10, help);
   assertEquals(names.filter((name) => !OTHERS.includes(name)).toSorted(), Object.keys(table).toSorted());
 

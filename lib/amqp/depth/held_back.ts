@@ -1,10 +1,11 @@
-import type { OutgoingMessage, PublishOptions } from "../publishing/publisher.ts";
+import type { WarrenError } from "../../base/errors.ts";
 import { RETRY_PREFIX } from "../message/names.ts";
+import type { PublishSink } from "../publishing/confirm_channel.ts";
+import type { OutgoingMessage } from "../publishing/outgoing_message.ts";
+import type { Publisher, PublishOptions } from "../publishing/publisher.ts";
 
 /** What publishes, with confirms. */
-interface Publishing {
-  publish(message: OutgoingMessage, options?: PublishOptions): Promise<void>;
-}
+export type Publishing = Pick<Publisher, "publish" | "send">;
 
 /** Steps of time per delay: how exactly it is known when a message comes back. */
 const STEPS = 64;
@@ -22,7 +23,7 @@ interface Step {
  * Counts the messages that this runner put into retry queues and that are not back yet. Retry queues are shared by all
  * functions with the same delay, and no broker says how many of their messages are for one function.
  *
- * The count forgets what another runner put there, and what this one put there before it was started again.
+ * Runners announce it to each other. What one put there before it was started again is not counted.
  */
 export class HeldBack {
   /** By queue, then by delay; the oldest step first. */
@@ -35,15 +36,23 @@ export class HeldBack {
   }
 
   /** A publisher that counts what it puts into retry queues. */
-  counting<T extends Publishing>(publisher: T): Pick<T, "publish"> {
+  counting(publisher: Publishing): Publishing {
     return {
+      send: (message, options, sink) => {
+        const delayed = message.exchange.startsWith(RETRY_PREFIX);
+        return publisher.send(message, options, delayed ? new Counted(this, sink) : sink);
+      },
       publish: (message: OutgoingMessage, options?: PublishOptions) => {
         const published = publisher.publish(message, options);
         if (!message.exchange.startsWith(RETRY_PREFIX)) return published;
-        const delay = Number(message.exchange.slice(RETRY_PREFIX.length));
-        return published.then(() => this.add(message.routingKey, delay));
+        return published.then(() => this.addMessage(message));
       },
     };
+  }
+
+  /** A message that is in a retry queue now. */
+  addMessage({ exchange, routingKey }: Pick<OutgoingMessage, "exchange" | "routingKey">): void {
+    this.add(routingKey, Number(exchange.slice(RETRY_PREFIX.length)));
   }
 
   /** @param delay milliseconds */
@@ -74,6 +83,13 @@ export class HeldBack {
     return counts;
   }
 
+  /** All that this runner holds back. */
+  all(): { queue: string; delay: number; count: number }[] {
+    return [...this.#queues.keys()].flatMap((queue) =>
+      [...this.counts(queue)].map(([delay, count]) => ({ queue, delay, count }))
+    );
+  }
+
   #full(): boolean {
     if (this.#queues.size < MAX_QUEUES) return false;
     for (const queue of [...this.#queues.keys()]) this.counts(queue);
@@ -84,5 +100,21 @@ export class HeldBack {
     const now = this.#now();
     const kept = steps.findIndex(({ due }) => due > now);
     steps.splice(0, kept < 0 ? steps.length : kept);
+  }
+}
+
+/** Counts a message once it is confirmed. */
+class Counted implements PublishSink {
+  readonly #heldBack: HeldBack;
+  readonly #sink: PublishSink;
+
+  constructor(heldBack: HeldBack, sink: PublishSink) {
+    this.#heldBack = heldBack;
+    this.#sink = sink;
+  }
+
+  published(message: OutgoingMessage, error: WarrenError | undefined): void {
+    if (!error) this.#heldBack.addMessage(message);
+    this.#sink.published(message, error);
   }
 }

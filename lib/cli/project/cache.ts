@@ -4,14 +4,14 @@ import { withFunctions } from "../shared/read_functions.ts";
 import { JSON_FLAG } from "../shared/json_flag.ts";
 
 /**
- * Never called: an import that is written so is in the graph of main.ts, so that the embedded broker, which runs in a
- * process of its own, is in Deno's cache wherever Warren itself is.
+ * Never called. Deno caches literal dynamic imports together with the module that contains them, so the embedded broker,
+ * which runs in its own process, is in the cache as well.
  */
 export const BROKER = (): Promise<unknown> => import("../../broker/hosted.ts");
 
-/** Downloads what the functions import, and writes the project's lock file. */
+/** Downloads everything that the functions import, and completes the project's lock file. */
 export const cache: Command = {
-  summary: "Download all that the functions import, and complete the project's deno.lock",
+  summary: "Download everything that the functions import, and complete deno.lock",
   flags: [JSON_FLAG],
   async run(context) {
     const { options, positional, flags, print, printError } = context;
@@ -23,7 +23,7 @@ export const cache: Command = {
       const fine = functions.length - broken.length;
       if (flags.has("json")) {
         print(JSON.stringify({ functions: functions.length, broken: broken.map(({ name }) => name) }));
-      } else print(`${fine} of ${functions.length} functions have all that they import in Deno's cache`);
+      } else print(`${fine} of ${functions.length} functions have all their imports in Deno's cache`);
       return broken.length > 0 ? 1 : 0;
     });
   },

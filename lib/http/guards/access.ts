@@ -23,10 +23,14 @@ export function needsNoToken(path: string): boolean {
   return OPEN.includes(path);
 }
 
-/** Requires a token on every route but the health routes, and the write token for whatever changes something. */
-export function requireToken(tokens: Tokens): MiddlewareHandler {
+/**
+ * Requires a token on every route but the health routes and those that `isOpen` names, and the write token for whatever
+ * changes something.
+ */
+export function requireToken(tokens: Tokens, isOpen: (path: string) => boolean = () => false): MiddlewareHandler {
   return async (context, next) => {
-    if (!OPEN.includes(context.req.path)) await assertAccess(context, tokens);
+    const { path } = context.req;
+    if (!needsNoToken(path) && !isOpen(path)) await assertAccess(context, tokens);
     await next();
   };
 }

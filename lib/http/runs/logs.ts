@@ -1,9 +1,10 @@
 import { type Context, Hono } from "hono";
-import type { LiveEvent } from "../../invocation/insight/operator_view.ts";
+import type { LiveEvent, OperatorView } from "../../invocation/insight/operator_view.ts";
 import { eventStream, type ServerSentEvent } from "./event_stream.ts";
 import { OpenStreams } from "./open_streams.ts";
 import { limitOf } from "./runs.ts";
-import type { RunsView } from "./runs_view.ts";
+
+type Logs = Pick<OperatorView, "lines" | "follow">;
 
 export interface LogRoutesOptions {
   /** Ends the streams that are open. */
@@ -19,7 +20,7 @@ export interface LogRoutesOptions {
  * now on, as server-sent events. `following` says that from here on nothing is missed, each `log` has a line, and `cut`
  * says that the reader was too slow.
  */
-export function logRoutes(view: RunsView, options: LogRoutesOptions = {}): Hono {
+export function logRoutes(view: Logs, options: LogRoutesOptions = {}): Hono {
   const streams = options.streams ?? new OpenStreams();
   return new Hono().get("/logs", async (context) => {
     const { req } = context;
@@ -35,7 +36,7 @@ function follows({ req }: Context): boolean {
 
 type Following = LogRoutesOptions & { streams: OpenStreams };
 
-function following(view: RunsView, name: string | undefined, { closing, ping, streams }: Following): Response {
+function following(view: Logs, name: string | undefined, { closing, ping, streams }: Following): Response {
   const leave = streams.enter();
   const over = new AbortController();
   const end = () => {

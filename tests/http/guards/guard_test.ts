@@ -2,7 +2,6 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { assertGuarded } from "../../../lib/http/guards/guard.ts";
 import { fakeApi, problemOf } from "../fake_runner.ts";
-import { FakeRuns } from "../runs/fake_runs.ts";
 
 Deno.test("listening beyond loopback without a token is refused with the mend", () => {
   const error = assertThrows(() => fakeApi({ host: "0.0.0.0" }), WarrenError);
@@ -64,7 +63,7 @@ Deno.test("a page of another site publishes nothing", async () => {
 });
 
 Deno.test("a page of another site is refused by every route that changes something or holds dead letters", async () => {
-  const { app, ask, runner } = fakeApi({ runs: new FakeRuns() });
+  const { app, ask, runner, operator } = fakeApi();
   const routes = app.routes.filter(({ method, path }) => {
     return method !== "ALL" && !path.includes("*") && (method !== "GET" || path.includes("/dead"));
   });
@@ -82,7 +81,7 @@ Deno.test("a page of another site is refused by every route that changes somethi
       assertStringIncludes(String((await problemOf(response)).detail), "other sites");
     }
   }
-  assertEquals([runner.published, runner.pausing, runner.resuming, runner.purged], [[], [], [], []]);
+  assertEquals([runner.published, operator.pausing, operator.resuming, operator.purged], [[], [], [], []]);
 });
 
 Deno.test("its own pages, and programs that are no browser, publish", async () => {

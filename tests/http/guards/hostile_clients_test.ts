@@ -4,7 +4,7 @@ import { createApp } from "../../../lib/http/app.ts";
 import { listen } from "../../../lib/http/server.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type FakeApiOptions, FakeRunner } from "../fake_runner.ts";
-import { FakeRuns } from "../runs/fake_runs.ts";
+import { FakeOperator } from "../fake_operator.ts";
 
 const encoder = new TextEncoder();
 const LINGER = 20;
@@ -12,13 +12,12 @@ const log = new Logger({ level: "silent" });
 
 /** The API on a port, for clients that no library would be. */
 function served(options: FakeApiOptions = {}) {
-  const [runner, runs, closing] = [new FakeRunner(), new FakeRuns(), new AbortController()];
-  const app = createApp(runner, {
+  const [runner, operator, closing] = [new FakeRunner(), new FakeOperator(), new AbortController()];
+  const app = createApp(runner, operator, {
     token: undefined,
     maxBody: 100_000,
     host: "127.0.0.1",
     linger: LINGER,
-    runs,
     closing: closing.signal,
     ...options,
   });
@@ -26,7 +25,7 @@ function served(options: FakeApiOptions = {}) {
   return {
     ...listening,
     runner,
-    runs,
+    operator,
     connect: () => Deno.connect({ hostname: "127.0.0.1", port: listening.port }),
     async [Symbol.asyncDispose]() {
       closing.abort();
@@ -115,15 +114,15 @@ Deno.test("clients that read nothing hold nobody up, and a stream is cut off tha
   for (const connection of deaf) await writeAll(connection, head("GET", "/functions"));
   const stream = await api.connect();
   await writeAll(stream, head("GET", "/logs?follow=true"));
-  await eventually(() => api.runs.hub.size === 1);
+  await eventually(() => api.operator.hub.size === 1);
   const line = { time: 1, level: "info", message: "x".repeat(5_000) };
   for (let count = 0; count < 5_000; count++) {
-    api.runs.hub.publish({ kind: "log", function: "hello", runner: "here", line });
+    api.operator.hub.publish({ kind: "log", function: "hello", runner: "here", line });
     if (count % 100 === 0) assertEquals(await (await fetch(`${api.url}/healthz`)).text(), "ok\n");
   }
   const text = await everything(stream, "event: cut");
   assert(text.split("event: log").length < 4_000, "what nobody reads is not kept");
-  await eventually(() => api.runs.hub.size === 0);
+  await eventually(() => api.operator.hub.size === 0);
   for (const connection of [...deaf, stream]) connection.close();
 });
 

@@ -16,6 +16,7 @@ interface Asked {
 }
 
 const PUBLISH = "POST /functions/:name";
+const RUN_NOW = "POST /functions/:name/run";
 const DEAD = "/functions/:name/dead";
 const NOBODY = { path: { name: "nobody" } };
 const NONE = { path: { id: "none" } };
@@ -25,12 +26,13 @@ const UNKNOWN = { query: { wrong: "1" } };
 const FILTERS = { reason: "failed", error: "x", olderThan: "1ms", newerThan: "1d", function: "hello", id: "m1" };
 const LISTED = { ...FILTERS, header: "a=b", limit: "1" };
 
-const fails = (code: "unavailable" | "refused") => ({ runner }: Api) => {
+const fails = (code: "unavailable" | "refused") => ({ runner, operator }: Api) => {
   const failure = new WarrenError(code, "the broker is away");
-  Object.assign(runner, { failure, purgeQueue: () => Promise.reject(failure), cancel: () => Promise.reject(failure) });
-  Object.assign(runner, { pause: () => Promise.reject(failure), resume: () => Promise.reject(failure) });
+  const fail = () => Promise.reject(failure);
+  runner.failure = failure;
+  Object.assign(operator, { purgeQueue: fail, cancel: fail, pause: fail, resume: fail, runNow: fail });
 };
-const unbound = ({ runner }: Api) => runner.result = undefined;
+const unbound = ({ operator }: Api) => operator.result = undefined;
 const boxless = ({ runner }: Api) => runner.box = undefined;
 const endless = ({ box }: Api) => box.busy = new Promise(() => {});
 const replies = (outcome: string, body: string) => ({ runner }: Api) => {
@@ -46,6 +48,8 @@ const CASES: Case[] = [
     runner.readiness = { ready: false, checks: [{ name: "a", ok: false, required: false, detail: "because" }] };
   }],
   ["GET /openapi.json", 200],
+  ["GET /metrics", 200],
+  ["GET /metrics", 200, { headers: { accept: "application/openmetrics-text" } }],
   ["GET /runners", 200],
   ["GET /status", 200],
   ...(["pause", "resume"] as const).flatMap((what): Case[] => {
@@ -85,6 +89,11 @@ const CASES: Case[] = [
   [PUBLISH, 502, {}, fails("refused")],
   [PUBLISH, 503, {}, fails("unavailable")],
   [PUBLISH, 504, WAITING],
+  [RUN_NOW, 202],
+  [RUN_NOW, 404, NOBODY],
+  [RUN_NOW, 409, {}, ({ operator }) => operator.scheduled.clear()],
+  [RUN_NOW, 502, {}, fails("refused")],
+  [RUN_NOW, 503, {}, fails("unavailable")],
   ["GET /queues", 200],
   ["DELETE /functions/:name/queue", 200, { query: { confirm: "hello" } }],
   ["DELETE /functions/:name/queue", 400],

@@ -3,11 +3,12 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { describedRoutes } from "../../../lib/http/openapi/document.ts";
 import { OPERATIONS } from "../../../lib/http/openapi/operations/operations.ts";
 import { fakeApi, type FakeApiOptions } from "../fake_runner.ts";
-import { FakeRuns } from "../runs/fake_runs.ts";
 import type { Document } from "./closed_document.ts";
+import { FakeMetrics } from "./fake_metrics.ts";
 
+/** An app with every route that there may be. */
 function api(options: FakeApiOptions = {}) {
-  return fakeApi({ ...options, runs: new FakeRuns() });
+  return fakeApi({ ...options, metrics: new FakeMetrics() });
 }
 
 async function documentOf({ ask }: ReturnType<typeof api>, headers?: HeadersInit): Promise<Document> {
@@ -72,5 +73,5 @@ Deno.test("paths that functions have of their own are in the document, each with
 
 Deno.test("routes that a runner does not have are not in its document", async () => {
   const document = await documentOf(fakeApi());
-  assert(!("/runs" in document.paths) && "/functions" in document.paths);
+  assert(!("/metrics" in document.paths) && "/functions" in document.paths);
 });

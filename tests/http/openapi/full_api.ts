@@ -1,12 +1,11 @@
 import type { Depth } from "../../../lib/invocation/insight/depth.ts";
 import type { AnnouncedRunner } from "../../../lib/invocation/insight/fleet.ts";
-import type { Run, RunSummary } from "../../../lib/invocation/insight/run.ts";
-import type { RunsView } from "../../../lib/http/runs/runs_view.ts";
-import type { LiveEvent } from "../../../lib/invocation/insight/operator_view.ts";
-import { Hub } from "../../../lib/telemetry/hub.ts";
+import type { FunctionHistory, Run, RunSummary } from "../../../lib/invocation/insight/run.ts";
+import type { OperatorView, Trouble } from "../../../lib/invocation/insight/operator_view.ts";
 import type { FunctionDetail, FunctionView } from "../../../lib/http/runner_view.ts";
 import { fakeApi, type FakeApiOptions } from "../fake_runner.ts";
 import { FakeDeadLetters } from "./fake_dead_letters.ts";
+import { FakeMetrics } from "./fake_metrics.ts";
 
 const DEPTH: Depth = {
   function: "hello",
@@ -64,52 +63,60 @@ const RUNNER: AnnouncedRunner = {
   seenAt: 2,
   gone: false,
   self: true,
+  heldBack: [{ queue: "hello", delay: 10, count: 2 }],
   functions: [{
     name: "hello",
     queue: "hello",
     version: "v",
     state: "serving",
     running: 0,
+    newest: 1,
     perMinute: 1.5,
     failedPerMinute: 0,
   }],
 };
 
-/** Runs of which everything is known. */
-class FullRuns implements RunsView {
-  readonly hub = new Hub();
+const TROUBLE: Trouble = {
+  severity: "warning",
+  kind: "backlog",
+  function: "hello",
+  title: "hello falls behind",
+  reason: "3 messages wait",
+  action: "Start more runners",
+  href: "/console/functions/hello",
+  since: 1,
+};
 
+const HISTORY: FunctionHistory = {
+  function: "hello",
+  step: 1,
+  points: [{ time: 1, completed: 1, failed: 0, coldStarts: 0, p50: 1.5, p95: 2, ready: 1, dead: 0 }],
+};
+
+/** Answers of runners that know everything. */
+const ANSWERS = {
   runs() {
     return Promise.resolve({ items: [SUMMARY], silent: ["far"], since: 1, leftOut: 2 });
-  }
-
-  run(id: string) {
-    return Promise.resolve(id === RUN.id ? RUN : undefined);
-  }
+  },
 
   story() {
     return Promise.resolve({ items: [SUMMARY], silent: [] });
-  }
+  },
 
   errors() {
     const group = { key: "k", function: "hello", type: "Error", message: "no …", frame: "at x" };
     return Promise.resolve({ items: [{ ...group, count: 1, firstSeen: 1, lastSeen: 1, samples: ["r1"] }], silent: [] });
-  }
+  },
 
   lines() {
     const line = { runId: "r1", function: "hello", runner: "here", messageId: "m1", line: LINE };
     return Promise.resolve({ items: [line], silent: [] });
-  }
+  },
 
   history(name: string) {
-    const points = [{ time: 1, completed: 1, failed: 0, coldStarts: 0, p50: 1.5, p95: 2, ready: 1, dead: 0 }];
-    return Promise.resolve(name === "hello" ? { function: name, step: 1, points } : undefined);
-  }
-
-  follow(filter: { function?: string; kind?: LiveEvent["kind"] }, signal: AbortSignal) {
-    return this.hub.follow(filter, signal);
-  }
-}
+    return Promise.resolve(name === HISTORY.function ? HISTORY : undefined);
+  },
+} satisfies Partial<OperatorView>;
 
 /** A function that has all that a list of functions can have. */
 function listed(view: FunctionView): FunctionView {
@@ -155,21 +162,24 @@ function detailed(view: FunctionView): FunctionDetail {
 
 /** The API over a runner that has something of everything. */
 export function fullApi(options: FakeApiOptions = {}) {
-  const runs = new FullRuns();
-  const api = fakeApi({ maxBody: 1_000, patience: 1_000, runs, ...options });
-  const { runner } = api;
+  const api = fakeApi({ maxBody: 1_000, patience: 1_000, metrics: new FakeMetrics(), ...options });
+  const { runner, operator } = api;
+  Object.assign(operator, ANSWERS);
   const box = new FakeDeadLetters();
   runner.views[0] = listed(runner.views[0]);
   runner.detail = (name) => detailed(runner.function(name)!);
   runner.views.push({ ...runner.views[1], name: "broken", state: "broken", error: "a mistake", queue: undefined });
   runner.box = box;
-  runner.fleet = [RUNNER];
-  runner.measured.set("hello", DEPTH);
-  runner.orphaned = [{ queue: "q", messages: 1, advice: "look" }];
-  runner.waiting.add("m1");
-  runner.result = {
+  operator.known = RUN;
+  operator.fleet = [RUNNER];
+  operator.found = [TROUBLE];
+  operator.scheduled.add("hello");
+  operator.measured.set("hello", DEPTH);
+  operator.orphaned = [{ queue: "q", messages: 1, advice: "look" }];
+  operator.waiting.add("m1");
+  operator.result = {
     standings: [{ runner: "here", function: "hello", state: "paused", detail: "by hand" }],
     silent: [],
   };
-  return { ...api, box, runs };
+  return { ...api, box };
 }

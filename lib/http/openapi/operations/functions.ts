@@ -59,6 +59,23 @@ export function publishing(name: string): Operation {
   return { ...PUBLISH, tag: "webhooks", summary: `Publish the body as a message of ${name}`, answers };
 }
 
+/** Of a function with a schedule. */
+const RUN_NOW: Operation = {
+  tag: "functions",
+  summary: "Run a scheduled function now",
+  parameters: [FUNCTION_NAME],
+  answers: {
+    202: json(
+      "The broker has the message, which is like that of a scheduled run.",
+      object<{ function: string; messageId: string }>({ function: text(), messageId: text() }),
+    ),
+    404: NO_FUNCTION,
+    409: problem("The function has no schedule."),
+    502: REFUSED,
+    503: NO_BROKER,
+  },
+};
+
 export const FUNCTION_OPERATIONS: Operations = {
   "GET /functions": {
     tag: "functions",
@@ -74,4 +91,5 @@ export const FUNCTION_OPERATIONS: Operations = {
     answers: { 200: json("The function.", ref("FunctionDetail")), 404: NO_FUNCTION },
   },
   "POST /functions/:name": { ...PUBLISH, parameters: [FUNCTION_NAME, ...PUBLISH.parameters!] },
+  "POST /functions/:name/run": RUN_NOW,
 };

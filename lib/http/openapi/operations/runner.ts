@@ -24,6 +24,17 @@ export const RUNNER_OPERATIONS: Operations = {
     summary: "Describe the API of this runner",
     answers: { 200: json("An OpenAPI document, with the paths that functions have of their own.", map(ANYTHING)) },
   },
+  "GET /metrics": {
+    tag: "runner",
+    summary: "Give the metrics of this runner for Prometheus",
+    description: "In the OpenMetrics format if `Accept` has it.",
+    answers: {
+      200: {
+        description: "One line a value, with its name and its labels.",
+        content: { "text/plain": text(), "application/openmetrics-text": text() },
+      },
+    },
+  },
   "GET /ws/amqp": {
     tag: "runner",
     summary: "Speak AMQP over a WebSocket to the broker on this machine",

@@ -1,4 +1,4 @@
-import type { AnnouncedFunction, AnnouncedRunner } from "../../../invocation/insight/fleet.ts";
+import type { AnnouncedFunction, AnnouncedHeldBack, AnnouncedRunner } from "../../../invocation/insight/fleet.ts";
 import type { FleetStatus, FunctionStatus } from "../../../invocation/insight/fleet_status.ts";
 import type { Trouble } from "../../../invocation/insight/operator_view.ts";
 import type { RunnerStanding } from "../../../invocation/insight/pause.ts";
@@ -21,7 +21,13 @@ export const FLEET_SCHEMAS: Readonly<Record<string, Schema>> = {
     running: integer(),
     perMinute: number("Invocations that ended in the last minute."),
     failedPerMinute: number(),
+    newest: optional(time("When the newest message that it received was published.")),
   }),
+  AnnouncedHeldBack: object<AnnouncedHeldBack>({
+    queue: text(),
+    delay: number("Milliseconds."),
+    count: integer(),
+  }, "Messages of one queue that wait for the same delay."),
   AnnouncedRunner: object<AnnouncedRunner>({
     id: text("Unique for each start."),
     name: text(),
@@ -32,6 +38,10 @@ export const FLEET_SCHEMAS: Readonly<Record<string, Schema>> = {
     seenAt: time("When it was last heard."),
     gone: flag("It did not say goodbye and has not been heard for a while."),
     self: flag("The runner that answers."),
+    heldBack: optional(list(
+      ref("AnnouncedHeldBack"),
+      "Messages that it put into retry queues and that are not back yet, by their queue.",
+    )),
   }),
   FunctionStatus: object<FunctionStatus>({
     name: text(),

@@ -1,8 +1,14 @@
 import type { Next } from "../../../invocation/insight/ended.ts";
-import type { ErrorGroup, FunctionHistory, HistoryPoint, Run, RunLogLine } from "../../../invocation/insight/run.ts";
+import type {
+  ErrorGroup,
+  FunctionHistory,
+  HistoryPoint,
+  Run,
+  RunLine,
+  RunLogLine,
+} from "../../../invocation/insight/run.ts";
 import type { RunSummary } from "../../../invocation/insight/run.ts";
 import { noOutcomes } from "../../../invocation/outcome.ts";
-import type { RunLine } from "../../runs/runs_view.ts";
 import {
   ANYTHING,
   BOOLEAN,
