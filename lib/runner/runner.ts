@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Clock } from "../amqp/clock.ts";
 import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
+import { TracedPublisher } from "../amqp/publishing/traced_publisher.ts";
 import { Replies } from "../amqp/publishing/replies.ts";
 import { Settler } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
@@ -16,6 +17,9 @@ import { HttpView } from "./http_view.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
+import { MessageTracing } from "../telemetry/tracing/message_tracing.ts";
+import { Spans } from "../invocation/tracing/spans.ts";
+import type { Tracing } from "../invocation/tracing/tracing.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
 import { runsView } from "./runs_view.ts";
@@ -81,13 +85,16 @@ export class Runner {
     this.#options = options;
     this.#log = log;
     const identity = identify(options.name);
-    const insight = this.#insight = new Insight({ options, log, runner: identity.name });
+    const spans = Spans.open();
+    const tracing = spans && new MessageTracing(spans);
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others: [tracing] });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
     const replies = new Replies(broker.consuming);
     const heldBack = new HeldBack();
-    const counted = heldBack.counting(publisher);
+    const traced = tracing ? new TracedPublisher(publisher, tracing) : publisher;
+    const counted = heldBack.counting(traced);
     const mayConsume: MayConsume = (client, queue) => this.#fleet.pauses.gate(client, queue);
     const parts = {
       options,
@@ -96,6 +103,7 @@ export class Runner {
       publisher: counted,
       replies,
       insight,
+      tracing,
       mayConsume,
       sandboxes: this.#sandboxes,
     };
@@ -112,7 +120,7 @@ export class Runner {
       folder: () => this.#sandboxes.folder,
     });
     const consumers = (queue: string) => broker.consumers(queue);
-    const requests = new FunctionRequests({ functions, publisher, replies, consumers });
+    const requests = new FunctionRequests({ functions, publisher: traced, replies, consumers });
     const operating = new Operating({ options, functions, broker, heldBack, log });
     const started = () => this.#started;
     this.view = new HttpView({
@@ -233,6 +241,7 @@ interface Parts {
   publisher: Pick<Publisher, "publish">;
   replies: Replies;
   insight: Insight;
+  tracing: Tracing | undefined;
   mayConsume: MayConsume;
   sandboxes: SandboxSurroundings;
 }
@@ -242,12 +251,13 @@ type MayConsume = RunnerFleet["pauses"]["gate"];
 
 /** The parts that all functions share. */
 function surroundingsOf(parts: Parts): Surroundings {
-  const { options: { maxBody }, log, broker, publisher, replies, insight, mayConsume, sandboxes } = parts;
+  const { options: { maxBody }, log, broker, publisher, replies, insight, tracing, mayConsume, sandboxes } = parts;
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
     observer: insight.observer,
+    tracing,
     outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
     sandbox: (version, log) => openSandbox(version, sandboxes, log),

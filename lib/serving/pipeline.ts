@@ -19,7 +19,7 @@ import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
 export interface PipelineOptions {
-  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers" | "observer">;
+  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers" | "observer" | "tracing">;
   log: Logger;
   /** The version that takes messages from the start. */
   generation: Generation;
@@ -236,6 +236,8 @@ export class Pipeline {
   }
 
   #run(start: readonly Row[], generation: Generation): void {
+    const { tracing } = this.#options.surroundings;
+    if (tracing) { for (const row of start) row.invocation = tracing.begin(generation.definition, row.invocation); }
     const end = (outcomeOf: (index: number) => Outcome) => {
       this.#waiting.leave();
       start.forEach((row, index) => {
@@ -386,6 +388,7 @@ export class Pipeline {
   #finish(row: Row): void {
     if (!this.#rows.delete(row)) return;
     row.stage = "done";
+    this.#options.surroundings.tracing?.leave(row.invocation);
     this.#settling.delete(row);
     this.#strays.delete(row);
     this.#waiting.release(row);

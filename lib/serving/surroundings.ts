@@ -7,6 +7,7 @@ import type { FunctionDefinition } from "../invocation/definition/definition.ts"
 import type { Resolution } from "../invocation/definition/resolution.ts";
 import type { Observer } from "../invocation/insight/ended.ts";
 import type { Sandbox } from "../invocation/sandbox.ts";
+import type { Tracing } from "../invocation/tracing/tracing.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Logger } from "../base/log.ts";
 import type { OnceKeeping } from "../invocation/once_store.ts";
@@ -43,6 +44,8 @@ export interface Surroundings {
   readonly timers?: Timers;
   /** Gets how each invocation ended. Without it nothing is measured. */
   readonly observer?: Observer;
+  /** Makes spans. @default none */
+  readonly tracing?: Tracing;
   sandbox(version: Version, log: Logger): Sandbox;
   consumer(options: ConsumeOptions): Consuming;
   clock(definition: FunctionDefinition & { readonly schedule: Schedule }, log: Logger): Ticking;

@@ -2,12 +2,15 @@ import type { Context } from "hono";
 import { CONTENT_ENCODINGS } from "../../invocation/content/content_encoding.ts";
 import { PREFIX } from "../../invocation/content/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../../invocation/trace_context.ts";
+import { Spans } from "../../invocation/tracing/spans.ts";
 import { isShortString, SHORT_STRING } from "../../base/short_string.ts";
 import { bodyOf } from "./body.ts";
 import { Problem } from "../problem.ts";
 import { whyIdle } from "../readiness.ts";
 import type { FunctionView, ReplyView, RunnerView } from "../runner_view.ts";
 
+/** With tracing on, Deno makes a span of each request. */
+const SPANS = Spans.open();
 /** Seconds that a request may wait for its answer. */
 const MAX_WAIT = 3600;
 /** Headers of a request that become headers of the message have to fit into one frame. */
@@ -119,11 +122,12 @@ function encoding(context: Context): string | undefined {
   return encodings.join(", ") || undefined;
 }
 
-/** The trace that the request is part of, which the message carries on. */
+/** The trace that the request is part of, which the message carries on; below the span of the request, if there is one. */
 function traceOf(context: Context): Record<string, string> | undefined {
   const given = { [TRACEPARENT]: context.req.header(TRACEPARENT), [TRACESTATE]: context.req.header(TRACESTATE) };
   const trace = readTrace(given);
-  return trace && childTrace(trace);
+  const current = SPANS?.active(trace) ?? trace;
+  return current && childTrace(current);
 }
 
 /** The attributes of an event in HTTP's binary mode, as headers of a message. */

@@ -1,16 +1,17 @@
 import { type Result, toFailure } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
 import { describeError } from "../../base/errors.ts";
+import { runBatchInSpan, runInSpan } from "../handler/handler_span.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "../handler/invocation_context.ts";
-import { watchEnv } from "./guest_env.ts";
+import { hideTracing, watchEnv } from "./guest_env.ts";
 import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "../wire/protocol.ts";
 import { type Started, unpack } from "../host/invocations.ts";
 import { explained } from "../host/denied.ts";
 import { type Facts, type Loaded, toLoaded } from "../handler/loaded.ts";
 import type { OnceLine } from "../handler/once_effects.ts";
-import { runBatch, type Settled } from "../handler/run_batch.ts";
-import { check, runHandler } from "../handler/run_handler.ts";
+import type { Settled } from "../handler/run_batch.ts";
+import { check } from "../handler/run_handler.ts";
 
 /*
  * Runs inside a function's own process. The runner starts it with an entry of
@@ -58,6 +59,7 @@ export async function serve(path: string, facts: Facts, load: () => Promise<Reco
   const connection = await Deno.connect({ transport: "unix", path });
   giveUp(path);
   closeStores();
+  hideTracing();
   const writer: FrameWriter<FromGuest> = new FrameWriter(
     connection,
     () => Deno.exit(0),
@@ -243,7 +245,7 @@ class Guest implements ContextHost {
     const { id } = started;
     const context = this.#context(started, started.deadline + (now - came));
     this.#running.set(id, { context, until: now + limit });
-    runHandler(this.#loaded, started, context, (result) => {
+    runInSpan(this.#loaded, started, context, (result) => {
       this.#running.delete(id);
       this.#end({ id, result, outputs: context.outputs });
     });
@@ -253,7 +255,7 @@ class Guest implements ContextHost {
     const context = new BatchContext(this.#context(batch[0], batch[0].deadline));
     for (const { id } of batch) this.#running.set(id, { context: context.inner, until: 0 });
     const lineFor = (id: number) => this.#once.line(id);
-    await runBatch(this.#loaded, batch, context, lineFor, (settled) => {
+    await runBatchInSpan(this.#loaded, batch, context, lineFor, (settled) => {
       this.#running.delete(settled.id);
       this.#end(settled);
     });

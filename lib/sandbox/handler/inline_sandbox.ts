@@ -13,13 +13,13 @@ import { logFields } from "../wire/log_fields.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, isSame, type Sources } from "../host/entry.ts";
 import { loadError } from "./load_error.ts";
+import { runBatchInSpan, runInSpan } from "./handler_span.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "./invocation_context.ts";
 import { OnceCalls } from "../host/once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
-import { runBatch } from "./run_batch.ts";
 import { RunningMap } from "./running.ts";
-import { check, type HandlerResult, runHandler } from "./run_handler.ts";
+import { check, type HandlerResult } from "./run_handler.ts";
 
 /** The contents of modules that inline functions import, as this process first imported them. */
 const imported = new Map<string, string | Uint8Array>();
@@ -123,7 +123,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
   #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
     const running = this.#begin([invocation], onEnd);
     const { context } = running;
-    runHandler(loaded, invocation, context, (result) => {
+    runInSpan(loaded, invocation, context, (result) => {
       this.#end(running, this.#outcome(running, result, context.outputs));
     });
   }
@@ -137,7 +137,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
     const context = new BatchContext(running.context);
     const lineFor = () => this.#line(running);
-    void runBatch(loaded, started, context, lineFor, ({ id, result, outputs }) => {
+    void runBatchInSpan(loaded, started, context, lineFor, ({ id, result, outputs }) => {
       settled[id].resolve(this.#outcome(running, result, outputs));
     }).then(() => this.#end(running));
     return await Promise.all(settled.map(({ promise }) => promise));
