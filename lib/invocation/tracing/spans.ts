@@ -65,7 +65,8 @@ export class Spans {
   /** Undefined if spans are off. To be called before any span is active. */
   static open(): Spans | undefined {
     const api = (globalThis as Record<symbol, unknown>)[API] as { trace?: unknown; context?: unknown } | undefined;
-    if (!api?.trace || !api.context) return undefined;
+    // Other runtimes may have the API there, too.
+    if (!api?.trace || !api.context || typeof Deno === "undefined") return undefined;
     const { tracerProvider, contextManager } = Deno.telemetry;
     return new Spans(tracerProvider.getTracer("warren", VERSION_OF_SPANS), contextManager, !hasSampler());
   }
