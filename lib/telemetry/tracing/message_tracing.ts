@@ -12,11 +12,11 @@ const SCHEDULED = "warren-scheduled";
 
 /** Traces messages by OpenTelemetry's conventions; span_names.ts has the names. */
 export class MessageTracing implements Tracing, Observer {
-  readonly #spans: Spans;
+  readonly #spans: Pick<Spans, "start">;
   /** Spans of invocations that have not ended. */
   readonly #open = new WeakMap<Invocation, Span>();
 
-  constructor(spans: Spans) {
+  constructor(spans: Pick<Spans, "start">) {
     this.#spans = spans;
   }
 
