@@ -59,7 +59,8 @@ brokerTest("a trace goes from HTTP through queues, retries, sandboxes and output
         if (attempt === 1) throw new RangeError("its text may be a secret");
       };`,
   });
-  const env = { ...otlp.env, OTEL_EXPORTER_OTLP_HEADERS: SECRET, LOG_COMPLETED: "all" };
+  const rare = { OTEL_BSP_SCHEDULE_DELAY: "600000" };
+  const env = { ...otlp.env, ...rare, OTEL_EXPORTER_OTLP_HEADERS: SECRET, LOG_COMPLETED: "all" };
   await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path, env });
   const response = await fetch(`${runner.url}/functions/first`, {
     method: "POST",
@@ -68,6 +69,10 @@ brokerTest("a trace goes from HTTP through queues, retries, sandboxes and output
   });
   assertEquals((await response.json()).messageId, "m1");
 
+  await runner.waitForLog((line) => line.message === "completed" && line.function === "second");
+  // The processes send what they have before they end.
+  runner.kill("SIGTERM");
+  await runner.status;
   const spans = await spansOf(otlp, 11, ({ traceId }) => traceId === TRACE);
   const [server] = spans.filter(({ kind }) => kind === "server");
   assertEquals(server.parent, CALLER);

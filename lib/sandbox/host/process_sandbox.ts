@@ -20,6 +20,7 @@ import type { Reaper } from "../limits/reaper.ts";
 import { RunningMap } from "../handler/running.ts";
 import { type Timed, TimeLimits } from "../limits/time_limits.ts";
 import { UngrantedVariables } from "../guest/ungranted_variables.ts";
+import { isTraced } from "./tracing_variables.ts";
 import { Validations } from "./validations.ts";
 
 export interface ProcessSandboxOptions {
@@ -66,6 +67,9 @@ interface Running extends Timed {
 
 /** Messages that wait for a process to read them. */
 const MAX_UNSENT = 100_000;
+
+/** Milliseconds that processes have at the end to send their spans, if tracing is on. */
+const EXPORT_LIMIT = 2_000;
 
 let sequence = 0;
 
@@ -202,8 +206,15 @@ export class ProcessSandbox implements Sandbox {
     this.#validations.close();
     for (const id of [...this.#running.keys()]) this.#settle(id, STOPPED);
     await this.#pool.close();
+    if (isTraced({ OTEL_DENO: Deno.env.get("OTEL_DENO") })) await this.#exportSpans();
     for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
     await Promise.all(this.#exits.values());
+  }
+
+  /** A process that ends by itself sends the spans that it still has. */
+  async #exportSpans(): Promise<void> {
+    for (const process of this.#exits.keys()) process.retire();
+    await endsWithin(EXPORT_LIMIT, Promise.all(this.#exits.values()));
   }
 
   /** Starts it in a process of the pool, together with others. */

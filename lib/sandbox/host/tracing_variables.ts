@@ -10,9 +10,14 @@ const SAMPLER = "OTEL_TRACES_SAMPLER";
  * @param env the runner's environment
  */
 export function tracingVariables(name: string, env: Readonly<Record<string, string>>): Record<string, string> {
-  if (!["true", "1"].includes(env[SWITCH] ?? "")) return {};
+  if (!isTraced(env)) return {};
   const given = Object.entries(env).filter(([variable]) => variable.startsWith("OTEL_"));
   const resource = [env[RESOURCE], `faas.name=${encodeURIComponent(name)}`].filter((text) => text);
   // Deno's default would sample what is part of a trace that is not sampled.
   return { [SAMPLER]: "parentbased_always_on", ...Object.fromEntries(given), [RESOURCE]: resource.join(",") };
+}
+
+/** Whether tracing is on. */
+export function isTraced(env: Readonly<Record<string, string | undefined>>): boolean {
+  return env[SWITCH] === "true" || env[SWITCH] === "1";
 }
