@@ -9,6 +9,7 @@ import { requireToken } from "./guards/access.ts";
 import { auditWrites } from "./guards/audit.ts";
 import { endpoints } from "./publishing/endpoints.ts";
 import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
+import { nameSpan } from "./guards/request_span.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
@@ -56,6 +57,7 @@ export interface AppOptions {
 export function createApp(runner: RunnerView, options: AppOptions): Hono {
   assertGuarded(options.host, options.token);
   const app = new Hono();
+  if (nameSpan) app.use(nameSpan);
   app.use(async (context, next) => {
     await next();
     if (context.res.status === 101) return; // a WebSocket's answer cannot be changed

@@ -54,7 +54,9 @@ export class OtlpEndpoint implements AsyncDisposable {
 
   async #receive(request: Request): Promise<void> {
     const { pathname } = new URL(request.url);
-    const body = await request.text();
+    // A runner that is killed may have begun to send.
+    const body = await request.text().catch(() => undefined);
+    if (body === undefined) return;
     if (pathname === "/v1/traces") {
       this.text += body;
       this.tokens.add(request.headers.get("authorization"));

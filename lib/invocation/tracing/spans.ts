@@ -1,3 +1,4 @@
+import { hideSecretsOfUrls } from "./hide_secrets.ts";
 import { VERSION_OF_SPANS } from "./span_names.ts";
 import { readTrace, type TraceContext, TRACEPARENT } from "../trace_context.ts";
 
@@ -11,6 +12,7 @@ export interface Span {
   spanContext(): { traceId: string; spanId: string; traceFlags: number };
   setAttribute(name: string, value: unknown): void;
   setStatus(status: { code: number }): void;
+  updateName(name: string): void;
   addEvent(name: string, attributes: Attributes, time?: number): void;
   end(time?: number): void;
 }
@@ -68,7 +70,10 @@ export class Spans {
     // Other runtimes may have the API there, too.
     if (!api?.trace || !api.context || typeof Deno === "undefined") return undefined;
     const { tracerProvider, contextManager } = Deno.telemetry;
-    return new Spans(tracerProvider.getTracer("warren", VERSION_OF_SPANS), contextManager, !hasSampler());
+    const tracer: Tracer = tracerProvider.getTracer("warren", VERSION_OF_SPANS);
+    // A span that does not end is not exported.
+    hideSecretsOfUrls(tracer.startSpan("", {}, contextManager.active()));
+    return new Spans(tracer, contextManager, !hasSampler());
   }
 
   /** Undefined if the trace of its parent is not sampled, so that nothing is to be recorded. */
@@ -88,6 +93,13 @@ export class Spans {
   /** Runs something so that the spans that it starts are in this trace. */
   inTrace<T>(trace: TraceContext, run: () => T): T {
     return this.within(new RemoteSpan(trace), run);
+  }
+
+  /** Renames the active span, if there is one. */
+  nameActive(name: string, attributes: Attributes): void {
+    const span = this.#contexts.active().getValue(SPAN_KEY) as Span | undefined;
+    span?.updateName(name);
+    for (const [name, value] of Object.entries(attributes)) span?.setAttribute(name, value);
   }
 
   /**

@@ -20,6 +20,8 @@ export class FakeSpan implements Span {
     this.attributes[name] = value;
   }
 
+  updateName(): void {}
+
   setStatus(): void {
     this.failed = true;
   }
