@@ -238,7 +238,7 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Pick<Publisher, "publish">;
+  publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
   tracing: Tracing | undefined;

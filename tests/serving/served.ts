@@ -45,12 +45,13 @@ export class Served {
       observer: observed ? { ended: (ended) => void this.ended.push(ended) } : undefined,
       settler: broker.settler,
       outputs: {
-        publish: async ({ definition, invocation, delivery }, { outputs = [] }) => {
-          if (broker.refusesOutputs) throw new Error("no such exchange");
-          await broker.confirms;
-          const body = new TextDecoder().decode(invocation.body);
-          if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
-          return outputs.map(({ routingKey }, index) => `${routingKey}/${index}`);
+        publish: ({ definition, invocation, delivery }, { outputs = [] }, onEnd, subject) => {
+          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"), subject, []);
+          void broker.confirms.then(() => {
+            const body = new TextDecoder().decode(invocation.body);
+            if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
+            onEnd(undefined, subject, outputs.map(({ routingKey }, index) => `${routingKey}/${index}`));
+          });
         },
         refuse: () => Promise.resolve(),
       },

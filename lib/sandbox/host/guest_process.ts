@@ -4,16 +4,16 @@ import { endsWithin } from "../../base/time/within.ts";
 import type { MemoryWatch, Watched } from "../limits/memory_watch.ts";
 import { LoadError } from "../handler/load_error.ts";
 import { OutputBudget, readLines } from "./output.ts";
-import { checkedFromGuest } from "./from_guest.ts";
-import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "../wire/protocol.ts";
-import { Invocations, type Starting } from "./invocations.ts";
+import { type CheckedFromGuest, checkedFromGuest } from "./from_guest.ts";
+import { FrameReader, FrameWriter, type Sent, type ToGuest } from "../wire/protocol.ts";
+import { Invocations, type Starting } from "../wire/invocations.ts";
 import type { OnceCalls } from "./once_calls.ts";
 import type { Reaper } from "../limits/reaper.ts";
 import { Share, Turns } from "../../base/time/turns.ts";
 
 /** What a process reports to its sandbox. */
 export interface GuestProcessEvents {
-  onMessage(message: FromGuest): void;
+  onMessage(message: CheckedFromGuest): void;
   /** One line of its standard output or standard error. */
   onOutput(stream: "stdout" | "stderr", line: string): void;
   /** The process has ended. Called once, after its last message and line. */
@@ -220,7 +220,7 @@ export class GuestProcess implements Watched {
     }
   }
 
-  #receive(message: FromGuest): void {
+  #receive(message: CheckedFromGuest): void {
     if (message[0] === "log") this.#logged++;
     if (message[0] === "ready") this.#settleLoad();
     else if (message[0] === "pong") this.responsive = true;

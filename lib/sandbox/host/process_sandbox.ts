@@ -1,7 +1,7 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Resolution } from "../../invocation/definition/resolution.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
-import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
@@ -10,6 +10,7 @@ import { endsWithin } from "../../base/time/within.ts";
 import { sandboxCommand } from "./command.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
+import type { CheckedFromGuest } from "./from_guest.ts";
 import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "../wire/log_fields.ts";
 import type { MemoryWatch } from "../limits/memory_watch.ts";
@@ -52,7 +53,8 @@ interface Running extends Timed {
   readonly invocation: Invocation;
   /** Invocations with the same number run as a batch. 0 means alone. A batch that runs again gets a new number. */
   batch: number;
-  readonly onEnd: (outcome: Outcome) => void;
+  readonly onEnd: OnEnd<unknown>;
+  readonly subject: unknown;
   /** Milliseconds since the epoch. When its time is over, as its process sees it. */
   endsAt: number;
   /** It ended together with others and now runs alone, so a crash is its own fault. */
@@ -137,9 +139,9 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED));
-    this.#run(this.#enter(invocation, 0, onEnd));
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
+    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED, subject));
+    this.#run(this.#enter(invocation, 0, onEnd as OnEnd<unknown>, subject));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
@@ -150,20 +152,21 @@ export class ProcessSandbox implements Sandbox {
     const leave = () => --left === 0 ? this.#pool.give(member) : undefined;
     return await Promise.all(batch.map((invocation) =>
       new Promise<Outcome>((settle) => {
-        const running = this.#enter(invocation, number, settle);
+        const running = this.#enter(invocation, number, settle, undefined);
         running.leave = leave;
         this.#runIn(running, member.started, member.process);
       })
     ));
   }
 
-  #enter(invocation: Invocation, batch: number, onEnd: (outcome: Outcome) => void): Running {
+  #enter(invocation: Invocation, batch: number, onEnd: OnEnd<unknown>, subject: unknown): Running {
     const id = this.#nextId++;
     const running: Running = {
       id,
       invocation,
       batch,
       onEnd,
+      subject,
       endsAt: 0,
       deadline: Infinity,
       killAt: undefined,
@@ -366,7 +369,7 @@ export class ProcessSandbox implements Sandbox {
     process.kill("a handler overran its time limit");
   }
 
-  #receive(process: GuestProcess, message: FromGuest): void {
+  #receive(process: GuestProcess, message: CheckedFromGuest): void {
     switch (message[0]) {
       case "done": {
         this.#pool.noteSuccess();
@@ -421,11 +424,12 @@ export class ProcessSandbox implements Sandbox {
         if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
         return this.#tellDropped(process);
       case "completed": {
-        const [, id, outputs, result] = message;
-        const running = this.#running.get(id);
-        if (running?.process !== process) return;
         this.#pool.noteSuccess();
-        return this.#end(running, { kind: "completed", outputs, result });
+        for (const { id, outputs, result } of message[1]) {
+          const running = this.#running.get(id);
+          if (running?.process === process) this.#end(running, { kind: "completed", outputs, result });
+        }
+        return;
       }
     }
   }
@@ -492,12 +496,12 @@ export class ProcessSandbox implements Sandbox {
     const running = this.#running.get(id);
     if (!running) return;
     this.#remove(running);
-    queueMicrotask(() => running.onEnd(outcome));
+    queueMicrotask(() => running.onEnd(outcome, running.subject));
   }
 
   #end(running: Running, outcome: Outcome): void {
     this.#remove(running);
-    running.onEnd(outcome);
+    running.onEnd(outcome, running.subject);
   }
 
   #remove(running: Running): void {
