@@ -13,6 +13,7 @@ import { nameSpan } from "./guards/request_span.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
+import { metricsRoutes, type MetricsView } from "./metrics.ts";
 import type { Pages } from "./pages.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
@@ -41,6 +42,8 @@ export interface AppOptions {
   closing?: AbortSignal;
   /** Run records and logs; without them their routes are not there. */
   runs?: RunsView;
+  /** The metrics; without them their route is not there. */
+  metrics?: MetricsView;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -79,6 +82,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
     app.route("/", runRoutes(options.runs));
     app.route("/", logRoutes(options.runs, options));
   }
+  if (options.metrics) app.route("/", metricsRoutes(options.metrics));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));

@@ -23,6 +23,7 @@ import type { Tracing } from "../invocation/tracing/tracing.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
 import { runsView } from "./runs_view.ts";
+import { RunnerMetrics } from "./runner_metrics.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
 import { identify } from "./fleet/announcement.ts";
@@ -71,6 +72,8 @@ export class Runner {
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
   readonly #insight: Insight;
+  /** Absent where metrics are turned off. */
+  readonly #metrics: RunnerMetrics | undefined;
   /** Aborts at `quiet()`. */
   readonly #quiet = new AbortController();
   readonly #finish: () => void;
@@ -87,7 +90,11 @@ export class Runner {
     const identity = identify(options.name);
     const spans = Spans.open();
     const tracing = spans && new MessageTracing(spans);
-    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others: [tracing] });
+    const metrics = this.#metrics = options.metricsFunctions > 0
+      ? new RunnerMetrics(options.metricsFunctions)
+      : undefined;
+    const others = [metrics?.observer, tracing];
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
@@ -122,6 +129,9 @@ export class Runner {
     const consumers = (queue: string) => broker.consumers(queue);
     const requests = new FunctionRequests({ functions, publisher: traced, replies, consumers });
     const operating = new Operating({ options, functions, broker, heldBack, log });
+    const { memoryWatch } = this.#sandboxes;
+    const [records, depths] = [() => insight.records(), () => operating.depths.all()];
+    metrics?.measure({ functions, broker, memoryWatch, records, depths });
     const started = () => this.#started;
     this.view = new HttpView({
       functions,
@@ -151,6 +161,7 @@ export class Runner {
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     this.#fleet.start();
+    await this.#metrics?.start(this.#log);
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
     void this.#folder.follow();
     if (signal.aborted) return;
@@ -162,7 +173,8 @@ export class Runner {
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
     const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
-    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
+    const metrics = this.#metrics;
+    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs, metrics });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
@@ -202,6 +214,7 @@ export class Runner {
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#fleet.close();
+    this.#metrics?.close();
     await this.#broker.close();
     await this.#insight.close();
     const { folder } = this.#sandboxes;

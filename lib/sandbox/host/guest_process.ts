@@ -23,6 +23,8 @@ export interface GuestProcessEvents {
 export interface GuestProcessOptions {
   child: Deno.ChildProcess;
   listener: Deno.Listener;
+  /** The function that it runs. */
+  name: string;
   /** Limit of the resident memory in bytes. */
   memory: number;
   /** @default memory is not watched */
@@ -67,6 +69,7 @@ export class GuestProcess implements Watched {
   /** The calls of `once()`. Created with the first one. */
   once: OnceCalls | undefined;
   readonly memory: number;
+  readonly name: string;
   /** How much it may still send and print. */
   readonly budget = new OutputBudget();
 
@@ -82,6 +85,7 @@ export class GuestProcess implements Watched {
     });
     this.loaded.catch(() => {}); // read by whoever waits for it; nobody has to
     this.memory = options.memory;
+    this.name = options.name;
     this.#child = options.child;
     options.reaper?.watch(this.pid);
     options.memoryWatch?.add(this);

@@ -266,10 +266,10 @@ export class ProcessSandbox implements Sandbox {
     const command = sandboxCommand(definition, { entry, socket, links, resolution, permissionBroker });
     const listener = Deno.listen({ transport: "unix", path: socket });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
-    const { memory } = definition;
+    const { memory, name } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;
     const child = spawned(command, listener);
-    const process = new GuestProcess({ child, listener, loadTimeout, memory, memoryWatch, reaper }, {
+    const process = new GuestProcess({ child, listener, name, loadTimeout, memory, memoryWatch, reaper }, {
       onMessage: (message) => this.#receive(process, message),
       onOutput: (stream, line) => {
         this.#tellDropped(process);
@@ -309,8 +309,10 @@ export class ProcessSandbox implements Sandbox {
     if (this.#overrun.has(process)) this.#judgeOverrun(process, inside);
     else if (inside.length === 1 && all.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
     else for (const running of inside) this.#suspect(running);
-    const peaceful = process.retired || this.#overrun.has(process) || this.#closed;
-    if (peaceful) return;
+    if (process.retired || this.#closed) return;
+    const overran = this.#overrun.has(process);
+    this.#options.observer?.processEnded?.(this.#definition, overran ? "timedOut" : "crashed");
+    if (overran) return;
     this.#pool.noteCrash();
     this.#options.log.error("the function's process ended", { reason });
   }
