@@ -47,6 +47,7 @@ const API = Symbol.for("opentelemetry.js.api.1");
 const SPAN_KEY = Symbol.for("OpenTelemetry Context Key SPAN");
 const ERROR = { code: 2 };
 const SAMPLED = 1;
+const SAMPLER = "OTEL_TRACES_SAMPLER";
 
 /** Makes spans with Deno's own OpenTelemetry, which exports them. There is none unless OTEL_DENO is on. */
 export class Spans {
@@ -69,11 +70,12 @@ export class Spans {
     const api = (globalThis as Record<symbol, unknown>)[API] as { trace?: unknown; context?: unknown } | undefined;
     // Other runtimes may have the API there, too.
     if (!api?.trace || !api.context || typeof Deno === "undefined") return undefined;
+    if (valueOf("OTEL_TRACES_EXPORTER") === "none") return undefined;
     const { tracerProvider, contextManager } = Deno.telemetry;
     const tracer: Tracer = tracerProvider.getTracer("warren", VERSION_OF_SPANS);
     // A span that does not end is not exported.
     hideSecretsOfUrls(tracer.startSpan("", {}, contextManager.active()));
-    return new Spans(tracer, contextManager, !hasSampler());
+    return new Spans(tracer, contextManager, valueOf(SAMPLER) === undefined);
   }
 
   /** Undefined if the trace of its parent is not sampled, so that nothing is to be recorded. */
@@ -130,10 +132,10 @@ function isSampled({ flags }: TraceContext): boolean {
   return (parseInt(flags, 16) & SAMPLED) !== 0;
 }
 
-/** Inside a function's process the variable is set, whether or not it can be read. */
-function hasSampler(): boolean {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: "OTEL_TRACES_SAMPLER" });
-  return state !== "granted" || Deno.env.has("OTEL_TRACES_SAMPLER");
+/** Inside a function's process, variables are set even if they cannot be read: see `tracingVariables()`. */
+function valueOf(variable: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted" ? Deno.env.get(variable) : "";
 }
 
 function remoteContext({ traceId, spanId, flags }: TraceContext) {
