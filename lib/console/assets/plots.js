@@ -43,7 +43,7 @@ globalThis.warrenPlots = (() => {
       stroke: color(tone),
       fill: at === 0 ? color("area") : undefined,
       width: 1.5,
-      points: { show: false },
+      points: { show: true, size: 5, filter: alone },
     });
     place.replaceChildren();
     const options = {
@@ -57,6 +57,14 @@ globalThis.warrenPlots = (() => {
       hooks: { setCursor: [pointer(figure, series.map(([label]) => label), format)] },
     };
     return new uPlot(options, values, place);
+  }
+
+  /** Values without neighbours, which no line would show. */
+  function alone({ data }, at) {
+    const values = data[at];
+    return values.flatMap((value, index) =>
+      value != null && values[index - 1] == null && values[index + 1] == null ? [index] : []
+    );
   }
 
   function widthOf(place) {

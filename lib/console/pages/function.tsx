@@ -188,7 +188,7 @@ function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance
       </p>
       {troubles.map(({ title, reason, action, severity }) => (
         <div class={`notice ${severity === "error" ? "bad" : "warn"}`}>
-          <b>{title}.</b> {reason} {action}
+          <b>{title}.</b> {reason}; {action}
         </div>
       ))}
       {states.length > 1 && (
