@@ -341,6 +341,8 @@ export interface OutputConfig {
   /** @default "" (the default exchange: the routing key names a queue) */
   exchange?: string;
   routingKey: string;
+  /** Headers of the published message. @default {} */
+  headers?: Record<string, string | number | boolean>;
   /** Publishes the return value as a CloudEvent. Warren sets `id` and `time`. @default not a CloudEvent */
   event?: EventOptions & { id?: never; time?: never };
 }

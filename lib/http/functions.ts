@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import { Problem } from "./problem.ts";
-import { publishRequest } from "./publishing/publish_request.ts";
+import { publishRequest, timingOf } from "./publishing/publish_request.ts";
 import type { FunctionView, RunnerView } from "./runner_view.ts";
 
 /** `/functions`: lists functions and their states, and publishes messages for them. */
@@ -10,7 +10,7 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
     .get("/functions/:name", (context) => context.json(functionOf(runner, context)))
     .post(
       "/functions/:name",
-      (context) => publishRequest(context, runner, functionOf(runner, context), options.maxBody),
+      (context) => publishRequest(context, runner, functionOf(runner, context), options.maxBody, {}, timingOf(context)),
     );
 }
 

@@ -64,6 +64,10 @@ export interface PublishRequest {
   contentType?: string;
   contentEncoding?: string;
   headers?: Record<string, string>;
+  /** 0 to 255. */
+  priority?: number;
+  /** Milliseconds that the broker holds it back. @default 0 */
+  delay?: number;
 }
 
 /** How long the caller waits for an answer. */

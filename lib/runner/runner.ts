@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Clock } from "../amqp/clock.ts";
+import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
 import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
 import { Replies } from "../amqp/publishing/replies.ts";
@@ -98,8 +99,9 @@ export class Runner {
       signal: this.#quiet.signal,
       folder: () => this.#sandboxes.folder,
     });
+    const held = new HeldPublisher({ connection: broker.publishing, publisher, topology: broker.topology });
     const consumers = (queue: string) => broker.consumers(queue);
-    const requests = new FunctionRequests({ functions, publisher, replies, consumers });
+    const requests = new FunctionRequests({ functions, publisher, held, replies, consumers });
     const started = () => this.#started;
     this.view = new HttpView({ functions, requests, broker, publisher, fleet, started, strict: strictReady });
   }

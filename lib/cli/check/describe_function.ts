@@ -137,8 +137,11 @@ function describeOrder({ header, body, partitions }: Order): string {
   return `by ${by}, in ${partitions} partitions`;
 }
 
-function describeOutput({ exchange, routingKey, event }: NonNullable<FunctionDefinition["output"]>): string {
-  const route = exchange ? `${exchange} "${routingKey}"` : routingKey;
+function describeOutput(
+  { exchange, routingKey, headers, event }: NonNullable<FunctionDefinition["output"]>,
+): string {
+  const place = exchange ? `${exchange} "${routingKey}"` : routingKey;
+  const route = headers ? `${place}, with headers ${pairs(headers).join(", ")}` : place;
   return event ? `${route}, as CloudEvent ${event.type} (${event.mode ?? "binary"})` : route;
 }
 

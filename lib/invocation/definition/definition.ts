@@ -95,7 +95,12 @@ export interface FunctionDefinition {
   readonly warm: boolean;
   /** Where its results are published. */
   readonly output:
-    | { readonly exchange: string; readonly routingKey: string; readonly event?: OutputEvent }
+    | {
+      readonly exchange: string;
+      readonly routingKey: string;
+      readonly headers?: NonNullable<OutputConfig["headers"]>;
+      readonly event?: OutputEvent;
+    }
     | undefined;
   /** The format that its messages must have. Undefined means any. */
   readonly envelope: Envelope | undefined;

@@ -159,6 +159,15 @@ Deno.test("retry can be a list of delays, and output a queue or an exchange with
     routingKey: "sold",
   });
   assertStringIncludes(problems({ retry: ["1s", "soon"] })[0], "retry[1]");
+  const headers = { tenant: "a", tries: 2, last: true };
+  assertEquals(resolve({ output: { routingKey: "sold", headers } }).output, {
+    exchange: "",
+    routingKey: "sold",
+    headers,
+  });
+  for (const wrong of [{ "warren-attempt": 9 }, { list: [] }, { "": "a" }, []]) {
+    assertStringIncludes(problems({ output: { routingKey: "sold", headers: wrong } })[0], "output.headers is ");
+  }
   assertStringIncludes(problems({ output: { exchange: "shop" } })[0], "output.routingKey is missing");
 });
 
