@@ -1,7 +1,9 @@
 import { broker } from "./lib/cli/broker.ts";
+import { cancel } from "./lib/cli/cancel.ts";
 import { check } from "./lib/cli/check/check.ts";
 import type { Command } from "./lib/cli/command.ts";
 import { dead } from "./lib/cli/dead/dead.ts";
+import { doctor } from "./lib/cli/doctor/doctor.ts";
 import { helpCommand, unknownCommand } from "./lib/cli/help.ts";
 import { types } from "./lib/cli/project/types.ts";
 import { invoke } from "./lib/cli/invoke/invoke.ts";
@@ -12,6 +14,7 @@ import { pause, resume } from "./lib/cli/operate/pause.ts";
 import { status } from "./lib/cli/operate/status.ts";
 import { top } from "./lib/cli/operate/top.ts";
 import { publish } from "./lib/cli/publish.ts";
+import { queue } from "./lib/cli/queue/queue.ts";
 import { logs } from "./lib/cli/runs/logs.ts";
 import { runs } from "./lib/cli/runs/runs.ts";
 import { start } from "./lib/cli/start.ts";
@@ -30,11 +33,14 @@ const COMMANDS: Record<string, Command> = {
   runs,
   logs,
   dead,
+  queue,
+  cancel,
   status,
   top,
   pause,
   resume,
   check,
+  doctor,
   init,
   new: create,
   types,

@@ -6,6 +6,7 @@ import { held, progress, releaseOnInterrupt } from "./held.ts";
 import { latency } from "./latency.ts";
 import { rivals } from "./rivals.ts";
 import { sandbox } from "./sandbox.ts";
+import { scale } from "./scale.ts";
 import { soak } from "./soak.ts";
 import { start } from "./start.ts";
 
@@ -19,6 +20,7 @@ const QUESTIONS: Record<string, Question> = {
   latency,
   rivals,
   sandbox,
+  scale,
   soak,
   start,
 };

@@ -29,6 +29,7 @@ export class FakeServed implements Served {
   counts = noOutcomes();
   running = 0;
   messageIds: string[] = [];
+  newest: Date | undefined;
   loaded = false;
   processes = 0;
   /** What was done with it, in order. */

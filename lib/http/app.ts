@@ -13,12 +13,14 @@ import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
+import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
 import { logRoutes } from "./runs/logs.ts";
 import { runRoutes } from "./runs/runs.ts";
 import type { RunsView } from "./runs/runs_view.ts";
+import { scaleRoutes } from "./scale.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
 
 export interface AppOptions {
@@ -76,6 +78,8 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));
   app.route("/", jobRoutes(jobs));
+  app.route("/", queueRoutes(runner));
+  app.route("/", scaleRoutes(runner));
   app.notFound((context) =>
     problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
   );

@@ -1,13 +1,22 @@
 import { type Context, Hono } from "hono";
+import { endsWithin } from "../base/time/within.ts";
 import { Problem } from "./problem.ts";
 import { publishRequest, timingOf } from "./publishing/publish_request.ts";
 import type { FunctionView, RunnerView } from "./runner_view.ts";
+
+/** Milliseconds for the broker to say where a function's messages are; the rest is shown without. */
+const DEPTH_LIMIT = 2_000;
 
 /** `/functions`: lists functions and their states, and publishes messages for them. */
 export function functionRoutes(runner: RunnerView, options: { maxBody: number }): Hono {
   return new Hono()
     .get("/functions", (context) => context.json({ functions: runner.functions() }))
-    .get("/functions/:name", (context) => context.json(functionOf(runner, context)))
+    .get("/functions/:name", async (context) => {
+      const { name } = functionOf(runner, context);
+      const measuring = runner.depth(name);
+      const depth = await endsWithin(DEPTH_LIMIT, measuring) ? await measuring : undefined;
+      return context.json({ ...runner.detail(name), depth });
+    })
     .post(
       "/functions/:name",
       (context) => publishRequest(context, runner, functionOf(runner, context), options.maxBody, {}, timingOf(context)),
@@ -15,7 +24,7 @@ export function functionRoutes(runner: RunnerView, options: { maxBody: number })
 }
 
 /** @throws {Problem} 404 */
-export function functionOf(runner: RunnerView, context: Context): FunctionView {
+export function functionOf(runner: Pick<RunnerView, "function">, context: Context): FunctionView {
   const name = context.req.param("name") ?? "";
   const found = runner.function(name);
   if (!found) throw new Problem(404, "Not Found", `there is no function "${name}"; GET /functions lists them`);

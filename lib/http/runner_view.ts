@@ -7,8 +7,11 @@ import type {
   RetryPolicy,
 } from "../invocation/definition/definition.ts";
 import type { HttpEndpoint } from "../invocation/definition/http_endpoint.ts";
+import type { FunctionDefinition } from "../invocation/definition/definition.ts";
+import type { Schedule } from "../invocation/definition/schedule.ts";
+import type { Depth } from "../invocation/insight/depth.ts";
+import type { OperatorView, PauseRequest } from "../invocation/insight/operator_view.ts";
 import type { AnnouncedRunner } from "../invocation/insight/fleet.ts";
-import type { PauseRequest } from "../invocation/insight/operator_view.ts";
 import type { PauseResult } from "../invocation/insight/pause.ts";
 import type { OutcomeCounts } from "../invocation/outcome.ts";
 
@@ -57,6 +60,33 @@ export interface FunctionView {
   counts: OutcomeCounts;
 }
 
+/** Of its configuration, what only the page of one function shows. */
+type Configuration = Pick<
+  FunctionDefinition,
+  | "enabled"
+  | "body"
+  | "validates"
+  | "batch"
+  | "rateLimit"
+  | "killSwitch"
+  | "output"
+  | "publish"
+  | "permissions"
+  | "strictEnv"
+  | "idle"
+  | "warm"
+>;
+
+/** A function with its whole configuration, as far as its file can be read. Durations are in milliseconds. */
+export interface FunctionDetail extends FunctionView, Partial<Configuration> {
+  /** How its queue is declared. */
+  queueOptions?: Omit<FunctionDefinition["queue"], "name">;
+  /** When it runs by itself; `next` is ISO 8601. */
+  schedule?: Schedule & { readonly next: string | undefined };
+  /** Where its messages are; absent while the broker does not answer. */
+  depth?: Depth;
+}
+
 /** A message from an HTTP request. */
 export interface PublishRequest {
   body: Uint8Array;
@@ -87,7 +117,9 @@ export interface ReplyView {
 }
 
 /** The parts of the runner that the HTTP API uses. */
-export interface RunnerView {
+export interface RunnerView extends Pick<OperatorView, "depths" | "depth" | "purgeQueue" | "cancel" | "orphans"> {
+  /** A function with its whole configuration. Undefined where there is none of that name. */
+  detail(name: string): Omit<FunctionDetail, "depth"> | undefined;
   /** All runners that share the broker. This one first; those that are gone last. */
   runners(): readonly AnnouncedRunner[];
   /**

@@ -1,10 +1,11 @@
 import type { BareImport } from "./graph.ts";
 
 /**
- * What an inline function imports by a bare name and would get as something else: the runner itself imports it, by the
- * runner's own import map and not by the project's.
+ * Finds bare imports of an inline function that the runner resolves differently from the function's project. The runner
+ * imports inline functions itself, with its own import map.
  *
- * @param resolveHere what the runner resolves a name to; throws where it is nothing. @default `import.meta.resolve`
+ * @param resolveHere resolves a name in the runner. Throws if the name is unknown. @default `import.meta.resolve`
+ * @returns one error for each such import
  */
 export function refuseInlineImports(
   imports: readonly BareImport[],

@@ -10,10 +10,11 @@ import { type GraphOptions, type ModuleGraph, readGraphs } from "./graph.ts";
 import { brokenLink } from "./links.ts";
 import { codeRoots, foreignFiles } from "./own_code.ts";
 import { displayPath } from "./place.ts";
-import { fetchRemote, refuseUncached } from "./remote.ts";
-import { type Resolution, resolutionFlags } from "../invocation/definition/resolution.ts";
+import { fetchRemote } from "./remote.ts";
+import type { Resolution } from "../invocation/definition/resolution.ts";
 import { refuseInlineImports } from "./inline_imports.ts";
-import type { Ground, Grounds } from "./project/ground.ts";
+import type { ProjectReader } from "./project/project_reader.ts";
+import { type SettledImports, settleImports } from "./project/settle_imports.ts";
 import { readSource } from "./source.ts";
 
 /** A function that can be bound, or the reason why it cannot. */
@@ -27,7 +28,7 @@ export type LoadedFunction =
      * is no text.
      */
     sources: Map<string, string | Uint8Array>;
-    /** By which rules its imports resolve; undefined where the caller has rules of its own. */
+    /** How its imports are resolved. Undefined if no project was read. */
     resolution: Resolution | undefined;
   }
   | { name: string; file: string; error: string };
@@ -38,7 +39,7 @@ export interface LoadOptions extends GraphOptions {
   /** Whether imports may be downloaded. @default true */
   download?: boolean;
   /** Reads the project of the folder. Its settings then apply in place of `config`. @default no project */
-  grounds?: Pick<Grounds, "open">;
+  projects?: Pick<ProjectReader, "open">;
   /** A folder whose code the functions may import. @default the project's, and the one that contains the functions folder */
   codeRoot?: string;
   /** Reads a file. @default `Deno.readFile` */
@@ -76,57 +77,26 @@ async function loadRound(
   dir: string,
   options: LoadOptions,
 ): Promise<LoadedFolder & { places: Map<string, string | undefined> }> {
-  const ground = await options.grounds?.open(dir);
-  const roots = codeRoots(dir, options.codeRoot ?? ground?.project?.root);
+  const rules = await options.projects?.open(dir);
+  const roots = codeRoots(dir, options.codeRoot ?? rules?.project?.root);
   const { functions: discovered, folders, places } = await discoverFunctions(dir, roots);
   const read = once(async (file) => textOf(await (options.readFile ?? Deno.readFile)(file)));
   const named = discovered.filter(({ error }) => error === undefined).map(({ file }) => file);
   // Read before `deno info` reads them, so that a later change causes another load and not a mixture.
   await Promise.all(named.map((file) => read(file).catch(() => {})));
-  const reading = ground ? { ...options, flags: ground.flags } : options;
+  const reading = rules ? { ...options, flags: rules.flags } : options;
   const graphs = await readGraphs(named, reading);
   const files = new Set(discovered.map(({ file }) => file));
   for (const graph of graphs.values()) [...graph.files, ...graph.missing].forEach((file) => files.add(file));
   const seen = await placesOf([...files].filter((file) => !places.has(file)));
   if (options.download ?? true) await fetchRemote(graphs, reading);
-  const settled = await settle(ground, graphs, options);
+  const settled = await settleImports(rules, graphs, options);
   const code = { folder: resolvePath(dir), roots, ceiling: options.ceiling, settled };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
   refuseSharedQueues(functions);
   refuseSharedPaths(functions);
-  ground?.files.forEach((file) => files.add(file));
+  rules?.files.forEach((file) => files.add(file));
   return { functions, files: [...folders.slice(1), ...files], places: new Map([...places, ...seen]) };
-}
-
-/** What every function of the folder has in common. */
-interface Settled {
-  resolution: Resolution | undefined;
-  /** Settings of the project that decide how imports resolve. */
-  key: string;
-  lock: string;
-}
-
-/** What lock files were said to lack, in this process. */
-const warned = new Set<string>();
-
-/** Refuses what cannot be loaded by the rules that the functions' processes have. */
-async function settle(
-  ground: Ground | undefined,
-  graphs: Map<string, ModuleGraph>,
-  options: LoadOptions,
-): Promise<Settled> {
-  if (!ground) {
-    await refuseUncached(graphs, options);
-    return { resolution: undefined, key: "", lock: "" };
-  }
-  const { resolution, lock = "", unlocked } = await ground.settle();
-  const missing = unlocked.join(", ");
-  if (missing !== "" && !warned.has(missing)) {
-    warned.add(missing);
-    options.log?.warn(`deno.lock does not have ${missing}; to add it: deno task cache`);
-  }
-  await refuseUncached(graphs, { ...options, flags: resolutionFlags(resolution) }, unlocked);
-  return { resolution, key: ground.key, lock };
 }
 
 /** The real path of each file. Undefined for missing ones. */
@@ -148,7 +118,7 @@ async function load(
     folder: string;
     roots: readonly string[];
     ceiling: Permissions | undefined;
-    settled: Settled;
+    settled: SettledImports;
   },
 ): Promise<LoadedFunction> {
   const shown = displayPath(file);
@@ -162,7 +132,7 @@ async function load(
     if (outside.length > 0) return { name, file, error: outside.map((why) => `${shown}: ${why}`).join("\n") };
     const texts = await Promise.all(graph.files.map(read));
     const sources = new Map(graph.files.map((path, index) => [path, texts[index]]));
-    // What comes from a registry is as the lock file says.
+    // The lock file decides which versions of packages are imported.
     const rules = [settled.key, graph.remote.length > 0 ? settled.lock : ""].filter((text) => text !== "");
     const version = hash([...texts, ...rules]);
     const definition = resolve(config, { name, file, version, validates });

@@ -1,5 +1,6 @@
-import type { FunctionState, FunctionView } from "../http/runner_view.ts";
-import { deadLetterQueue } from "../invocation/definition/definition.ts";
+import type { FunctionDetail, FunctionState, FunctionView } from "../http/runner_view.ts";
+import { deadLetterQueue, type FunctionDefinition } from "../invocation/definition/definition.ts";
+import { nextRun } from "../invocation/definition/schedule.ts";
 import { noOutcomes } from "../invocation/outcome.ts";
 import type { Entry } from "./function_registry.ts";
 
@@ -7,7 +8,7 @@ import type { Entry } from "./function_registry.ts";
 export function view(name: string, { loaded, served, error }: Entry): FunctionView {
   const counts = served?.counts ?? noOutcomes();
   const running = served?.running ?? 0;
-  const definition = served?.definition ?? ("definition" in loaded ? loaded.definition : undefined);
+  const definition = definitionOf({ loaded, served });
   const state: FunctionState = served?.state ?? (error === undefined ? "disabled" : "broken");
   const base = { name, file: loaded.file, state, error: error ?? served?.detail, running, counts };
   if (!definition) return base;
@@ -31,4 +32,34 @@ export function view(name: string, { loaded, served, error }: Entry): FunctionVi
     instances,
     processes: served?.processes ?? 0,
   };
+}
+
+/** A function with its whole configuration. */
+export function detailedView(name: string, entry: Entry, now: Date): Omit<FunctionDetail, "depth"> {
+  const definition = definitionOf(entry);
+  if (!definition) return view(name, entry);
+  const { queue: { name: _, ...queueOptions }, schedule, enabled, body, validates, batch, rateLimit } = definition;
+  const { killSwitch, output, publish, permissions, strictEnv, idle, warm } = definition;
+  return {
+    ...view(name, entry),
+    enabled,
+    queueOptions,
+    schedule: schedule && { ...schedule, next: nextRun(schedule, now)?.toISOString() },
+    body,
+    validates,
+    batch,
+    rateLimit,
+    killSwitch,
+    output,
+    publish,
+    permissions,
+    strictEnv,
+    idle,
+    warm,
+  };
+}
+
+/** Of the version that serves, or else of the one that was read last. */
+export function definitionOf({ loaded, served }: Pick<Entry, "loaded" | "served">): FunctionDefinition | undefined {
+  return served?.definition ?? ("definition" in loaded ? loaded.definition : undefined);
 }

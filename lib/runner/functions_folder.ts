@@ -1,7 +1,7 @@
 import { describeError } from "../base/errors.ts";
 import type { FunctionRegistry } from "./function_registry.ts";
 import { loadFunctions } from "../loader/loader.ts";
-import { Grounds } from "../loader/project/ground.ts";
+import { ProjectReader } from "../loader/project/project_reader.ts";
 import { watchFunctions } from "../loader/watch.ts";
 import type { Logger } from "../base/log.ts";
 import type { Options } from "../settings/options.ts";
@@ -23,7 +23,7 @@ export class FunctionsFolder {
   /** The files that the functions depend on now. */
   #files: readonly string[] = [];
   #changes: AsyncGenerator<void> | undefined;
-  #grounds: Grounds | undefined;
+  #projects: ProjectReader | undefined;
 
   constructor(options: FunctionsFolderOptions) {
     this.#options = options;
@@ -45,8 +45,8 @@ export class FunctionsFolder {
     const { options, registry, signal, folder } = this.#options;
     const { functionsDir, permissionsCeiling: ceiling, download, production, codeRoot } = options;
     const log = this.#log;
-    const grounds = this.#grounds ??= new Grounds({ folder: folder(), frozen: production });
-    const found = await loadFunctions(functionsDir, { grounds, codeRoot, signal, log, ceiling, download });
+    const projects = this.#projects ??= new ProjectReader({ folder: folder(), frozen: production });
+    const found = await loadFunctions(functionsDir, { projects, codeRoot, signal, log, ceiling, download });
     if (signal.aborted) return;
     this.#files = found.files;
     await registry.apply(found.functions);

@@ -3,9 +3,20 @@ import type { Publisher } from "../amqp/publishing/publisher.ts";
 import { WarrenError } from "../base/errors.ts";
 import type { FunctionRegistry } from "./function_registry.ts";
 import type { FunctionRequests } from "./function_requests.ts";
-import { view } from "./function_view.ts";
+import { detailedView, view } from "./function_view.ts";
+import type { Operating } from "./operating/operating.ts";
 import { readinessOf } from "../http/readiness.ts";
-import type { FunctionView, Patience, PublishRequest, Readiness, ReplyView, RunnerView } from "../http/runner_view.ts";
+import type { Depth } from "../invocation/insight/depth.ts";
+import type { Orphans } from "../amqp/waiting/orphans.ts";
+import type {
+  FunctionDetail,
+  FunctionView,
+  Patience,
+  PublishRequest,
+  Readiness,
+  ReplyView,
+  RunnerView,
+} from "../http/runner_view.ts";
 import type { AnnouncedRunner } from "../invocation/insight/fleet.ts";
 import type { PauseRequest } from "../invocation/insight/operator_view.ts";
 import type { PauseResult } from "../invocation/insight/pause.ts";
@@ -16,6 +27,7 @@ export interface HttpViewOptions {
   functions: FunctionRegistry;
   requests: FunctionRequests;
   broker: RunnerBroker;
+  operating: Operating;
   /** Publishes redriven dead letters. */
   publisher: Publisher;
   fleet: Pick<RunnerFleet, "operations" | "pauses">;
@@ -54,6 +66,31 @@ export class HttpView implements RunnerView {
       if (entry.served?.definition.http?.path === path) return view(name, entry);
     }
     return undefined;
+  }
+
+  detail(name: string): Omit<FunctionDetail, "depth"> | undefined {
+    const entry = this.#options.functions.get(name);
+    return entry && detailedView(name, entry, new Date());
+  }
+
+  depths(): Promise<readonly Depth[]> {
+    return this.#options.operating.depths.all();
+  }
+
+  depth(name: string): Promise<Depth | undefined> {
+    return this.#options.operating.depths.one(name);
+  }
+
+  orphans(): Promise<readonly Orphans[]> {
+    return this.#options.operating.orphans.orphans();
+  }
+
+  purgeQueue(name: string): Promise<number> {
+    return this.#options.operating.waiting.purge(name);
+  }
+
+  async cancel(messageId: string): Promise<boolean> {
+    return await this.#options.operating.waiting.cancel(messageId) !== undefined;
   }
 
   localBroker(): { hostname: string; port: number } | undefined {

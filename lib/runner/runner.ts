@@ -12,8 +12,10 @@ import { FunctionsFolder } from "./functions_folder.ts";
 import { createApp } from "../http/app.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
+import { HeldBack } from "../amqp/depth/held_back.ts";
 import { HttpView } from "./http_view.ts";
 import { Insight } from "../telemetry/insight.ts";
+import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
@@ -85,8 +87,19 @@ export class Runner {
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
     const replies = new Replies(broker.consuming);
+    const heldBack = new HeldBack();
+    const counted = heldBack.counting(publisher);
     const mayConsume: MayConsume = (client, queue) => this.#fleet.pauses.gate(client, queue);
-    const parts = { options, log, broker, publisher, replies, insight, mayConsume, sandboxes: this.#sandboxes };
+    const parts = {
+      options,
+      log,
+      broker,
+      publisher: counted,
+      replies,
+      insight,
+      mayConsume,
+      sandboxes: this.#sandboxes,
+    };
     const surroundings = surroundingsOf(parts);
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
@@ -99,11 +112,21 @@ export class Runner {
       signal: this.#quiet.signal,
       folder: () => this.#sandboxes.folder,
     });
-    const held = new HeldPublisher({ connection: broker.publishing, publisher, topology: broker.topology });
+    const held = new HeldPublisher({ connection: broker.publishing, publisher: counted, topology: broker.topology });
     const consumers = (queue: string) => broker.consumers(queue);
     const requests = new FunctionRequests({ functions, publisher, held, replies, consumers });
+    const operating = new Operating({ options, functions, broker, heldBack, log });
     const started = () => this.#started;
-    this.view = new HttpView({ functions, requests, broker, publisher, fleet, started, strict: strictReady });
+    this.view = new HttpView({
+      functions,
+      requests,
+      broker,
+      operating,
+      publisher,
+      fleet,
+      started,
+      strict: strictReady,
+    });
   }
 
   /**
@@ -209,7 +232,7 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Publisher;
+  publisher: Pick<Publisher, "publish">;
   replies: Replies;
   insight: Insight;
   mayConsume: MayConsume;

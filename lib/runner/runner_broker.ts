@@ -1,7 +1,7 @@
 import { BrokerAnnouncement } from "../amqp/client/broker_announcement.ts";
 import { Connection, type ConnectionOptions } from "../amqp/client/connection.ts";
 import { consumerCount } from "../amqp/topology/consumer_count.ts";
-import { DeclaringConnection } from "../amqp/topology/declaring_connection.ts";
+import { DeclaringConnection, type Lent } from "../amqp/topology/declaring_connection.ts";
 import { Topology } from "../amqp/topology/topology.ts";
 import { delay } from "../base/time/backoff.ts";
 import { type BrokerHost, brokerHostFor } from "../hosting/broker_host.ts";
@@ -76,6 +76,11 @@ export class RunnerBroker {
   async close(): Promise<void> {
     await Promise.all([this.consuming.close(), this.publishing.close(), this.#declaring.close()]);
     await this.#host?.stop();
+  }
+
+  /** A connection for questions and for operators: what the broker refuses there ends nothing else. It is closed when idle. */
+  lend(): Promise<Lent> {
+    return this.#declaring.lend();
   }
 
   /** For readiness. */

@@ -53,6 +53,7 @@ export class Pipeline {
   readonly #strays = new Strays();
   readonly #settling: Holding<Row>;
   readonly #idle = new Set<() => void>();
+  #newest: Date | undefined;
   #generation: Generation;
   #open = true;
   #aborting = false;
@@ -85,6 +86,11 @@ export class Pipeline {
     return this.#rows.size;
   }
 
+  /** When the newest message that was received for the first time was published, if it says so. */
+  get newest(): Date | undefined {
+    return this.#newest;
+  }
+
   /** The ids of their messages, if they have one. */
   get messageIds(): string[] {
     return [...this.#rows].map(({ invocation }) => invocation.properties.messageId).filter((id) => id !== undefined);
@@ -94,6 +100,8 @@ export class Pipeline {
   receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
     const now = this.#reports.now();
     const rows = deliveries.map((delivery) => this.#row(delivery, now));
+    const last = rows.at(-1)?.invocation;
+    if (last?.attempt === 1) this.#newest = last.properties.timestamp;
     if (!this.#open || !sameSource(from, this.#generation.definition)) return void this.#return(rows);
     for (const row of rows) this.#admit(row);
     this.#startNext();

@@ -91,6 +91,11 @@ export class ServedFunction {
     return this.#pipeline.messageIds;
   }
 
+  /** When the newest message that it received for the first time was published, if it says so. */
+  get newest(): Date | undefined {
+    return this.#pipeline.newest;
+  }
+
   /** Whether its module has been loaded. The first message loads it unless it is warm. */
   get loaded(): boolean {
     return this.#generation.loaded;

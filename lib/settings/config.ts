@@ -90,6 +90,20 @@ export function localBrokerUrl(options: Options, port = options.brokerPort): str
   return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${host}:${port}`;
 }
 
+/** Where the management API is, which virtual host is meant, and who asks; undefined without MANAGEMENT_URL. */
+export function managementOptions(
+  { managementUrl, amqpUrl, vhost }: Pick<Options, "managementUrl" | "amqpUrl" | "vhost">,
+): { url: string; vhost: string; login: { user: string; password: string } | undefined } | undefined {
+  if (managementUrl === undefined) return undefined;
+  const first = amqpUrl?.[0];
+  if (first === undefined) return { url: managementUrl, vhost, login: undefined };
+  const { protocol, username, password, pathname, searchParams } = new URL(first);
+  const login = username ? { user: decodeURIComponent(username), password: decodeURIComponent(password) } : undefined;
+  const overWebSocket = protocol === "ws:" || protocol === "wss:";
+  const own = overWebSocket ? searchParams.get("vhost") ?? vhost : decodeURIComponent(pathname.slice(1)) || "/";
+  return { url: managementUrl, vhost: own, login };
+}
+
 function splitArguments(args: readonly string[], commandFlags: readonly CommandFlag[]) {
   const typed = new Map<string, string>();
   const flags = new Map<string, string[]>();

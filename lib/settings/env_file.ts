@@ -3,18 +3,18 @@ import { parseEnv } from "node:util";
 import { describeError, WarrenError } from "../base/errors.ts";
 import type { Options } from "./options.ts";
 
-/** Reads a file's text; throws `Deno.errors.NotFound` where there is none. */
+/** Reads a text file. Throws `Deno.errors.NotFound` if it does not exist. */
 export type ReadText = (path: string) => string;
 
 /**
- * The variables of the files that the options name, else of `.env` in the project's folder, which need not be there and
- * is not read in production. Of several files the last one wins. A variable that is set already is not among them, nor is
- * one whose `NAME_FILE` is set.
+ * Reads the variables of the files in `envFile`, otherwise those of `.env` in the project's folder. `.env` may be missing,
+ * and is not read in production. The last of several files takes precedence. Variables that are already set are left
+ * out, and so is `NAME` if `NAME_FILE` is set.
  *
- * @param set the environment as it is
- * @param projectRoot the folder of the project; undefined where there is none
+ * @param set the current environment
+ * @param projectRoot the folder of the project. Undefined if there is none
  * @param read @default `Deno.readTextFileSync`
- * @throws {WarrenError} `config` where a file that is named cannot be read
+ * @throws {WarrenError} `config` if a file cannot be read
  */
 export function readEnvFiles(
   { envFile, production }: Pick<Options, "envFile" | "production">,
@@ -32,7 +32,7 @@ export function readEnvFiles(
   return Object.fromEntries(names.map((name) => [name, found[name]]));
 }
 
-/** A secret is set by its value or by a file: the form that is set already wins over the other in a file. */
+/** A secret has two forms, a value and a file. If one is already set, the other one in `.env` must not compete with it. */
 function otherForm(name: string): string {
   return name.endsWith("_FILE") ? name.slice(0, -"_FILE".length) : `${name}_FILE`;
 }

@@ -37,6 +37,8 @@ export interface Options {
   /** Folder for the embedded broker's data, the keys of `context.once()` and the records of runs. */
   data: string;
   vhost: string;
+  /** The broker's management API. */
+  managementUrl: string | undefined;
   /** PEM. */
   ca: string | undefined;
   /** Milliseconds. 0 turns heartbeats off. */
@@ -198,6 +200,17 @@ export const OPTIONS: readonly OptionSpec[] = [
     text:
       "Vhost for ws and wss, where the URL's path is the endpoint. With amqp and amqps the URL's path is the vhost.",
     read: (text) => text,
+  },
+  {
+    key: "managementUrl",
+    flag: "management-url",
+    env: "MANAGEMENT_URL",
+    default: undefined,
+    text:
+      "Management API of RabbitMQ or LavinMQ, as in http://user:password@host:15672. It tells what consumers have and how " +
+      "old the oldest message is. Default user: that of AMQP_URL.",
+    read: managementUrl,
+    secret: true,
   },
   {
     key: "ca",
@@ -458,6 +471,14 @@ function brokerUrls(text: string): string[] {
     readSecretUrl(url, urls.length > 1 ? `URL ${index + 1}` : "the URL", BROKER_URL);
   }
   return urls;
+}
+
+/** A URL may contain a password, so errors do not quote it. */
+function managementUrl(text: string): string {
+  const example = "http://user:password@host:15672";
+  const url = readSecretUrl(text, "the URL", { schemes: ["http:", "https:"], example });
+  if (url.search !== "") throw new Error(`the URL has a query; expected ${example}`);
+  return text;
 }
 
 /** Accepts only what a header can carry as a bearer token. Errors do not quote the token. */

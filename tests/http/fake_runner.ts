@@ -1,10 +1,12 @@
 import { type AppOptions, createApp } from "../../lib/http/app.ts";
 import { WarrenError } from "../../lib/base/errors.ts";
 import type { DeadLetterBox } from "../../lib/invocation/dead_letters/dead_letter_box.ts";
+import type { Depth } from "../../lib/invocation/insight/depth.ts";
 import type { AnnouncedRunner } from "../../lib/invocation/insight/fleet.ts";
 import type { PauseRequest } from "../../lib/invocation/insight/operator_view.ts";
 import type { PauseResult } from "../../lib/invocation/insight/pause.ts";
 import type {
+  FunctionDetail,
   FunctionView,
   Patience,
   PublishRequest,
@@ -34,6 +36,13 @@ export class FakeRunner implements RunnerView {
   fleet: AnnouncedRunner[] = [];
   /** The dead letters of every function. */
   box: DeadLetterBox | undefined;
+  /** The depths, by function. */
+  readonly measured = new Map<string, Depth>();
+  orphaned: Awaited<ReturnType<RunnerView["orphans"]>> = [];
+  /** Functions whose queue was purged. */
+  readonly purged: string[] = [];
+  /** Ids of messages that wait for a retry. */
+  readonly waiting = new Set<string>();
   /** How often somebody asked for all functions. */
   listed = 0;
   /** What publish() throws. */
@@ -54,6 +63,31 @@ export class FakeRunner implements RunnerView {
 
   endpoint(path: string): FunctionView | undefined {
     return this.views.find(({ http }) => http?.path === path);
+  }
+
+  detail(name: string): FunctionDetail | undefined {
+    return this.function(name);
+  }
+
+  depths(): Promise<readonly Depth[]> {
+    return Promise.resolve([...this.measured.values()]);
+  }
+
+  depth(name: string): Promise<Depth | undefined> {
+    return Promise.resolve(this.measured.get(name));
+  }
+
+  orphans(): ReturnType<RunnerView["orphans"]> {
+    return Promise.resolve(this.orphaned);
+  }
+
+  purgeQueue(name: string): Promise<number> {
+    this.purged.push(name);
+    return Promise.resolve(this.measured.get(name)?.ready ?? 0);
+  }
+
+  cancel(messageId: string): Promise<boolean> {
+    return Promise.resolve(this.waiting.delete(messageId));
   }
 
   localBroker(): { hostname: string; port: number } | undefined {

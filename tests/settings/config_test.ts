@@ -41,6 +41,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     brokerDiskFree: 50 * 1024 * 1024,
     data: ".warren",
     vhost: "/",
+    managementUrl: undefined,
     ca: undefined,
     heartbeat: 20_000,
     name: "warren",

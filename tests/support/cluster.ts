@@ -14,7 +14,7 @@ export class Cluster implements AsyncDisposable {
     const nodes: PrivateNode[] = [];
     const cluster = new Cluster(nodes);
     try {
-      for (let count = 0; count < 3; count++) nodes.push(await makePrivateNode(config, cookie));
+      for (let count = 0; count < 3; count++) nodes.push(await makePrivateNode(config, { cookie }));
       await Promise.all(nodes.map((node) => node.start()));
       for (const node of nodes.slice(1)) {
         await node.ctl("stop_app");

@@ -145,9 +145,13 @@ export class PrivateNode implements PrivateBroker {
   }
 }
 
-/** Starts a node in a fresh folder; `config` is added to its rabbitmq.conf. */
-export async function startPrivateNode(config = ""): Promise<PrivateNode> {
-  const node = await makePrivateNode(config);
+/**
+ * Starts a node in a fresh folder; `config` is added to its rabbitmq.conf.
+ *
+ * @param plugins as in `rabbitmq_management`
+ */
+export async function startPrivateNode(config = "", plugins: readonly string[] = []): Promise<PrivateNode> {
+  const node = await makePrivateNode(config, { plugins });
   try {
     await node.start();
     return node;
@@ -158,14 +162,17 @@ export async function startPrivateNode(config = ""): Promise<PrivateNode> {
 }
 
 /** A node in a fresh folder, to be started. Nodes with the same `cookie` can make a cluster. */
-export async function makePrivateNode(config: string, cookie?: string): Promise<PrivateNode> {
+export async function makePrivateNode(
+  config: string,
+  { cookie, plugins = [] }: { cookie?: string; plugins?: readonly string[] } = {},
+): Promise<PrivateNode> {
   const folder = await Deno.makeTempDir({ prefix: "warren-rabbitmq-" });
   const node = new PrivateNode(folder);
   await Deno.writeTextFile(
     join(folder, "rabbitmq.conf"),
     `listeners.tcp.default = 127.0.0.1:${new URL(node.url).port}\n${config}`,
   );
-  await Deno.writeTextFile(join(folder, "plugins"), "[].\n");
+  await Deno.writeTextFile(join(folder, "plugins"), `[${plugins.join(", ")}].\n`);
   if (cookie) await Deno.writeTextFile(join(folder, ".erlang.cookie"), cookie, { mode: 0o400 });
   return node;
 }

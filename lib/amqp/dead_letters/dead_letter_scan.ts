@@ -15,8 +15,8 @@ export interface ScanOptions {
   /** The largest prefetch. @default 512, or as many as fit into 16 MB */
   ahead?: number;
   signal?: AbortSignal;
-  /** Resolves once a copy of the message is at the end of the queue. */
-  copy(message: AMQPMessage): Promise<void>;
+  /** Resolves once a copy of the message is at the end of the queue. Without it everything returns as it is. */
+  copy?(message: AMQPMessage): Promise<void>;
 }
 
 /** Milliseconds without a message although there was room. Then the queue is asked whether it is empty. */
@@ -51,6 +51,7 @@ export class Scan implements AsyncDisposable {
   readonly #pageEnds: number[] = [];
   #stopped: "window" | "signal" | undefined;
   #page: ScanPage | undefined;
+  #pages = 0;
   #delivered = 0;
   #lost: WarrenError | undefined;
   #ended = false;
@@ -210,7 +211,13 @@ export class Scan implements AsyncDisposable {
     const ahead = Math.min(this.#ahead.next(), left);
     await this.#call(this.#channel.basicQos(ahead));
     const after = this.#delivered;
-    const consuming = this.#channel.basicConsume(this.#queue, { noAck: false }, (message) => this.#deliver(message));
+    // When a channel closes, a quorum queue takes back what each consumer has in the order of their tags.
+    const tag = `warren.scan.${String(this.#pages++).padStart(6, "0")}`;
+    const consuming = this.#channel.basicConsume(
+      this.#queue,
+      { tag, noAck: false },
+      (message) => this.#deliver(message),
+    );
     const consumer = await this.#call(consuming) as AMQPConsumer;
     consumer.wait().catch((error) => {
       this.#lost = lookError(this.#queue, error);

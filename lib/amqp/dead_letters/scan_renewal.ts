@@ -11,8 +11,8 @@ const WORN = 2;
 const ENDANGERED = 10;
 
 export interface ScanRenewalOptions {
-  /** Resolves once a copy is at the end of the queue. */
-  copy(message: AMQPMessage): Promise<void>;
+  /** Resolves once a copy is at the end of the queue. Without it nothing is copied. */
+  copy?(message: AMQPMessage): Promise<void>;
   /** The copy is in the queue. */
   onCopied(message: AMQPMessage): void;
 }
@@ -45,11 +45,13 @@ export class ScanRenewal {
 
   /** Copies a message before its return if necessary. False if it is returned as it is. */
   take(message: AMQPMessage): boolean {
+    const { copy } = this.#options;
+    if (!copy) return false;
     const count = deliveryCount(message);
     if (count >= WORN) this.#begun = true;
     if (count >= ENDANGERED && this.#failure !== undefined) this.#endangered = true;
     if (!this.begun) return false;
-    const copying = this.#copy(message, count).finally(() => this.#underWay.delete(copying));
+    const copying = this.#copy(message, count, copy).finally(() => this.#underWay.delete(copying));
     this.#underWay.add(copying);
     return true;
   }
@@ -64,9 +66,13 @@ export class ScanRenewal {
     await Promise.all(this.#underWay);
   }
 
-  async #copy(message: AMQPMessage, count: number): Promise<void> {
+  async #copy(
+    message: AMQPMessage,
+    count: number,
+    copy: NonNullable<ScanRenewalOptions["copy"]>,
+  ): Promise<void> {
     try {
-      await this.#options.copy(message);
+      await copy(message);
     } catch (error) {
       this.#failure ??= error;
       if (count >= ENDANGERED) this.#endangered = true;

@@ -3,14 +3,14 @@ import { type Command, takesNothing } from "../command.ts";
 import { withFunctions } from "../shared/read_functions.ts";
 
 /**
- * Never called: an import that is written so is in the graph of main.ts, so that the embedded broker, which runs in a
- * process of its own, is in Deno's cache wherever Warren itself is.
+ * Never called. Deno caches literal dynamic imports together with the module that contains them, so the embedded broker,
+ * which runs in its own process, is in the cache as well.
  */
 export const BROKER = (): Promise<unknown> => import("../../broker/hosted.ts");
 
-/** Downloads what the functions import, and writes the project's lock file. */
+/** Downloads everything that the functions import, and completes the project's lock file. */
 export const cache: Command = {
-  summary: "Download all that the functions import, and complete the project's deno.lock",
+  summary: "Download everything that the functions import, and complete deno.lock",
   async run(context) {
     const { options, positional, print, printError } = context;
     takesNothing("cache", positional);
@@ -19,7 +19,7 @@ export const cache: Command = {
       const broken = functions.filter((loaded) => "error" in loaded);
       for (const { name, error } of broken) printError(`${name}: broken\n  ${error.replaceAll("\n", "\n  ")}`);
       const fine = functions.length - broken.length;
-      print(`${fine} of ${functions.length} functions have all that they import in Deno's cache`);
+      print(`${fine} of ${functions.length} functions have all their imports in Deno's cache`);
       return broken.length > 0 ? 1 : 0;
     });
   },

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { OWN_FOLDER, OWN_TASKS, ownMain } from "../../settings/own_package.ts";
 import { RANGE } from "./project_files.ts";
 
-/** What a project has for its image, by path. */
+/** The files for the project's image, by path. */
 export function containerFiles(): Record<string, string> {
   return {
     Dockerfile: dockerfile(),
@@ -17,11 +17,11 @@ ${warrenFromItsImage()}
 WORKDIR /app
 # Where \`deno task cache\` puts what it downloads: in the image, readable by every user.
 ENV DENO_DIR=/deno-dir DENO_NO_UPDATE_CHECK=1
-# Reads no .env, adds nothing to deno.lock, downloads nothing, and hosts no broker: set AMQP_URL.
+# No .env, no changes of deno.lock, no downloads, no broker of its own: set AMQP_URL.
 ENV PRODUCTION=true DOWNLOAD=false BROKER=none WARREN_DATA=/data
 
 COPY . .
-# All that the functions import, as deno.lock has it: the image starts without a network.
+# Everything that the functions import, as in deno.lock: the image starts without a network.
 RUN deno task cache && chmod -R a+rwX /deno-dir
 RUN mkdir -m 700 /data && chown deno /data
 
@@ -34,7 +34,7 @@ CMD ["start"]
 `;
 }
 
-/** Where Warren is no package but a folder of this machine: the image has it at the same path. */
+/** If Warren is a folder on this machine and not a package, the image needs it at the same path. */
 function warrenFromItsImage(): string {
   if (OWN_FOLDER === undefined) return "";
   const folder = dirname(ownMain());
@@ -43,10 +43,10 @@ COPY --from=warren /app ${folder}
 `;
 }
 
-/** The command line of the task \`start\`, which downloads nothing. */
+/** The command line of the task `start`, without downloads. */
 function entrypoint(): string[] {
   const [deno, run, ...flags] = OWN_TASKS.start.command.split(" ").slice(0, -2);
-  // Warren has a lock file of its own where it is a folder.
+  // In a folder, Warren has its own lock file.
   const cached = OWN_FOLDER === undefined ? ["--cached-only", "--frozen"] : ["--cached-only"];
   return [deno, run, "--unstable-no-legacy-abort", ...cached, ...flags, ownMain({ range: RANGE })];
 }

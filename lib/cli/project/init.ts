@@ -5,11 +5,11 @@ import type { Command } from "../command.ts";
 import { containerFiles } from "./container_files.ts";
 import { projectFiles } from "./project_files.ts";
 
-/** Writes a project with one function in it; over what is there already only when forced to. */
+/** Writes a project with one function. Overwrites existing files only with --force. */
 export const init: Command = {
-  summary: "Write a project of your own: settings, a function with its test, Dockerfile",
+  summary: "Create a project: settings, a function with its test, Dockerfile",
   usage: "[DIR]",
-  flags: [{ flag: "force", text: "Write over files that are there already." }],
+  flags: [{ flag: "force", text: "Overwrite existing files." }],
   async run({ positional, flags, print }) {
     const [dir = ".", ...rest] = positional;
     if (rest.length > 0) throw new WarrenError("config", `init takes one folder, found "${rest[0]}" too`);
@@ -42,8 +42,8 @@ function nextSteps(dir: string): string[] {
   const away = relative(".", dir);
   const own = OWN_FOLDER === undefined ? [] : [
     "",
-    `The project runs Warren from ${ownMain()}, where this command ran from.`,
-    "To move it to another machine, change that path in deno.json and in the Dockerfile.",
+    `The project runs Warren from ${ownMain()}, because you ran this command from there.`,
+    "On another machine, change that path in deno.json and in the Dockerfile.",
   ];
   return [
     "",
@@ -53,7 +53,7 @@ function nextSteps(dir: string): string[] {
     `  deno task publish hello '{"name":"World"}'       in a second terminal: the function runs`,
     "  deno task test                                   run the tests",
     "  deno task new orders/created                     add a function",
-    "  deno task cache                                  complete deno.lock, before you commit it or build the image",
+    "  deno task cache                                  complete deno.lock, before you commit or build the image",
     ...own,
   ];
 }

@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { OWN_FOLDER, OWN_LIBRARIES, OWN_TASKS, ownImports, ownMain, VERSION } from "../../settings/own_package.ts";
 
-/** Warren's own tasks that a project has too, by their names. */
+/** Names of Warren's own tasks that a project has too. */
 const TASKS = [
   "dev",
   "start",
@@ -17,11 +17,16 @@ const TASKS = [
   "top",
   "pause",
   "resume",
+  "runs",
+  "logs",
+  "queue",
+  "cancel",
+  "doctor",
 ];
-/** Versions of Warren that a project takes: what a minor version changes, it has to ask for. */
+/** The versions of Warren that a project accepts. */
 export const RANGE = `^${VERSION}`;
 
-/** What a project has for those who write functions, by path. */
+/** The files for those who write functions, by path. */
 export function projectFiles(): Record<string, string> {
   return {
     "deno.json": json({ tasks: tasks(), imports: ownImports({ range: RANGE }), ...scopes(), fmt: { lineWidth: 120 } }),
@@ -43,12 +48,12 @@ export function projectFiles(): Record<string, string> {
 export function taskCommand(name: string): string {
   const main = ownMain({ range: RANGE });
   const quoted = /^[\w@%+=:,./^~-]+$/.test(main) ? main : `'${main.replaceAll("'", `'\\''`)}'`;
-  // Warren's own deno.json turns this on, and a project's own applies to Warren where it is a package.
+  // Warren's own deno.json has this setting, but does not apply if Warren is a package.
   return OWN_TASKS[name].command.replace("deno run ", "deno run --unstable-no-legacy-abort ")
     .replace(/ main\.ts /, () => ` ${quoted} `);
 }
 
-/** What Warren's own files import, where they are no package: the project's deno.json applies to them too. */
+/** The project's deno.json also applies to Warren's own files if Warren is a folder and not a package. */
 function scopes(): { scopes?: Record<string, Record<string, string>> } {
   return OWN_FOLDER === undefined ? {} : { scopes: { [pathToFileURL(OWN_FOLDER).href]: OWN_LIBRARIES } };
 }
@@ -76,7 +81,7 @@ export const config = {
   retry: { attempts: 5, delay: "1s" },
 } satisfies FunctionConfig;
 
-/** What a message of the queue "hello" has in its body. */
+/** The body of a message in the queue "hello". */
 export interface Greeting {
   name: string;
 }
@@ -104,13 +109,13 @@ Deno.test("hello tries a message without a name again, and then gives it up", as
 });
 `;
 
-const ENV_EXAMPLE = `# Copy this file to .env: "deno task start" reads that, and git ignores it.
-# A function sees only the variables that the "permissions.env" of its config names.
+const ENV_EXAMPLE = `# Copy this file to .env, which git ignores.
+# A function receives only the variables that the "permissions.env" of its config lists.
 
-# The broker. Without it, Warren joins the broker of this machine, or starts its own.
+# Without it, Warren joins the broker on this machine, or starts its own.
 # AMQP_URL=amqp://guest:guest@127.0.0.1:5672
 
-# A secret can be in a file: a function that asks for DB_PASSWORD gets the text of this one.
+# A secret can be in a file: a function that asks for DB_PASSWORD receives the contents of this one.
 # DB_PASSWORD_FILE=/run/secrets/db_password
 `;
 
@@ -128,7 +133,7 @@ jobs:
           deno-version: v2.9.x
       - run: deno fmt --check
       - run: deno lint
-      # Fails where deno.lock lacks what a function imports.
+      # Fails if deno.lock is incomplete.
       - run: deno task cache --production
       - run: deno task check --production --no-download
       - run: deno task test

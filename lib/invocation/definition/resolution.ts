@@ -1,16 +1,16 @@
-/** By which rules Deno resolves what a function imports. */
+/** How Deno resolves the imports of a function. */
 export interface Resolution {
-  /** A `deno.json`; none is Deno's own defaults. */
+  /** Path of a `deno.json`. @default Deno's own defaults */
   readonly config?: string;
-  /** An import map in place of the one in the configuration. */
+  /** Path of an import map that replaces the one in the configuration. */
   readonly importMap?: string;
-  /** A copy of the project's lock file, which nobody writes any more. */
+  /** Path of a copy of the project's lock file. Nothing writes to it. */
   readonly lock?: string;
-  /** The files of the project that the rules are in, by absolute path, as they were read. */
+  /** The texts of the project's settings files when they were read, by absolute path. */
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Deno's flags for them. A lock file is never written. */
+/** Deno's flags for a resolution. With them, Deno never writes a lock file. */
 export function resolutionFlags({ config, importMap, lock }: Omit<Resolution, "files">): string[] {
   return [
     config === undefined ? "--no-config" : `--config=${config}`,

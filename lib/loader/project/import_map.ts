@@ -3,21 +3,21 @@ import { ownImports } from "../../settings/own_package.ts";
 import { isRecord } from "./jsonc.ts";
 import type { Project, SettingsFile } from "./project.ts";
 
-/** An import map, as Deno reads it. */
+/** An import map in Deno's format. */
 export interface ImportMap {
   imports: Record<string, string>;
   scopes?: Record<string, Record<string, string>>;
 }
 
-/** Whether the project itself says where `warren` is. */
+/** Whether the project's own imports include `warren`. */
 export function namesWarren(project: Project): boolean {
   return mapsOf(project).some(({ content }) => isRecord(content.imports) && "warren" in content.imports);
 }
 
-/** The project's own import map with `warren` in it, every address as it is from anywhere. */
+/** The project's import map with `warren` added. All addresses are absolute, so the map can be in any folder. */
 export function withWarren(project: Project): ImportMap {
   const map: ImportMap = { imports: {}, scopes: {} };
-  // The workspace's first: a member's own entries win.
+  // The workspace comes first, because a member's own entries take precedence.
   for (const file of mapsOf(project)) {
     const imports = addresses(file.content.imports, file.path);
     Object.assign(map.imports, file.path === project.importMap?.path ? imports : withSubpaths(imports));
@@ -30,8 +30,8 @@ export function withWarren(project: Project): ImportMap {
 }
 
 /**
- * What a `package.json` depends on, as imports: each package by its name, from Deno's own cache. What is no version of a
- * package, a folder or a Git address, is not among them.
+ * The dependencies of a `package.json` as imports, by which Deno takes them from its own cache. Folders and Git addresses
+ * are left out.
  */
 export function dependencyImports({ content }: SettingsFile): Record<string, string> {
   const imports: Record<string, string> = {};
@@ -46,13 +46,13 @@ export function dependencyImports({ content }: SettingsFile): Record<string, str
   return imports;
 }
 
-/** The files with entries, the one that counts most last. */
+/** The files that contain imports. Later ones take precedence. */
 function mapsOf({ workspace, config, importMap }: Project): SettingsFile[] {
-  // Deno reads no `imports` beside an `importMap`.
+  // Deno ignores `imports` if there is an `importMap`.
   return [workspace, importMap ?? config].filter((file) => file !== undefined);
 }
 
-/** `hono/cors` goes with `hono`: `deno.json` has that by itself, a plain import map needs an entry. */
+/** Adds entries for subpaths, as in `hono/cors`. A `deno.json` includes them, an import map needs an entry. */
 function withSubpaths(imports: Record<string, string>): Record<string, string> {
   const more: Record<string, string> = {};
   for (const [name, target] of Object.entries(imports)) {

@@ -4,9 +4,10 @@ import { readLiteral, type SourceText } from "../literal.ts";
 import { displayPath } from "../place.ts";
 
 /**
- * Reads a file of settings: JSON in which comments and commas at the end of lists are allowed.
+ * Parses a settings file: JSON with comments and trailing commas.
  *
- * @throws {WarrenError} `config`, naming the file and the place
+ * @param file its path, for error messages
+ * @throws {WarrenError} `config` if the text is something else
  */
 export function parseSettings(file: string, text: string): Record<string, unknown> {
   const source: SourceText = { file: displayPath(file), text, problems: [] };
@@ -20,7 +21,7 @@ export function parseSettings(file: string, text: string): Record<string, unknow
   }
 }
 
-/** What has keys: `{ … }` and nothing else. */
+/** Whether a value is an object with keys, and not an array or null. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

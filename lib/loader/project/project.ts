@@ -2,35 +2,35 @@ import { dirname, join, resolve, sep } from "node:path";
 import { OWN_CONFIG } from "../../settings/own_package.ts";
 import { isRecord, parseSettings } from "./jsonc.ts";
 
-/** A person's own project: what its functions import resolves by its files. */
+/** A user's own project. Its files decide how the imports of its functions are resolved. */
 export interface Project {
-  /** The folder that has them. */
+  /** The folder with these files. */
   readonly root: string;
-  /** Its `deno.json` or `deno.jsonc`; absent where it has a `package.json` alone. */
+  /** Its `deno.json` or `deno.jsonc`. Undefined if it has only a `package.json`. */
   readonly config: SettingsFile | undefined;
   /** The `deno.json` of the workspace that it is a member of. */
   readonly workspace: SettingsFile | undefined;
   readonly packageJson: SettingsFile | undefined;
   /** The import map that its `deno.json` names. */
   readonly importMap: SettingsFile | undefined;
-  /** The lock file, whether it is there or not; undefined where it wants none. */
+  /** The path of the lock file, which may be missing. Undefined if the project turns it off. */
   readonly lock: string | undefined;
-  /** The texts of all these but the lock file, and of `.npmrc`, by absolute path. */
+  /** The texts of these files and of `.npmrc`, by absolute path. The lock file is not included. */
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** A file of settings as it was read. */
+/** A settings file and its content. */
 export interface SettingsFile {
   readonly path: string;
   readonly content: Record<string, unknown>;
 }
 
-/** The names by which a folder is a project's root. */
+/** The files that make a folder the root of a project. */
 export const PROJECT_FILES: readonly string[] = ["deno.json", "deno.jsonc", "package.json"];
 
 /**
- * The project that a functions folder is in: the nearest folder, upwards, that has one of `PROJECT_FILES`. Warren's own
- * folder is none: the functions that ship use Warren's own settings.
+ * The root of the project that contains a functions folder: the nearest folder, upwards, with one of `PROJECT_FILES`.
+ * Undefined in Warren's own folder, because the functions that ship use Warren's own settings.
  */
 export async function projectRoot(functionsDir: string): Promise<string | undefined> {
   for (let folder = resolve(functionsDir);; folder = dirname(folder)) {
@@ -41,7 +41,11 @@ export async function projectRoot(functionsDir: string): Promise<string | undefi
   }
 }
 
-/** @throws {WarrenError} `config` where one of its files is not what it should be */
+/**
+ * Reads the project that contains a functions folder. Undefined if there is none.
+ *
+ * @throws {WarrenError} `config` if one of its files cannot be parsed
+ */
 export async function readProject(functionsDir: string): Promise<Project | undefined> {
   const root = await projectRoot(functionsDir);
   if (root === undefined) return undefined;
@@ -80,7 +84,7 @@ async function readFirst(
   }
 }
 
-/** The `deno.json` above that counts this folder among the members of its workspace. */
+/** The nearest `deno.json` above whose workspace has this folder as a member. */
 async function findWorkspace(config: string, files: Map<string, string>): Promise<SettingsFile | undefined> {
   const member = dirname(config);
   for (let folder = dirname(member); folder !== dirname(folder); folder = dirname(folder)) {
@@ -97,7 +101,7 @@ function membersOf({ workspace }: Record<string, unknown>): string[] {
   return Array.isArray(members) ? members.filter((member) => typeof member === "string") : [];
 }
 
-/** `packages/*` is every folder in `packages`. */
+/** Whether a folder is a member by a pattern, as in `packages/*`. */
 function matches(member: string, folder: string, pattern: string): boolean {
   const [before, star] = pattern.split("*", 2);
   const place = join(folder, before);

@@ -8,8 +8,8 @@ import type { Facts } from "../handler/loaded.ts";
 export type Sources = ReadonlyMap<string, string | Uint8Array>;
 
 /**
- * Never called: an import that is written so is in the graph of whatever imports this module, so that what runs in a
- * function's process, which downloads nothing, is in Deno's cache wherever Warren itself is.
+ * Never called. Deno caches literal dynamic imports together with the module that contains them. A function's process
+ * downloads nothing, so its own part of Warren must be in the cache when Warren starts.
  */
 export const GUEST = (): Promise<unknown> => import("../guest/guest.ts");
 
@@ -32,7 +32,7 @@ export interface CheckedOut {
   file: string;
   /** Its modules that are links. Deno needs read permission to import them. */
   links: string[];
-  /** By which rules it resolves its imports, there. */
+  /** How its imports are resolved there. */
   resolution: Resolution | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface CheckedOut {
  * serves can be started again after its file was changed, broken or deleted.
  *
  * @param copy whether it is a copy in any case. @default false
- * @param resolution by which rules its imports resolve: a copy has a copy of them too. @default none
+ * @param resolution how its imports are resolved. A copy of the modules has a copy of the settings. @default Deno's own
  */
 export async function checkedOut(
   file: string,
@@ -66,11 +66,11 @@ export async function checkedOut(
   return { file: `${folder}${file}`, links: [], resolution: resolution && await moved(resolution, folder) };
 }
 
-/** The rules for copies of a project's files below `folder`: what they say of the project's own files is of the copies. */
+/** The resolution for copies below `folder`: addresses of the project's own files become those of the copies. */
 async function moved(resolution: Resolution, folder: string): Promise<Resolution> {
   const { config, importMap, files } = resolution;
   const copied = config !== undefined && files.has(config);
-  // Its packages may be in a folder of the project's.
+  // Its packages may be in the project's node_modules.
   for (const path of files.keys()) await linkBeside(path, "node_modules", folder);
   if (!importMap || !copied) return { ...resolution, config: copied ? `${folder}${config}` : config };
   const root = pathToFileURL(dirname(config)).href;

@@ -4,12 +4,11 @@ import { isSecretVariable } from "../../settings/options.ts";
 const SUFFIX = "_FILE";
 
 /**
- * Secrets that are in files, as containers have them: a function that asks for `DB_PASSWORD` gets the text of the file
- * that `DB_PASSWORD_FILE` names, without the newline at its end. The runner reads it, with its own rights. A variable that
- * is set itself wins.
+ * Reads secrets from files, as containers mount them: a function that asks for `DB_PASSWORD` receives the contents of the
+ * file that `DB_PASSWORD_FILE` names, without the newline at the end. A variable that is set itself takes precedence.
  *
- * @param asked names of variables; `SMTP_*` is every one that begins so
- * @throws {WarrenError} `config` where a file that is asked for by its name cannot be read
+ * @param asked names of variables, or prefixes: `SMTP_*`
+ * @throws {WarrenError} `config` if the file of a variable that is asked for by its full name cannot be read
  */
 export function secretFiles(asked: readonly string[], env: Readonly<Record<string, string>>): Record<string, string> {
   const found: Record<string, string> = {};
@@ -21,7 +20,7 @@ export function secretFiles(asked: readonly string[], env: Readonly<Record<strin
     try {
       found[name] = Deno.readTextFileSync(file).replace(/\r?\n$/, "");
     } catch (cause) {
-      // Not every variable of this form names a secret: only one that is asked for by its name has to be there.
+      // With a prefix, a variable that ends in _FILE may be something else, such as the path of a log.
       if (!exact) continue;
       const why = describeError(cause);
       throw new WarrenError("config", `${variable} names "${file}", which cannot be read: ${why}`, { cause });

@@ -19,7 +19,7 @@ Deno.test("cache completes the project's lock file, with which production then h
   assertStringIncludes(refused.stderr, PACKAGE);
   assertEquals(await Deno.readTextFile(join(dir.path, "deno.lock")), EMPTY_LOCK);
   const { code, stdout, stderr } = await runMain(["cache"], env);
-  assertEquals([code, stdout], [0, "1 of 1 functions have all that they import in Deno's cache\n"], stderr);
+  assertEquals([code, stdout], [0, "1 of 1 functions have all their imports in Deno's cache\n"], stderr);
   assertStringIncludes(await Deno.readTextFile(join(dir.path, "deno.lock")), PACKAGE);
   assertEquals((await runCommand(cache, ["--production"], env)).code, 0);
 });
@@ -32,7 +32,7 @@ Deno.test("cache names the function that imports what cannot be had, and gives t
     "functions/b.ts": 'import "http://127.0.0.1:1/module.ts"; export default () => {};',
   });
   const { code, stdout, stderr } = await runCommand(cache, [], { FUNCTIONS_DIR: join(dir.path, "functions") });
-  assertEquals([code, stdout], [1, "1 of 2 functions have all that they import in Deno's cache"]);
+  assertEquals([code, stdout], [1, "1 of 2 functions have all their imports in Deno's cache"]);
   assertMatch(stderr, /^b: broken$/m);
   assertStringIncludes(await Deno.readTextFile(join(dir.path, "deno.lock")), PACKAGE);
 });

@@ -1,86 +1,91 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Resolution, resolutionFlags } from "../../invocation/definition/resolution.ts";
 import { OWN_CONFIG, ownImports } from "../../settings/own_package.ts";
 import { dependencyImports, namesWarren, withWarren } from "./import_map.ts";
+import { added } from "./lock_file.ts";
 import { type Project, PROJECT_FILES, readProject, type SettingsFile } from "./project.ts";
 
-export interface GroundOptions {
-  /** A folder of Warren's own, for what it generates. */
+export interface ProjectReaderOptions {
+  /** A folder of Warren's own, for generated files. */
   folder: string;
-  /** Whether the project's lock file has to have everything: then nothing is added, and what is missing does not load. */
+  /** The project's lock file must be complete: nothing is added to it, and functions with missing entries do not load. */
   frozen: boolean;
 }
 
-/** What functions import resolves on it: the project's settings as they were at one moment. */
-export interface Ground {
+/** How imports are resolved during one load: the project's settings at that moment. */
+export interface ImportRules {
   readonly project: Project | undefined;
-  /** Flags for a command of Deno's for how imports resolve, without those for a lock file. */
-  readonly rules: string[];
-  /** Flags for a command of Deno's that reads imports, and adds to Warren's own copy of the lock file what it lacks. */
+  /** Deno's flags for the configuration and the import map. They say nothing about a lock file. */
+  readonly configFlags: string[];
+  /** Deno's flags for commands that read imports. They add missing entries to Warren's own copy of the lock file. */
   readonly flags: string[];
-  /** What has to be watched: files of the project, whether they are there or not. */
+  /** Files to watch, including missing ones. */
   readonly files: string[];
-  /** What of the settings decides how imports resolve, as one text; the lock file is not in it. */
+  /** All settings that affect how imports are resolved, except for the lock file. */
   readonly key: string;
-  /** By which rules the functions' processes run, once their imports were read. */
-  settle(): Promise<SettledGround>;
+  /** Gives the rules for the functions' processes. Call it after the imports have been read. */
+  settle(): Promise<SettledRules>;
 }
 
-export interface SettledGround {
+export interface SettledRules {
   resolution: Resolution;
-  /** The text of the lock file; undefined where there is none. */
+  /** The text of the lock file. Undefined if there is none. */
   lock: string | undefined;
-  /** What functions import, or the project names, and its own lock file does not have. */
+  /** Imports and dependencies that are missing in the project's own lock file. */
   unlocked: string[];
 }
 
-/** Keys of a `deno.json` that have nothing to do with imports. */
+/** Keys of a `deno.json` that do not affect how imports are resolved. */
 const UNRELATED = new Set([
   ...["$schema", "tasks", "fmt", "lint", "test", "bench", "name", "version", "description", "license", "exports"],
   ...["publish", "exclude", "lock"],
 ]);
+/** Keys of a `package.json` that do. */
 const OF_PACKAGE = new Set(["type", "dependencies", "devDependencies", "optionalDependencies"]);
 
-/** Reads a project's settings for each load, and keeps a copy of its lock file to which Deno adds what is missing. */
-export class Grounds {
-  readonly #options: GroundOptions;
-  /** The project's lock file as it was when the copy was made of it. */
+/** Reads the settings of the functions' project for each load. Keeps a copy of its lock file for Deno to complete. */
+export class ProjectReader {
+  readonly #options: ProjectReaderOptions;
+  /** The text of the project's lock file when it was copied. */
   #copied: string | undefined;
 
-  constructor(options: GroundOptions) {
+  constructor(options: ProjectReaderOptions) {
     this.#options = options;
   }
 
-  /** @throws {WarrenError} `config` where a file of the project cannot be read */
-  async open(functionsDir: string): Promise<Ground> {
+  /** @throws {WarrenError} `config` if a file of the project cannot be read */
+  async open(functionsDir: string): Promise<ImportRules> {
     const project = await readProject(functionsDir);
-    const rules = await this.#rules(project);
+    const config = await this.#config(project);
     const original = project?.lock && await Deno.readTextFile(project.lock).catch(() => undefined);
     const working = original === undefined ? undefined : join(this.#options.folder, "deno.lock");
     if (working !== undefined && original !== this.#copied) await Deno.writeTextFile(working, original!);
     this.#copied = original;
-    const files = project?.files ?? new Map<string, string>();
+    const rules = { ...config, files: project?.files ?? new Map<string, string>() };
     return {
       project,
-      rules: resolutionFlags(rules).filter((flag) => flag !== "--no-lock"),
-      // Deno may write this copy: without `--frozen`.
-      flags: resolutionFlags({ ...rules, lock: working }).filter((flag) => flag !== "--frozen"),
-      files: project ? watched(project) : [],
+      configFlags: resolutionFlags(config).filter((flag) => flag !== "--no-lock"),
+      // Deno may write to this copy, so without `--frozen`.
+      flags: resolutionFlags({ ...config, lock: working }).filter((flag) => flag !== "--frozen"),
+      files: project ? watched(project) : settingsIn(dirname(resolve(functionsDir))),
       key: project ? keyOf(project) : "",
       settle: async () => {
         if (working === undefined || original === undefined) {
-          return { resolution: { ...rules, files }, lock: undefined, unlocked: [] };
+          return { resolution: rules, lock: undefined, unlocked: [] };
         }
-        const completed = await Deno.readTextFile(working);
-        const unlocked = added(original, completed);
-        const lock = this.#options.frozen ? original : completed;
-        return { resolution: { ...rules, lock: await this.#write("deno.lock", lock), files }, lock, unlocked };
+        return await this.#settle(rules, original, await Deno.readTextFile(working));
       },
     };
   }
 
-  async #rules(project: Project | undefined): Promise<Pick<Resolution, "config" | "importMap">> {
+  async #settle(rules: Resolution, original: string, completed: string): Promise<SettledRules> {
+    const lock = this.#options.frozen ? original : completed;
+    const resolution = { ...rules, lock: await this.#write("deno.lock", lock) };
+    return { resolution, lock, unlocked: added(original, completed) };
+  }
+
+  async #config(project: Project | undefined): Promise<Pick<Resolution, "config" | "importMap">> {
     if (!project) return { config: OWN_CONFIG ?? await this.#writeConfig({ imports: ownImports() }) };
     const { config, packageJson } = project;
     if (!config) {
@@ -92,7 +97,7 @@ export class Grounds {
     return { config: config.path, importMap: await this.#write("import_map.json", map) };
   }
 
-  /** In a folder of its own, with the project's `.npmrc` beside it. */
+  /** Writes a `deno.json`, with the project's `.npmrc` beside it. */
   async #writeConfig(content: Record<string, unknown>, project?: Project): Promise<string> {
     const npmrc = project?.files.get(join(project.root, ".npmrc"));
     const path = await this.#write("deno.json", JSON.stringify(content, undefined, 2), npmrc);
@@ -100,7 +105,7 @@ export class Grounds {
     return path;
   }
 
-  /** A file that never changes again: its folder is named for its text. */
+  /** Writes a file that never changes again, into a folder that is named after its text. */
   async #write(name: string, text: string, more = ""): Promise<string> {
     const id = createHash("sha256").update(text).update(more).digest("hex").slice(0, 16);
     const path = join(this.#options.folder, id, name);
@@ -111,8 +116,12 @@ export class Grounds {
 }
 
 function watched({ root, lock, files }: Project): string[] {
-  const names = [...PROJECT_FILES, ".npmrc"].map((name) => join(root, name));
-  return [...new Set([...names, ...files.keys(), ...lock ? [lock] : []])];
+  return [...new Set([...settingsIn(root), join(root, ".npmrc"), ...files.keys(), ...lock ? [lock] : []])];
+}
+
+/** The files that make a folder a project. */
+function settingsIn(folder: string): string[] {
+  return PROJECT_FILES.map((name) => join(folder, name));
 }
 
 function keyOf({ config, workspace, packageJson, files }: Project): string {
@@ -124,21 +133,4 @@ function keyOf({ config, workspace, packageJson, files }: Project): string {
   keep(workspace, (key) => !UNRELATED.has(key));
   keep(packageJson, (key) => OF_PACKAGE.has(key));
   return JSON.stringify([...files].map(([path, text]) => known.get(path) ?? text));
-}
-
-/** What the lock file had no entry for: imports, and what the project's settings name. */
-function added(before: string, after: string): string[] {
-  if (before === after) return [];
-  const had = entriesOf(before);
-  return [...entriesOf(after)].filter((entry) => !had.has(entry)).sort();
-}
-
-function entriesOf(lock: string): Set<string> {
-  try {
-    const { specifiers = {}, remote = {}, workspace = {} } = JSON.parse(lock);
-    const named = [...workspace.dependencies ?? [], ...workspace.packageJson?.dependencies ?? []];
-    return new Set([...Object.keys(specifiers), ...Object.keys(remote), ...named]);
-  } catch {
-    return new Set();
-  }
 }

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@st
 import { join } from "node:path";
 import { Logger } from "../../../lib/base/log.ts";
 import { type LoadedFunction, loadFunctions } from "../../../lib/loader/loader.ts";
-import { Grounds } from "../../../lib/loader/project/ground.ts";
+import { ProjectReader } from "../../../lib/loader/project/project_reader.ts";
 import { type Folder, folder } from "../folder.ts";
 import { EMPTY_LOCK, lockWith, PACKAGE } from "./locked.ts";
 
@@ -24,11 +24,11 @@ function settings(more: Record<string, unknown> = {}): string {
 class Reader implements AsyncDisposable {
   readonly said: string[] = [];
   readonly #made: Folder;
-  readonly #grounds: Grounds;
+  readonly #projects: ProjectReader;
 
   constructor(made: Folder, frozen: boolean) {
     this.#made = made;
-    this.#grounds = new Grounds({ folder: made.path, frozen });
+    this.#projects = new ProjectReader({ folder: made.path, frozen });
   }
 
   static async open({ frozen = false } = {}): Promise<Reader> {
@@ -37,7 +37,7 @@ class Reader implements AsyncDisposable {
 
   async read(dir: string, codeRoot?: string): Promise<{ functions: LoadedFunction[]; files: string[] }> {
     const log = new Logger({ level: "warn", write: (line) => this.said.push(JSON.parse(line).message) });
-    return await loadFunctions(join(dir, "functions"), { grounds: this.#grounds, codeRoot, log, download: false });
+    return await loadFunctions(join(dir, "functions"), { projects: this.#projects, codeRoot, log, download: false });
   }
 
   /** The only function. */
@@ -112,6 +112,16 @@ Deno.test("the project's files are among those that are watched, whether they ar
   for (const name of ["deno.json", "deno.jsonc", "package.json", ".npmrc", "deno.lock"]) {
     assert(files.includes(join(dir.path, name)), name);
   }
+});
+
+Deno.test("a folder in no project becomes one when a deno.json appears beside it", async () => {
+  await using dir = await folder({ "functions/a.ts": HANDLER });
+  await using reader = await Reader.open();
+  const { functions: [before], files } = await reader.read(dir.path);
+  assert("error" in before, "nothing says what cron is");
+  assert(files.includes(join(dir.path, "deno.json")));
+  await dir.write({ "deno.json": settings() });
+  assertEquals((await reader.one(dir.path)).resolution?.config, join(dir.path, "deno.json"));
 });
 
 Deno.test("what the lock file lacks is said, and loads all the same; the file itself stays as it is", async () => {
