@@ -58,6 +58,10 @@ export class FakeServed implements Served {
     return Promise.resolve(true);
   }
 
+  follow(messageId: string): void {
+    this.done.push(`follow ${messageId}`);
+  }
+
   validate(_: Content): Promise<Failure | undefined> {
     return Promise.resolve(this.failure);
   }

@@ -17,7 +17,9 @@ import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
+import type { MessageEvents } from "../invocation/insight/message_event.ts";
 import { logRoutes } from "./runs/logs.ts";
+import { messageEventRoutes } from "./runs/message_events.ts";
 import { runRoutes } from "./runs/runs.ts";
 import type { RunsView } from "./runs/runs_view.ts";
 import { scaleRoutes } from "./scale.ts";
@@ -37,6 +39,8 @@ export interface AppOptions {
   closing?: AbortSignal;
   /** Run records and logs; without them their routes are not there. */
   runs?: RunsView;
+  /** Follows messages; without it the route of their events is not there. */
+  messages?: MessageEvents;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -61,7 +65,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   });
   app.use(auditWrites(options.log));
   const tokens = { write: options.token, read: options.readToken };
-  app.use(endpoints(runner, { tokens, maxBody: options.maxBody, host: options.host }));
+  app.use(endpoints(runner, { tokens, ...options }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
   if (options.token !== undefined) app.use(requireToken(tokens));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
@@ -74,6 +78,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
     app.route("/", runRoutes(options.runs));
     app.route("/", logRoutes(options.runs, options));
   }
+  if (options.messages) app.route("/", messageEventRoutes(options.messages, options));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));

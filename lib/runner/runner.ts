@@ -14,6 +14,7 @@ import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
 import { HeldBack } from "../amqp/depth/held_back.ts";
 import { HttpView } from "./http_view.ts";
+import { MessageFollower } from "../telemetry/following/message_follower.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
@@ -156,7 +157,10 @@ export class Runner {
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
     const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
-    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
+    const [{ fleet: news }, { followed }] = [this.#fleet, this.#insight];
+    const running = (messageId: string) => this.#functions.follow(messageId);
+    const messages = new MessageFollower({ news, followed, runs, running });
+    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs, messages });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 

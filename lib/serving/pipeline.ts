@@ -116,6 +116,14 @@ export class Pipeline {
     this.#startNext();
   }
 
+  /** Somebody follows this message, and may not know that it runs. */
+  follow(messageId: string): void {
+    for (const row of this.#rows) {
+      if (row.stage !== "running" || row.stray || row.invocation.properties.messageId !== messageId) continue;
+      if (this.#reports.started(row)) row.generation.follow(row.invocation);
+    }
+  }
+
   /** Lets rows start again. */
   open(): void {
     this.#open = true;
@@ -218,7 +226,7 @@ export class Pipeline {
     const start: Row[] = [];
     for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start, now)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
-    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#run(start, generation);
+    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#launch(start, generation);
     const trials = start.map(({ delivery }) => delivery.trial).filter((trial) => trial !== undefined);
     void Promise.all(trials.map((trial) => trial.begin())).then(() => this.#runOnTrial(start, generation));
   }
@@ -233,6 +241,11 @@ export class Pipeline {
     const failure = malformed(row.invocation.headers);
     if (failure) this.#conclude(row, { kind: "undecodable", failure });
     return failure === undefined;
+  }
+
+  #launch(start: readonly Row[], generation: Generation): void {
+    this.#run(start, generation);
+    for (const row of start) if (this.#reports.started(row)) generation.follow(row.invocation);
   }
 
   #run(start: readonly Row[], generation: Generation): void {
@@ -251,7 +264,7 @@ export class Pipeline {
   /** Unless the delivery is gone meanwhile, or everything is being aborted. */
   #runOnTrial(start: readonly Row[], generation: Generation): void {
     const gone = (row: Row) => this.#aborting || !row.delivery.live;
-    if (!start.some(gone)) return this.#run(start, generation);
+    if (!start.some(gone)) return this.#launch(start, generation);
     this.#waiting.leave();
     for (const row of start) this.#conclude(row, { kind: "abandoned", reason: "the message went back" });
     this.#startNext();

@@ -25,6 +25,11 @@ export class Reports {
     return this.#now = this.#clock();
   }
 
+  /** Whether somebody wants to know how far its handler gets. */
+  started({ generation: { definition }, invocation, startedAt }: Row): boolean {
+    return this.#observer?.started?.(definition, invocation, startedAt) ?? false;
+  }
+
   /** Not what was abandoned: that is no end. */
   ended(row: Row, outcome: Outcome, next: Next): void {
     if (!this.#observer || outcome.kind === "abandoned") return;

@@ -106,6 +106,11 @@ export class ServedFunction {
     return [...this.#generations].reduce((sum, { processes }) => sum + processes, 0);
   }
 
+  /** Somebody follows this message, and may not know that it runs. */
+  follow(messageId: string): void {
+    this.#pipeline.follow(messageId);
+  }
+
   /** Checks the body of a message before it is published. */
   validate(content: Content): Promise<Failure | undefined> {
     return this.#generation.validate(content);

@@ -13,8 +13,10 @@ export type Copying = Conclusion & { kind: "retry" | "deadLetter" | "again" };
 type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
 
 /** Whether the row can be acked without publishing anything first. */
-export function leavesNothing({ invocation }: Row, { outputs, result }: Completed): boolean {
-  return !outputs?.length && !result && invocation.properties.replyTo === undefined;
+export function leavesNothing({ invocation, generation }: Row, { outputs, result }: Completed): boolean {
+  // Whoever follows the message may have wanted the result.
+  const toOutput = result && generation.definition.output;
+  return !outputs?.length && !toOutput && invocation.properties.replyTo === undefined;
 }
 
 /**

@@ -6,6 +6,8 @@ export function observers(given: readonly (Observer | undefined)[]): Observer | 
   if (all.length < 2) return all[0];
   const starts = all.filter(({ coldStart }) => coldStart);
   const logs = all.filter(({ logged }) => logged);
+  const follows = all.filter(({ started }) => started);
+  const progresses = all.filter(({ progressed }) => progressed);
   return {
     ended(ended) {
       for (const observer of all) observer.ended(ended);
@@ -15,6 +17,14 @@ export function observers(given: readonly (Observer | undefined)[]): Observer | 
     },
     logged(line) {
       for (const observer of logs) observer.logged!(line);
+    },
+    started(definition, invocation, startedAt) {
+      let wanted = false;
+      for (const observer of follows) if (observer.started!(definition, invocation, startedAt)) wanted = true;
+      return wanted;
+    },
+    progressed(definition, invocation, value) {
+      for (const observer of progresses) observer.progressed!(definition, invocation, value);
     },
   };
 }

@@ -125,11 +125,12 @@ function describeKillSwitch({ window, errorRate, minimum, coolDown }: NonNullabl
   return `${trips}, and tries one message after ${formatDuration(coolDown)}`;
 }
 
-function describeHttp({ path, methods, public: open, headers, origins }: HttpEndpoint): string {
+function describeHttp({ path, methods, public: open, headers, origins, events }: HttpEndpoint): string {
   const own = path === undefined ? [] : [`${methods.join(", ")} ${path}${open ? ", public" : ""}`];
   const named = headers.length > 0 ? [`headers ${headers.join(", ")}`] : [];
   const pages = origins.length > 0 ? [`pages of ${origins.join(", ")}`] : [];
-  return [...own, ...named, ...pages].join("; ");
+  const followed = events ? ["events of its messages"] : [];
+  return [...own, ...named, ...pages, ...followed].join("; ");
 }
 
 function describeOrder({ header, body, partitions }: Order): string {

@@ -55,4 +55,8 @@ export interface Observer {
   /** A new process has loaded the function's module. `duration` is in milliseconds, from its start on. */
   coldStart?(definition: FunctionDefinition, duration: number): void;
   logged?(line: Logged): void;
+  /** A handler begins. Called for each message. Whether somebody wants to know how far it gets. */
+  started?(definition: FunctionDefinition, invocation: Invocation, startedAt: number): boolean;
+  /** How far a handler is that somebody wants to know of. */
+  progressed?(definition: FunctionDefinition, invocation: Invocation, value: unknown): void;
 }

@@ -2,6 +2,7 @@ import { boundedFailure, type Failure, type Issue, type Result } from "../../inv
 import { fits, isKey } from "../../invocation/once_store.ts";
 import { cutToShortString } from "../../base/short_string.ts";
 import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../../invocation/publication.ts";
+import { MAX_PROGRESS } from "../handler/progress.ts";
 import type { FromGuest } from "../wire/protocol.ts";
 
 /** The longest tuple has eight elements. */
@@ -71,6 +72,11 @@ export function checkedFromGuest(message: unknown): FromGuest {
     case "onceFailed":
       if (isNumber(rest[0]) && isNumber(rest[1])) return [op, rest[0], rest[1]];
       break;
+    case "progress": {
+      const [id, text] = rest;
+      if (isNumber(id) && typeof text === "string" && text.length <= MAX_PROGRESS) return [op, id, text];
+      break;
+    }
     case "env":
       if (Array.isArray(rest[0]) && rest[0].length <= MAX_VARIABLES && rest[0].every(isVariable)) return [op, rest[0]];
       break;
