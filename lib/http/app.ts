@@ -12,6 +12,7 @@ import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
+import type { Pages } from "./pages.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
@@ -34,6 +35,8 @@ export interface AppOptions {
   maxBody: number;
   /** The address that it listens on. */
   host: string;
+  /** What is served for people. @default nothing */
+  pages?: Pages;
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
@@ -61,13 +64,13 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
     await next();
     if (context.res.status === 101) return; // a WebSocket's answer cannot be changed
     context.res.headers.set("x-content-type-options", "nosniff");
-    context.res.headers.set("cache-control", "no-store");
+    if (!context.res.headers.has("cache-control")) context.res.headers.set("cache-control", "no-store");
   });
   app.use(auditWrites(options.log));
   const tokens = { write: options.token, read: options.readToken };
   app.use(endpoints(runner, { tokens, ...options }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
-  if (options.token !== undefined) app.use(requireToken(tokens));
+  if (options.token !== undefined) app.use(requireToken(tokens, options.pages?.isOpen));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.route("/", healthRoutes(runner, { log: options.log, tokens }));
   app.route("/", runnerRoutes(runner));
@@ -88,12 +91,16 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   app.notFound((context) =>
     problemResponse(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`))
   );
+  if (options.pages) app.route("/", options.pages.routes(jobs));
+  const answer = (context: Context, problem: Problem) =>
+    options.pages?.problem(context, problem) ?? problemResponse(context, problem);
+  app.notFound((context) => answer(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`)));
   app.onError((error, context) => {
     const problem = toProblem(error);
     if (problem.status === 500 && !(error instanceof Problem)) {
       options.log?.error(`HTTP: ${describeError(error)}`, { stack: error.stack });
     }
-    return problemResponse(context, problem);
+    return answer(context, problem);
   });
   return app;
 }

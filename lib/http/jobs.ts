@@ -64,6 +64,11 @@ export class Jobs {
     return context.json(await job.result);
   }
 
+  /** The jobs that run and those that are remembered, newest first. */
+  all(): JobView[] {
+    return [...this.#jobs.values()].map(({ view }) => view).reverse();
+  }
+
   /** @throws {Problem} 404 */
   find(id: string): Job {
     const job = this.#jobs.get(id);

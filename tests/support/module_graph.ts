@@ -35,7 +35,7 @@ export async function readModuleGraph(root: URL): Promise<ModuleGraph> {
 
 function findModules(root: URL, folder: string): string[] {
   return [...Deno.readDirSync(join(fileURLToPath(root), folder))].flatMap(({ name, isDirectory }) =>
-    isDirectory ? findModules(root, `${folder}/${name}`) : name.endsWith(".ts") ? [`${folder}/${name}`] : []
+    isDirectory ? findModules(root, `${folder}/${name}`) : /\.tsx?$/.test(name) ? [`${folder}/${name}`] : []
   ).sort();
 }
 

@@ -18,10 +18,14 @@ export const SAFE = ["GET", "HEAD"];
 export const WS_AMQP = "/ws/amqp";
 const OPEN = ["/healthz", "/readyz"];
 
-/** Requires a token on every route but the health routes, and the write token for whatever changes something. */
-export function requireToken(tokens: Tokens): MiddlewareHandler {
+/**
+ * Requires a token on every route but the health routes and those that `isOpen` names, and the write token for whatever
+ * changes something.
+ */
+export function requireToken(tokens: Tokens, isOpen: (path: string) => boolean = () => false): MiddlewareHandler {
   return async (context, next) => {
-    if (!OPEN.includes(context.req.path)) await assertAccess(context, tokens);
+    const { path } = context.req;
+    if (!OPEN.includes(path) && !isOpen(path)) await assertAccess(context, tokens);
     await next();
   };
 }

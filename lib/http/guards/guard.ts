@@ -5,7 +5,7 @@ import { SAFE } from "./access.ts";
 import { Problem } from "../problem.ts";
 
 /** Looking at dead letters holds them for a moment, and a quorum queue counts that. Pages of other sites may not do it. */
-const NEVER_SAFE = /^\/functions\/[^/]+\/dead(\/|$)/;
+const NEVER_SAFE = /^\/(functions\/[^/]+\/dead|console\/dead\/[^/]+)(\/|$)/;
 
 /**
  * Everyone who reaches the API can publish to queues, so beyond loopback it needs a token.

@@ -2,6 +2,7 @@ import { parseDuration } from "../../base/time/duration.ts";
 import { WarrenError } from "../../base/errors.ts";
 import { nearest } from "../../base/nearest.ts";
 import type { DeadLetter } from "./dead_letter.ts";
+import { failureKind } from "./failure_kind.ts";
 import { headerText } from "../content/header_text.ts";
 import { noOutcomes } from "../outcome.ts";
 
@@ -19,18 +20,28 @@ export interface DeadLetterFilter {
   readonly headers?: Readonly<Record<string, string>>;
   /** The message id. */
   readonly id?: string;
+  /** One of these message ids. */
+  readonly ids?: readonly string[];
+  /** The kind of its failure, as `failureKind()` returns it. */
+  readonly kind?: string;
+  /** A part of the id, the error, a header or the body. Case is ignored. */
+  readonly text?: string;
 }
+
+/** Bytes of a body that are searched for a text. */
+const MAX_SEARCHED = 1_000_000;
 
 /** Whether the filter is empty, so that it selects all. */
 export function meansAll(filter: DeadLetterFilter): boolean {
-  return Object.values(filter).every((value) =>
-    value === undefined || (typeof value === "object" && Object.keys(value).length === 0)
-  );
+  const { headers = {}, ...others } = filter;
+  // An empty list of ids selects none, and never all.
+  return Object.keys(headers).length === 0 && Object.values(others).every((value) => value === undefined);
 }
 
 export function matches(filter: DeadLetterFilter, letter: DeadLetter, now = Date.now()): boolean {
   const { reason, error, olderThan, newerThan, headers, id } = filter;
   if (id !== undefined && letter.id !== id) return false;
+  if (filter.ids && (letter.id === undefined || !filter.ids.includes(letter.id))) return false;
   if (reason !== undefined && letter.reason !== reason) return false;
   if (filter.function !== undefined && letter.function !== filter.function) return false;
   // A message without a failure time matches no age.
@@ -38,6 +49,8 @@ export function matches(filter: DeadLetterFilter, letter: DeadLetter, now = Date
   if (olderThan !== undefined && !(age >= olderThan)) return false;
   if (newerThan !== undefined && !(age <= newerThan)) return false;
   if (error !== undefined && !hasError(letter, error)) return false;
+  if (filter.kind !== undefined && failureKind(letter.errorType, letter.error) !== filter.kind) return false;
+  if (filter.text !== undefined && !hasText(letter, filter.text)) return false;
   return Object.entries(headers ?? {}).every(([name, value]) =>
     Object.hasOwn(letter.headers, name) && headerText(letter.headers[name]) === value
   );
@@ -45,6 +58,15 @@ export function matches(filter: DeadLetterFilter, letter: DeadLetter, now = Date
 
 function hasError({ errorType = "", error = "" }: DeadLetter, part: string): boolean {
   return [errorType, error].some((text) => text.toLowerCase().includes(part.toLowerCase()));
+}
+
+/** Searches the body as text, and only the first megabyte of a large one. */
+function hasText(letter: DeadLetter, part: string): boolean {
+  const { id = "", errorType = "", error = "", headers, body } = letter;
+  const wanted = part.toLowerCase();
+  const values = Object.values(headers).map((value) => headerText(value) ?? "");
+  if ([id, errorType, error, ...values].some((text) => text.toLowerCase().includes(wanted))) return true;
+  return new TextDecoder().decode(body.subarray(0, MAX_SEARCHED)).toLowerCase().includes(wanted);
 }
 
 /** The filter as a user typed or sent it. */

@@ -9,6 +9,7 @@ import {
   readFilter,
   readRate,
 } from "../../../lib/invocation/dead_letters/dead_letter_filter.ts";
+import { failureKind } from "../../../lib/invocation/dead_letters/failure_kind.ts";
 
 function letter(about: Partial<DeadLetter> = {}): DeadLetter {
   return { headers: {}, properties: {}, body: new Uint8Array(), size: 0, redriven: 0, ...about } as DeadLetter;
@@ -20,6 +21,34 @@ Deno.test("a filter that says nothing means all", () => {
   assert(!meansAll({ headers: { a: "" } }));
   assert(!meansAll(readFilter({ olderThan: "0" })));
   assert(matches({}, letter()));
+});
+
+Deno.test("an empty list of ids means none, and no list of anything means all", () => {
+  const one = letter({ id: "a" });
+  assert(!meansAll({ ids: [] }) && !meansAll({ ids: ["a"] }) && !meansAll({ text: "" }) && !meansAll({ kind: "" }));
+  assert(!matches({ ids: [] }, one));
+  assert(matches({ ids: ["b", "a"] }, one));
+  assert(!matches({ ids: ["a"] }, letter()));
+});
+
+Deno.test("a text is found in the id, the error, a header and the body, whatever its case", () => {
+  const body = new TextEncoder().encode('{"customer":"Ada"}');
+  const one = letter({ id: "m-1", errorType: "TypeError", error: "no total", headers: { tenant: "ACME", n: 7 }, body });
+  for (const text of ["M-1", "typeerror", "TOTAL", "acme", "7", "ada"]) assert(matches({ text }, one), text);
+  assert(!matches({ text: "bob" }, one));
+  assert(matches({ text: "x" }, letter({ body: new Uint8Array([0xff, 0x78]) })));
+});
+
+Deno.test("failures are of one kind when they differ in numbers, ids, times and quoted texts", () => {
+  const kind = (error: string) => failureKind("TypeError", error);
+  assertEquals(kind('order 17: "a" at 2026-03-02T03:12:40Z'), kind('order 4711: "b,c" at 2026-03-03T00:00:00.5Z'));
+  assertEquals(kind("no 6ba7b810-9dad-11d1-80b4-00c04fd430c8"), kind("no 7c9e6679-7425-40de-944b-e07fc1f90ae7"));
+  assert(kind("no total") !== kind("no price"));
+  assertEquals(failureKind("TypeError", "x") === failureKind("RangeError", "x"), false);
+  assertEquals(kind("a ".repeat(10_000)).length, 200);
+  const one = letter({ errorType: "TypeError", error: "order 17 failed" });
+  assert(matches({ kind: failureKind("TypeError", "order 99 failed") }, one));
+  assert(!matches({ kind: failureKind("TypeError", "order 99 is late") }, one));
 });
 
 Deno.test("a message that does not say when it failed is of no age", () => {
