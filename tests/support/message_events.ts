@@ -1,5 +1,3 @@
-import { TextLineStream } from "./text_lines.ts";
-
 /** One server-sent event of a message. */
 export interface SeenEvent {
   readonly event: string;
@@ -9,21 +7,20 @@ export interface SeenEvent {
 /** Follows a message as a client does, and keeps what it hears. Leaves when disposed of. */
 export class EventReader implements AsyncDisposable {
   readonly events: SeenEvent[] = [];
-  readonly #abort: AbortController;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #read: Promise<void>;
 
-  private constructor(body: ReadableStream<Uint8Array>, abort: AbortController) {
-    this.#abort = abort;
-    this.#read = this.#readAll(body).catch((error) => {
-      if (!abort.signal.aborted) throw error;
-    });
+  private constructor(body: ReadableStream<Uint8Array>) {
+    this.#reader = body.getReader();
+    this.#read = this.#readAll();
   }
 
   static async open(url: string, init: RequestInit = {}): Promise<EventReader> {
-    const abort = new AbortController();
-    const response = await fetch(url, { ...init, signal: abort.signal });
-    if (response.status !== 200 || !response.body) throw new Error(`expected events, found ${response.status}`);
-    return new EventReader(response.body, abort);
+    const response = await fetch(url, init);
+    if (response.status !== 200 || !response.body) {
+      throw new Error(`expected events, found ${response.status}: ${await response.text()}`);
+    }
+    return new EventReader(response.body);
   }
 
   get kinds(): string[] {
@@ -41,17 +38,20 @@ export class EventReader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#abort.abort();
+    await this.#reader.cancel();
     await this.#read;
   }
 
-  async #readAll(body: ReadableStream<Uint8Array>): Promise<void> {
-    let event = "";
-    const lines = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
-      .pipeThrough(new TextLineStream());
-    for await (const line of lines) {
-      if (line.startsWith("event: ")) event = line.slice("event: ".length);
-      if (line.startsWith("data: ")) this.events.push({ event, data: JSON.parse(line.slice("data: ".length)) });
+  async #readAll(): Promise<void> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for (let part = await this.#reader.read(); !part.done; part = await this.#reader.read()) {
+      const blocks = (text + decoder.decode(part.value, { stream: true })).split("\n\n");
+      text = blocks.pop()!;
+      for (const block of blocks) {
+        const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(block) ?? [];
+        if (data !== undefined) this.events.push({ event, data: JSON.parse(data) });
+      }
     }
   }
 }

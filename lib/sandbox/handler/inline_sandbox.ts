@@ -81,6 +81,8 @@ export class InlineSandbox implements Sandbox, ContextHost {
   readonly #progress = new Progress((id, text) => this.#progressed(id, text));
   /** They were cancelled, so they do not begin. */
   readonly #cancelled = new WeakSet<Invocation>();
+  /** Somebody followed them before they began. */
+  #followed: WeakSet<Invocation> | undefined;
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
   #module: Loaded | undefined;
@@ -127,6 +129,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
 
   #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
     const running = this.#begin([invocation], onEnd);
+    if (this.#followed) this.#followBegun(running);
     const { context } = running;
     runHandler(loaded, invocation, context, (result) => {
       this.#end(running, this.#outcome(running, result, context.outputs));
@@ -145,6 +148,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
       return { ...invocation, id: first + index, batch: 1, deadline: running.deadline };
     });
     running.seen = started;
+    if (this.#followed) this.#followBegun(running);
     const context = new BatchContext(running.context);
     const lineFor = () => this.#line(running);
     const onSettled = ({ id, result, outputs }: Settled) => {
@@ -157,12 +161,17 @@ export class InlineSandbox implements Sandbox, ContextHost {
   }
 
   follow(invocation: Invocation): void {
+    (this.#followed ??= new WeakSet()).add(invocation);
     for (const running of this.#running.values()) {
       const at = running.invocations.indexOf(invocation);
       if (at < 0) continue;
       running.seen[at].wantsResult = true;
       this.#progress.follow(running.first + at);
     }
+  }
+
+  #followBegun({ invocations }: Running): void {
+    for (const invocation of invocations) if (this.#followed?.has(invocation)) this.follow(invocation);
   }
 
   progress(id: number, text: string): void {

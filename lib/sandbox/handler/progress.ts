@@ -3,7 +3,6 @@ const { setTimeout, clearTimeout, JSON } = globalThis;
 
 /** Maximum length of a value in JSON, in characters. */
 export const MAX_PROGRESS = 16_384;
-/** Milliseconds between two values of one invocation that are sent. */
 const INTERVAL = 100;
 
 interface Reported {
@@ -11,7 +10,20 @@ interface Reported {
   text: string | undefined;
   sent: boolean;
   followed: boolean;
-  timer: ReturnType<typeof setTimeout> | undefined;
+  /** Until it is called, nothing more is sent. */
+  cancel: (() => void) | undefined;
+}
+
+export interface ProgressOptions {
+  /** Milliseconds between two values of one invocation that are sent. @default 100 */
+  interval?: number;
+  /** Calls back once; returns what cancels that. @default a timer */
+  after?: (ms: number, call: () => void) => () => void;
+}
+
+function afterTime(ms: number, call: () => void): () => void {
+  const timer = setTimeout(call, ms);
+  return () => clearTimeout(timer);
 }
 
 /**
@@ -21,19 +33,20 @@ interface Reported {
 export class Progress {
   readonly #send: (id: number, text: string) => void;
   readonly #interval: number;
+  readonly #after: NonNullable<ProgressOptions["after"]>;
   readonly #reported = new Map<number, Reported>();
 
-  /** @param interval milliseconds. @default 100 */
-  constructor(send: (id: number, text: string) => void, interval = INTERVAL) {
+  constructor(send: (id: number, text: string) => void, options: ProgressOptions = {}) {
     this.#send = send;
-    this.#interval = interval;
+    this.#interval = options.interval ?? INTERVAL;
+    this.#after = options.after ?? afterTime;
   }
 
   report(id: number, text: string): void {
     const reported = this.#of(id);
     reported.text = text;
     reported.sent = false;
-    if (reported.followed && reported.timer === undefined) this.#tell(id, reported);
+    if (reported.followed && !reported.cancel) this.#tell(id, reported);
   }
 
   /** The latest value is sent now, also if it was sent before: to somebody else. */
@@ -41,7 +54,7 @@ export class Progress {
     const reported = this.#of(id);
     reported.followed = true;
     if (reported.text === undefined) return;
-    clearTimeout(reported.timer);
+    reported.cancel?.();
     this.#tell(id, reported);
   }
 
@@ -51,23 +64,23 @@ export class Progress {
     const reported = this.#reported.get(id);
     if (!reported) return;
     this.#reported.delete(id);
-    clearTimeout(reported.timer);
+    reported.cancel?.();
     if (reported.followed && !reported.sent && reported.text !== undefined) this.#send(id, reported.text);
   }
 
   #tell(id: number, reported: Reported): void {
     reported.sent = true;
     this.#send(id, reported.text!);
-    reported.timer = setTimeout(() => {
-      reported.timer = undefined;
+    reported.cancel = this.#after(this.#interval, () => {
+      reported.cancel = undefined;
       if (!reported.sent) this.#tell(id, reported);
-    }, this.#interval);
+    });
   }
 
   #of(id: number): Reported {
     let reported = this.#reported.get(id);
     if (!reported) {
-      this.#reported.set(id, reported = { text: undefined, sent: false, followed: false, timer: undefined });
+      this.#reported.set(id, reported = { text: undefined, sent: false, followed: false, cancel: undefined });
     }
     return reported;
   }
