@@ -470,6 +470,18 @@ export interface FunctionConfig {
    */
   output?: string | OutputConfig;
   /**
+   * The name of a queue, as in `"alerts"`, which gets a copy of each of the function's dead letters, once: the same body,
+   * and the dead letter's headers with the reason and the error. What such a copy gives rise to is never sent on.
+   *
+   * @default nowhere
+   */
+  onDead?: string;
+  /**
+   * Acknowledges a message without running it if one with the same id was handled successfully within this time, on any
+   * runner that shares the store of `once()`. Messages without an id run. @default all messages run
+   */
+  dedupe?: Duration;
+  /**
    * `"cloudevents"` accepts only CloudEvents, binary or structured. `message.body` is the data, and `message.event`
    * contains the attributes. Any other message becomes a dead letter. @default messages need no envelope
    */

@@ -27,6 +27,7 @@ export class FakeServed implements Served {
   state: Served["state"] = "starting";
   detail: string | undefined;
   counts = noOutcomes();
+  duplicates: number | undefined;
   running = 0;
   messageIds: string[] = [];
   newest: Date | undefined;

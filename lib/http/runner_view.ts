@@ -58,6 +58,8 @@ export interface FunctionView {
   running: number;
   /** Counts of outcomes in this runner since the start. */
   counts: OutcomeCounts;
+  /** Messages that `dedupe` refused, if the function has it. */
+  duplicates?: number;
 }
 
 /** Of its configuration, what only the page of one function shows. */
@@ -70,6 +72,8 @@ type Configuration = Pick<
   | "rateLimit"
   | "killSwitch"
   | "output"
+  | "onDead"
+  | "dedupe"
   | "publish"
   | "permissions"
   | "strictEnv"

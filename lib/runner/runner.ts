@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Clock } from "../amqp/clock.ts";
+import { Alerts } from "../amqp/publishing/alerts.ts";
 import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
 import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
@@ -256,6 +257,8 @@ function surroundingsOf(parts: Parts): Surroundings {
     observer: insight.observer,
     outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
+    alerts: new Alerts({ publisher, log }),
+    handled: sandboxes.once.store,
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
     consumer: (options) => {
       const gate = (client: Parameters<MayConsume>[0]) => mayConsume(client, options.definition.queue.name);

@@ -52,6 +52,7 @@ export class Reports {
 }
 
 export const ACKED: Next = { kind: "ack" };
+export const DUPLICATE: Next = { kind: "ack", duplicate: true };
 export const RETURNED: Next = { kind: "return" };
 export const LOST: Next = { kind: "return", lost: true };
 /** Why a retry became a dead letter: see `Settler`. */

@@ -77,6 +77,11 @@ export class ServedFunction {
   }
 
   /** Counts of outcomes. */
+  /** Messages that `dedupe` refused; undefined without it. */
+  get duplicates(): number | undefined {
+    return this.definition.dedupe === undefined ? undefined : this.#pipeline.duplicates;
+  }
+
   get counts(): OutcomeCounts {
     return this.#pipeline.counts;
   }

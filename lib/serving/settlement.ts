@@ -13,10 +13,8 @@ export type Copying = Conclusion & { kind: "retry" | "deadLetter" | "again" };
 type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
 
 /** Whether the row can be acked without publishing anything first. */
-export function leavesNothing({ invocation, generation }: Row, { outputs, result }: Completed): boolean {
-  // Whoever follows the message may have wanted the result.
-  const toOutput = result && generation.definition.output;
-  return !outputs?.length && !toOutput && invocation.properties.replyTo === undefined;
+export function leavesNothing({ invocation }: Row, { outputs, result }: Completed): boolean {
+  return !outputs?.length && !result && invocation.properties.replyTo === undefined;
 }
 
 /**
@@ -24,10 +22,10 @@ export function leavesNothing({ invocation, generation }: Row, { outputs, result
  * What cannot be published is not acked: losing a message is worse than running it twice.
  */
 export class Settlement {
-  readonly #surroundings: Pick<Surroundings, "outputs" | "settler">;
+  readonly #surroundings: Pick<Surroundings, "outputs" | "settler" | "alerts">;
   readonly #log: Logger;
 
-  constructor(surroundings: Pick<Surroundings, "outputs" | "settler">, log: Logger) {
+  constructor(surroundings: Pick<Surroundings, "outputs" | "settler" | "alerts">, log: Logger) {
     this.#surroundings = surroundings;
     this.#log = log;
   }
@@ -63,10 +61,13 @@ export class Settlement {
 
   /** Resolves once the copy is confirmed and the delivery is acked, or once the delivery is gone. */
   async copy(row: Row, outcome: Failed, conclusion: Copying): Promise<Settled> {
-    const { outputs, settler } = this.#surroundings;
+    const { outputs, settler, alerts } = this.#surroundings;
     const { invocation, delivery } = row;
     const { definition } = row.generation;
     if (conclusion.kind === "deadLetter") await outputs.refuse(handled(row), outcome.kind, outcome.failure);
+    if (conclusion.kind === "deadLetter" && definition.onDead !== undefined) {
+      await alerts?.publish({ ...handled(row), reason: conclusion.reason, failure: conclusion.failure });
+    }
     const disposition = conclusion.kind === "again"
       ? { kind: "retry" as const, delay: 0, attempt: invocation.attempt, failure: conclusion.failure }
       : conclusion;

@@ -51,7 +51,7 @@ function addressLines({ queue, bindings, http }: FunctionDefinition): string[] {
 }
 
 function messageLines(
-  { body, envelope, validates, schedule, order, output, publish }: FunctionDefinition,
+  { body, envelope, validates, schedule, order, output, onDead, dedupe, publish }: FunctionDefinition,
   now: Date,
 ): string[] {
   return [
@@ -61,6 +61,10 @@ function messageLines(
     ...(validates ? [line("input", "bodies have to fit the schema that it exports")] : []),
     ...(order ? [line("order", describeOrder(order))] : []),
     ...(output ? [line("output", describeOutput(output))] : []),
+    ...(dedupe
+      ? [line("dedupe", `refuses messages whose ids were handled in the last ${formatDuration(dedupe)}`)]
+      : []),
+    ...(onDead ? [line("on dead", `a copy of each dead letter goes to ${onDead}`)] : []),
     line("publish", publish === true ? "everywhere" : publish && publish.length > 0 ? publish.join(", ") : "nowhere"),
   ];
 }

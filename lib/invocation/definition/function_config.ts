@@ -244,6 +244,20 @@ export const CONFIG_KEYS = {
     default: undefined,
     read: readOutput,
   } as ConfigKey<FunctionDefinition["output"]>,
+  onDead: leaf<string | undefined>({
+    text: "the queue that gets a copy of each dead letter",
+    default: undefined,
+    expected: `the name of a queue, a string of 1 to ${SHORT_STRING} bytes`,
+    accept: (value) => isText(value, 1),
+  }),
+  dedupe: {
+    ...duration("how long a message is refused whose id was handled", 0, {
+      min: 1_000,
+      max: 30 * DAY,
+      expected: "from 1s to 30d",
+    }),
+    default: undefined,
+  } as ConfigKey<number | undefined>,
   envelope: leaf<Envelope | undefined>({
     text: "the format of its messages: CloudEvents, or any",
     default: undefined,
@@ -308,6 +322,9 @@ export function resolveFunctionConfig(
   }
   if (values.envelope && values.body === "raw") {
     problems.push(`body is "raw": with envelope "${values.envelope}" the body is the data of an event`);
+  }
+  if (values.onDead === queueName) {
+    problems.push(`onDead is "${queueName}", the function's own queue: a dead letter would come back for ever`);
   }
   problems.push(...queueTypeProblems(values.queue));
   if (values.order) problems.push(...orderProblems(values));

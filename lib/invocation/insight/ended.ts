@@ -4,8 +4,11 @@ import type { DeliveredInvocation, Invocation } from "../sandbox.ts";
 
 /** What was decided about the message of an invocation. */
 export type Next =
-  /** The message is done: it was acknowledged. */
-  | { readonly kind: "ack" }
+  /**
+   * The message is done: it was acknowledged. A `duplicate` did not run: the function has `dedupe`, and a message with the
+   * same id was handled before.
+   */
+  | { readonly kind: "ack"; readonly duplicate?: true }
   /** The message runs again as `attempt`, `delay` milliseconds later. */
   | { readonly kind: "retry"; readonly delay: number; readonly attempt: number }
   /** The message became a dead letter. */

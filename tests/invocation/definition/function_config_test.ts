@@ -27,6 +27,8 @@ Deno.test("a function without config has every default", () => {
     retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1, delays: undefined },
     schedule: undefined,
     output: undefined,
+    onDead: undefined,
+    dedupe: undefined,
     envelope: undefined,
     body: "decoded",
     permissions: {},
