@@ -12,6 +12,7 @@ import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
+import { metricsRoutes, type MetricsView } from "./metrics.ts";
 import type { Pages } from "./pages.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
@@ -44,6 +45,8 @@ export interface AppOptions {
   runs?: RunsView;
   /** Follows messages; without it the route of their events is not there. */
   messages?: MessageEvents;
+  /** The metrics; without them their route is not there. */
+  metrics?: MetricsView;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -82,6 +85,7 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
     app.route("/", logRoutes(options.runs, options));
   }
   if (options.messages) app.route("/", messageEventRoutes(options.messages, options));
+  if (options.metrics) app.route("/", metricsRoutes(options.metrics));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));

@@ -27,6 +27,9 @@ export interface DeliveredInvocation extends Invocation {
   readonly setAside: boolean;
 }
 
+/** Called with the subject for which an invocation was begun. */
+export type OnEnd<S> = (outcome: Outcome, subject: S) => void;
+
 /** Runs handlers. */
 export interface Sandbox {
   /** Number of its processes. */
@@ -39,10 +42,11 @@ export interface Sandbox {
    */
   validate(content: Content): Promise<Failure | undefined>;
   /**
-   * Runs the handler once and calls `onEnd` once, never before `invoke` returns. Every result is an outcome. It is a
-   * callback instead of a promise, since there may be tens of thousands per second.
+   * Runs the handler once and calls `onEnd` once with the `subject`, never before `invoke` returns. Every result is an
+   * outcome. There may be tens of thousands per second, so this is one callback for all of them: a closure for each would
+   * live until the next full garbage collection.
    */
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void;
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void;
   /** Runs a batch's handler once. Returns an outcome for each message, in order. Never rejects. */
   invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]>;
   /**

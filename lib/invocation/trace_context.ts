@@ -4,6 +4,9 @@ import { OLD_PREFIX, PREFIX } from "./content/event_attributes.ts";
 export const TRACEPARENT = "traceparent";
 export const TRACESTATE = "tracestate";
 
+/** Where both can be, what goes before the others first. */
+const NAMES = ["", PREFIX, OLD_PREFIX].map((prefix) => ({ parent: prefix + TRACEPARENT, state: prefix + TRACESTATE }));
+
 const FORM = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
 /** The trace context of a message. */
@@ -19,11 +22,12 @@ export interface TraceContext {
  * the headers of the last transport take precedence.
  */
 export function readTrace(headers: Readonly<Record<string, unknown>>): TraceContext | undefined {
-  for (const prefix of ["", PREFIX, OLD_PREFIX]) {
-    const given = headers[prefix + TRACEPARENT];
-    const match = typeof given === "string" ? FORM.exec(given) : null;
+  for (const { parent, state: stateName } of NAMES) {
+    const given = headers[parent];
+    if (typeof given !== "string") continue;
+    const match = FORM.exec(given);
     if (!match || /^0+$/.test(match[2]) || /^0+$/.test(match[3])) continue;
-    const state = headers[prefix + TRACESTATE];
+    const state = headers[stateName];
     return { traceId: match[2], flags: match[4], state: typeof state === "string" ? state : undefined };
   }
   return undefined;

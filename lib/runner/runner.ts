@@ -22,6 +22,7 @@ import type { Logger } from "../base/log.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
 import { runsView } from "./runs_view.ts";
+import { RunnerMetrics } from "./runner_metrics.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
 import { identify } from "./fleet/announcement.ts";
@@ -70,6 +71,8 @@ export class Runner {
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
   readonly #insight: Insight;
+  /** Absent where metrics are turned off. */
+  readonly #metrics: RunnerMetrics | undefined;
   /** Aborts at `quiet()`. */
   readonly #quiet = new AbortController();
   readonly #finish: () => void;
@@ -84,7 +87,11 @@ export class Runner {
     this.#options = options;
     this.#log = log;
     const identity = identify(options.name);
-    const insight = this.#insight = new Insight({ options, log, runner: identity.name });
+    const metrics = this.#metrics = options.metricsFunctions > 0
+      ? new RunnerMetrics(options.metricsFunctions)
+      : undefined;
+    const others = [metrics?.observer];
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
@@ -118,6 +125,9 @@ export class Runner {
     const consumers = (queue: string) => broker.consumers(queue);
     const requests = new FunctionRequests({ functions, publisher, held, replies, consumers });
     const operating = new Operating({ options, functions, broker, heldBack, log });
+    const { memoryWatch } = this.#sandboxes;
+    const [records, depths] = [() => insight.records(), () => operating.depths.all()];
+    metrics?.measure({ functions, broker, memoryWatch, records, depths });
     const started = () => this.#started;
     this.view = new HttpView({
       functions,
@@ -147,6 +157,7 @@ export class Runner {
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     this.#fleet.start();
+    await this.#metrics?.start(this.#log);
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
     void this.#folder.follow();
     if (signal.aborted) return;
@@ -158,10 +169,11 @@ export class Runner {
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
     const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
+    const metrics = this.#metrics;
     const [{ fleet: news }, { followed }] = [this.#fleet, this.#insight];
     const running = (messageId: string) => this.#functions.follow(messageId);
     const messages = new MessageFollower({ news, followed, runs, running });
-    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs, messages });
+    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs, metrics, messages });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 
@@ -201,6 +213,7 @@ export class Runner {
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#fleet.close();
+    this.#metrics?.close();
     await this.#broker.close();
     await this.#insight.close();
     const { folder } = this.#sandboxes;
@@ -237,7 +250,7 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Pick<Publisher, "publish">;
+  publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
   mayConsume: MayConsume;

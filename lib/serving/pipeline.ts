@@ -1,5 +1,6 @@
 import type { Delivery, Trial } from "../amqp/consuming/consumer.ts";
 import { malformed, toInvocation } from "../amqp/message/headers.ts";
+import type { Settled } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
@@ -12,7 +13,15 @@ import { Dedupe } from "./flow/dedupe.ts";
 import { ACKED, DUPLICATE, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
-import { leavesNothing, Settlement } from "./settlement.ts";
+import {
+  type Copied,
+  type Copying,
+  type Failed,
+  leavesNothing,
+  type NotCompleted,
+  type OnCopied,
+  Settlement,
+} from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { crashLoop, crashLoopOf, isSuspect } from "./flow/suspects.ts";
@@ -61,6 +70,15 @@ export class Pipeline {
   #generation: Generation;
   #open = true;
   #aborting = false;
+  // One function for all rows: a closure for each would keep its row until the next full garbage collection.
+  readonly #onEnd = (outcome: Outcome, row: Row) => {
+    row.generation.ended(outcome);
+    this.#waiting.leave();
+    this.#ended(row, outcome);
+    this.#startNext();
+  };
+  readonly #onPublished = (outcome: Outcome, row: Row) => this.#published(row, outcome);
+  readonly #onCopied: OnCopied = (copied, settled, error) => this.#copied(copied, settled, error);
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -297,16 +315,17 @@ export class Pipeline {
   }
 
   #run(start: readonly Row[], generation: Generation): void {
-    const end = (outcomeOf: (index: number) => Outcome) => {
+    if (!generation.definition.batch) return generation.run(start[0].invocation, this.#onEnd, start[0]);
+    generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => {
       this.#waiting.leave();
-      start.forEach((row, index) => {
-        row.delivery.trial?.end();
-        this.#conclude(row, outcomeOf(index));
-      });
+      for (const [index, row] of start.entries()) this.#ended(row, outcomes[index]);
       this.#startNext();
-    };
-    if (!generation.definition.batch) generation.run(start[0].invocation, (outcome) => end(() => outcome));
-    else generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => end((index) => outcomes[index]));
+    });
+  }
+
+  #ended(row: Row, outcome: Outcome): void {
+    row.delivery.trial?.end();
+    this.#conclude(row, outcome);
   }
 
   /** Unless the delivery is gone meanwhile, or everything is being aborted. */
@@ -332,40 +351,71 @@ export class Pipeline {
     if (!row.delivery.live) return this.#endLate(row, outcome);
     if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row, outcome);
     this.#settling.add(row);
-    void this.#settle(row, outcome).catch((error) => {
-      this.#giveUp(row, describeError(error));
-      this.#reports.ended(row, outcome, RETURNED);
-      this.#finish(row);
-    });
+    if (outcome.kind !== "completed") return this.#settle(row, outcome);
+    try {
+      this.#settlement.publish(row, outcome, this.#onPublished);
+    } catch (error) {
+      this.#fail(row, outcome, error);
+    }
   }
 
-  /** 5. */
-  async #settle(row: Row, ended: Outcome): Promise<void> {
-    const outcome = ended.kind === "completed" ? await this.#settlement.publish(row, ended) : ended;
-    if (!row.delivery.live) return this.#endLate(row, outcome);
-    if (outcome.kind === "completed") return this.#ack(row, outcome);
-    const conclusion = this.#conclusionOf(row, outcome);
+  /** Its outputs are with the broker, or nobody can take them: then it has failed. */
+  #published(row: Row, outcome: Outcome): void {
+    if (!row.delivery.live) this.#endLate(row, outcome);
+    else if (outcome.kind === "completed") this.#ack(row, outcome);
+    else this.#settle(row, outcome);
+  }
+
+  /** 5. Settles what has not completed. */
+  #settle(row: Row, outcome: NotCompleted): void {
+    try {
+      const settling = this.#settleBy(row, outcome, this.#conclusionOf(row, outcome));
+      settling?.catch((error) => this.#fail(row, outcome, error));
+    } catch (error) {
+      this.#fail(row, outcome, error);
+    }
+  }
+
+  /** Returns a promise only if it waits for something that does not call back. */
+  #settleBy(row: Row, outcome: NotCompleted, conclusion: Conclusion): Promise<void> | undefined {
     const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
     if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
-    if (outcome.kind === "abandoned" || this.#aborting) return await this.#return([row]);
+    if (outcome.kind === "abandoned" || this.#aborting) return this.#return([row]);
     this.counts[outcome.kind]++;
     this.#settlement.tell(row, outcome, conclusion);
     if (blamesDependency(outcome)) this.#record(row, true);
-    if (conclusion.kind === "giveBack") {
-      await this.#return([row]);
-      return this.#reports.ended(row, outcome, RETURNED);
-    }
+    if (conclusion.kind === "giveBack") return this.#giveBack(row, outcome);
     if (conclusion.kind === "hold") {
       const { delay, attempt } = conclusion;
       this.#reports.ended(row, outcome, this.#open ? { kind: "retry", delay, attempt } : RETURNED);
-      return this.#hold(row, delay, attempt);
+      return void this.#hold(row, delay, attempt);
     }
+    if (conclusion.kind === "ack") return void this.#finish(row);
     // Otherwise the copy would go straight to the consumer that is being stopped.
-    if (conclusion.kind === "again") await this.#options.quiet();
-    if (conclusion.kind !== "ack") {
-      const settled = await this.#settlement.copy(row, outcome, conclusion);
-      this.#reports.ended(row, outcome, nextOf(conclusion, settled));
-    }
+    if (conclusion.kind === "again") return this.#again(row, outcome, conclusion);
+    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
+  }
+
+  async #giveBack(row: Row, outcome: Failed): Promise<void> {
+    await this.#return([row]);
+    this.#reports.ended(row, outcome, RETURNED);
+  }
+
+  async #again(row: Row, outcome: Failed, conclusion: Copying): Promise<void> {
+    await this.#options.quiet();
+    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
+  }
+
+  #copied({ row, outcome, conclusion }: Copied, settled: Settled | undefined, error: unknown): void {
+    if (settled === undefined) return this.#fail(row, outcome, error);
+    this.#reports.ended(row, outcome, nextOf(conclusion, settled));
+    this.#finish(row);
+  }
+
+  /** It could not be settled. */
+  #fail(row: Row, outcome: Outcome, error: unknown): void {
+    this.#giveUp(row, describeError(error));
+    this.#reports.ended(row, outcome, RETURNED);
     this.#finish(row);
   }
 

@@ -28,6 +28,7 @@ export class Insight {
   readonly followed: FollowedMessages;
   readonly runs: LocalRuns;
   readonly #archive: RunArchive | undefined;
+  readonly #recorder: RunRecorder;
 
   constructor({ options, log, runner, others = [] }: InsightOptions) {
     const { data, runsKeep: keep, runsAge: age, runsBodies: bodies, logCompleted } = options;
@@ -35,10 +36,15 @@ export class Insight {
     const archive = this.#archive = keep === 0
       ? undefined
       : new RunArchive({ folder: join(data, "runs"), keep, age, log });
-    const recorder = new RunRecorder({ runner, archive, hub, bodies });
+    const recorder = this.#recorder = new RunRecorder({ runner, archive, hub, bodies });
     this.runs = new LocalRuns({ archive, hub, leftOut: () => recorder.leftOut });
     this.followed = new FollowedMessages({ runner });
     this.observer = observers([recorder, history, this.followed, completedLog(log, logCompleted), ...others])!;
+  }
+
+  /** Records that could not be written, and successes that were not recorded. */
+  records(): { lost: number; leftOut: number } {
+    return { lost: this.#archive?.lost ?? 0, leftOut: this.#recorder.leftOut };
   }
 
   /** Writes the last records. */

@@ -5,6 +5,7 @@ export function observers(given: readonly (Observer | undefined)[]): Observer | 
   const all = given.filter((observer) => observer !== undefined);
   if (all.length < 2) return all[0];
   const starts = all.filter(({ coldStart }) => coldStart);
+  const ends = all.filter(({ processEnded }) => processEnded);
   const logs = all.filter(({ logged }) => logged);
   const follows = all.filter(({ started }) => started);
   const progresses = all.filter(({ progressed }) => progressed);
@@ -14,6 +15,9 @@ export function observers(given: readonly (Observer | undefined)[]): Observer | 
     },
     coldStart(definition, duration) {
       for (const observer of starts) observer.coldStart!(definition, duration);
+    },
+    processEnded(definition, how) {
+      for (const observer of ends) observer.processEnded!(definition, how);
     },
     logged(line) {
       for (const observer of logs) observer.logged!(line);

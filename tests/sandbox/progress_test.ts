@@ -34,7 +34,7 @@ const COUNTING = `(message, context) => {
 function followed({ sandbox }: Cage, body: unknown = null): Promise<Outcome> {
   const invocation = invocationOf(body);
   return new Promise((resolve) => {
-    sandbox.invoke(invocation, resolve);
+    sandbox.invoke(invocation, resolve, undefined);
     sandbox.follow!(invocation);
   });
 }

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { OnceStore } from "../../lib/invocation/once_store.ts";
+import type { Outcome } from "../../lib/invocation/outcome.ts";
 import { MemoryStore } from "../../lib/once/memory_store.ts";
 import { COMPLETED, FAILED } from "./fake_sandbox.ts";
 import { settled } from "./fake_timers.ts";
@@ -48,7 +49,8 @@ Deno.test("a message that failed was not handled: its id is free again", async (
 });
 
 Deno.test("a message whose twin runs waits for its end", async () => {
-  for (const [end, ran] of [[COMPLETED, ["v1: first"]], [FAILED, ["v1: first", "v1: second"]]] as const) {
+  const cases: [Outcome, string[]][] = [[COMPLETED, ["v1: first"]], [FAILED, ["v1: first", "v1: second"]]];
+  for (const [end, ran] of cases) {
     const { one, publish } = await start(new MemoryStore(), { ...CONFIG, retry: { attempts: 1 } });
     await publish("first", "m");
     await publish("second", "m");

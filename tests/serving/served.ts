@@ -47,12 +47,13 @@ export class Served {
       handled,
       settler: broker.settler,
       outputs: {
-        publish: async ({ definition, invocation, delivery }, { outputs = [] }) => {
-          if (broker.refusesOutputs) throw new Error("no such exchange");
-          await broker.confirms;
-          const body = new TextDecoder().decode(invocation.body);
-          if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
-          return outputs.map(({ routingKey }, index) => `${routingKey}/${index}`);
+        publish: ({ definition, invocation, delivery }, { outputs = [] }, onEnd, subject) => {
+          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"), subject, []);
+          void broker.confirms.then(() => {
+            const body = new TextDecoder().decode(invocation.body);
+            if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
+            onEnd(undefined, subject, outputs.map(({ routingKey }, index) => `${routingKey}/${index}`));
+          });
         },
         refuse: () => Promise.resolve(),
       },

@@ -9,10 +9,14 @@ export const DISPATCH_EXCHANGE = "warren.dispatch";
 export const ORPHANS = "warren.orphans";
 
 export const RETRY_PREFIX = "warren.retry.";
+/** Names by their delays: there are some hundred at most, and thousands of retries a second need one. */
+const retryQueues = new Map<number, string>();
 
 /** The exchange and the queue that hold a message for `ms` milliseconds. */
 export function retryQueue(ms: number): string {
-  return `${RETRY_PREFIX}${ms}`;
+  let name = retryQueues.get(ms);
+  if (name === undefined) retryQueues.set(ms, name = `${RETRY_PREFIX}${ms}`);
+  return name;
 }
 
 /** The queue with the token of a scheduled function. */

@@ -5,7 +5,8 @@ import { BatchContext, type ContextHost, InvocationContext, type Logging } from 
 import { watchEnv } from "./guest_env.ts";
 import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "../wire/protocol.ts";
-import { type Started, unpack } from "../host/invocations.ts";
+import { type Completion, Completions, unpackCompletions } from "../wire/completions.ts";
+import { type Started, unpack } from "../wire/invocations.ts";
 import { explained } from "../host/denied.ts";
 import { type Facts, type Loaded, toLoaded } from "../handler/loaded.ts";
 import type { OnceLine } from "../handler/once_effects.ts";
@@ -124,6 +125,8 @@ class Guest implements ContextHost {
   readonly #progress: Progress;
   /** The ids of invocations that completed since the last frame or the last log line. */
   #done: number[] | undefined;
+  /** Completions with outputs or a result since then. */
+  #left: Completions | undefined;
   /** The variables that it read without a permission since the last frame. */
   #looked: string[] | undefined;
   #loaded: Loaded;
@@ -133,7 +136,7 @@ class Guest implements ContextHost {
     this.#once = new GuestOnce((message) => writer.send(message));
     this.#progress = new Progress((id, text) => {
       // As with a log line: sent before the end of its invocation.
-      this.#done = undefined;
+      this.#done = this.#left = undefined;
       writer.send(["progress", id, text]);
     });
     const handler = () => {
@@ -296,7 +299,7 @@ class Guest implements ContextHost {
   }
 
   #complete(id: number, outputs: readonly Publication[], result: Result | undefined): void {
-    if (outputs.length > 0 || result) return this.#writer.send(["completed", id, outputs, result]);
+    if (outputs.length > 0 || result) return this.#leave({ id, outputs, result });
     if (this.#done) return void this.#done.push(id);
     const done = this.#done = [id];
     this.#writer.send(() => {
@@ -305,17 +308,36 @@ class Guest implements ContextHost {
     });
   }
 
-  /** Only a function's outputs can contain something that cannot be serialized. */
+  #leave(completion: Completion): void {
+    if (this.#left && !this.#left.full) return this.#left.add(completion);
+    const left = this.#left = new Completions();
+    left.add(completion);
+    this.#writer.send(() => {
+      if (this.#left === left) this.#left = undefined;
+      return left.pack();
+    });
+  }
+
+  /** Only a function's outputs can contain something that cannot be serialized. A group is tried one by one. */
   unsendable(message: FromGuest, error: unknown): void {
     if (message[0] !== "completed") return;
+    const all = unpackCompletions(message.slice(1));
+    if (all.length > 1) {
+      for (const completion of all) {
+        const alone = new Completions();
+        alone.add(completion);
+        this.#writer.send(alone.pack());
+      }
+      return;
+    }
     const failure = { type: "PublishError", message: `an output cannot be published: ${describeError(error)}` };
-    this.#writer.send(["result", message[1], "failed", failure, undefined]);
+    for (const { id } of all) this.#writer.send(["result", id, "failed", failure, undefined]);
   }
 
   /** Fields that JSON cannot represent are sent as text. */
   log({ id }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
     // The runner forgets invocations that are over, so a log line is sent before the end of its invocation.
-    this.#done = undefined;
+    this.#done = this.#left = undefined;
     this.#writer.send(["log", id, level, text.slice(0, MAX_TEXT), fields ? fieldsText(fields) : undefined]);
   }
 }

@@ -6,7 +6,7 @@ import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
-import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../../base/log.ts";
 import { endsWithin, valueWithin } from "../../base/time/within.ts";
 import { logFields } from "../wire/log_fields.ts";
@@ -61,7 +61,8 @@ interface Running {
   seen: readonly Invocation[];
   first: number;
   readonly context: InvocationContext;
-  readonly onEnd: (outcome: Outcome) => void;
+  readonly onEnd: OnEnd<unknown>;
+  readonly subject: unknown;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
   overran: boolean;
@@ -115,20 +116,20 @@ export class InlineSandbox implements Sandbox, ContextHost {
     });
   }
 
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    if (this.#module && !this.#closed) this.#invokeIn(this.#module, invocation, onEnd);
-    else void this.#invokeOnce(invocation, onEnd);
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
+    if (this.#module && !this.#closed) this.#invokeIn(this.#module, invocation, onEnd as OnEnd<unknown>, subject);
+    else void this.#invokeOnce(invocation, onEnd as OnEnd<unknown>, subject);
   }
 
-  async #invokeOnce(invocation: Invocation, onEnd: (outcome: Outcome) => void): Promise<void> {
+  async #invokeOnce(invocation: Invocation, onEnd: OnEnd<unknown>, subject: unknown): Promise<void> {
     const loaded = await this.#ready();
-    if ("kind" in loaded) onEnd(loaded);
-    else if (this.#cancelled.has(invocation)) onEnd(CANCELLED);
-    else this.#invokeIn(loaded, invocation, onEnd);
+    if ("kind" in loaded) onEnd(loaded, subject);
+    else if (this.#cancelled.has(invocation)) onEnd(CANCELLED, subject);
+    else this.#invokeIn(loaded, invocation, onEnd, subject);
   }
 
-  #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    const running = this.#begin([invocation], onEnd);
+  #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: OnEnd<unknown>, subject: unknown): void {
+    const running = this.#begin([invocation], onEnd, subject);
     if (this.#followed) this.#followBegun(running);
     const { context } = running;
     runHandler(loaded, invocation, context, (result) => {
@@ -268,7 +269,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
   }
 
   /** Its time limit starts here. */
-  #begin(invocations: readonly Invocation[], onEnd: (outcome: Outcome) => void): Running {
+  #begin(invocations: readonly Invocation[], onEnd: OnEnd<unknown>, subject?: unknown): Running {
     const deadline = Date.now() + this.#options.definition.timeout;
     const id = this.#nextId++;
     const context = new InvocationContext(this, id, invocations[0], deadline);
@@ -279,6 +280,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
       first: id,
       context,
       onEnd,
+      subject,
       deadline,
       overran: false,
     };
@@ -306,7 +308,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
     if (running.overran) this.#graces.delete(running);
     this.#once.over(running.id);
     this.#progress.end(running.id);
-    if (this.#running.delete(running.id) && outcome) running.onEnd(outcome);
+    if (this.#running.delete(running.id) && outcome) running.onEnd(outcome, running.subject);
   }
 
   /** The sandbox never releases these keys: an effect that exceeded its time may still run. */

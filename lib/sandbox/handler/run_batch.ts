@@ -2,7 +2,7 @@ import { encodeBody } from "../../invocation/content/codec.ts";
 import type { Publication } from "../../invocation/publication.ts";
 import type { BatchHandler, BatchMessage, CloudEvent, Duration, Message, PublishOptions } from "../../mod.ts";
 import type { BatchContext } from "./invocation_context.ts";
-import type { Started } from "../host/invocations.ts";
+import type { Started } from "../wire/invocations.ts";
 import type { Loaded } from "./loaded.ts";
 import { type Effect, onceArguments, type OnceEffects, type OnceLine } from "./once_effects.ts";
 import { Outbox } from "./outbox.ts";

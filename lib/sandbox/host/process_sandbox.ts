@@ -1,7 +1,7 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Resolution } from "../../invocation/definition/resolution.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
-import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
@@ -10,6 +10,7 @@ import { endsWithin } from "../../base/time/within.ts";
 import { sandboxCommand } from "./command.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
+import type { CheckedFromGuest } from "./from_guest.ts";
 import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "../wire/log_fields.ts";
 import type { MemoryWatch } from "../limits/memory_watch.ts";
@@ -51,7 +52,8 @@ interface Running extends Timed {
   readonly invocation: Invocation;
   /** Invocations with the same number run as a batch. 0 means alone. A batch that runs again gets a new number. */
   batch: number;
-  readonly onEnd: (outcome: Outcome) => void;
+  readonly onEnd: OnEnd<unknown>;
+  readonly subject: unknown;
   /** Milliseconds since the epoch. When its time is over, as its process sees it. */
   endsAt: number;
   /** It ended together with others and now runs alone, so a crash is its own fault. */
@@ -135,9 +137,9 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED));
-    this.#run(this.#enter(invocation, 0, onEnd));
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
+    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED, subject));
+    this.#run(this.#enter(invocation, 0, onEnd as OnEnd<unknown>, subject));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
@@ -148,20 +150,21 @@ export class ProcessSandbox implements Sandbox {
     const leave = () => --left === 0 ? this.#pool.give(member) : undefined;
     return await Promise.all(batch.map((invocation) =>
       new Promise<Outcome>((settle) => {
-        const running = this.#enter(invocation, number, settle);
+        const running = this.#enter(invocation, number, settle, undefined);
         running.leave = leave;
         this.#runIn(running, member.started, member.process);
       })
     ));
   }
 
-  #enter(invocation: Invocation, batch: number, onEnd: (outcome: Outcome) => void): Running {
+  #enter(invocation: Invocation, batch: number, onEnd: OnEnd<unknown>, subject: unknown): Running {
     const id = this.#nextId++;
     const running: Running = {
       id,
       invocation,
       batch,
       onEnd,
+      subject,
       endsAt: 0,
       deadline: Infinity,
       killAt: undefined,
@@ -271,10 +274,10 @@ export class ProcessSandbox implements Sandbox {
     const command = sandboxCommand(definition, { entry, socket, links, resolution, permissionBroker });
     const listener = Deno.listen({ transport: "unix", path: socket });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
-    const { memory } = definition;
+    const { memory, name } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;
     const child = spawned(command, listener);
-    const process = new GuestProcess({ child, listener, loadTimeout, memory, memoryWatch, reaper }, {
+    const process = new GuestProcess({ child, listener, name, loadTimeout, memory, memoryWatch, reaper }, {
       onMessage: (message) => this.#receive(process, message),
       onOutput: (stream, line) => {
         this.#tellDropped(process);
@@ -314,8 +317,10 @@ export class ProcessSandbox implements Sandbox {
     if (this.#overrun.has(process)) this.#judgeOverrun(process, inside);
     else if (inside.length === 1 && all.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
     else for (const running of inside) this.#suspect(running);
-    const peaceful = process.retired || this.#overrun.has(process) || this.#closed;
-    if (peaceful) return;
+    if (process.retired || this.#closed) return;
+    const overran = this.#overrun.has(process);
+    this.#options.observer?.processEnded?.(this.#definition, overran ? "timedOut" : "crashed");
+    if (overran) return;
     this.#pool.noteCrash();
     this.#options.log.error("the function's process ended", { reason });
   }
@@ -374,7 +379,7 @@ export class ProcessSandbox implements Sandbox {
     process.kill("a handler overran its time limit");
   }
 
-  #receive(process: GuestProcess, message: FromGuest): void {
+  #receive(process: GuestProcess, message: CheckedFromGuest): void {
     switch (message[0]) {
       case "done": {
         this.#pool.noteSuccess();
@@ -431,11 +436,12 @@ export class ProcessSandbox implements Sandbox {
         if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
         return this.#tellDropped(process);
       case "completed": {
-        const [, id, outputs, result] = message;
-        const running = this.#running.get(id);
-        if (running?.process !== process) return;
         this.#pool.noteSuccess();
-        return this.#end(running, { kind: "completed", outputs, result });
+        for (const { id, outputs, result } of message[1]) {
+          const running = this.#running.get(id);
+          if (running?.process === process) this.#end(running, { kind: "completed", outputs, result });
+        }
+        return;
       }
     }
   }
@@ -502,12 +508,12 @@ export class ProcessSandbox implements Sandbox {
     const running = this.#running.get(id);
     if (!running) return;
     this.#remove(running);
-    queueMicrotask(() => running.onEnd(outcome));
+    queueMicrotask(() => running.onEnd(outcome, running.subject));
   }
 
   #end(running: Running, outcome: Outcome): void {
     this.#remove(running);
-    running.onEnd(outcome);
+    running.onEnd(outcome, running.subject);
   }
 
   #remove(running: Running): void {
