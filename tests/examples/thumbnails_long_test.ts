@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { fileURLToPath } from "node:url";
+import { browserTest } from "../support/browser.ts";
 import { EventReader } from "../support/message_events.ts";
+import { BrokerPlace } from "../support/hosted_broker.ts";
+import { startServing } from "../support/serving.ts";
 import { exampleTest } from "./example.ts";
 
 const ORIGIN = "http://127.0.0.1:8080";
@@ -79,5 +84,33 @@ exampleTest(
       await response.body?.cancel();
       assert(response.status === 401 || response.headers.get("access-control-allow-origin") === null);
     }
+  },
+);
+
+browserTest(
+  "example thumbnails: the page uploads an image, fills its bar, and shows the thumbnail",
+  async (browser) => {
+    const folder = fileURLToPath(new URL("../../examples/thumbnails/", import.meta.url));
+    await using data = await BrokerPlace.make();
+    const env = { ...data.env, BROKER: "embedded", BROKER_WS_PORT: "0", API_TOKEN: "t0ken" };
+    await using runner = await startServing({ project: folder, env });
+    const { page } = await browser.open({ permissions: ["local-network-access"] });
+    // The page has the address that the function's configuration names, whoever listens there.
+    const html = await Deno.readTextFile(`${folder}/page.html`);
+    await page.route(`${ORIGIN}/*`, (route) => route.fulfill({ contentType: "text/html", body: html }));
+    await page.goto(`${ORIGIN}/?api=${encodeURIComponent(runner.url)}`);
+    const upload = async (name: string, bytes: Uint8Array) => {
+      await page.setInputFiles("#file", { name, mimeType: "image/png", buffer: Buffer.from(bytes) });
+    };
+    await upload("large.png", await image(2_000, 1_000));
+    await page.waitForFunction("document.getElementById('thumbnail').naturalWidth > 0");
+    const shown = await page.evaluate(
+      "[thumbnail.naturalWidth, thumbnail.naturalHeight, bar.value, state.textContent]",
+    );
+    assertEquals(shown, [160, 80, 100, "Done."]);
+    await upload("broken.png", new TextEncoder().encode("this is just some text, and no image"));
+    await page.waitForFunction("state.textContent === 'It failed: this is no PNG image.'");
+    // The browser asks for an icon.
+    assertEquals(browser.mistakes, []);
   },
 );
