@@ -203,3 +203,11 @@ Deno.test("a queue's type is one of its arguments, and says what it rules out", 
   }
   assertEquals(problems({ queue: { type: "stream" } }), ['queue.type is "stream": expected "classic" or "quorum"']);
 });
+
+Deno.test("onDead names another queue, and dedupe is a time", () => {
+  const { onDead, dedupe } = resolve({ onDead: "alerts", dedupe: "5m" });
+  assertEquals([onDead, dedupe], ["alerts", 300_000]);
+  assertStringIncludes(problems({ queue: "q", onDead: "q" })[0], 'onDead is "q", the function\'s own queue');
+  for (const wrong of ["", 1, {}]) assertStringIncludes(problems({ onDead: wrong })[0], "the name of a queue");
+  for (const wrong of ["0s", "31d", "soon"]) assertStringIncludes(problems({ dedupe: wrong })[0], "dedupe");
+});
