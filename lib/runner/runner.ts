@@ -10,6 +10,7 @@ import { describeError } from "../base/errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
 import { FunctionRequests } from "./function_requests.ts";
 import { FunctionsFolder } from "./functions_folder.ts";
+import { openConsole } from "../console/console.ts";
 import { createApp } from "../http/app.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
@@ -19,9 +20,14 @@ import { MessageFollower } from "../telemetry/following/message_follower.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
+import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
+import { VERSION } from "../settings/config.ts";
 import type { Options } from "../settings/options.ts";
-import { runsView } from "./runs_view.ts";
+import type { OperatorView } from "../invocation/insight/operator_view.ts";
+import { RunnerOperator } from "./operator_view.ts";
+import { OtherRunners } from "./operating/other_runners.ts";
+import { RunNow } from "./operating/run_now.ts";
 import { RunnerMetrics } from "./runner_metrics.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
@@ -61,9 +67,13 @@ export const CLOSE_LIMIT = 4_000;
 export class Runner {
   /** The view for the HTTP API. */
   readonly view: RunnerView;
+  /** What operators see and do, of all runners that share the broker. */
+  readonly operator: OperatorView;
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
   readonly #options: Options;
+  /** As the other runners see it. */
+  readonly #name: string;
   readonly #log: Logger;
   readonly #broker: RunnerBroker;
   readonly #functions: FunctionRegistry;
@@ -87,11 +97,12 @@ export class Runner {
     this.#options = options;
     this.#log = log;
     const identity = identify(options.name);
+    this.#name = identity.name;
     const metrics = this.#metrics = options.metricsFunctions > 0
       ? new RunnerMetrics(options.metricsFunctions)
       : undefined;
-    const others = [metrics?.observer];
-    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others });
+    const observers = [metrics?.observer];
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others: observers });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
@@ -113,7 +124,7 @@ export class Runner {
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
-    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, log });
+    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, heldBack, log });
     this.#folder = new FunctionsFolder({
       options,
       registry: functions,
@@ -124,7 +135,15 @@ export class Runner {
     const held = new HeldPublisher({ connection: broker.publishing, publisher: counted, topology: broker.topology });
     const consumers = (queue: string) => broker.consumers(queue);
     const requests = new FunctionRequests({ functions, publisher, held, replies, consumers });
-    const operating = new Operating({ options, functions, broker, heldBack, log });
+    const others = new OtherRunners(fleet.fleet);
+    const onMeasured = (depths: readonly Depth[]) => {
+      for (const depth of depths) insight.history.measured(depth.function, depth);
+    };
+    const operating = new Operating({ options, functions, broker, heldBack, others, log, onMeasured });
+    const runNow = new RunNow({ functions, publisher });
+    const checks = () => this.view.ready().checks;
+    const { pauses } = fleet;
+    this.operator = new RunnerOperator({ insight, fleet: fleet.fleet, pauses, operating, runNow, checks });
     const { memoryWatch } = this.#sandboxes;
     const [records, depths] = [() => insight.records(), () => operating.depths.all()];
     metrics?.measure({ functions, broker, memoryWatch, records, depths });
@@ -133,9 +152,7 @@ export class Runner {
       functions,
       requests,
       broker,
-      operating,
       publisher,
-      fleet,
       started,
       strict: strictReady,
     });
@@ -168,13 +185,18 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
-    const metrics = this.#metrics;
+    const [log, closing, metrics] = [this.#log, this.#quiet.signal, this.#metrics];
+    const place = { runner: this.#name, version: VERSION };
+    const pages = openConsole(this.view, this.operator, { place, maxBody, log });
+    const options = { token, readToken, maxBody, host, log, closing, pages, metrics, messages: this.#messages() };
+    const app = createApp(this.view, this.operator, options);
+    this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+  }
+
+  #messages(): MessageFollower {
     const [{ fleet: news }, { followed }] = [this.#fleet, this.#insight];
     const running = (messageId: string) => this.#functions.follow(messageId);
-    const messages = new MessageFollower({ news, followed, runs, running });
-    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs, metrics, messages });
-    this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+    return new MessageFollower({ news, followed, runs: this.operator, running });
   }
 
   /**

@@ -105,15 +105,14 @@ export const METRICS = {
     type: "gauge",
     unit: "{message}",
     labels: ["function"],
-    help:
-      "Messages of the function that are with a consumer: on all runners if MANAGEMENT_URL is set, else on this one",
+    help: "Messages of the function that are with a consumer, on all runners: each shows the sum",
   },
   queueRetrying: {
     name: "warren_queue_retrying",
     type: "gauge",
     unit: "{message}",
     labels: ["function"],
-    help: "Messages that this runner sent to wait for their next attempt or their delay, and that wait still",
+    help: "Messages that wait for their next attempt or their delay, of all runners: each shows the sum",
   },
   queueDead: {
     name: "warren_queue_dead_letters",

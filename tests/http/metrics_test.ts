@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { createApp } from "../../lib/http/app.ts";
 import type { MetricsView } from "../../lib/http/metrics.ts";
+import { FakeOperator } from "./fake_operator.ts";
 import { FakeRunner } from "./fake_runner.ts";
 
 const METRICS: MetricsView = {
@@ -13,7 +14,13 @@ function get(
   headers: Record<string, string> = {},
   token?: string,
 ): Promise<Response> {
-  const app = createApp(new FakeRunner(), { token, readToken: token && "r", maxBody: 100, host: "127.0.0.1", metrics });
+  const app = createApp(new FakeRunner(), new FakeOperator(), {
+    token,
+    readToken: token && "r",
+    maxBody: 100,
+    host: "127.0.0.1",
+    metrics,
+  });
   return Promise.resolve(app.request("http://127.0.0.1/metrics", { headers }));
 }
 
