@@ -20,8 +20,10 @@ import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
+import type { MessageEvents } from "../invocation/insight/message_event.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { logRoutes } from "./runs/logs.ts";
+import { messageEventRoutes } from "./runs/message_events.ts";
 import { runRoutes } from "./runs/runs.ts";
 import { scaleRoutes } from "./scale.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
@@ -40,6 +42,8 @@ export interface AppOptions {
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
+  /** Follows messages; without it the route of their events is not there. */
+  messages?: MessageEvents;
   /** The metrics; without them their route is not there. */
   metrics?: MetricsView;
   /**
@@ -67,7 +71,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   });
   app.use(auditWrites(options.log));
   const tokens = { write: options.token, read: options.readToken };
-  app.use(endpoints(runner, { tokens, maxBody: options.maxBody, host: options.host }));
+  app.use(endpoints(runner, { tokens, ...options }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
   if (options.token !== undefined) app.use(requireToken(tokens, options.pages?.isOpen));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
@@ -78,6 +82,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   app.route("/", functionRoutes(runner, operator, options));
   app.route("/", runRoutes(operator));
   app.route("/", logRoutes(operator, options));
+  if (options.messages) app.route("/", messageEventRoutes(options.messages, options));
   if (options.metrics) app.route("/", metricsRoutes(options.metrics));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });

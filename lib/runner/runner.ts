@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { Clock } from "../amqp/clock.ts";
+import { Alerts } from "../amqp/publishing/alerts.ts";
+import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
 import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
 import { TracedPublisher } from "../amqp/publishing/traced_publisher.ts";
@@ -15,6 +17,7 @@ import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
 import { HeldBack } from "../amqp/depth/held_back.ts";
 import { HttpView } from "./http_view.ts";
+import { MessageFollower } from "../telemetry/following/message_follower.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
@@ -137,8 +140,9 @@ export class Runner {
       signal: this.#quiet.signal,
       folder: () => this.#sandboxes.folder,
     });
+    const held = new HeldPublisher({ connection: broker.publishing, publisher: counted, topology: broker.topology });
     const consumers = (queue: string) => broker.consumers(queue);
-    const requests = new FunctionRequests({ functions, publisher: traced, replies, consumers });
+    const requests = new FunctionRequests({ functions, publisher: traced, held, replies, consumers });
     const others = new OtherRunners(fleet.fleet);
     const onMeasured = (depths: readonly Depth[]) => {
       for (const depth of depths) insight.history.measured(depth.function, depth);
@@ -192,8 +196,15 @@ export class Runner {
     const [log, closing, metrics] = [this.#log, this.#quiet.signal, this.#metrics];
     const place = { runner: this.#name, version: VERSION };
     const pages = openConsole(this.view, this.operator, { place, maxBody, log });
-    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages, metrics });
+    const options = { token, readToken, maxBody, host, log, closing, pages, metrics, messages: this.#messages() };
+    const app = createApp(this.view, this.operator, options);
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+  }
+
+  #messages(): MessageFollower {
+    const [{ fleet: news }, { followed }] = [this.#fleet, this.#insight];
+    const running = (messageId: string) => this.#functions.follow(messageId);
+    return new MessageFollower({ news, followed, runs: this.operator, running });
   }
 
   /**
@@ -291,6 +302,8 @@ function surroundingsOf(parts: Parts): Surroundings {
     tracing,
     outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
+    alerts: new Alerts({ publisher, log }),
+    handled: sandboxes.once.store,
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
     consumer: (options) => {
       const gate = (client: Parameters<MayConsume>[0]) => mayConsume(client, options.definition.queue.name);

@@ -1,6 +1,7 @@
 import type { Clock } from "../amqp/clock.ts";
 import { Consumer, type ConsumerOptions, type Consuming } from "../amqp/consuming/consumer.ts";
 import { OrderedConsumer } from "../amqp/order/ordered_consumer.ts";
+import type { Alerts } from "../amqp/publishing/alerts.ts";
 import type { Outputs } from "../amqp/publishing/outputs.ts";
 import type { Settler } from "../amqp/publishing/settle.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
@@ -10,7 +11,7 @@ import type { Sandbox } from "../invocation/sandbox.ts";
 import type { Tracing } from "../invocation/tracing/tracing.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Logger } from "../base/log.ts";
-import type { OnceKeeping } from "../invocation/once_store.ts";
+import type { OnceKeeping, OnceStore } from "../invocation/once_store.ts";
 import type { Sources } from "../sandbox/host/entry.ts";
 import { InlineSandbox } from "../sandbox/handler/inline_sandbox.ts";
 import type { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
@@ -40,6 +41,10 @@ export interface Surroundings {
   readonly suspects: Suspects;
   readonly outputs: Pick<Outputs, "publish" | "refuse">;
   readonly settler: Pick<Settler, "settle" | "setAside">;
+  /** Publishes what `onDead` asks for. */
+  readonly alerts?: Pick<Alerts, "publish">;
+  /** Where `dedupe` keeps the ids of messages. */
+  readonly handled?: OnceStore;
   /** @default TIMERS */
   readonly timers?: Timers;
   /** Gets how each invocation ended. Without it nothing is measured. */

@@ -4,7 +4,7 @@ import { SPANS as NAMES } from "../../invocation/tracing/span_names.ts";
 import { fail, KIND, type Span, Spans } from "../../invocation/tracing/spans.ts";
 import { readTrace } from "../../invocation/trace_context.ts";
 import type { Loaded } from "./loaded.ts";
-import { runBatch } from "./run_batch.ts";
+import { runBatch, type Settled } from "./run_batch.ts";
 import { type HandlerResult, runHandler } from "./run_handler.ts";
 
 /** Undefined if tracing is off. Made before the function's module loads. */
@@ -33,17 +33,19 @@ export function runInSpan(
 }
 
 /** Runs a batch's handler within a span, if tracing is on: linked to the spans that process its messages. See `runBatch`. */
-export async function runBatchInSpan(...[loaded, batch, context, lineFor, onSettled]: Parameters<typeof runBatch>) {
-  if (!SPANS) return await runBatch(loaded, batch, context, lineFor, onSettled);
+export async function runBatchInSpan(
+  ...[loaded, batch, context, lineFor, onSettled, progress]: Parameters<typeof runBatch>
+) {
+  if (!SPANS) return await runBatch(loaded, batch, context, lineFor, onSettled, progress);
   const links = batch.map(({ headers }) => readTrace(headers)).filter((trace) => trace !== undefined);
   const attributes = { "faas.name": loaded.name, "messaging.batch.message_count": batch.length };
   const span = SPANS.start(nameOf(loaded), { kind: KIND.internal, links, attributes })!;
   let whole: HandlerResult = { kind: "completed" };
-  await SPANS.within(span, () =>
-    runBatch(loaded, batch, context, lineFor, (settled) => {
-      if (whole.kind === "completed") whole = settled.result;
-      onSettled(settled);
-    }));
+  const told = (settled: Settled) => {
+    if (whole.kind === "completed") whole = settled.result;
+    onSettled(settled);
+  };
+  await SPANS.within(span, () => runBatch(loaded, batch, context, lineFor, told, progress));
   end(span, whole);
 }
 

@@ -61,6 +61,8 @@ interface Running extends Timed {
   alone: boolean;
   /** Its signal was aborted early, since nobody waits for it any more. */
   cancelled: boolean;
+  /** Somebody follows its message. */
+  followed: boolean;
   /** Its own place in the pool, if it has one. */
   member: Member | undefined;
   /** Gives back the place that it shares, or that is outside of the pool. */
@@ -174,6 +176,7 @@ export class ProcessSandbox implements Sandbox {
       process: undefined,
       alone: false,
       cancelled: false,
+      followed: false,
       member: undefined,
       leave: undefined,
     };
@@ -250,6 +253,22 @@ export class ProcessSandbox implements Sandbox {
     running.process = process;
     process.running++;
     process.invoke(running);
+    if (running.followed) process.send(["follow", running.id]);
+  }
+
+  follow(invocation: Invocation): void {
+    for (const running of this.#running.values()) {
+      if (running.invocation !== invocation) continue;
+      running.followed = true;
+      running.process?.send(["follow", running.id]);
+    }
+  }
+
+  #progressed(process: GuestProcess, id: number, text: string): void {
+    const running = this.#running.get(id);
+    if (!running?.followed || running.process !== process) return;
+    const { observer, definition } = this.#options;
+    observer?.progressed?.(definition, running.invocation, readProgress(text));
   }
 
   async #start(): Promise<GuestProcess> {
@@ -409,6 +428,8 @@ export class ProcessSandbox implements Sandbox {
       case "validated":
         this.#validations.answered(process, message[1], message[2]);
         return;
+      case "progress":
+        return this.#progressed(process, message[1], message[2]);
       case "env":
         if (process.budget.line()) this.#ungranted.looked(message[1]);
         return;
@@ -532,6 +553,15 @@ function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProc
   } catch (error) {
     listener.close();
     throw error;
+  }
+}
+
+/** Whoever follows gets no text that a process forged instead of JSON. */
+function readProgress(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 
