@@ -10,6 +10,7 @@ import { auditWrites } from "./guards/audit.ts";
 import { endpoints } from "./publishing/endpoints.ts";
 import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { dropUnread } from "./guards/unread_body.ts";
+import { nameSpan } from "./guards/request_span.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
@@ -21,8 +22,10 @@ import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
+import type { MessageEvents } from "../invocation/insight/message_event.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { logRoutes } from "./runs/logs.ts";
+import { messageEventRoutes } from "./runs/message_events.ts";
 import { OpenStreams } from "./runs/open_streams.ts";
 import { runRoutes } from "./runs/runs.ts";
 import { scaleRoutes } from "./scale.ts";
@@ -42,6 +45,8 @@ export interface AppOptions {
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
+  /** Follows messages; without it the route of their events is not there. */
+  messages?: MessageEvents;
   /** The metrics; without them their route is not there. */
   metrics?: MetricsView;
   /**
@@ -65,6 +70,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   assertGuarded(options.host, options.token);
   const app = new Hono();
   app.use(dropUnread(options.linger));
+  if (nameSpan) app.use(nameSpan);
   app.use(async (context, next) => {
     await next();
     if (context.res.status === 101) return; // a WebSocket's answer cannot be changed
@@ -73,7 +79,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   });
   app.use(auditWrites(options.log));
   const tokens = { write: options.token, read: options.readToken };
-  app.use(endpoints(runner, { tokens, maxBody: options.maxBody, host: options.host }));
+  app.use(endpoints(runner, { tokens, ...options }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
   if (options.token !== undefined) app.use(requireToken(tokens, options.pages?.isOpen));
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
@@ -84,6 +90,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   app.route("/", functionRoutes(runner, operator, options));
   app.route("/", runRoutes(operator));
   app.route("/", logRoutes(operator, { closing: options.closing, streams: new OpenStreams(options.maxStreams) }));
+  if (options.messages) app.route("/", messageEventRoutes(options.messages, options));
   if (options.metrics) app.route("/", metricsRoutes(options.metrics));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });

@@ -15,8 +15,8 @@ export interface Invocation extends Content {
   readonly routingKey: string;
   readonly redelivered: boolean;
   readonly attempt: number;
-  /** Whether the handler's return value is needed. */
-  readonly wantsResult: boolean;
+  /** Whether the handler's return value is needed. It may be from some moment of the run on. */
+  wantsResult: boolean;
 }
 
 /** A message as it was delivered, with fields that only the host needs. */
@@ -54,6 +54,11 @@ export interface Sandbox {
    * reported as usual. If the handler has not begun, the outcome is `abandoned`.
    */
   cancel(invocations: readonly Invocation[], reason: string): void;
+  /**
+   * From now on, tells how far the handler is that runs with this invocation, which must be the same object; the latest value
+   * at once. Its outcome has what the handler returned. No effect if it has ended.
+   */
+  follow?(invocation: Invocation): void;
   /**
    * Aborts the signals of all running handlers, and ends those that still run after the grace period (milliseconds).
    */

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { Clock } from "../amqp/clock.ts";
+import { Alerts } from "../amqp/publishing/alerts.ts";
+import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
 import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
+import { TracedPublisher } from "../amqp/publishing/traced_publisher.ts";
 import { Replies } from "../amqp/publishing/replies.ts";
 import { Settler } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
@@ -14,9 +17,13 @@ import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
 import { HeldBack } from "../amqp/depth/held_back.ts";
 import { HttpView } from "./http_view.ts";
+import { MessageFollower } from "../telemetry/following/message_follower.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
+import { MessageTracing } from "../telemetry/tracing/message_tracing.ts";
+import { Spans } from "../invocation/tracing/spans.ts";
+import type { Tracing } from "../invocation/tracing/tracing.ts";
 import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
 import { VERSION } from "../settings/config.ts";
@@ -95,17 +102,20 @@ export class Runner {
     this.#log = log;
     const identity = identify(options.name);
     this.#name = identity.name;
+    const spans = Spans.open();
+    const tracing = spans && new MessageTracing(spans);
     const metrics = this.#metrics = options.metricsFunctions > 0
       ? new RunnerMetrics(options.metricsFunctions)
       : undefined;
-    const observers = [metrics?.observer];
+    const observers = [metrics?.observer, tracing];
     const insight = this.#insight = new Insight({ options, log, runner: identity.name, others: observers });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
     const replies = new Replies(broker.consuming);
     const heldBack = new HeldBack();
-    const counted = heldBack.counting(publisher);
+    const traced = tracing ? new TracedPublisher(publisher, tracing) : publisher;
+    const counted = heldBack.counting(traced);
     const mayConsume: MayConsume = (client, queue) => this.#fleet.pauses.gate(client, queue);
     const parts = {
       options,
@@ -114,6 +124,7 @@ export class Runner {
       publisher: counted,
       replies,
       insight,
+      tracing,
       mayConsume,
       sandboxes: this.#sandboxes,
     };
@@ -129,14 +140,15 @@ export class Runner {
       signal: this.#quiet.signal,
       folder: () => this.#sandboxes.folder,
     });
+    const held = new HeldPublisher({ connection: broker.publishing, publisher: counted, topology: broker.topology });
     const consumers = (queue: string) => broker.consumers(queue);
-    const requests = new FunctionRequests({ functions, publisher, replies, consumers });
+    const requests = new FunctionRequests({ functions, publisher: traced, held, replies, consumers });
     const others = new OtherRunners(fleet.fleet);
     const onMeasured = (depths: readonly Depth[]) => {
       for (const depth of depths) insight.history.measured(depth.function, depth);
     };
     const operating = new Operating({ options, functions, broker, heldBack, others, log, onMeasured });
-    const runNow = new RunNow({ functions, publisher });
+    const runNow = new RunNow({ functions, publisher: traced });
     const checks = () => this.view.ready().checks;
     const { pauses } = fleet;
     this.operator = new RunnerOperator({ insight, fleet: fleet.fleet, pauses, operating, runNow, checks });
@@ -184,8 +196,15 @@ export class Runner {
     const [log, closing, metrics] = [this.#log, this.#quiet.signal, this.#metrics];
     const place = { runner: this.#name, version: VERSION };
     const pages = openConsole(this.view, this.operator, { place, maxBody, log });
-    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages, metrics });
+    const options = { token, readToken, maxBody, host, log, closing, pages, metrics, messages: this.#messages() };
+    const app = createApp(this.view, this.operator, options);
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+  }
+
+  #messages(): MessageFollower {
+    const [{ fleet: news }, { followed }] = [this.#fleet, this.#insight];
+    const running = (messageId: string) => this.#functions.follow(messageId);
+    return new MessageFollower({ news, followed, runs: this.operator, running });
   }
 
   /**
@@ -264,6 +283,7 @@ interface Parts {
   publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
+  tracing: Tracing | undefined;
   mayConsume: MayConsume;
   sandboxes: SandboxSurroundings;
 }
@@ -273,14 +293,17 @@ type MayConsume = RunnerFleet["pauses"]["gate"];
 
 /** The parts that all functions share. */
 function surroundingsOf(parts: Parts): Surroundings {
-  const { options: { maxBody }, log, broker, publisher, replies, insight, mayConsume, sandboxes } = parts;
+  const { options: { maxBody }, log, broker, publisher, replies, insight, tracing, mayConsume, sandboxes } = parts;
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
     observer: insight.observer,
+    tracing,
     outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
+    alerts: new Alerts({ publisher, log }),
+    handled: sandboxes.once.store,
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
     consumer: (options) => {
       const gate = (client: Parameters<MayConsume>[0]) => mayConsume(client, options.definition.queue.name);

@@ -88,6 +88,11 @@ export class Generation {
     });
   }
 
+  /** Somebody wants to know how far the handler is that runs with this invocation. */
+  follow(invocation: Invocation): void {
+    this.#sandbox.follow?.(invocation);
+  }
+
   /** Aborts the signal of the handler that runs with these invocations. Its outcome is reported as usual. */
   cancel(invocations: readonly Invocation[], reason: string): void {
     this.#sandbox.cancel(invocations, reason);

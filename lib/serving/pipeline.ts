@@ -9,7 +9,8 @@ import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
 import { Holding } from "../base/time/holding.ts";
 import type { KillSwitch } from "./flow/kill_switch.ts";
-import { ACKED, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
+import { Dedupe } from "./flow/dedupe.ts";
+import { ACKED, DUPLICATE, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
 import {
@@ -28,7 +29,10 @@ import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
 export interface PipelineOptions {
-  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers" | "observer">;
+  surroundings: Pick<
+    Surroundings,
+    "suspects" | "outputs" | "settler" | "alerts" | "handled" | "timers" | "observer" | "tracing"
+  >;
   log: Logger;
   /** The version that takes messages from the start. */
   generation: Generation;
@@ -53,12 +57,15 @@ export interface PipelineOptions {
  */
 export class Pipeline {
   readonly counts = noOutcomes();
+  /** Messages that `dedupe` refused. */
+  duplicates = 0;
   readonly #options: PipelineOptions;
   readonly #log: Logger;
   readonly #settlement: Settlement;
   readonly #reports: Reports;
   readonly #rows = new Set<Row>();
   readonly #waiting: Waiting;
+  readonly #dedupe: Dedupe | undefined;
   readonly #strays = new Strays();
   readonly #settling: Holding<Row>;
   readonly #idle = new Set<() => void>();
@@ -82,7 +89,8 @@ export class Pipeline {
     this.#generation = options.generation;
     this.#settlement = new Settlement(options.surroundings, options.log);
     this.#reports = new Reports(options.surroundings.observer);
-    const { surroundings: { suspects, timers = TIMERS }, patience = PATIENCE } = options;
+    const { surroundings: { suspects, timers = TIMERS, handled: store }, patience = PATIENCE, log } = options;
+    this.#dedupe = store && new Dedupe({ store, log });
     this.#waiting = new Waiting({
       definition: options.generation.definition,
       timers,
@@ -134,6 +142,14 @@ export class Pipeline {
     this.#startNext();
   }
 
+  /** Somebody follows this message, and may not know that it runs. */
+  follow(messageId: string): void {
+    for (const row of this.#rows) {
+      if (row.stage !== "running" || row.stray || row.invocation.properties.messageId !== messageId) continue;
+      if (this.#reports.started(row)) row.generation.follow(row.invocation);
+    }
+  }
+
   /** Lets rows start again. */
   open(): void {
     this.#open = true;
@@ -153,6 +169,7 @@ export class Pipeline {
   /** Resolves once no row is left. */
   async empty(): Promise<void> {
     if (this.#rows.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+    await this.#dedupe?.settled();
   }
 
   /** A channel is gone: the broker delivers again what was not settled on it. What of that runs is aborted. */
@@ -190,6 +207,7 @@ export class Pipeline {
       startedAt: 0,
       endedAt: 0,
       published: NO_IDS,
+      claim: undefined,
       follower: undefined,
     };
     this.#rows.add(row);
@@ -236,7 +254,48 @@ export class Pipeline {
     const start: Row[] = [];
     for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start, now)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
-    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#run(start, generation);
+    if (generation.definition.dedupe !== undefined && this.#dedupe) void this.#claim(this.#dedupe, start, generation);
+    else this.#proceed(start, generation);
+  }
+
+  /** Refuses what was handled before, and puts off what runs elsewhere. */
+  async #claim(dedupe: Dedupe, start: readonly Row[], generation: Generation): Promise<void> {
+    const verdicts = await Promise.all(start.map((row) => dedupe.claim(row)));
+    const rest = start.filter((row, index) => {
+      const verdict = verdicts[index];
+      if (verdict.kind === "run" || !row.delivery.live) return true;
+      if (verdict.kind === "duplicate") this.#refuse(row);
+      else this.#putOff(row, verdict.for);
+      return false;
+    });
+    for (const row of rest) row.start = rest;
+    if (rest.some((row) => this.#aborting || !row.delivery.live)) return this.#runOnTrial(rest, generation);
+    if (rest.length > 0) return this.#proceed(rest, generation);
+    this.#waiting.leave();
+    this.#startNext();
+  }
+
+  #refuse(row: Row): void {
+    const { properties: { messageId }, attempt } = row.invocation;
+    this.duplicates++;
+    this.#log.debug("refused: a message with its id was handled before", { messageId, attempt });
+    row.stage = "settling";
+    row.endedAt = this.#reports.now();
+    row.delivery.ack();
+    this.#reports.ended(row, { kind: "completed" }, DUPLICATE);
+    this.#finish(row);
+  }
+
+  /** A message with its id runs now: later it is seen how that ended. */
+  #putOff(row: Row, delay: number): void {
+    if (!this.#open) return void this.#return([row]);
+    row.stage = "waiting";
+    this.#leaveDesk(row);
+    this.#waiting.hold(row, delay);
+  }
+
+  #proceed(start: readonly Row[], generation: Generation): void {
+    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#launch(start, generation);
     const trials = start.map(({ delivery }) => delivery.trial).filter((trial) => trial !== undefined);
     void Promise.all(trials.map((trial) => trial.begin())).then(() => this.#runOnTrial(start, generation));
   }
@@ -253,7 +312,14 @@ export class Pipeline {
     return failure === undefined;
   }
 
+  #launch(start: readonly Row[], generation: Generation): void {
+    this.#run(start, generation);
+    for (const row of start) if (this.#reports.started(row)) generation.follow(row.invocation);
+  }
+
   #run(start: readonly Row[], generation: Generation): void {
+    const { tracing } = this.#options.surroundings;
+    if (tracing) { for (const row of start) row.invocation = tracing.begin(generation.definition, row.invocation); }
     if (!generation.definition.batch) return generation.run(start[0].invocation, this.#onEnd, start[0]);
     generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => {
       this.#waiting.leave();
@@ -270,7 +336,7 @@ export class Pipeline {
   /** Unless the delivery is gone meanwhile, or everything is being aborted. */
   #runOnTrial(start: readonly Row[], generation: Generation): void {
     const gone = (row: Row) => this.#aborting || !row.delivery.live;
-    if (!start.some(gone)) return this.#run(start, generation);
+    if (!start.some(gone)) return this.#launch(start, generation);
     this.#waiting.leave();
     for (const row of start) this.#conclude(row, { kind: "abandoned", reason: "the message went back" });
     this.#startNext();
@@ -367,6 +433,7 @@ export class Pipeline {
   #ack(row: Row, outcome: Outcome): void {
     this.counts.completed++;
     row.delivery.ack();
+    if (row.claim !== undefined) this.#dedupe?.done(row);
     this.#record(row, false);
     this.#reports.ended(row, outcome, ACKED);
     this.#finish(row);
@@ -380,6 +447,7 @@ export class Pipeline {
   #hold(row: Row, delay: number, attempt: number): void {
     if (!this.#open) return void this.#return([row]);
     this.#settling.delete(row);
+    if (row.claim !== undefined) this.#dedupe?.release(row);
     row.stage = "waiting";
     this.#leaveDesk(row);
     row.invocation = { ...row.invocation, attempt };
@@ -436,6 +504,8 @@ export class Pipeline {
   #finish(row: Row): void {
     if (!this.#rows.delete(row)) return;
     row.stage = "done";
+    this.#options.surroundings.tracing?.leave(row.invocation);
+    if (row.claim !== undefined) this.#dedupe?.release(row);
     this.#settling.delete(row);
     this.#strays.delete(row);
     this.#waiting.release(row);

@@ -34,10 +34,10 @@ export function leavesNothing({ invocation }: Row, { outputs, result }: Complete
  * What cannot be published is not acked: losing a message is worse than running it twice.
  */
 export class Settlement {
-  readonly #surroundings: Pick<Surroundings, "outputs" | "settler">;
+  readonly #surroundings: Pick<Surroundings, "outputs" | "settler" | "alerts">;
   readonly #log: Logger;
 
-  constructor(surroundings: Pick<Surroundings, "outputs" | "settler">, log: Logger) {
+  constructor(surroundings: Pick<Surroundings, "outputs" | "settler" | "alerts">, log: Logger) {
     this.#surroundings = surroundings;
     this.#log = log;
   }
@@ -69,10 +69,18 @@ export class Settlement {
   /** Publishes the copy and acks the delivery. */
   copy(row: Row, outcome: Failed, conclusion: Copying, onEnd: OnCopied): void {
     const copied = { row, outcome, conclusion, onEnd };
-    const { replyTo } = row.invocation.properties;
-    if (conclusion.kind !== "deadLetter" || replyTo === undefined) return this.#copy(copied);
-    const refused = this.#surroundings.outputs.refuse(handled(row), outcome.kind, outcome.failure);
-    refused.then(() => this.#copy(copied)).catch((error) => onEnd(copied, undefined, error));
+    const { invocation: { properties: { replyTo } }, generation: { definition: { onDead } } } = row;
+    const untold = conclusion.kind !== "deadLetter" || (replyTo === undefined && onDead === undefined);
+    if (untold) return this.#copy(copied);
+    this.#tellOthers(copied).then(() => this.#copy(copied)).catch((error) => onEnd(copied, undefined, error));
+  }
+
+  /** Whoever waits for an answer, and whoever is told of dead letters, comes first: the copy may be tried several times. */
+  async #tellOthers({ row, outcome, conclusion }: Copied): Promise<void> {
+    const { outputs, alerts } = this.#surroundings;
+    await outputs.refuse(handled(row), outcome.kind, outcome.failure);
+    if (conclusion.kind !== "deadLetter") return;
+    await alerts?.publish({ ...handled(row), reason: conclusion.reason, failure: conclusion.failure });
   }
 
   #copy(copied: Copied): void {

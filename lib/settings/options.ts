@@ -1,3 +1,4 @@
+import { TRACING_SECRETS } from "../base/tracing_secrets.ts";
 import { X509Certificate } from "node:crypto";
 import { parseByteSize } from "../base/byte_size.ts";
 import { parseCeiling, type Permissions } from "./ceiling.ts";
@@ -468,7 +469,7 @@ const SECRETS = new Set(OPTIONS.filter(({ secret }) => secret).flatMap(({ env })
 
 /** Whether an environment variable is one of the runner's own secrets, or names a file with one. */
 export function isSecretVariable(name: string): boolean {
-  return SECRETS.has(name);
+  return SECRETS.has(name) || TRACING_SECRETS.includes(name);
 }
 
 /** Milliseconds. Redis rejects very large numbers. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Logger } from "../base/log.ts";
 import type { Observer } from "../invocation/insight/ended.ts";
 import type { Options } from "../settings/options.ts";
+import { FollowedMessages } from "./following/followed_messages.ts";
 import { completedLog } from "./completed_log.ts";
 import { History } from "./history/history.ts";
 import { Hub } from "./hub.ts";
@@ -24,6 +25,7 @@ export class Insight {
   readonly observer: Observer;
   readonly hub = new Hub();
   readonly history = new History();
+  readonly followed: FollowedMessages;
   readonly runs: LocalRuns;
   readonly #archive: RunArchive | undefined;
   readonly #recorder: RunRecorder;
@@ -36,7 +38,8 @@ export class Insight {
       : new RunArchive({ folder: join(data, "runs"), keep, age, log });
     const recorder = this.#recorder = new RunRecorder({ runner, archive, hub, bodies });
     this.runs = new LocalRuns({ archive, hub, leftOut: () => recorder.leftOut });
-    this.observer = observers([recorder, history, completedLog(log, logCompleted), ...others])!;
+    this.followed = new FollowedMessages({ runner });
+    this.observer = observers([recorder, history, this.followed, completedLog(log, logCompleted), ...others])!;
   }
 
   /** Records that could not be written, and successes that were not recorded. */

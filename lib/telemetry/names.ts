@@ -1,6 +1,6 @@
 /**
  * Every metric by its name. Prometheus, OTLP, docs/metrics.md, the dashboard and the alerts use these names; tests compare
- * all of them with this table.
+ * all of them with this table. Those of spans are in invocation/tracing/span_names.ts, since sandboxes use them too.
  */
 
 export type MetricType = "counter" | "gauge" | "histogram";

@@ -7,6 +7,8 @@ export function observers(given: readonly (Observer | undefined)[]): Observer | 
   const starts = all.filter(({ coldStart }) => coldStart);
   const ends = all.filter(({ processEnded }) => processEnded);
   const logs = all.filter(({ logged }) => logged);
+  const follows = all.filter(({ started }) => started);
+  const progresses = all.filter(({ progressed }) => progressed);
   return {
     ended(ended) {
       for (const observer of all) observer.ended(ended);
@@ -19,6 +21,14 @@ export function observers(given: readonly (Observer | undefined)[]): Observer | 
     },
     logged(line) {
       for (const observer of logs) observer.logged!(line);
+    },
+    started(definition, invocation, startedAt) {
+      let wanted = false;
+      for (const observer of follows) if (observer.started!(definition, invocation, startedAt)) wanted = true;
+      return wanted;
+    },
+    progressed(definition, invocation, value) {
+      for (const observer of progresses) observer.progressed!(definition, invocation, value);
     },
   };
 }

@@ -96,6 +96,8 @@ export const HEADERS = {
   unread: "warren-unread",
   /** Names of headers that a dead letter omits, since they do not fit into a frame. */
   dropped: "warren-dropped",
+  /** In a copy of a dead letter for `onDead`: the function whose dead letter it is. */
+  alert: "warren-alert",
   /** How often it was redriven from the dead letters. */
   redriven: "warren-redriven",
 } as const;

@@ -4,8 +4,11 @@ import type { DeliveredInvocation, Invocation } from "../sandbox.ts";
 
 /** What was decided about the message of an invocation. */
 export type Next =
-  /** The message is done: it was acknowledged. */
-  | { readonly kind: "ack" }
+  /**
+   * The message is done: it was acknowledged. A `duplicate` did not run: the function has `dedupe`, and a message with the
+   * same id was handled before.
+   */
+  | { readonly kind: "ack"; readonly duplicate?: true }
   /** The message runs again as `attempt`, `delay` milliseconds later. */
   | { readonly kind: "retry"; readonly delay: number; readonly attempt: number }
   /** The message became a dead letter. */
@@ -60,4 +63,8 @@ export interface Observer {
   /** A process ended unexpectedly: by itself, or Warren killed it since its handler did not end in time. */
   processEnded?(definition: FunctionDefinition, how: ProcessEnd): void;
   logged?(line: Logged): void;
+  /** A handler begins. Called for each message. Whether somebody wants to know how far it gets. */
+  started?(definition: FunctionDefinition, invocation: Invocation, startedAt: number): boolean;
+  /** How far a handler is that somebody wants to know of. */
+  progressed?(definition: FunctionDefinition, invocation: Invocation, value: unknown): void;
 }

@@ -1,5 +1,6 @@
 import { boundedFailure, type Failure, type Issue } from "../../invocation/outcome.ts";
 import { fits, isKey } from "../../invocation/once_store.ts";
+import { MAX_PROGRESS } from "../handler/progress.ts";
 import { type Completion, unpackCompletions } from "../wire/completions.ts";
 import type { FromGuest } from "../wire/protocol.ts";
 
@@ -72,6 +73,11 @@ export function checkedFromGuest(message: unknown): CheckedFromGuest {
     case "onceFailed":
       if (isNumber(rest[0]) && isNumber(rest[1])) return [op, rest[0], rest[1]];
       break;
+    case "progress": {
+      const [id, text] = rest;
+      if (isNumber(id) && typeof text === "string" && text.length <= MAX_PROGRESS) return [op, id, text];
+      break;
+    }
     case "env":
       if (Array.isArray(rest[0]) && rest[0].length <= MAX_VARIABLES && rest[0].every(isVariable)) return [op, rest[0]];
       break;

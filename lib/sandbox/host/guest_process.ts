@@ -39,6 +39,8 @@ const turns = new Turns();
 
 /** Milliseconds for a process to end by itself after its connection closed. */
 const EXIT_TIMEOUT = 500;
+/** One that ends because it is not needed may still have spans to export. */
+const RETIRE_TIMEOUT = 2_000;
 
 /** One operating-system process that runs one function. */
 export class GuestProcess implements Watched {
@@ -184,7 +186,8 @@ export class GuestProcess implements Watched {
         // It was closed to end the process.
       }
       // Without its connection a process is useless, and may be in an endless loop. One that is ending reports how.
-      limit = setTimeout(() => this.kill("its connection to the runner closed"), EXIT_TIMEOUT);
+      const patience = this.retired ? RETIRE_TIMEOUT : EXIT_TIMEOUT;
+      limit = setTimeout(() => this.kill("its connection to the runner closed"), patience);
     }
     const status = await exited;
     clearTimeout(limit);

@@ -21,6 +21,7 @@ import type { Reaper } from "../limits/reaper.ts";
 import { RunningMap } from "../handler/running.ts";
 import { type Timed, TimeLimits } from "../limits/time_limits.ts";
 import { UngrantedVariables } from "../guest/ungranted_variables.ts";
+import { isTraced } from "./tracing_variables.ts";
 import { Validations } from "./validations.ts";
 
 export interface ProcessSandboxOptions {
@@ -60,6 +61,8 @@ interface Running extends Timed {
   alone: boolean;
   /** Its signal was aborted early, since nobody waits for it any more. */
   cancelled: boolean;
+  /** Somebody follows its message. */
+  followed: boolean;
   /** Its own place in the pool, if it has one. */
   member: Member | undefined;
   /** Gives back the place that it shares, or that is outside of the pool. */
@@ -68,6 +71,9 @@ interface Running extends Timed {
 
 /** Messages that wait for a process to read them. */
 const MAX_UNSENT = 100_000;
+
+/** Milliseconds that processes have at the end to send their spans, if tracing is on. */
+const EXPORT_LIMIT = 2_000;
 
 let sequence = 0;
 
@@ -170,6 +176,7 @@ export class ProcessSandbox implements Sandbox {
       process: undefined,
       alone: false,
       cancelled: false,
+      followed: false,
       member: undefined,
       leave: undefined,
     };
@@ -205,8 +212,15 @@ export class ProcessSandbox implements Sandbox {
     this.#validations.close();
     for (const id of [...this.#running.keys()]) this.#settle(id, STOPPED);
     await this.#pool.close();
+    if (isTraced({ OTEL_DENO: Deno.env.get("OTEL_DENO") })) await this.#exportSpans();
     for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
     await Promise.all(this.#exits.values());
+  }
+
+  /** A process that ends by itself sends the spans that it still has. */
+  async #exportSpans(): Promise<void> {
+    for (const process of this.#exits.keys()) process.retire();
+    await endsWithin(EXPORT_LIMIT, Promise.all(this.#exits.values()));
   }
 
   /** Starts it in a process of the pool, together with others. */
@@ -239,6 +253,22 @@ export class ProcessSandbox implements Sandbox {
     running.process = process;
     process.running++;
     process.invoke(running);
+    if (running.followed) process.send(["follow", running.id]);
+  }
+
+  follow(invocation: Invocation): void {
+    for (const running of this.#running.values()) {
+      if (running.invocation !== invocation) continue;
+      running.followed = true;
+      running.process?.send(["follow", running.id]);
+    }
+  }
+
+  #progressed(process: GuestProcess, id: number, text: string): void {
+    const running = this.#running.get(id);
+    if (!running?.followed || running.process !== process) return;
+    const { observer, definition } = this.#options;
+    observer?.progressed?.(definition, running.invocation, readProgress(text));
   }
 
   async #start(): Promise<GuestProcess> {
@@ -398,6 +428,8 @@ export class ProcessSandbox implements Sandbox {
       case "validated":
         this.#validations.answered(process, message[1], message[2]);
         return;
+      case "progress":
+        return this.#progressed(process, message[1], message[2]);
       case "env":
         if (process.budget.line()) this.#ungranted.looked(message[1]);
         return;
@@ -521,6 +553,15 @@ function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProc
   } catch (error) {
     listener.close();
     throw error;
+  }
+}
+
+/** Whoever follows gets no text that a process forged instead of JSON. */
+function readProgress(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

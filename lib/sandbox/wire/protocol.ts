@@ -23,6 +23,8 @@ export type ToGuest =
   | [op: "overdue", id: number, reason: string]
   /** A process that is not stuck answers at once. */
   | [op: "ping"]
+  /** Somebody follows the message of an invocation. */
+  | [op: "follow", id: number]
   /** Answers a call of `once()`. */
   | [op: "once", call: number, answer: OnceAnswer]
   /** Asks whether a message is valid. */
@@ -59,6 +61,8 @@ export type FromGuest =
   | [op: "onceFailed", id: number, call: number]
   /** The function read environment variables that its config does not grant. */
   | [op: "env", variables: readonly string[]]
+  /** How far an invocation is that is followed, in JSON. */
+  | [op: "progress", id: number, text: string]
   /** The fields are an object in JSON. */
   | [op: "log", id: number, level: string, message: string, fields: string | undefined];
 

@@ -78,6 +78,7 @@ const CASES: Case[] = [
     },
   }, replies("completed", "1")],
   [PUBLISH, 202],
+  [PUBLISH, 202, { query: { delay: "10s", priority: "5" } }],
   [PUBLISH, 202, { path: { name: "broken" } }],
   [PUBLISH, 400, { headers: { "message-id": "x".repeat(300) } }],
   [PUBLISH, 404, NOBODY],
@@ -114,6 +115,11 @@ const CASES: Case[] = [
   ["GET /runs/:id", 200, { path: { id: "r1" } }],
   ["GET /runs/:id", 404],
   ["GET /messages/:id/runs", 200],
+  ["GET /messages/:id/events", 200, { query: { function: "hello" } }],
+  ["GET /messages/:id/events", 400, { path: { id: "x".repeat(256) } }],
+  ["GET /messages/:id/events", 503, {}, ({ messages }) => {
+    messages.failure = new WarrenError("unavailable", "too many");
+  }],
   ["GET /functions/:name/errors", 200],
   ["GET /functions/:name/history", 200],
   ["GET /functions/:name/history", 404, NOBODY],

@@ -4,11 +4,12 @@ import { describedRoutes } from "../../../lib/http/openapi/document.ts";
 import { OPERATIONS } from "../../../lib/http/openapi/operations/operations.ts";
 import { fakeApi, type FakeApiOptions } from "../fake_runner.ts";
 import type { Document } from "./closed_document.ts";
+import { FakeMessageEvents } from "./fake_message_events.ts";
 import { FakeMetrics } from "./fake_metrics.ts";
 
 /** An app with every route that there may be. */
 function api(options: FakeApiOptions = {}) {
-  return fakeApi({ ...options, metrics: new FakeMetrics() });
+  return fakeApi({ ...options, metrics: new FakeMetrics(), messages: new FakeMessageEvents() });
 }
 
 async function documentOf({ ask }: ReturnType<typeof api>, headers?: HeadersInit): Promise<Document> {
@@ -58,7 +59,14 @@ Deno.test("the document needs a token, and the one that may read is enough", asy
 
 Deno.test("paths that functions have of their own are in the document, each with its methods", async () => {
   const fake = api({ token: "t" });
-  const endpoint = { path: "/hooks/pay", methods: ["POST", "PUT"], headers: [], origins: [], maxBody: 0 };
+  const endpoint = {
+    path: "/hooks/pay",
+    methods: ["POST", "PUT"],
+    headers: [],
+    origins: [],
+    events: false,
+    maxBody: 0,
+  };
   fake.runner.views[0].http = { ...endpoint, public: true };
   fake.runner.views[1].http = { ...endpoint, path: "/inside", public: false };
   const document = await documentOf(fake, { authorization: "Bearer t" });

@@ -5,6 +5,7 @@ import type { OperatorView, Trouble } from "../../../lib/invocation/insight/oper
 import type { FunctionDetail, FunctionView } from "../../../lib/http/runner_view.ts";
 import { fakeApi, type FakeApiOptions } from "../fake_runner.ts";
 import { FakeDeadLetters } from "./fake_dead_letters.ts";
+import { FakeMessageEvents } from "./fake_message_events.ts";
 import { FakeMetrics } from "./fake_metrics.ts";
 
 const DEPTH: Depth = {
@@ -127,7 +128,7 @@ function listed(view: FunctionView): FunctionView {
     deadLetterQueue: "hello.dead",
     bindings: [{ exchange: "x", type: "topic", routingKey: "a.*", arguments: { n: 1 } }],
     order: { header: undefined, body: "order.id", partitions: 4 },
-    http: { path: "/own", methods: ["POST"], public: true, headers: ["x-tag"], origins: [], maxBody: 0 },
+    http: { path: "/own", methods: ["POST"], public: true, headers: ["x-tag"], origins: [], events: true, maxBody: 0 },
     concurrency: 1,
     prefetch: 1,
     timeout: 1,
@@ -136,6 +137,7 @@ function listed(view: FunctionView): FunctionView {
     memory: 1,
     instances: 1,
     processes: 0,
+    duplicates: 2,
   };
 }
 
@@ -149,7 +151,9 @@ function detailed(view: FunctionView): FunctionDetail {
     batch: { size: 2, wait: 1 },
     rateLimit: { limit: 1, per: 1 },
     killSwitch: { window: 1, errorRate: 0.5, minimum: 1, coolDown: 1 },
-    output: { exchange: "", routingKey: "out", event: { type: "t" } },
+    output: { exchange: "", routingKey: "out", headers: { a: 1 }, event: { type: "t" } },
+    onDead: "alerts",
+    dedupe: 60_000,
     publish: ["x/*"],
     permissions: { net: true, read: ["a"] },
     strictEnv: true,
@@ -162,7 +166,8 @@ function detailed(view: FunctionView): FunctionDetail {
 
 /** The API over a runner that has something of everything. */
 export function fullApi(options: FakeApiOptions = {}) {
-  const api = fakeApi({ maxBody: 1_000, patience: 1_000, metrics: new FakeMetrics(), ...options });
+  const messages = new FakeMessageEvents();
+  const api = fakeApi({ maxBody: 1_000, patience: 1_000, metrics: new FakeMetrics(), messages, ...options });
   const { runner, operator } = api;
   Object.assign(operator, ANSWERS);
   const box = new FakeDeadLetters();
@@ -181,5 +186,5 @@ export function fullApi(options: FakeApiOptions = {}) {
     standings: [{ runner: "here", function: "hello", state: "paused", detail: "by hand" }],
     silent: [],
   };
-  return { ...api, box };
+  return { ...api, box, messages };
 }

@@ -2,6 +2,7 @@ import type { FunctionView } from "../../runner_view.ts";
 import {
   FUNCTION_NAME,
   inHeader,
+  inQuery,
   json,
   NO_BROKER,
   NO_FUNCTION,
@@ -13,6 +14,13 @@ import {
   TOO_SLOW,
 } from "../operation.ts";
 import { ANYTHING, list, object, optional, ref, text } from "../schema.ts";
+
+const DELAY = inQuery("delay", "Holds the message back for that long, as in `10s`: at most 30 days.");
+const PRIORITY = inQuery("priority", "For a queue with the argument `x-max-priority`.", {
+  type: "integer",
+  minimum: 0,
+  maximum: 255,
+});
 
 const PUBLISH: Operation = {
   tag: "functions",
@@ -39,7 +47,7 @@ const PUBLISH: Operation = {
         detail: optional(text("Why it waits.")),
       }),
     ),
-    400: problem("The `Message-Id` is too long, or the body broke off."),
+    400: problem("The `Message-Id` is too long, the delay or the priority is wrong, or the body broke off."),
     404: NO_FUNCTION,
     408: TOO_SLOW,
     413: TOO_LARGE,
@@ -90,6 +98,6 @@ export const FUNCTION_OPERATIONS: Operations = {
     parameters: [FUNCTION_NAME],
     answers: { 200: json("The function.", ref("FunctionDetail")), 404: NO_FUNCTION },
   },
-  "POST /functions/:name": { ...PUBLISH, parameters: [FUNCTION_NAME, ...PUBLISH.parameters!] },
+  "POST /functions/:name": { ...PUBLISH, parameters: [FUNCTION_NAME, DELAY, PRIORITY, ...PUBLISH.parameters!] },
   "POST /functions/:name/run": RUN_NOW,
 };

@@ -56,6 +56,22 @@ export const RUN_OPERATIONS: Operations = {
     parameters: [inPath("id", "A message id.")],
     answers: { 200: json("The runs, oldest first.", found("RunSummary")) },
   },
+  "GET /messages/:id/events": {
+    tag: "runs",
+    summary: "Follow what happens to a message, until it is done or dead",
+    description:
+      "Server-sent events: `queued`, `running`, `progress` and `retrying`, and at last `done` or `dead`. A token is not " +
+      "needed where the function lets those who publish without one follow their messages.",
+    parameters: [
+      inPath("id", "A message id."),
+      inQuery("function", "Only in this function, where several get the same message."),
+    ],
+    answers: {
+      200: { description: "The stream.", content: { "text/event-stream": text() } },
+      400: WRONG_REQUEST,
+      503: problem("As many streams are open as a runner allows; `Retry-After` says when to ask again."),
+    },
+  },
   "GET /functions/:name/errors": {
     tag: "runs",
     summary: "Group the failures of a function by kind",

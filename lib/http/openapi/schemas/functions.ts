@@ -30,7 +30,8 @@ import {
 type Given<K extends keyof FunctionDetail> = NonNullable<FunctionDetail[K]>;
 
 const STATES = ["starting", "serving", "unavailable", "broken", "paused", "disabled", "draining"];
-const ARGUMENTS = map(oneOf(text(), { type: "number" }, BOOLEAN), "Optional arguments, as AMQP has them.");
+const SCALAR = oneOf(text(), { type: "number" }, BOOLEAN);
+const ARGUMENTS = map(SCALAR, "Optional arguments, as AMQP has them.");
 const PERMISSION = optional(oneOf(BOOLEAN, list(text())));
 const OUTCOMES = Object.keys(noOutcomes()) as (keyof OutcomeCounts)[];
 
@@ -57,6 +58,7 @@ const VIEW = {
   processes: optional(integer("Its processes in this runner now.")),
   running: integer("Invocations that run, or wait for a free slot, in this runner."),
   counts: ref("OutcomeCounts"),
+  duplicates: optional(integer("Messages that `dedupe` refused.")),
 };
 
 export const FUNCTION_SCHEMAS: Readonly<Record<string, Schema>> = {
@@ -86,6 +88,7 @@ export const FUNCTION_SCHEMAS: Readonly<Record<string, Schema>> = {
     output: optional(object<Given<"output">>({
       exchange: text(),
       routingKey: text(),
+      headers: optional(map(SCALAR)),
       event: optional(object<KnownKeys<OutputEvent>>({
         type: text(),
         source: optional(text()),
@@ -96,6 +99,8 @@ export const FUNCTION_SCHEMAS: Readonly<Record<string, Schema>> = {
         time: optional(text()),
       })),
     })),
+    onDead: optional(text("The queue that gets a copy of each dead letter.")),
+    dedupe: optional(number("Milliseconds for which a message is refused whose id was handled.")),
     publish: optional(oneOf(BOOLEAN, list(text()))),
     permissions: optional(object<Permissions>({
       net: PERMISSION,
@@ -139,6 +144,7 @@ export const FUNCTION_SCHEMAS: Readonly<Record<string, Schema>> = {
     public: BOOLEAN,
     headers: list(text()),
     origins: list(text()),
+    events: flag("Whether those whom `public` and `origins` let in may follow its messages."),
     maxBody: integer("Bytes. 0: as large as the HTTP API accepts."),
   }),
   RetryPolicy: object<RetryPolicy>({

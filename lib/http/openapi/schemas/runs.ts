@@ -31,7 +31,10 @@ export const OUTCOMES = Object.keys(noOutcomes());
 
 type NextOf<K extends Next["kind"]> = Extract<Next, { kind: K }>;
 const NEXT = oneOf(
-  object<NextOf<"ack">>({ kind: { const: "ack" } }),
+  object<NextOf<"ack">>({
+    kind: { const: "ack" },
+    duplicate: optional({ const: true, description: "It did not run: a message with its id was handled before." }),
+  }),
   object<NextOf<"retry">>({ kind: { const: "retry" }, delay: number("Milliseconds."), attempt: integer() }),
   object<NextOf<"deadLetter">>({ kind: { const: "deadLetter" }, reason: text() }),
   object<NextOf<"return">>({ kind: { const: "return" }, lost: optional(BOOLEAN) }),
