@@ -43,7 +43,8 @@ globalThis.warrenPlots = (() => {
       stroke: color(tone),
       fill: at === 0 ? color("area") : undefined,
       width: 1.5,
-      points: { show: false },
+      // A value between two gaps has no line.
+      points: { show: true, size: 5, width: 0, fill: color(tone), filter: ({ data }, series) => alone(data[series]) },
     });
     place.replaceChildren();
     const options = {
@@ -57,6 +58,12 @@ globalThis.warrenPlots = (() => {
       hooks: { setCursor: [pointer(figure, series.map(([label]) => label), format)] },
     };
     return new uPlot(options, values, place);
+  }
+
+  /** Where the values are that have no neighbour. */
+  function alone(values) {
+    const there = (at) => values[at] != null;
+    return [...values.keys()].filter((at) => there(at) && !there(at - 1) && !there(at + 1));
   }
 
   function widthOf(place) {

@@ -17,7 +17,7 @@ const ELSEWHERE = [
   "loaded",
   "depth",
 ];
-const DURATIONS = ["timeout", "idle", "cooldown"];
+const DURATIONS = ["timeout", "idle", "wait", "per", "window", "coolDown"];
 const SIZES = ["memory"];
 
 /** Every setting of a function that its runner tells, in words. */
@@ -58,7 +58,11 @@ function settingText(name: string, value: unknown): string {
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return listed(value, 50) || "none";
   if (typeof value !== "object" || value === null) return String(value);
   return Object.entries(value).filter(([, one]) => one !== undefined)
-    .map(([key, one]) => `${label(key).toLowerCase()} ${plainText(one)}`).join(", ");
+    .map(([key, one]) => `${label(key).toLowerCase()} ${partText(key, one)}`).join(", ") || "none";
+}
+
+function partText(name: string, value: unknown): string {
+  return typeof value === "number" && DURATIONS.includes(name) ? duration(value) : plainText(value);
 }
 
 function retryText({ attempts, delay, maxDelay, multiplier, delays }: NonNullable<FunctionDetails["retry"]>): string {
