@@ -15,6 +15,7 @@ import { status } from "./lib/cli/operate/status.ts";
 import { top } from "./lib/cli/operate/top.ts";
 import { publish } from "./lib/cli/publish.ts";
 import { queue } from "./lib/cli/queue/queue.ts";
+import { runNow } from "./lib/cli/operate/run_now.ts";
 import { logs } from "./lib/cli/runs/logs.ts";
 import { runs } from "./lib/cli/runs/runs.ts";
 import { start } from "./lib/cli/start.ts";
@@ -39,6 +40,7 @@ const COMMANDS: Record<string, Command> = {
   top,
   pause,
   resume,
+  "run-now": runNow,
   check,
   doctor,
   init,

@@ -18,9 +18,9 @@ import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
+import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { logRoutes } from "./runs/logs.ts";
 import { runRoutes } from "./runs/runs.ts";
-import type { RunsView } from "./runs/runs_view.ts";
 import { scaleRoutes } from "./scale.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
 
@@ -38,8 +38,6 @@ export interface AppOptions {
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
-  /** Run records and logs; without them their routes are not there. */
-  runs?: RunsView;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -53,7 +51,7 @@ export interface AppOptions {
  *
  * @throws {WarrenError} `config` if it would listen beyond loopback without a token
  */
-export function createApp(runner: RunnerView, options: AppOptions): Hono {
+export function createApp(runner: RunnerView, operator: OperatorView, options: AppOptions): Hono {
   assertGuarded(options.host, options.token);
   const app = new Hono();
   app.use(async (context, next) => {
@@ -69,20 +67,18 @@ export function createApp(runner: RunnerView, options: AppOptions): Hono {
   if (options.token !== undefined) app.use(requireToken(tokens, options.pages?.isOpen));
   app.use(refuseOtherMethods(app));
   app.route("/", healthRoutes(runner, { log: options.log, tokens }));
-  app.route("/", runnerRoutes(runner));
-  app.route("/", statusRoutes(runner));
-  app.route("/", pauseRoutes(runner));
-  app.route("/", functionRoutes(runner, options));
-  if (options.runs) {
-    app.route("/", runRoutes(options.runs));
-    app.route("/", logRoutes(options.runs, options));
-  }
+  app.route("/", runnerRoutes(operator));
+  app.route("/", statusRoutes(operator));
+  app.route("/", pauseRoutes(runner, operator));
+  app.route("/", functionRoutes(runner, operator, options));
+  app.route("/", runRoutes(operator));
+  app.route("/", logRoutes(operator, options));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));
   app.route("/", jobRoutes(jobs));
-  app.route("/", queueRoutes(runner));
-  app.route("/", scaleRoutes(runner));
+  app.route("/", queueRoutes(runner, operator));
+  app.route("/", scaleRoutes(runner, operator));
   if (options.pages) app.route("/", options.pages.routes(jobs));
   const answer = async (context: Context, problem: Problem) =>
     await options.pages?.problem(context, problem) ?? problemResponse(context, problem);

@@ -10,9 +10,6 @@ import type { HttpEndpoint } from "../invocation/definition/http_endpoint.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Depth } from "../invocation/insight/depth.ts";
-import type { OperatorView, PauseRequest } from "../invocation/insight/operator_view.ts";
-import type { AnnouncedRunner } from "../invocation/insight/fleet.ts";
-import type { PauseResult } from "../invocation/insight/pause.ts";
 import type { OutcomeCounts } from "../invocation/outcome.ts";
 
 /** Whether the runner can do its work, and if not, why. */
@@ -112,21 +109,10 @@ export interface ReplyView {
   contentType: string | undefined;
 }
 
-/** The parts of the runner that the HTTP API uses. */
-export interface RunnerView extends Pick<OperatorView, "depths" | "depth" | "purgeQueue" | "cancel" | "orphans"> {
+/** This runner, as its HTTP API uses it. What is about all runners is in `OperatorView`. */
+export interface RunnerView {
   /** A function with its whole configuration. Undefined where there is none of that name. */
   detail(name: string): Omit<FunctionDetail, "depth"> | undefined;
-  /** All runners that share the broker. This one first; those that are gone last. */
-  runners(): readonly AnnouncedRunner[];
-  /**
-   * Takes no more messages of a function; undefined where no runner has it bound.
-   *
-   * @param by who asks for it
-   * @throws {WarrenError} `unavailable` or `refused` where the broker cannot keep a pause for all runners
-   */
-  pause(name: string, request: PauseRequest, by?: string): Promise<PauseResult | undefined>;
-  /** Takes them again. Otherwise as `pause()`. */
-  resume(name: string, request: Pick<PauseRequest, "here">): Promise<PauseResult | undefined>;
   ready(): Readiness;
   functions(): FunctionView[];
   /** Undefined if there is no function with that name. */

@@ -4,10 +4,7 @@ import { WarrenError } from "../base/errors.ts";
 import type { FunctionRegistry } from "./function_registry.ts";
 import type { FunctionRequests } from "./function_requests.ts";
 import { detailedView, view } from "./function_view.ts";
-import type { Operating } from "./operating/operating.ts";
 import { readinessOf } from "../http/readiness.ts";
-import type { Depth } from "../invocation/insight/depth.ts";
-import type { Orphans } from "../amqp/waiting/orphans.ts";
 import type {
   FunctionDetail,
   FunctionView,
@@ -17,20 +14,14 @@ import type {
   ReplyView,
   RunnerView,
 } from "../http/runner_view.ts";
-import type { AnnouncedRunner } from "../invocation/insight/fleet.ts";
-import type { PauseRequest } from "../invocation/insight/operator_view.ts";
-import type { PauseResult } from "../invocation/insight/pause.ts";
 import type { RunnerBroker } from "./runner_broker.ts";
-import type { RunnerFleet } from "./fleet/runner_fleet.ts";
 
 export interface HttpViewOptions {
   functions: FunctionRegistry;
   requests: FunctionRequests;
   broker: RunnerBroker;
-  operating: Operating;
   /** Publishes redriven dead letters. */
   publisher: Publisher;
-  fleet: Pick<RunnerFleet, "operations" | "pauses">;
   /** False while the runner starts or stops. */
   started: () => boolean;
   /** If true, a function that is broken or not loaded yet makes the runner not ready. */
@@ -73,40 +64,8 @@ export class HttpView implements RunnerView {
     return entry && detailedView(name, entry, new Date());
   }
 
-  depths(): Promise<readonly Depth[]> {
-    return this.#options.operating.depths.all();
-  }
-
-  depth(name: string): Promise<Depth | undefined> {
-    return this.#options.operating.depths.one(name);
-  }
-
-  orphans(): Promise<readonly Orphans[]> {
-    return this.#options.operating.orphans.orphans();
-  }
-
-  purgeQueue(name: string): Promise<number> {
-    return this.#options.operating.waiting.purge(name);
-  }
-
-  async cancel(messageId: string): Promise<boolean> {
-    return await this.#options.operating.waiting.cancel(messageId) !== undefined;
-  }
-
   localBroker(): { hostname: string; port: number } | undefined {
     return this.#options.broker.local;
-  }
-
-  runners(): readonly AnnouncedRunner[] {
-    return this.#options.fleet.operations.runners();
-  }
-
-  async pause(name: string, request: PauseRequest, by?: string): Promise<PauseResult | undefined> {
-    return await this.#options.fleet.pauses.pause(name, request, by);
-  }
-
-  async resume(name: string, request: Pick<PauseRequest, "here">): Promise<PauseResult | undefined> {
-    return await this.#options.fleet.pauses.resume(name, request);
   }
 
   publish(name: string, request: PublishRequest): Promise<void> {

@@ -6,6 +6,7 @@ import { Replies } from "../amqp/publishing/replies.ts";
 import { Settler } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
+import { consoleWhenAsked } from "../console/console_when_asked.ts";
 import { FunctionRequests } from "./function_requests.ts";
 import { FunctionsFolder } from "./functions_folder.ts";
 import { createApp } from "../http/app.ts";
@@ -16,12 +17,16 @@ import { HttpView } from "./http_view.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
+import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
 import type { Options } from "../settings/options.ts";
-import { runsView } from "./runs_view.ts";
+import type { OperatorView } from "../invocation/insight/operator_view.ts";
+import { RunnerOperator } from "./operator_view.ts";
+import { OtherRunners } from "./operating/other_runners.ts";
+import { RunNow } from "./operating/run_now.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
-import { identify } from "./fleet/announcement.ts";
+import { identify, type RunnerIdentity } from "./fleet/announcement.ts";
 import { RunnerFleet } from "./fleet/runner_fleet.ts";
 import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { Reaper } from "../sandbox/limits/reaper.ts";
@@ -57,12 +62,15 @@ export const CLOSE_LIMIT = 4_000;
 export class Runner {
   /** The view for the HTTP API. */
   readonly view: RunnerView;
+  /** What operators see and do, of all runners that share the broker. */
+  readonly operator: OperatorView;
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
   readonly #options: Options;
   readonly #log: Logger;
   readonly #broker: RunnerBroker;
   readonly #functions: FunctionRegistry;
+  readonly #identity: RunnerIdentity;
   readonly #fleet: RunnerFleet;
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
@@ -80,7 +88,7 @@ export class Runner {
     ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
     this.#options = options;
     this.#log = log;
-    const identity = identify(options.name);
+    const identity = this.#identity = identify(options.name);
     const insight = this.#insight = new Insight({ options, log, runner: identity.name });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
@@ -103,7 +111,7 @@ export class Runner {
     const open = (version: ConstructorParameters<typeof ServedFunction>[0]) =>
       new ServedFunction(version, surroundings);
     const functions = this.#functions = new FunctionRegistry({ log, open, warm: strictReady, drainTimeout });
-    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, log });
+    const fleet = this.#fleet = new RunnerFleet({ identity, broker, publisher, functions, heldBack, log });
     this.#folder = new FunctionsFolder({
       options,
       registry: functions,
@@ -113,15 +121,21 @@ export class Runner {
     });
     const consumers = (queue: string) => broker.consumers(queue);
     const requests = new FunctionRequests({ functions, publisher, replies, consumers });
-    const operating = new Operating({ options, functions, broker, heldBack, log });
+    const others = new OtherRunners(fleet.fleet);
+    const onMeasured = (depths: readonly Depth[]) => {
+      for (const depth of depths) insight.history.measured(depth.function, depth);
+    };
+    const operating = new Operating({ options, functions, broker, heldBack, others, log, onMeasured });
+    const runNow = new RunNow({ functions, publisher });
+    const checks = () => this.view.ready().checks;
+    const { pauses } = fleet;
+    this.operator = new RunnerOperator({ insight, fleet: fleet.fleet, pauses, operating, runNow, checks });
     const started = () => this.#started;
     this.view = new HttpView({
       functions,
       requests,
       broker,
-      operating,
       publisher,
-      fleet,
       started,
       strict: strictReady,
     });
@@ -153,8 +167,10 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing, runs] = [this.#log, this.#quiet.signal, runsView(this.#insight, this.#fleet.fleet)];
-    const app = createApp(this.view, { token, readToken, maxBody, host, log, closing, runs });
+    const [log, closing] = [this.#log, this.#quiet.signal];
+    const place = { runner: this.#identity.name, version: this.#identity.version };
+    const pages = consoleWhenAsked(this.view, this.operator, { place, maxBody, log, live: { closing } });
+    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
   }
 

@@ -1,7 +1,7 @@
 import { sleep, TIMERS, type Timers } from "../base/time/timers.ts";
 import type { Fleet } from "../invocation/insight/fleet.ts";
-import type { LiveEvent } from "../invocation/insight/operator_view.ts";
-import { Hub, type HubFilter } from "./hub.ts";
+import type { LiveEvent, LiveFilter } from "../invocation/insight/operator_view.ts";
+import { Hub } from "./hub.ts";
 
 export interface FleetFollowOptions {
   fleet: Fleet;
@@ -20,7 +20,7 @@ const MAX_EVENTS = 1_000;
 /** Milliseconds after which a follower that does not ask any more is forgotten. */
 const FORGET_AFTER = 10_000;
 
-interface LiveAsk extends HubFilter {
+interface LiveAsk extends LiveFilter {
   /** Unique for each follower. */
   readonly asker: string;
 }
@@ -54,7 +54,7 @@ export class FleetFollow {
    *
    * @throws {TooSlow} from the iteration, if too many events wait
    */
-  follow(filter: HubFilter, signal: AbortSignal): AsyncIterable<LiveEvent> {
+  follow(filter: LiveFilter, signal: AbortSignal): AsyncIterable<LiveEvent> {
     const merged = new Hub();
     const events = merged.follow({}, signal);
     void this.#pumpOwn(filter, merged, signal);
@@ -62,12 +62,12 @@ export class FleetFollow {
     return events;
   }
 
-  async #pumpOwn(filter: HubFilter, merged: Hub, signal: AbortSignal): Promise<void> {
+  async #pumpOwn(filter: LiveFilter, merged: Hub, signal: AbortSignal): Promise<void> {
     for await (const event of this.#options.hub.follow(filter, signal)) merged.publish(event);
   }
 
   /** A question that fails is asked again: the connection may be down. */
-  async #pumpOthers(filter: HubFilter, merged: Hub, signal: AbortSignal): Promise<void> {
+  async #pumpOthers(filter: LiveFilter, merged: Hub, signal: AbortSignal): Promise<void> {
     const { fleet, interval = 1_000 } = this.#options;
     const asker = crypto.randomUUID();
     this.#own.add(asker);
@@ -90,7 +90,7 @@ export class FleetFollow {
     return known.events.splice(0);
   }
 
-  #admit(asker: string, filter: HubFilter): Asker | undefined {
+  #admit(asker: string, filter: LiveFilter): Asker | undefined {
     if (this.#askers.size >= MAX_ASKERS) return undefined;
     const admitted: Asker = { events: [], end: new AbortController(), cancelForget: () => {} };
     this.#askers.set(asker, admitted);
@@ -99,7 +99,7 @@ export class FleetFollow {
   }
 
   /** The newest of too many. */
-  async #keepFor({ events, end }: Asker, filter: HubFilter): Promise<void> {
+  async #keepFor({ events, end }: Asker, filter: LiveFilter): Promise<void> {
     for await (const event of this.#options.hub.follow(filter, end.signal)) {
       if (events.push(event) > MAX_EVENTS) events.shift();
     }

@@ -1,15 +1,8 @@
-import type { LiveEvent } from "../invocation/insight/operator_view.ts";
+import type { LiveEvent, LiveFilter } from "../invocation/insight/operator_view.ts";
 
 export interface HubOptions {
   /** Events that wait for one subscriber; one that is slower is cut off. @default 1_000 */
   limit?: number;
-}
-
-/** Which events somebody wants. */
-export interface HubFilter {
-  readonly function?: string;
-  /** @default both */
-  readonly kind?: LiveEvent["kind"];
 }
 
 /** A subscriber was slower than the events. */
@@ -43,7 +36,7 @@ export class Hub {
    *
    * @throws {TooSlow} from the iteration, once more events wait than the limit
    */
-  follow(filter: HubFilter, signal: AbortSignal): AsyncIterable<LiveEvent> {
+  follow(filter: LiveFilter, signal: AbortSignal): AsyncIterable<LiveEvent> {
     const subscriber = new Subscriber(filter, this.#limit);
     if (signal.aborted) subscriber.end();
     else this.#subscribers.add(subscriber);
@@ -61,13 +54,13 @@ export class Hub {
 }
 
 class Subscriber {
-  readonly #filter: HubFilter;
+  readonly #filter: LiveFilter;
   readonly #limit: number;
   #events: LiveEvent[] = [];
   #over: { error?: Error } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(filter: HubFilter, limit: number) {
+  constructor(filter: LiveFilter, limit: number) {
     this.#filter = filter;
     this.#limit = limit;
   }

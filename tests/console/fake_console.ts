@@ -40,7 +40,7 @@ export function fakeConsole(options: FakeConsoleOptions = {}) {
     runner.boxes.set(name, new FakeLetters(`${name}.dead`, fakeLetters(Math.min(dead, letters), world.now)));
   }
   const pages = openConsole(runner, operator, { place: { runner: "warren-a", version: "0.1.0" }, maxBody, live });
-  const app = createApp(runner, { token, readToken, maxBody, host: "127.0.0.1", pages });
+  const app = createApp(runner, operator, { token, readToken, maxBody, host: "127.0.0.1", pages });
   const ask = async (path: string, init: RequestInit = {}) => {
     const headers = new Headers(init.headers);
     if (!headers.has("accept")) headers.set("accept", "text/html");

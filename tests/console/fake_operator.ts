@@ -1,5 +1,6 @@
 import { WarrenError } from "../../lib/base/errors.ts";
 import type { Found, LiveEvent, OperatorView, PauseRequest } from "../../lib/invocation/insight/operator_view.ts";
+import type { PauseResult } from "../../lib/invocation/insight/pause.ts";
 import type { Run, RunQuery, RunSummary } from "../../lib/invocation/insight/run.ts";
 import type { FakeWorld } from "./fake_world.ts";
 
@@ -45,6 +46,10 @@ export class FakeOperator implements OperatorView {
 
   errors(name: string) {
     return Promise.resolve({ items: this.world.errors.filter((one) => one.function === name), silent: this.silent });
+  }
+
+  lines() {
+    return Promise.resolve({ items: [], silent: this.silent });
   }
 
   histories() {
@@ -98,14 +103,14 @@ export class FakeOperator implements OperatorView {
     }
   }
 
-  pause(name: string, request: PauseRequest): Promise<boolean> {
+  pause(name: string, request: PauseRequest): Promise<PauseResult | undefined> {
     this.paused.push({ name, request });
-    return Promise.resolve(this.#knows(name));
+    return Promise.resolve(this.#result(name));
   }
 
-  resume(name: string): Promise<boolean> {
+  resume(name: string): Promise<PauseResult | undefined> {
     this.resumed.push(name);
-    return Promise.resolve(this.#knows(name));
+    return Promise.resolve(this.#result(name));
   }
 
   runNow(name: string): Promise<{ messageId: string }> {
@@ -129,7 +134,7 @@ export class FakeOperator implements OperatorView {
     return Promise.resolve(this.world.orphans);
   }
 
-  #knows(name: string): boolean {
-    return this.world.views.some((view) => view.name === name);
+  #result(name: string): PauseResult | undefined {
+    return this.world.views.some((view) => view.name === name) ? { standings: [], silent: this.silent } : undefined;
   }
 }

@@ -5,6 +5,7 @@ import { loadFunctions } from "../../lib/loader/loader.ts";
 import { CLOSE_LIMIT } from "../../lib/runner/runner.ts";
 import { parseArguments } from "../../lib/settings/config.ts";
 import { OPTIONS } from "../../lib/settings/options.ts";
+import { FakeOperator } from "../http/fake_operator.ts";
 import { FakeRunner } from "../http/fake_runner.ts";
 import { folder } from "../loader/folder.ts";
 
@@ -103,7 +104,7 @@ Deno.test("the image's own command line runs, with the port that the probes and 
 
 Deno.test("the probes are routes that need no token, and answer what Kubernetes expects", async () => {
   const runner = new FakeRunner();
-  const app = createApp(runner, { token: "write", host: ENV.HOST, maxBody: 1 });
+  const app = createApp(runner, new FakeOperator(), { token: "write", host: ENV.HOST, maxBody: 1 });
   // Kubernetes asks the pod by its address.
   const status = async (probe: string) =>
     (await app.request(`http://10.0.0.7:8000${container[probe].httpGet.path}`)).status;
@@ -162,8 +163,8 @@ Deno.test("the autoscaler asks a route that gives it a number, with a token that
   const url = new URL(metadata.url);
   assertEquals([url.hostname.split(".")[0], url.port], [service.metadata.name, String(service.spec.ports[0].port)]);
 
-  const runner = new FakeRunner();
-  runner.measured.set("hello", {
+  const operator = new FakeOperator();
+  operator.measured.set("hello", {
     function: "hello",
     queue: "hello",
     ready: 120,
@@ -172,7 +173,7 @@ Deno.test("the autoscaler asks a route that gives it a number, with a token that
     source: "broker",
   });
   const [token, readToken] = [secret.stringData["api-token"], secret.stringData[reference.key]];
-  const app = createApp(runner, { token, readToken, host: ENV.HOST, maxBody: 1 });
+  const app = createApp(new FakeRunner(), operator, { token, readToken, host: ENV.HOST, maxBody: 1 });
   const headers = { authorization: `Bearer ${readToken}` };
   const answer = await (await app.request(metadata.url, { headers })).json();
   assertEquals(answer[metadata.valueLocation], 150);

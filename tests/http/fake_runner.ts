@@ -1,10 +1,6 @@
 import { type AppOptions, createApp } from "../../lib/http/app.ts";
 import { WarrenError } from "../../lib/base/errors.ts";
 import type { DeadLetterBox } from "../../lib/invocation/dead_letters/dead_letter_box.ts";
-import type { Depth } from "../../lib/invocation/insight/depth.ts";
-import type { AnnouncedRunner } from "../../lib/invocation/insight/fleet.ts";
-import type { PauseRequest } from "../../lib/invocation/insight/operator_view.ts";
-import type { PauseResult } from "../../lib/invocation/insight/pause.ts";
 import type {
   FunctionDetail,
   FunctionView,
@@ -14,6 +10,7 @@ import type {
   ReplyView,
   RunnerView,
 } from "../../lib/http/runner_view.ts";
+import { FakeOperator } from "./fake_operator.ts";
 
 /** A runner that keeps what is published, and answers as the test wants. */
 export class FakeRunner implements RunnerView {
@@ -28,21 +25,8 @@ export class FakeRunner implements RunnerView {
   gone: AbortSignal | undefined;
   /** What request() answers; none in time where it is absent. */
   reply: ReplyView | undefined;
-  /** What was asked for. */
-  readonly pausing: { name: string; request: PauseRequest; by?: string }[] = [];
-  readonly resuming: { name: string; request: Pick<PauseRequest, "here"> }[] = [];
-  /** What a pause or a resume gives. */
-  result: PauseResult | undefined = { standings: [], silent: [] };
-  fleet: AnnouncedRunner[] = [];
   /** The dead letters of every function. */
   box: DeadLetterBox | undefined;
-  /** The depths, by function. */
-  readonly measured = new Map<string, Depth>();
-  orphaned: Awaited<ReturnType<RunnerView["orphans"]>> = [];
-  /** Functions whose queue was purged. */
-  readonly purged: string[] = [];
-  /** Ids of messages that wait for a retry. */
-  readonly waiting = new Set<string>();
   /** How often somebody asked for all functions. */
   listed = 0;
   /** What publish() throws. */
@@ -69,27 +53,6 @@ export class FakeRunner implements RunnerView {
     return this.function(name);
   }
 
-  depths(): Promise<readonly Depth[]> {
-    return Promise.resolve([...this.measured.values()]);
-  }
-
-  depth(name: string): Promise<Depth | undefined> {
-    return Promise.resolve(this.measured.get(name));
-  }
-
-  orphans(): ReturnType<RunnerView["orphans"]> {
-    return Promise.resolve(this.orphaned);
-  }
-
-  purgeQueue(name: string): Promise<number> {
-    this.purged.push(name);
-    return Promise.resolve(this.measured.get(name)?.ready ?? 0);
-  }
-
-  cancel(messageId: string): Promise<boolean> {
-    return Promise.resolve(this.waiting.delete(messageId));
-  }
-
   localBroker(): { hostname: string; port: number } | undefined {
     return this.broker;
   }
@@ -103,20 +66,6 @@ export class FakeRunner implements RunnerView {
     if (this.failure) return Promise.reject(this.failure);
     this.published.push({ name, request });
     return Promise.resolve();
-  }
-
-  runners(): readonly AnnouncedRunner[] {
-    return this.fleet;
-  }
-
-  pause(name: string, request: PauseRequest, by?: string): Promise<PauseResult | undefined> {
-    this.pausing.push({ name, request, by });
-    return Promise.resolve(this.result);
-  }
-
-  resume(name: string, request: Pick<PauseRequest, "here">): Promise<PauseResult | undefined> {
-    this.resuming.push({ name, request });
-    return Promise.resolve(this.result);
   }
 
   async request(name: string, request: PublishRequest, { gone }: Patience): Promise<ReplyView | undefined> {
@@ -138,11 +87,12 @@ export type FakeApiOptions = Partial<AppOptions>;
 export function fakeApi(options: FakeApiOptions = {}) {
   const { token, maxBody = 100, host = "127.0.0.1", ...others } = options;
   const runner = new FakeRunner();
-  const app = createApp(runner, { ...others, token, maxBody, host });
+  const operator = new FakeOperator();
+  const app = createApp(runner, operator, { ...others, token, maxBody, host });
   const ask = async (path: string, init: RequestInit = {}) => await app.request(`http://localhost:8000${path}`, init);
   const post = (path: string, body: BodyInit | null, headers: Record<string, string> = {}) =>
     ask(path, { method: "POST", body, headers });
-  return { runner, app, ask, post };
+  return { runner, operator, app, ask, post };
 }
 
 /** The problem document in an answer; throws when it is none. */

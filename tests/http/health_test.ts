@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { createApp } from "../../lib/http/app.ts";
 import { Logger } from "../../lib/base/log.ts";
+import { FakeOperator } from "./fake_operator.ts";
 import { fakeApi, FakeRunner } from "./fake_runner.ts";
 
 const READY = { ready: true, checks: [{ name: "runner", ok: true }] };
@@ -49,7 +50,7 @@ Deno.test("GET /readyz says in the log when its answer changes, and only then", 
   const lines: string[] = [];
   const runner = new FakeRunner();
   const log = new Logger({ write: (line) => void lines.push(JSON.parse(line).message) });
-  const app = createApp(runner, { token: undefined, maxBody: 100, host: "127.0.0.1", log });
+  const app = createApp(runner, new FakeOperator(), { token: undefined, maxBody: 100, host: "127.0.0.1", log });
   for (const readiness of [NOT_READY, NOT_READY, READY, READY, NOT_READY]) {
     runner.readiness = readiness;
     await app.request("http://localhost:8000/readyz");

@@ -17,7 +17,7 @@ const DEPTH: Depth = {
 
 function measuredApi(depth: Partial<Depth> = {}) {
   const api = fakeApi();
-  api.runner.measured.set("hello", { ...DEPTH, ...depth });
+  api.operator.measured.set("hello", { ...DEPTH, ...depth });
   return api;
 }
 
@@ -49,23 +49,23 @@ Deno.test("/scale/:function says null for an age that nobody knows", async () =>
 });
 
 Deno.test("GET /queues has the depths and the orphans", async () => {
-  const { ask, runner } = measuredApi();
-  runner.orphaned = [{ queue: "warren.orphans", messages: 4, advice: "put them back" }];
-  assertEquals(await (await ask("/queues")).json(), { functions: [DEPTH], orphans: runner.orphaned });
+  const { ask, operator } = measuredApi();
+  operator.orphaned = [{ queue: "warren.orphans", messages: 4, advice: "put them back" }];
+  assertEquals(await (await ask("/queues")).json(), { functions: [DEPTH], orphans: operator.orphaned });
 });
 
 Deno.test("a queue is purged only if its name is typed", async () => {
-  const { ask, runner } = measuredApi();
+  const { ask, operator, runner } = measuredApi();
   runner.views[0].queue = "hello-queue";
   for (const query of ["", "?confirm=", "?confirm=hello"]) {
     const response = await ask(`/functions/hello/queue${query}`, { method: "DELETE" });
     assertEquals(response.status, 400);
     assertStringIncludes(String((await problemOf(response)).detail), "?confirm=hello-queue");
   }
-  assertEquals(runner.purged, []);
+  assertEquals(operator.purged, []);
   const response = await ask("/functions/hello/queue?confirm=hello-queue", { method: "DELETE" });
   assertEquals([response.status, await response.json()], [200, { function: "hello", queue: "hello-queue", purged: 7 }]);
-  assertEquals(runner.purged, ["hello"]);
+  assertEquals(operator.purged, ["hello"]);
 });
 
 Deno.test("the queue of a function that has none cannot be purged, nor that of an unknown one", async () => {
@@ -76,8 +76,8 @@ Deno.test("the queue of a function that has none cannot be purged, nor that of a
 });
 
 Deno.test("a waiting message is cancelled by its id, once", async () => {
-  const { ask, runner } = measuredApi();
-  runner.waiting.add("order/1");
+  const { ask, operator } = measuredApi();
+  operator.waiting.add("order/1");
   const response = await ask("/waiting/order%2F1", { method: "DELETE" });
   assertEquals([response.status, await response.json()], [200, { messageId: "order/1", cancelled: true }]);
   assertEquals((await ask("/waiting/order%2F1", { method: "DELETE" })).status, 404);

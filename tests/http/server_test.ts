@@ -5,6 +5,7 @@ import { createApp } from "../../lib/http/app.ts";
 import { listen } from "../../lib/http/server.ts";
 import { Logger } from "../../lib/base/log.ts";
 import { eventually } from "../support/eventually.ts";
+import { FakeOperator } from "./fake_operator.ts";
 import { FakeRunner } from "./fake_runner.ts";
 
 const log = new Logger({ level: "silent" });
@@ -88,7 +89,11 @@ Deno.test("shutdown() waits only so long for a request that does not finish", as
 Deno.test("a client that goes away is not waited for any more", async () => {
   const runner = new FakeRunner();
   runner.silent = true;
-  const listening = listenOn(0, true, createApp(runner, { token: undefined, host: "127.0.0.1", log, maxBody: 100 }));
+  const listening = listenOn(
+    0,
+    true,
+    createApp(runner, new FakeOperator(), { token: undefined, host: "127.0.0.1", log, maxBody: 100 }),
+  );
   const client = new AbortController();
   const asked = fetch(`${listening.url}/functions/hello`, {
     method: "POST",

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { AnnouncedRunner } from "../../lib/invocation/insight/fleet.ts";
 import { runMain } from "../cli/run_command.ts";
 import { folder } from "../loader/folder.ts";
@@ -45,7 +45,7 @@ async function task(runner: RunnerProcess, ...args: string[]): Promise<string[]>
 }
 
 brokerTest(
-  "runners find each other, pause together, and one that is killed is gone within ten seconds",
+  "runners find each other, and pause together",
   async (url) => {
     await using broker = await BrokerClient.connect(url);
     const [queue, ordered] = [await broker.workQueue("fleet"), await broker.workQueue("fleet-ordered")];
@@ -101,12 +101,6 @@ brokerTest(
       await eventually(async () =>
         (await seen(one)).telling.state === "serving" && (await seen(two)).telling.state === "serving"
       );
-
-      two.kill("SIGKILL");
-      await eventually(async () => (await runnersOf(queue, one)).some(({ gone }) => gone), { timeout: 10_000 });
-      const { code, stdout } = await runMain(["status", "--port", port(one)]);
-      assertEquals(code, 1);
-      assertStringIncludes(stdout, `${(await runnersOf(queue, one))[1].name} is gone`);
     } finally {
       await two[Symbol.asyncDispose]();
     }

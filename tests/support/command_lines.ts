@@ -35,6 +35,14 @@ export function imageArguments(args: readonly string[], root = HERE): string[] {
   return [...fromAnywhere(words.slice(1), root), ...args];
 }
 
+/** Arguments for `Deno.execPath()`: the command line of a task of a project, to be run in the project's folder. */
+export function projectArguments(task: string, folder: string): string[] {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(join(folder, "deno.json")));
+  const words: string[] = tasks[task].command.split(" ");
+  if (words[0] !== "deno") throw new Error(`the task "${task}" of ${folder} does not run deno but "${words[0]}"`);
+  return words.slice(1);
+}
+
 /** `main.ts` by its full path: a test may run it in another folder. */
 function fromAnywhere(words: readonly string[], root: string): string[] {
   if (!words.includes("main.ts")) throw new Error(`"${words.join(" ")}" does not run main.ts`);

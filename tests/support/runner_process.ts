@@ -1,6 +1,6 @@
 import { OPTIONS } from "../../lib/settings/options.ts";
 import type { Checkout } from "./checkout.ts";
-import { imageArguments, taskArguments } from "./command_lines.ts";
+import { imageArguments, projectArguments, taskArguments } from "./command_lines.ts";
 import { TextLineStream } from "./text_lines.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -16,6 +16,8 @@ export interface RunnerProcessOptions {
   args?: string[];
   /** Whose command line it is: that of the task in deno.json, or of the image's ENTRYPOINT. @default "task" */
   by?: "task" | "image";
+  /** Runs the task `start` of this project, in its folder. @default the repository itself */
+  project?: string;
   /** Runs this copy of the repository as its user. @default the repository itself, by whoever runs the tests */
   checkout?: Checkout;
   /** Beside what the runner needs; wins over it. @default {} */
@@ -39,12 +41,18 @@ export class RunnerProcess implements AsyncDisposable {
   url = "";
 
   constructor(options: RunnerProcessOptions) {
-    const { amqpUrl = "", functionsDir = "", args = ["start"], by = "task", checkout, env = {} } = options;
-    const own = { AMQP_URL: amqpUrl, FUNCTIONS_DIR: functionsDir, LOG_FORMAT: "json", PORT: "0" };
+    const { amqpUrl = "", functionsDir = "", args = ["start"], by = "task", project, checkout, env = {} } = options;
+    const own = {
+      AMQP_URL: amqpUrl,
+      LOG_FORMAT: "json",
+      PORT: "0",
+      ...(project === undefined && { FUNCTIONS_DIR: functionsDir }),
+    };
     const root = checkout?.path;
+    const line = by === "image" ? imageArguments : taskArguments;
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: by === "image" ? imageArguments(args, root) : taskArguments(args, root),
-      cwd: root ?? ROOT,
+      args: project === undefined ? line(args, root) : projectArguments(args[0], project),
+      cwd: project ?? root ?? ROOT,
       uid: checkout?.user,
       clearEnv: true,
       env: { ...surroundings(), ...own, ...checkout?.env, ...env },

@@ -22,7 +22,7 @@ interface Step {
  * Counts the messages that this runner put into retry queues and that are not back yet. Retry queues are shared by all
  * functions with the same delay, and no broker says how many of their messages are for one function.
  *
- * The count forgets what another runner put there, and what this one put there before it was started again.
+ * Runners announce it to each other. What one put there before it was started again is not counted.
  */
 export class HeldBack {
   /** By queue, then by delay; the oldest step first. */
@@ -72,6 +72,13 @@ export class HeldBack {
     }
     if (delays.size === 0) this.#queues.delete(queue);
     return counts;
+  }
+
+  /** All that this runner holds back. */
+  all(): { queue: string; delay: number; count: number }[] {
+    return [...this.#queues.keys()].flatMap((queue) =>
+      [...this.counts(queue)].map(([delay, count]) => ({ queue, delay, count }))
+    );
   }
 
   #full(): boolean {

@@ -1,6 +1,13 @@
 import type { AnnouncedRunner, Announcement, Fleet, FleetAnswers } from "../../invocation/insight/fleet.ts";
 import { TIMERS, type Timers } from "../../base/time/timers.ts";
-import { announcedText, decodeMessage, encodeMessage, type FleetMessage, MOST_FUNCTIONS } from "./fleet_message.ts";
+import {
+  announcedText,
+  decodeMessage,
+  encodeMessage,
+  type FleetMessage,
+  MOST_FUNCTIONS,
+  MOST_HELD_BACK,
+} from "./fleet_message.ts";
 import type { Linked } from "./fleet_link.ts";
 import { Questions } from "./questions.ts";
 import { Roster } from "./roster.ts";
@@ -152,7 +159,7 @@ export class AmqpFleet implements Fleet {
     const { link: { address: replyTo }, renewal = 15_000 } = this.#options;
     const runner = this.#describe();
     const now = this.#timers.now();
-    const said = JSON.stringify(runner.functions);
+    const said = JSON.stringify([runner.functions, runner.heldBack]);
     const hello = this.#helloDue && replyTo !== undefined;
     const old = hello || said !== this.#said || now - this.#saidAt >= renewal;
     if (!old) return void this.#broadcast({ kind: "alive", id: this.#id });
@@ -189,11 +196,12 @@ export class AmqpFleet implements Fleet {
   }
 
   #describe(): Announcement {
-    const { functions, ...runner } = this.#options.describe();
+    const { functions, heldBack = [], ...runner } = this.#options.describe();
     const announced = functions.slice(0, MOST_FUNCTIONS).map(({ detail, ...each }) =>
       detail === undefined ? each : { ...each, detail: announcedText(detail) }
     );
-    return { ...runner, functions: announced };
+    const most = heldBack.length <= MOST_HELD_BACK ? heldBack : heldBack.toSorted((a, b) => b.count - a.count);
+    return { ...runner, functions: announced, heldBack: most.slice(0, MOST_HELD_BACK) };
   }
 
   #broadcast(message: FleetMessage): boolean {

@@ -1,4 +1,4 @@
-import type { AnnouncedFunction, Announcement } from "../../invocation/insight/fleet.ts";
+import type { AnnouncedFunction, AnnouncedHeldBack, Announcement } from "../../invocation/insight/fleet.ts";
 
 /** What runners say to each other. Each is the body of one message, as JSON. */
 export type FleetMessage =
@@ -34,6 +34,8 @@ export type FleetMessage =
 export const MOST_BYTES = 4 * 1024 * 1024;
 /** Functions of one runner that are announced. */
 export const MOST_FUNCTIONS = 5_000;
+/** Delays of queues that are announced; of more, the fewest messages are left out. */
+export const MOST_HELD_BACK = 1_000;
 const MOST_TEXT = 1_024;
 const MOST_DETAIL = 300;
 
@@ -85,22 +87,39 @@ function messageIn(fields: Fields): FleetMessage | undefined {
 
 function announcementIn(given: unknown): Announcement | undefined {
   if (!isRecord(given)) return undefined;
-  const { id, name, host, version, startedAt, functions } = given;
+  const { id, name, host, version, startedAt, functions, heldBack } = given;
   if (!isText(id) || !isText(name) || !isText(host) || !isText(version) || !isCount(startedAt)) return undefined;
   if (!Array.isArray(functions) || functions.length > MOST_FUNCTIONS || !functions.every(isFunction)) return undefined;
-  return { id, name, host, version, startedAt, functions: functions.map(functionIn) };
+  if (heldBack !== undefined && !areHeldBack(heldBack)) return undefined;
+  return {
+    id,
+    name,
+    host,
+    version,
+    startedAt,
+    functions: functions.map(functionIn),
+    ...(heldBack && { heldBack: heldBack.map(({ queue, delay, count }) => ({ queue, delay, count })) }),
+  };
+}
+
+function areHeldBack(given: unknown): given is AnnouncedHeldBack[] {
+  return Array.isArray(given) && given.length <= MOST_HELD_BACK && given.every(isHeldBack);
+}
+
+function isHeldBack(given: unknown): boolean {
+  return isRecord(given) && isText(given.queue) && isCount(given.delay) && isCount(given.count);
 }
 
 function isFunction(given: unknown): given is AnnouncedFunction {
   if (!isRecord(given)) return false;
-  const { name, queue, version, state, detail, running, perMinute, failedPerMinute } = given;
+  const { name, queue, version, state, detail, running, newest, perMinute, failedPerMinute } = given;
   return isText(name) && isText(state) && [queue, version, detail].every(isTextOrNone) &&
-    [running, perMinute, failedPerMinute].every(isCount);
+    [running, perMinute, failedPerMinute].every(isCount) && isCountOrNone(newest);
 }
 
 /** Nothing else that may be in it is kept. */
 function functionIn(given: AnnouncedFunction): AnnouncedFunction {
-  const { name, queue, version, state, detail, running, perMinute, failedPerMinute } = given;
+  const { name, queue, version, state, detail, running, newest, perMinute, failedPerMinute } = given;
   return {
     name,
     ...(queue === undefined ? {} : { queue }),
@@ -108,6 +127,7 @@ function functionIn(given: AnnouncedFunction): AnnouncedFunction {
     state,
     ...(detail === undefined ? {} : { detail }),
     running,
+    ...(newest === undefined ? {} : { newest }),
     perMinute,
     failedPerMinute,
   };

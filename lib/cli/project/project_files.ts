@@ -17,6 +17,7 @@ const TASKS = [
   "top",
   "pause",
   "resume",
+  "run-now",
   "runs",
   "logs",
   "queue",

@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { describeError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/time/duration.ts";
+import type { OperatorView } from "../../invocation/insight/operator_view.ts";
 import type { PauseResult } from "../../invocation/insight/pause.ts";
 import { bodyOf } from "../publishing/body.ts";
 import { Problem } from "../problem.ts";
@@ -13,6 +14,8 @@ const LEAST_FOR = 1_000;
 const MOST_BY = 100;
 const MOST_BODY = 4_096;
 
+type View = Pick<RunnerView, "function">;
+
 /** What may be said in the query, or as members of a JSON object. */
 interface Asked {
   readonly here: boolean;
@@ -21,22 +24,22 @@ interface Asked {
 }
 
 /** `POST /functions/:name/pause` and `…/resume`: for all runners, or with `here` for this one. */
-export function pauseRoutes(runner: RunnerView): Hono {
+export function pauseRoutes(runner: View, operator: Pick<OperatorView, "pause" | "resume">): Hono {
   return new Hono()
     .post("/functions/:name/pause", async (context) => {
-      const { by, ...request } = await askedIn(context, ["here", "for", "by"]);
+      const request = await askedIn(context, ["here", "for", "by"]);
       const name = context.req.param("name");
-      return answered(context, runner, name, await runner.pause(name, request, by));
+      return answered(context, runner, name, await operator.pause(name, request));
     })
     .post("/functions/:name/resume", async (context) => {
       const { here } = await askedIn(context, ["here", "by"]);
       const name = context.req.param("name");
-      return answered(context, runner, name, await runner.resume(name, { here }));
+      return answered(context, runner, name, await operator.resume(name, { here }));
     });
 }
 
 /** The function as this runner has it, if it does, and how it stands in each runner. */
-function answered(context: Context, runner: RunnerView, name: string, result: PauseResult | undefined): Response {
+function answered(context: Context, runner: View, name: string, result: PauseResult | undefined): Response {
   const view = runner.function(name);
   if (!result && view) throw new Problem(409, "Conflict", `function "${name}" is not bound to a queue`);
   if (!result) throw new Problem(404, "Not Found", `no runner has a function "${name}"; GET /runners lists them`);

@@ -1,33 +1,22 @@
 import { Hono } from "hono";
-import { type FleetStatus, fleetTroubles, functionStatuses } from "../../invocation/insight/fleet_status.ts";
-import type { OperatorView, Trouble } from "../../invocation/insight/operator_view.ts";
-import type { Readiness, RunnerView } from "../runner_view.ts";
+import { endsWithin } from "../../base/time/within.ts";
+import { type FleetStatus, functionStatuses } from "../../invocation/insight/fleet_status.ts";
+import type { OperatorView } from "../../invocation/insight/operator_view.ts";
 
-/** What a runner knows beyond what the others announce makes the answer better. */
-type Known = Pick<RunnerView, "runners" | "ready"> & Partial<Pick<OperatorView, "depths" | "troubles">>;
+type Known = Pick<OperatorView, "runners" | "depths" | "troubles">;
+
+/** Milliseconds for the broker to say how much waits; the rest is shown without. */
+const DEPTH_LIMIT = 2_000;
 
 /** `GET /status`: all runners, all functions and what is wrong, in one answer. */
-export function statusRoutes(runner: Known): Hono {
-  return new Hono().get("/status", async (context) => context.json(await statusOf(runner)));
+export function statusRoutes(operator: Known): Hono {
+  return new Hono().get("/status", async (context) => context.json(await statusOf(operator)));
 }
 
-async function statusOf(runner: Known): Promise<FleetStatus> {
-  const runners = runner.runners();
-  const functions = functionStatuses(runners, await runner.depths?.());
-  const found = await runner.troubles?.() ?? fleetTroubles(runners, functions);
-  const troubles = [...unreadiness(runner.ready()), ...found];
+async function statusOf(operator: Known): Promise<FleetStatus> {
+  const measuring = operator.depths();
+  const [troubles, measured] = await Promise.all([operator.troubles(), endsWithin(DEPTH_LIMIT, measuring)]);
+  const runners = operator.runners();
+  const functions = functionStatuses(runners, measured ? await measuring : []);
   return { at: Date.now(), healthy: troubles.length === 0, runners, functions, troubles };
-}
-
-/** What keeps this runner from its work besides its functions, which have troubles of their own. */
-function unreadiness({ checks }: Readiness): Trouble[] {
-  return checks.filter(({ name, ok, required = true }) => !ok && required && !name.startsWith("function ")).map(
-    ({ name, detail }) => ({
-      severity: "error",
-      kind: "not-ready",
-      title: `${name} is not ready`,
-      reason: detail ?? "no reason is known",
-      action: "look at the broker, and at the log of the runner that you asked",
-    }),
-  );
 }

@@ -1,8 +1,9 @@
 import { type Context, Hono } from "hono";
-import type { LiveEvent } from "../../invocation/insight/operator_view.ts";
+import type { LiveEvent, OperatorView } from "../../invocation/insight/operator_view.ts";
 import { eventStream, type ServerSentEvent } from "./event_stream.ts";
 import { limitOf } from "./runs.ts";
-import type { RunsView } from "./runs_view.ts";
+
+type Logs = Pick<OperatorView, "lines" | "follow">;
 
 export interface LogRoutesOptions {
   /** Ends the streams that are open. */
@@ -16,7 +17,7 @@ export interface LogRoutesOptions {
  * now on, as server-sent events. `following` says that from here on nothing is missed, each `log` has a line, and `cut`
  * says that the reader was too slow.
  */
-export function logRoutes(view: RunsView, options: LogRoutesOptions = {}): Hono {
+export function logRoutes(view: Logs, options: LogRoutesOptions = {}): Hono {
   return new Hono().get("/logs", async (context) => {
     const { req } = context;
     const name = req.query("function");
@@ -29,7 +30,7 @@ function follows({ req }: Context): boolean {
   return req.query("follow") === "true" || (req.header("accept")?.includes("text/event-stream") ?? false);
 }
 
-function following(view: RunsView, name: string | undefined, { closing, ping }: LogRoutesOptions): Response {
+function following(view: Logs, name: string | undefined, { closing, ping }: LogRoutesOptions): Response {
   const over = new AbortController();
   const end = () => {
     closing?.removeEventListener("abort", end);

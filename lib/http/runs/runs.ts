@@ -1,9 +1,11 @@
 import { type Context, Hono } from "hono";
 import { parseDuration } from "../../base/time/duration.ts";
+import type { OperatorView } from "../../invocation/insight/operator_view.ts";
 import type { RunQuery } from "../../invocation/insight/run.ts";
 import { noOutcomes } from "../../invocation/outcome.ts";
 import { Problem } from "../problem.ts";
-import type { RunsView } from "./runs_view.ts";
+
+type Runs = Pick<OperatorView, "runs" | "run" | "story" | "errors" | "history">;
 
 const OUTCOMES = Object.keys(noOutcomes());
 const MAX_LIMIT = 500;
@@ -13,7 +15,7 @@ const MAX_LIMIT = 500;
  * from and of those that it gave rise to, oldest first. `/functions/:name/errors`: failures in groups of the same kind.
  * `/functions/:name/history`: its last hour.
  */
-export function runRoutes(view: RunsView): Hono {
+export function runRoutes(view: Runs): Hono {
   return new Hono()
     .get("/runs", async (context) => context.json(await view.runs(queryOf(context))))
     .get("/runs/:id", async (context) => {

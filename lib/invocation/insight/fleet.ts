@@ -6,7 +6,10 @@ export interface AnnouncedFunction {
   readonly version?: string;
   readonly state: string;
   readonly detail?: string;
+  /** Messages that the runner has. */
   readonly running: number;
+  /** When the newest message that it received was published, milliseconds since 1970. */
+  readonly newest?: number;
   /** Invocations that ended in the last minute, and how many of them failed. */
   readonly perMinute: number;
   readonly failedPerMinute: number;
@@ -22,6 +25,16 @@ export interface Announcement {
   readonly version: string;
   readonly startedAt: number;
   readonly functions: readonly AnnouncedFunction[];
+  /** Messages that it put into retry queues and that are not back yet, by their queue. */
+  readonly heldBack?: readonly AnnouncedHeldBack[];
+}
+
+/** Messages of one queue that wait for the same delay. */
+export interface AnnouncedHeldBack {
+  readonly queue: string;
+  /** Milliseconds. */
+  readonly delay: number;
+  readonly count: number;
 }
 
 /** A runner, as it announces itself through the broker. Times are milliseconds since 1970. */

@@ -47,7 +47,8 @@ export function functionStatuses(runners: readonly AnnouncedRunner[], depths: re
   const waiting = new Map(depths.map((depth) => [depth.function, depth.ready]));
   const statuses = [...placesOf(runners)].map(([name, places]): FunctionStatus => {
     const live = places.filter(({ runner }) => !runner.gone);
-    const [worst] = live.toSorted((a, b) => rank(a.announced) - rank(b.announced));
+    const silent = ({ announced }: Placed) => Number(announced.detail === undefined);
+    const [worst] = live.toSorted((a, b) => rank(a.announced) - rank(b.announced) || silent(a) - silent(b));
     const sum = (of: (announced: AnnouncedFunction) => number) =>
       live.reduce((total, { announced }) => total + of(announced), 0);
     return {
@@ -64,12 +65,6 @@ export function functionStatuses(runners: readonly AnnouncedRunner[], depths: re
     };
   });
   return statuses.sort((a, b) => rank(a) - rank(b) || COLLATOR.compare(a.name, b.name));
-}
-
-/** What the announcements alone show to be wrong, worst first. */
-export function fleetTroubles(runners: readonly AnnouncedRunner[], functions: readonly FunctionStatus[]): Trouble[] {
-  const troubles = [...functions.flatMap(troublesOf), ...runners.flatMap(goneTrouble)];
-  return troubles.sort((a, b) => Number(a.severity !== "error") - Number(b.severity !== "error"));
 }
 
 function placesOf(runners: readonly AnnouncedRunner[]): Map<string, Placed[]> {
@@ -91,64 +86,12 @@ function rank({ state }: Pick<FunctionStatus, "state">): number {
 function detailOf(live: readonly Placed[], worst: Placed | undefined): string | undefined {
   if (!worst) return undefined;
   const { announced: { state, detail } } = worst;
-  const alike = live.filter(({ announced }) => announced.state === state);
+  if (detail === undefined && state === "serving") return undefined;
+  const alike = live.filter(({ announced }) =>
+    announced.state === state && (state !== "serving" || announced.detail !== undefined)
+  );
   if (alike.length === live.length) return detail;
   const [first, ...more] = alike.map(({ runner }) => runner.name);
   const where = `on ${first}${more.length > 0 ? ` and ${more.length} more` : ""}`;
   return detail === undefined ? where : `${where}: ${detail}`;
-}
-
-function troublesOf({ name, state, detail, perMinute, failedPerMinute }: FunctionStatus): Trouble[] {
-  const about = { function: name, href: `/functions/${encodeURIComponent(name)}` };
-  const reason = detail ?? "no reason is known";
-  const found: Trouble[] = [];
-  if (state === "broken") {
-    const action = "repair its module or its configuration: it is loaded again when its file changes";
-    found.push({ ...about, severity: "error", kind: "broken", title: `${name} is broken`, reason, action });
-  } else if (state === "unavailable") {
-    const action = "look at the broker, and at the rights of its user";
-    found.push({ ...about, severity: "error", kind: "unavailable", title: `${name} gets no messages`, reason, action });
-  } else if (state === "gone") {
-    const action = "start a runner that has this function";
-    const gone = "every runner that had it is gone";
-    found.push({
-      ...about,
-      severity: "error",
-      kind: "no-consumer",
-      title: `${name} has no runner`,
-      reason: gone,
-      action,
-    });
-  } else if (state === "paused" && !/(^|: )paused /.test(detail ?? "")) {
-    const action = `repair what it depends on; it goes on by itself then, or now with: deno task resume ${name}`;
-    found.push({
-      ...about,
-      severity: "error",
-      kind: "kill-switch",
-      title: `the kill switch paused ${name}`,
-      reason,
-      action,
-    });
-  }
-  if (failedPerMinute >= MANY && failedPerMinute * 2 >= perMinute) {
-    const failing = `${failedPerMinute} of ${perMinute} invocations failed in the last minute`;
-    const action = "look at its dead letters and its log";
-    found.push({ ...about, severity: "warning", kind: "failing", title: `${name} fails`, reason: failing, action });
-  }
-  return found;
-}
-
-/** Failures in a minute that are no accident any more. */
-const MANY = 5;
-
-function goneTrouble({ name, gone, seenAt }: AnnouncedRunner): Trouble[] {
-  if (!gone) return [];
-  return [{
-    severity: "warning",
-    kind: "runner-gone",
-    title: `runner ${name} is gone`,
-    reason: "it was not heard any more, and did not say goodbye",
-    action: "find out why it ended, from its log and its container; it leaves this list after ten minutes",
-    since: seenAt,
-  }];
 }

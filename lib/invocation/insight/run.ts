@@ -37,6 +37,15 @@ export interface RunLogLine {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
+/** A line of a log with the run that it is of. */
+export interface RunLine {
+  readonly runId: string;
+  readonly function: string;
+  readonly runner: string;
+  readonly messageId?: string;
+  readonly line: RunLogLine;
+}
+
 /** A run with all that is kept of it. */
 export interface Run extends RunSummary {
   readonly stack?: string;

@@ -1,15 +1,16 @@
+import type { HeldBack } from "../../amqp/depth/held_back.ts";
 import type { AnnouncedFunction, Announcement } from "../../invocation/insight/fleet.ts";
 import { noOutcomes } from "../../invocation/outcome.ts";
 import { VERSION } from "../../settings/config.ts";
-import type { FunctionRegistry } from "../function_registry.ts";
+import type { Entry, FunctionRegistry } from "../function_registry.ts";
 import { view } from "../function_view.ts";
-import { MinuteRates } from "./minute_rates.ts";
+import { type MinuteRate, MinuteRates } from "./minute_rates.ts";
 
 /** The name that options have by default: it tells no runners apart. */
 const UNNAMED = "warren";
 
 /** Who a runner is, unique for each start. */
-export type RunnerIdentity = Omit<Announcement, "functions">;
+export type RunnerIdentity = Omit<Announcement, "functions" | "heldBack">;
 
 /**
  * @param name of its connections. Runners often share it, so host and process are added: `orders@web-1.17`, or `web-1.17`
@@ -27,27 +28,45 @@ export function identify(name: string): RunnerIdentity {
   };
 }
 
+export interface AnnouncingOptions {
+  identity: RunnerIdentity;
+  functions: Pick<FunctionRegistry, "entries">;
+  heldBack: Pick<HeldBack, "all">;
+  /** @default new MinuteRates() */
+  rates?: MinuteRates;
+}
+
 /** What a runner says of itself to the others. */
 export class Announcing {
-  readonly #identity: RunnerIdentity;
-  readonly #functions: Pick<FunctionRegistry, "entries">;
+  readonly #options: AnnouncingOptions;
   readonly #rates: MinuteRates;
 
-  constructor(identity: RunnerIdentity, functions: Pick<FunctionRegistry, "entries">, rates = new MinuteRates()) {
-    this.#identity = identity;
-    this.#functions = functions;
-    this.#rates = rates;
+  constructor(options: AnnouncingOptions) {
+    this.#options = options;
+    this.#rates = options.rates ?? new MinuteRates();
   }
 
   announcement(): Announcement {
-    const entries = [...this.#functions.entries()];
+    const { identity, functions, heldBack } = this.#options;
+    const entries = [...functions.entries()];
     const rates = this.#rates.of(new Map(entries.map(([name, { served }]) => [name, served?.counts ?? noOutcomes()])));
-    const functions = entries.map(([name, entry]): AnnouncedFunction => {
-      const { queue, version, state, error, running } = view(name, entry);
-      const { ended, failed } = rates.get(name)!;
-      const detail = error === undefined ? {} : { detail: error };
-      return { name, queue, version, state, ...detail, running, perMinute: ended, failedPerMinute: failed };
-    });
-    return { ...this.#identity, functions };
+    const announced = entries.map(([name, entry]) => announcedFunction(name, entry, rates.get(name)!));
+    return { ...identity, functions: announced, heldBack: heldBack.all() };
   }
+}
+
+function announcedFunction(name: string, entry: Entry, { ended, failed }: MinuteRate): AnnouncedFunction {
+  const { queue, version, state, error, running } = view(name, entry);
+  const newest = entry.served?.newest?.getTime();
+  return {
+    name,
+    queue,
+    version,
+    state,
+    ...(error === undefined ? {} : { detail: error }),
+    running,
+    ...(newest === undefined ? {} : { newest }),
+    perMinute: ended,
+    failedPerMinute: failed,
+  };
 }

@@ -92,13 +92,12 @@ export class FleetPauses {
   /**
    * Pauses a function; undefined where no runner knows it.
    *
-   * @param by who asks for it
    * @throws {WarrenError} `unavailable` or `refused` where the broker cannot keep it
    */
-  async pause(name: string, request: PauseRequest, by?: string): Promise<PauseResult | undefined> {
+  async pause(name: string, request: PauseRequest): Promise<PauseResult | undefined> {
     const at = (this.#options.wallClock ?? Date.now)();
     const until = request.for === undefined ? undefined : at + request.for;
-    const pause: Pause = { by, at, until };
+    const pause: Pause = { by: request.by, at, until };
     if (request.here) return await this.#pauseHere(name, pause, request.for);
     const queue = this.#queueOf(name);
     if (queue === undefined) return undefined;

@@ -1,3 +1,4 @@
+import type { HeldBack } from "../../amqp/depth/held_back.ts";
 import { AmqpFleet } from "../../amqp/fleet/amqp_fleet.ts";
 import { FleetLink } from "../../amqp/fleet/fleet_link.ts";
 import { PauseStore } from "../../amqp/fleet/pause_store.ts";
@@ -6,7 +7,6 @@ import type { Logger } from "../../base/log.ts";
 import { Announcing, type RunnerIdentity } from "./announcement.ts";
 import { FleetPauses } from "./fleet_pauses.ts";
 import type { FunctionRegistry } from "../function_registry.ts";
-import { FleetOperations } from "../operator_view.ts";
 import type { RunnerBroker } from "../runner_broker.ts";
 
 export interface RunnerFleetOptions {
@@ -14,6 +14,7 @@ export interface RunnerFleetOptions {
   broker: RunnerBroker;
   publisher: Publisher;
   functions: FunctionRegistry;
+  heldBack: Pick<HeldBack, "all">;
   log: Logger;
 }
 
@@ -21,12 +22,11 @@ export interface RunnerFleetOptions {
 export class RunnerFleet {
   readonly fleet: AmqpFleet;
   readonly pauses: FleetPauses;
-  readonly operations: FleetOperations;
   readonly #link: FleetLink;
 
-  constructor({ identity, broker, publisher, functions, log }: RunnerFleetOptions) {
+  constructor({ identity, broker, publisher, functions, heldBack, log }: RunnerFleetOptions) {
     const { consuming, publishing, topology } = broker;
-    const announcing = new Announcing(identity, functions);
+    const announcing = new Announcing({ identity, functions, heldBack });
     const link = this.#link = new FleetLink({
       consuming,
       publishing,
@@ -47,7 +47,6 @@ export class RunnerFleet {
       onChange: () => fleet.announceSoon(),
       log,
     });
-    this.operations = new FleetOperations(fleet, this.pauses);
   }
 
   start(): void {

@@ -11,6 +11,8 @@ export interface DepthsOptions {
   functions: () => readonly Watched[];
   /** Is called where the broker cannot be asked, with the reason. */
   onFailure?: (reason: string) => void;
+  /** Is called with the depths of all functions, after they were measured. */
+  onMeasured?: (depths: readonly Depth[]) => void;
   /** Milliseconds for which a measurement is used. @default 2_000 */
   fresh?: number;
   /** Milliseconds for a whole measurement; what has no answer by then is not known. @default 10_000 */
@@ -67,13 +69,14 @@ export class Depths {
   }
 
   async #measureAll(): Promise<void> {
-    const { functions, gauge, fresh = FRESH } = this.#options;
+    const { functions, gauge, onMeasured, fresh = FRESH } = this.#options;
     const begun = this.#now();
     const watched = functions();
     const depths = await this.#measure(watched);
     gauge.keepOnly(new Set(watched.map(({ definition }) => definition.queue.name)));
     this.#known = new Map(depths.map((depth) => [depth.function, depth]));
     const now = this.#now();
+    onMeasured?.(depths);
     this.#until = now + Math.max(fresh, (now - begun) / SHARE);
   }
 

@@ -3,6 +3,7 @@ import type { HeldBack } from "../../amqp/depth/held_back.ts";
 import { ManagementApi } from "../../amqp/depth/management_api.ts";
 import { describeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
+import type { Depth } from "../../invocation/insight/depth.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import { managementOptions } from "../../settings/config.ts";
 import type { Options } from "../../settings/options.ts";
@@ -10,6 +11,7 @@ import type { FunctionRegistry } from "../function_registry.ts";
 import { definitionOf } from "../function_view.ts";
 import type { RunnerBroker } from "../runner_broker.ts";
 import { Depths } from "./depths.ts";
+import { type OtherRunners, together } from "./other_runners.ts";
 import { OrphanWatch } from "./orphans.ts";
 import { WaitingMessages } from "./waiting_messages.ts";
 
@@ -17,11 +19,13 @@ export interface OperatingOptions {
   options: Pick<Options, "managementUrl" | "amqpUrl" | "vhost">;
   functions: Pick<FunctionRegistry, "entries">;
   broker: Pick<RunnerBroker, "lend">;
-  /** What runners hold back of a queue, by delay. */
+  /** What this runner holds back of a queue, by delay. */
   heldBack: Pick<HeldBack, "counts">;
+  /** What the other runners have. */
+  others: Pick<OtherRunners, "have">;
   log: Logger;
-  /** A function's messages that runners have. @default those that this runner has */
-  running?: (name: string) => number;
+  /** Is called with the depths of all functions, after they were measured. */
+  onMeasured?: (depths: readonly Depth[]) => void;
 }
 
 /** What operators see of the queues and do with them. Nothing of it works while nobody asks. */
@@ -40,8 +44,9 @@ export class Operating {
     const settings = managementOptions(options.options);
     const management = settings && new ManagementApi(settings);
     const gauge = new DepthGauge({ management, onManagementError: (error) => this.#tell(describeError(error)) });
+    const { onMeasured } = options;
     const onFailure = (reason: string) => this.#tell(`queues cannot be counted: ${reason}`);
-    this.depths = new Depths({ gauge, lend, functions: () => this.#watched(), onFailure });
+    this.depths = new Depths({ gauge, lend, functions: () => this.#watched(), onFailure, onMeasured });
     this.orphans = new OrphanWatch({ lend, functions, management });
     this.waiting = new WaitingMessages({ lend, functions });
   }
@@ -52,15 +57,18 @@ export class Operating {
   }
 
   #watched(): Watched[] {
-    const { functions, heldBack, running } = this.#options;
+    const { functions, heldBack, others } = this.#options;
     return [...functions.entries()].flatMap(([name, entry]) => {
       const definition = definitionOf(entry);
-      return definition === undefined ? [] : {
-        definition,
-        running: running?.(name) ?? entry.served?.running ?? 0,
-        heldBack: heldBack.counts(definition.queue.name),
-        newest: entry.served?.newest?.getTime(),
+      if (!definition) return [];
+      const { served } = entry;
+      const { queue } = definition;
+      const own = {
+        running: served?.running ?? 0,
+        newest: served?.newest?.getTime(),
+        heldBack: heldBack.counts(queue.name),
       };
+      return { definition, ...together(own, others.have(name, queue.name)) };
     });
   }
 

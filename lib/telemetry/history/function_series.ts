@@ -67,6 +67,7 @@ export class FunctionSeries {
 
   measured(ready: number | undefined, dead: number | undefined, now: number): void {
     this.#turn(now);
+    this.#last = now;
     if (ready !== undefined) this.#values[this.#at + READY] = ready;
     if (dead !== undefined) this.#values[this.#at + DEAD] = dead;
   }

@@ -40,6 +40,7 @@ export class History implements Observer {
 
   /** What was found in a function's queues. */
   measured(name: string, { ready, dead }: { ready?: number; dead?: number }): void {
+    if (ready === undefined && dead === undefined) return;
     const now = this.#options.now();
     this.#of(name, now).measured(ready, dead, now);
   }

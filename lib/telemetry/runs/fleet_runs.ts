@@ -1,10 +1,9 @@
 import { describeError } from "../../base/errors.ts";
 import type { Fleet, FleetAnswers } from "../../invocation/insight/fleet.ts";
 import type { Found } from "../../invocation/insight/operator_view.ts";
-import type { ErrorGroup, Run, RunQuery, RunSummary } from "../../invocation/insight/run.ts";
+import type { ErrorGroup, Run, RunLine, RunQuery, RunSummary } from "../../invocation/insight/run.ts";
 import type { RunSource } from "./local_runs.ts";
 import { limitOf } from "./store/run_query.ts";
-import type { StoredLine } from "./store/run_store.ts";
 import { inOrder, type StoryAsk, type StoryPart } from "./store/story.ts";
 
 /** How often a story is asked for, while answers name messages that nobody was asked about. */
@@ -85,8 +84,8 @@ export class FleetRuns {
   }
 
   /** The newest lines that handlers logged, oldest first. */
-  async lines(query: { function?: string; limit?: number }): Promise<Found<StoredLine>> {
-    const { values, silent } = await this.#ask<Found<StoredLine>>("lines", query);
+  async lines(query: { function?: string; limit?: number }): Promise<Found<RunLine>> {
+    const { values, silent } = await this.#ask<Found<RunLine>>("lines", query);
     const items = values.flatMap(({ items }) => items).sort((a, b) => a.line.time - b.line.time);
     return { items: items.slice(-(query.limit ?? 100)), silent };
   }

@@ -1,9 +1,8 @@
 import { WarrenError } from "../../base/errors.ts";
-import type { Found, LiveEvent } from "../../invocation/insight/operator_view.ts";
-import type { ErrorGroup, Run, RunQuery, RunSummary } from "../../invocation/insight/run.ts";
-import type { Hub, HubFilter } from "../hub.ts";
+import type { Found, LiveEvent, LiveFilter } from "../../invocation/insight/operator_view.ts";
+import type { ErrorGroup, Run, RunLine, RunQuery, RunSummary } from "../../invocation/insight/run.ts";
+import type { Hub } from "../hub.ts";
 import type { RunArchive } from "./run_archive.ts";
-import type { StoredLine } from "./store/run_store.ts";
 import type { StoryAsk, StoryPart } from "./store/story.ts";
 
 /** What one runner knows of runs. */
@@ -12,7 +11,7 @@ export interface RunSource {
   run(id: string): Promise<Run | undefined>;
   story(ask: StoryAsk): Promise<StoryPart>;
   errors(name?: string): Promise<Found<ErrorGroup>>;
-  lines(query: { function?: string; limit?: number }): Promise<Found<StoredLine>>;
+  lines(query: { function?: string; limit?: number }): Promise<Found<RunLine>>;
 }
 
 export interface LocalRunsOptions {
@@ -49,11 +48,11 @@ export class LocalRuns implements RunSource {
     return { ...await this.#archive.ask("errors", name), silent: [] };
   }
 
-  async lines(query: { function?: string; limit?: number }): Promise<Found<StoredLine>> {
+  async lines(query: { function?: string; limit?: number }): Promise<Found<RunLine>> {
     return { items: await this.#archive.ask("lines", query), silent: [] };
   }
 
-  follow(filter: HubFilter, signal: AbortSignal): AsyncIterable<LiveEvent> {
+  follow(filter: LiveFilter, signal: AbortSignal): AsyncIterable<LiveEvent> {
     return this.#options.hub.follow(filter, signal);
   }
 

@@ -14,6 +14,11 @@ Deno.test("what is held back is counted by delay until it comes back", () => {
   heldBack.add("pay", 60_000);
   heldBack.add("ship", 1_000);
   assertEquals([...heldBack.counts("pay")], [[1_000, 2], [60_000, 1]]);
+  assertEquals(heldBack.all(), [
+    { queue: "pay", delay: 1_000, count: 2 },
+    { queue: "pay", delay: 60_000, count: 1 },
+    { queue: "ship", delay: 1_000, count: 1 },
+  ]);
   now += 1_000;
   assertEquals([...heldBack.counts("pay")], [[60_000, 1]]);
   assertEquals([...heldBack.counts("ship")], []);

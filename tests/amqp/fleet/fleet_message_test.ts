@@ -10,7 +10,8 @@ const RUNNER = {
   host: "h",
   version: "1",
   startedAt: 5,
-  functions: [announced("a", { detail: "why" })],
+  functions: [announced("a", { detail: "why", newest: 7 })],
+  heldBack: [{ queue: "a", delay: 1_000, count: 2 }],
 };
 const MESSAGES: FleetMessage[] = [
   { kind: "hello", runner: RUNNER, replyTo: "q" },
@@ -44,6 +45,8 @@ Deno.test("what is no such message is none", () => {
     '{"kind":"here","runner":[]}',
     JSON.stringify({ kind: "here", runner: { ...RUNNER, functions: [{ ...announced("a"), running: "many" }] } }),
     JSON.stringify({ kind: "here", runner: { ...RUNNER, functions: Array(6_000).fill(announced("a")) } }),
+    JSON.stringify({ kind: "here", runner: { ...RUNNER, heldBack: [{ queue: "a", delay: 1_000, count: "2" }] } }),
+    JSON.stringify({ kind: "here", runner: { ...RUNNER, heldBack: Array(1_001).fill(RUNNER.heldBack[0]) } }),
     JSON.stringify({ kind: "question", id: "1", about: "2", question: "how" }),
     "[".repeat(200_000),
   ];

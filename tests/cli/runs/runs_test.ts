@@ -3,10 +3,10 @@ import { WarrenError } from "../../../lib/base/errors.ts";
 import { logs } from "../../../lib/cli/runs/logs.ts";
 import { runs } from "../../../lib/cli/runs/runs.ts";
 import { createApp } from "../../../lib/http/app.ts";
-import type { RunsView } from "../../../lib/http/runs/runs_view.ts";
+import type { OperatorView } from "../../../lib/invocation/insight/operator_view.ts";
 import { toSummary } from "../../../lib/telemetry/runs/run_record.ts";
+import { FakeOperator } from "../../http/fake_operator.ts";
 import { FakeRunner } from "../../http/fake_runner.ts";
-import { FakeRuns } from "../../http/runs/fake_runs.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failed } from "../../telemetry/ended.ts";
 import { runOf } from "../../telemetry/runs/stored.ts";
@@ -20,23 +20,22 @@ const RUN = {
 };
 
 /** The API of a runner with one run, behind a token, and the environment in which the commands find it. */
-async function withApi(test: (env: Record<string, string>, fake: FakeRuns) => Promise<void>): Promise<void> {
-  const fake = new FakeRuns();
+async function withApi(test: (env: Record<string, string>, fake: FakeOperator) => Promise<void>): Promise<void> {
+  const fake = new FakeOperator();
   const line = { runId: RUN.id, function: "order", runner: "here", messageId: "m", line: LINE };
-  const view: RunsView = Object.assign(fake, {
+  const operator: OperatorView = Object.assign(fake, {
     known: RUN,
-    runs: (query: FakeRuns["queries"][number]) => {
+    runs: (query: FakeOperator["queries"][number]) => {
       fake.queries.push(query);
       return Promise.resolve({ items: [toSummary(RUN)], silent: ["other"], leftOut: 3 });
     },
     lines: () => Promise.resolve({ items: [line], silent: [] }),
   });
   const closing = new AbortController();
-  const app = createApp(new FakeRunner(), {
+  const app = createApp(new FakeRunner(), operator, {
     token: TOKEN,
     maxBody: 100,
     host: "127.0.0.1",
-    runs: view,
     closing: closing.signal,
   });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app.fetch);

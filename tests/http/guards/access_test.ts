@@ -6,7 +6,7 @@ const TOKENS = { token: "write-it", readToken: "read-it", host: "0.0.0.0" };
 const headers = (token: string) => ({ authorization: `Bearer ${token}` });
 
 Deno.test("the read token opens what changes nothing, and nothing else", async () => {
-  const { app, ask, runner } = fakeApi(TOKENS);
+  const { app, ask, runner, operator } = fakeApi(TOKENS);
   const asked: [method: string, path: string][] = app.routes
     .filter(({ method, path }) => method !== "ALL" && !path.includes("*"))
     .map(({ method, path }) => [method, path.replace(/:\w+/g, "hello")]);
@@ -22,7 +22,7 @@ Deno.test("the read token opens what changes nothing, and nothing else", async (
     const written = await ask(path, { method, headers: headers("write-it") });
     assertEquals([401, 403].includes(written.status), false, `${method} ${path} with the write token`);
   }
-  assertEquals([runner.published.length, runner.pausing.length], [0, 0]);
+  assertEquals([runner.published.length, operator.pausing.length], [0, 0]);
 });
 
 Deno.test("a refusal of the read token names the token that is needed", async () => {

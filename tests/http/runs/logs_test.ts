@@ -3,7 +3,7 @@ import { readEvents, type ReceivedEvent } from "../../../lib/cli/runs/event_read
 import { eventStream, type ServerSentEvent } from "../../../lib/http/runs/event_stream.ts";
 import type { LiveEvent } from "../../../lib/invocation/insight/operator_view.ts";
 import { eventually } from "../../support/eventually.ts";
-import { runsApi } from "./fake_runs.ts";
+import { runsApi } from "./runs_api.ts";
 
 function line(name: string, message: string): LiveEvent {
   return { kind: "log", function: name, runner: "here", messageId: "m", line: { time: 1, level: "info", message } };

@@ -6,6 +6,7 @@ import { FrameSplitter } from "../../../lib/http/websocket/ws_relay.ts";
 import { Logger } from "../../../lib/base/log.ts";
 import { brokerTest } from "../../support/brokers.ts";
 import { eventually } from "../../support/eventually.ts";
+import { FakeOperator } from "../fake_operator.ts";
 import { fakeApi, FakeRunner, problemOf } from "../fake_runner.ts";
 
 const log = new Logger({ level: "silent" });
@@ -31,7 +32,7 @@ class Served implements AsyncDisposable {
   constructor(options: { token?: string } = {}) {
     const runner = new FakeRunner();
     runner.broker = { hostname: "127.0.0.1", port: this.#listener.addr.port };
-    const app = createApp(runner, {
+    const app = createApp(runner, new FakeOperator(), {
       token: options.token,
       maxBody: 100,
       host: "127.0.0.1",
@@ -260,7 +261,7 @@ brokerTest("an AMQP client over /ws/amqp publishes large messages and gets them 
   const { hostname, port } = new URL(url);
   const runner = new FakeRunner();
   runner.broker = { hostname, port: Number(port || 5672) };
-  const app = createApp(runner, { token: undefined, maxBody: 100, host: "127.0.0.1" });
+  const app = createApp(runner, new FakeOperator(), { token: undefined, maxBody: 100, host: "127.0.0.1" });
   const listening = listen(app, { host: "127.0.0.1", port: 0, portAsked: true, log });
   const client = new AMQPWebSocketClient({ url: `ws://127.0.0.1:${listening.port}/ws/amqp`, frameMax: 131_072 });
   await client.connect();

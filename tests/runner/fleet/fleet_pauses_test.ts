@@ -103,7 +103,7 @@ class World {
 Deno.test("a pause is for all runners, says who paused it, and ends for all", async () => {
   const world = new World();
   const [one, two] = await world.two();
-  const result = await one.pauses.pause("order", {}, "ann");
+  const result = await one.pauses.pause("order", { by: "ann" });
   const detail = "paused for all runners by ann since 2026-03-01T12:00:03Z";
   assertEquals([one.stands, two.stands], [["paused", detail], ["paused", detail]]);
   assertEquals(result, {
@@ -158,7 +158,7 @@ Deno.test("a pause with an end is over then in all runners, also if the broker's
 Deno.test("a pause here is of this runner alone, and ends with its time", async () => {
   const world = new World();
   const [one, two] = await world.two();
-  await one.pauses.pause("order", { here: true, for: 60_000 }, "ann");
+  await one.pauses.pause("order", { here: true, for: 60_000, by: "ann" });
   const detail = "paused in this runner by ann since 2026-03-01T12:00:03Z, until 2026-03-01T12:01:03Z";
   assertEquals([one.stands, two.stands[0], world.store.pauses.size], [["paused", detail], "serving", 0]);
   await world.exchange.timers.pass(61_000);

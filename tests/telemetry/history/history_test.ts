@@ -100,3 +100,15 @@ Deno.test("a clock that is set back loses nothing", () => {
   end();
   assertEquals(history.history("order")!.points.at(-1)!.completed, 2);
 });
+
+Deno.test("a function that is only measured is remembered as long as it is, and leaves nothing after that", () => {
+  const clock = { now: 1_000_000 };
+  const history = new History({ step: 10_000, steps: 4, now: () => clock.now });
+  history.measured("idle", {});
+  assertEquals(history.history("idle"), undefined);
+  for (let look = 0; look < 6; look++, clock.now += 10_000) history.measured("idle", { ready: look, dead: 1 });
+  clock.now -= 10_000;
+  assertEquals(history.history("idle")?.points.map(({ ready }) => ready), [2, 3, 4, 5]);
+  clock.now += 50_000;
+  assertEquals(history.histories(), []);
+});

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { ErrorGroup, Run, RunLogLine, RunQuery, RunSummary } from "../../../invocation/insight/run.ts";
+import type { ErrorGroup, Run, RunLine, RunQuery, RunSummary } from "../../../invocation/insight/run.ts";
 import { errorKind } from "./error_group.ts";
 import { firstIdAt, timeOfId } from "../run_id.ts";
 import { conditionOf, limitOf, mentions } from "./run_query.ts";
@@ -19,15 +19,6 @@ export interface FoundRuns<T> {
   readonly items: readonly T[];
   /** Milliseconds since 1970. */
   readonly since: number;
-}
-
-/** A line of a log with the run that it is of. */
-export interface StoredLine {
-  readonly runId: string;
-  readonly function: string;
-  readonly runner: string;
-  readonly messageId?: string;
-  readonly line: RunLogLine;
 }
 
 /** Groups of failures in one answer, and the ids of runs in a group. */
@@ -181,12 +172,12 @@ export class RunStore {
   }
 
   /** The newest lines that handlers logged, oldest first. */
-  lines({ function: name, limit = 100 }: { function?: string; limit?: number }): StoredLine[] {
+  lines({ function: name, limit = 100 }: { function?: string; limit?: number }): RunLine[] {
     const { sql, values } = conditionOf({ function: name });
     const statement = this.#sqlite.prepare(
       `SELECT summary, detail FROM run WHERE ${sql} ORDER BY id DESC LIMIT ${RUNS_OF_LOG}`,
     );
-    const found: StoredLine[] = [];
+    const found: RunLine[] = [];
     for (const row of statement.iterate(...values) as Iterable<Row>) {
       if (found.length >= limit) break;
       const { id, function: of, runner, messageId }: RunSummary = JSON.parse(String(row.summary));
