@@ -56,19 +56,18 @@ browserTest(
     const { page } = await browser.open();
 
     // On a healthy day nothing needs attention.
-    for (let order = 1; order <= GOOD; order++) await publish(runner, order, [order]);
+    await Promise.all(Array.from({ length: GOOD }, (_, n) => publish(runner, 1 + n, [n])));
     await open(page, runner.url);
     await eventually(async () => await page.locator("#recent tbody tr").count() === GOOD);
     assertEquals(await page.textContent("#troubles"), "");
 
     // It begins to fail, and the kill switch stops it.
     const began = performance.now();
-    for (let order = 101; order <= 100 + BAD; order++) await publish(runner, order);
+    await publish(runner, 101);
+    await Promise.all(Array.from({ length: BAD - 1 }, (_, n) => publish(runner, 102 + n)));
     await page.waitForSelector("#recent >> text=Cannot read properties of undefined");
     const shown = performance.now() - began;
     await page.waitForSelector("#troubles >> text=kill switch");
-    const stopped = performance.now() - began;
-    console.log({ shown, stopped });
     assert(shown < SOON, `it was shown after ${shown} ms`);
     await page.waitForSelector("#f-orders >> text=paused");
     const dead = await eventually(async () => Number(await page.textContent("#link-orders-dead")));
