@@ -19,6 +19,7 @@ import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
 import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
+import { VERSION } from "../settings/config.ts";
 import type { Options } from "../settings/options.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { RunnerOperator } from "./operator_view.ts";
@@ -26,7 +27,7 @@ import { OtherRunners } from "./operating/other_runners.ts";
 import { RunNow } from "./operating/run_now.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
-import { identify, type RunnerIdentity } from "./fleet/announcement.ts";
+import { identify } from "./fleet/announcement.ts";
 import { RunnerFleet } from "./fleet/runner_fleet.ts";
 import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { Reaper } from "../sandbox/limits/reaper.ts";
@@ -67,10 +68,11 @@ export class Runner {
   /** Resolves once it has stopped. */
   readonly finished: Promise<void>;
   readonly #options: Options;
+  /** As the other runners see it. */
+  readonly #name: string;
   readonly #log: Logger;
   readonly #broker: RunnerBroker;
   readonly #functions: FunctionRegistry;
-  readonly #identity: RunnerIdentity;
   readonly #fleet: RunnerFleet;
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
@@ -88,7 +90,8 @@ export class Runner {
     ({ promise: this.finished, resolve: this.#finish } = Promise.withResolvers<void>());
     this.#options = options;
     this.#log = log;
-    const identity = this.#identity = identify(options.name);
+    const identity = identify(options.name);
+    this.#name = identity.name;
     const insight = this.#insight = new Insight({ options, log, runner: identity.name });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
@@ -168,7 +171,7 @@ export class Runner {
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
     const [log, closing] = [this.#log, this.#quiet.signal];
-    const place = { runner: this.#identity.name, version: this.#identity.version };
+    const place = { runner: this.#name, version: VERSION };
     const pages = consoleWhenAsked(this.view, this.operator, { place, maxBody, log, live: { closing } });
     const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages });
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });

@@ -105,12 +105,12 @@ export class FakeOperator implements OperatorView {
 
   pause(name: string, request: PauseRequest): Promise<PauseResult | undefined> {
     this.paused.push({ name, request });
-    return Promise.resolve(this.#result(name));
+    return Promise.resolve(this.#knows(name) ? { standings: [], silent: [] } : undefined);
   }
 
   resume(name: string): Promise<PauseResult | undefined> {
     this.resumed.push(name);
-    return Promise.resolve(this.#result(name));
+    return Promise.resolve(this.#knows(name) ? { standings: [], silent: [] } : undefined);
   }
 
   runNow(name: string): Promise<{ messageId: string }> {
@@ -134,7 +134,7 @@ export class FakeOperator implements OperatorView {
     return Promise.resolve(this.world.orphans);
   }
 
-  #result(name: string): PauseResult | undefined {
-    return this.world.views.some((view) => view.name === name) ? { standings: [], silent: this.silent } : undefined;
+  #knows(name: string): boolean {
+    return this.world.views.some((view) => view.name === name);
   }
 }

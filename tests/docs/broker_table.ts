@@ -55,9 +55,13 @@ export const FEATURES: readonly Feature[] = [
   },
   {
     feature: "Runners find each other, and a pause holds for all of them",
+    proof: at("integration/fleet", "runners find each other, and pause together"),
+  },
+  {
+    feature: "Each runner shows what all have, and what one that is killed leaves",
     proof: at(
-      "integration/fleet",
-      "runners find each other, pause together, and one that is killed is gone within ten seconds",
+      "integration/operator",
+      "each runner shows the work of both, and ten seconds after a SIGKILL what is left",
     ),
   },
   {

@@ -40,7 +40,7 @@ Deno.test("every link of the pages leads somewhere, its anchor too", async () =>
 Deno.test("every task that the pages name is there", () => {
   const unknown: string[] = [];
   for (const [page, text] of texts) {
-    for (const [, task] of text.matchAll(/deno(?:@2)? task ([a-z][\w:]*)/g)) {
+    for (const [, task] of text.matchAll(/deno(?:@2)? task ([a-z][\w:-]*\w)/g)) {
       if (!Object.hasOwn(deno.tasks, task)) unknown.push(`${page}: deno task ${task}`);
     }
   }

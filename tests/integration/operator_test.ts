@@ -106,6 +106,8 @@ Deno.test("on a healthy day nothing needs attention, and depths are in the histo
   const { code, stdout } = await runMain(["status", "--port", new URL(runner.url).port]);
   assertStringIncludes(stdout, "healthy: nothing needs attention");
   assertEquals(code, 0);
+  const page = await fetch(`${runner.url}/`, { headers: { accept: "text/html" } });
+  assertStringIncludes(await page.text(), "report");
   const { points } = await get<FunctionHistory>(runner, "/functions/report/history");
   const measured = points.filter(({ ready }) => ready !== undefined);
   assertEquals(measured.map(({ ready, dead }) => [ready, dead])[0], [0, 0]);
