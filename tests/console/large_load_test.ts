@@ -72,7 +72,7 @@ async function look({ page, mistakes }: { page: Page; mistakes: string[] }, runn
     const size = (await page.content()).length;
     console.log(`${Math.round(took)} ms, ${Math.round(size / 1_000)} kB: ${path}`);
     assert((await page.textContent("main"))?.includes(expected), `${path} has no "${expected}"`);
-    if (took >= most) console.log("SLOW", path, took);
+    assert(took < most, `${path} took ${Math.round(took)} ms`);
     assertEquals(await page.locator("main script, main img").count(), 0, path);
   }
 }
