@@ -3,6 +3,7 @@ import { broker } from "./broker.ts";
 import { cost } from "./cost.ts";
 import { features } from "./features.ts";
 import { held, progress, releaseOnInterrupt } from "./held.ts";
+import { insight } from "./insight.ts";
 import { latency } from "./latency.ts";
 import { rivals } from "./rivals.ts";
 import { sandbox } from "./sandbox.ts";
@@ -17,6 +18,7 @@ const QUESTIONS: Record<string, Question> = {
   broker,
   cost,
   features,
+  insight,
   latency,
   rivals,
   sandbox,

@@ -103,9 +103,10 @@ export async function startMeasured(
   functionsDir: string,
   functions: number,
   amqpUrl = AMQP_URL,
+  env: Record<string, string> = {},
 ): Promise<[RunnerProcess, number]> {
   const started = performance.now();
-  const runner = new RunnerProcess({ amqpUrl, functionsDir, env: { WARREN_DATA: `${functionsDir}.data` } });
+  const runner = new RunnerProcess({ amqpUrl, functionsDir, env: { WARREN_DATA: `${functionsDir}.data`, ...env } });
   const stopping = held.add({ [Symbol.asyncDispose]: () => stopped(runner) });
   void runner.status.then(() => held.delete(stopping));
   const serving = () => runner.log.filter(({ message }) => String(message).startsWith("serving queue")).length;

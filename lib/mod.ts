@@ -194,7 +194,29 @@ export interface Context {
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
   /** Uses the message id as the key. Rejects with a `TypeError` if the message has no id, and in a batch. */
   once<T>(effect: () => T | Promise<T>): Promise<T>;
+  /**
+   * Says how far the handler is, to whoever follows the message with `GET /messages/:id/events`. Of values that come
+   * faster than ten a second only the latest is sent, and nothing is sent where nobody follows.
+   *
+   * @param value anything that is JSON, of at most 16 KB
+   * @throws {TypeError} if the value is not JSON, and in a batch: use the message's own `progress()` there
+   * @throws {RangeError} if it is too large
+   *
+   * @example
+   * ```ts
+   * import type { Handler } from "warren";
+   *
+   * const importAll: Handler<{ rows: string[] }> = ({ body: { rows } }, context) => {
+   *   for (const [index] of rows.entries()) context.progress({ done: index + 1, of: rows.length });
+   * };
+   * export default importAll;
+   * ```
+   */
+  progress(value: Json): void;
 }
+
+/** What JSON can represent. Fields that are undefined are left out. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /**
  * The default export of a function. If it returns, the message is acknowledged. If it throws, the message is retried.
@@ -257,6 +279,8 @@ export interface BatchMessage<Body = unknown> extends Message<Body> {
   once<T>(key: string, effect: () => T | Promise<T>): Promise<T>;
   /** Uses this message's id as the key. */
   once<T>(effect: () => T | Promise<T>): Promise<T>;
+  /** Says how far this message is: see `Context.progress()`. */
+  progress(value: Json): void;
 }
 
 /** The default export of a function with `batch`. */
@@ -341,6 +365,8 @@ export interface OutputConfig {
   /** @default "" (the default exchange: the routing key names a queue) */
   exchange?: string;
   routingKey: string;
+  /** Headers of the published message. @default {} */
+  headers?: Record<string, string | number | boolean>;
   /** Publishes the return value as a CloudEvent. Warren sets `id` and `time`. @default not a CloudEvent */
   event?: EventOptions & { id?: never; time?: never };
 }
@@ -367,6 +393,13 @@ export interface HttpConfig {
   headers?: string[];
   /** The origins whose pages may send requests (CORS), as in `https://shop.example.com`; `"*"` is all. @default [] */
   origins?: string[];
+  /**
+   * `true` lets those whom `public` and `origins` let in follow the function's messages, too:
+   * `GET /messages/:id/events?function=NAME`. Whoever knows an id then sees the result, so let ids be random.
+   *
+   * @default false
+   */
+  events?: boolean;
   /** The largest body: bytes, or text like `"1MB"`. @default the option MAX_BODY */
   maxBody?: number | string;
 }
@@ -436,6 +469,18 @@ export interface FunctionConfig {
    * `undefined` is not published. @default nowhere
    */
   output?: string | OutputConfig;
+  /**
+   * The name of a queue, as in `"alerts"`, which gets a copy of each of the function's dead letters, once: the same body,
+   * and the dead letter's headers with the reason and the error. What such a copy gives rise to is never sent on.
+   *
+   * @default nowhere
+   */
+  onDead?: string;
+  /**
+   * Acknowledges a message without running it if one with the same id was handled successfully within this time, on any
+   * runner that shares the store of `once()`. Messages without an id run. @default all messages run
+   */
+  dedupe?: Duration;
   /**
    * `"cloudevents"` accepts only CloudEvents, binary or structured. `message.body` is the data, and `message.event`
    * contains the attributes. Any other message becomes a dead letter. @default messages need no envelope

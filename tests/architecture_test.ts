@@ -44,6 +44,8 @@ const LIBRARIES: Record<string, string | string[]> = {
   "@babel/parser": "loader",
   "croner": "invocation",
   "@redis/client": "once",
+  "prom-client": "telemetry",
+  "@opentelemetry/api": "telemetry",
 };
 
 /** `lib/http/app.ts` is in `http`, `lib/mod.ts` is `mod`, `main.ts` is `main`; other files are in none. */

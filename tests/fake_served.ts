@@ -27,6 +27,7 @@ export class FakeServed implements Served {
   state: Served["state"] = "starting";
   detail: string | undefined;
   counts = noOutcomes();
+  duplicates: number | undefined;
   running = 0;
   messageIds: string[] = [];
   newest: Date | undefined;
@@ -56,6 +57,10 @@ export class FakeServed implements Served {
     this.definition = definition;
     this.state = "serving";
     return Promise.resolve(true);
+  }
+
+  follow(messageId: string): void {
+    this.done.push(`follow ${messageId}`);
   }
 
   validate(_: Content): Promise<Failure | undefined> {

@@ -1,3 +1,5 @@
+import { LineWriter } from "./line_writer.ts";
+
 /** From the most verbose to the least. `silent` logs nothing. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
@@ -28,7 +30,7 @@ export interface LoggerOptions {
 }
 
 const COLORS: Record<string, string> = { debug: "\x1b[2m", info: "\x1b[36m", warn: "\x1b[33m", error: "\x1b[31m" };
-const encoder = new TextEncoder();
+const STANDARD_ERROR = new LineWriter((bytes) => Deno.stderr.writeSync(bytes));
 
 /**
  * Writes structured lines. `child()` returns a logger that adds its fields to each line. Line breaks and control
@@ -43,7 +45,7 @@ export class Logger {
       level: options.level ?? "info",
       format: options.format ?? "json",
       color: options.color ?? false,
-      write: options.write ?? ((line) => void Deno.stderr.writeSync(encoder.encode(line + "\n"))),
+      write: options.write ?? ((line) => STANDARD_ERROR.line(line)),
     };
     this.#fields = fields;
   }

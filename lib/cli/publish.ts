@@ -1,5 +1,12 @@
+import type { Connection } from "../amqp/client/connection.ts";
+import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
+import type { OutgoingMessage } from "../amqp/publishing/outgoing_message.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
+import { Topology } from "../amqp/topology/topology.ts";
 import { WarrenError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { formatDuration } from "../base/time/duration.ts";
+import { readDelay, readPriority } from "../invocation/message_timing.ts";
 import type { Command } from "./command.ts";
 import { withConnection } from "./connect.ts";
 import { MESSAGE_FLAGS, readMessage } from "./shared/message_arguments.ts";
@@ -14,6 +21,8 @@ export const publish: Command = {
   flags: [
     { flag: "exchange", value: "NAME", text: "Publish to this exchange; QUEUE is then the routing key." },
     ...MESSAGE_FLAGS,
+    { flag: "delay", value: "DURATION", text: "Hold the message back in the broker for this long, as in 10s." },
+    { flag: "priority", value: "NUMBER", text: "0 to 255, for a queue with x-max-priority." },
   ],
   async run(context) {
     const { positional, flags, print } = context;
@@ -25,12 +34,35 @@ export const publish: Command = {
     const { body, ...typed } = await readMessage(given, flags);
     const { messageId } = typed;
     const exchange = flags.get("exchange")?.at(-1) ?? "";
-    const properties = { ...typed, deliveryMode: 2, timestamp: new Date() };
-    await withConnection(context, "publish", { exchange, routingKey }, async (connection) => {
-      const signal = AbortSignal.timeout(PATIENCE);
-      await new Publisher(connection).publish({ exchange, routingKey, body, properties }, { signal });
+    const { delay, priority } = timing(flags, exchange);
+    const properties = { ...typed, priority, deliveryMode: 2, timestamp: new Date() };
+    await withConnection(context, "publish", { exchange, routingKey }, (connection) => {
+      return send(connection, { exchange, routingKey, body, properties }, delay, context.log);
     });
-    print(`${messageId} is with the broker, for ${exchange ? `exchange ${exchange}, key ` : "queue "}${routingKey}`);
+    const held = delay > 0 ? `, which gets it in ${formatDuration(delay)}` : "";
+    const place = `${exchange ? `exchange ${exchange}, key ` : "queue "}${routingKey}`;
+    print(`${messageId} is with the broker, for ${place}${held}`);
     return 0;
   },
 };
+
+/** @throws {WarrenError} `config` */
+function timing(flags: Map<string, string[]>, exchange: string): { delay: number; priority: number | undefined } {
+  const [delay, priority] = ["delay", "priority"].map((flag) => flags.get(flag)?.at(-1));
+  if (delay !== undefined && exchange !== "") {
+    throw new WarrenError("config", "--delay works only for a queue: leave out --exchange, or --delay");
+  }
+  return {
+    delay: delay === undefined ? 0 : readDelay("--delay", delay),
+    priority: priority === undefined ? undefined : readPriority("--priority", priority),
+  };
+}
+
+async function send(connection: Connection, message: OutgoingMessage, delay: number, log: Logger): Promise<void> {
+  const publisher = new Publisher(connection);
+  const signal = AbortSignal.timeout(PATIENCE);
+  if (delay === 0) return await publisher.publish(message, { signal });
+  const topology = new Topology(log);
+  const { exchange: _, ...held } = message;
+  await new HeldPublisher({ connection, publisher, topology }).publish(held, delay, { signal });
+}

@@ -3,8 +3,12 @@ import { Publisher } from "../amqp/publishing/publisher.ts";
 import { Replies, type ReplyRoute } from "../amqp/publishing/replies.ts";
 import { Logger } from "../base/log.ts";
 import { within } from "../base/time/within.ts";
+import { Spans } from "../invocation/tracing/spans.ts";
+import { childTrace } from "../invocation/trace_context.ts";
 import type { Answer, EncodedMessage, Transport } from "./functions.ts";
 
+/** With OTEL_DENO=true, messages are part of the trace in which they are published. */
+const SPANS = Spans.open();
 /** Milliseconds for the connection and the confirm of a message without a signal of its own. */
 const CONFIRM_LIMIT = 30_000;
 
@@ -54,13 +58,15 @@ export class AmqpTransport implements Transport {
   }
 
   async #publish(name: string, message: EncodedMessage, signal?: AbortSignal, route?: ReplyRoute): Promise<void> {
-    const { body, ...properties } = message;
+    const { body, headers: given, ...properties } = message;
+    const trace = SPANS?.active(undefined);
+    const headers = trace ? { ...childTrace(trace), ...given } : given;
     const routingKey = Object.hasOwn(this.#queues, name) ? this.#queues[name] : name;
     const outgoing = {
       exchange: "",
       routingKey,
       body,
-      properties: { deliveryMode: 2, timestamp: new Date(), ...properties, ...route },
+      properties: { deliveryMode: 2, timestamp: new Date(), ...properties, headers, ...route },
     };
     await within(CONFIRM_LIMIT, (limit) => {
       return this.#publisher.publish(outgoing, { signal: signal ? AbortSignal.any([signal, limit]) : limit });

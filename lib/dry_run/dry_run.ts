@@ -83,7 +83,7 @@ export class DryRun implements AsyncDisposable {
     const start = performance.now();
     const invocation = toInvocation(this.#options.definition, message);
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.#sandbox.invoke(invocation, resolve);
+    this.#sandbox.invoke(invocation, resolve, undefined);
     return await this.#report(invocation, await promise, start);
   }
 

@@ -9,17 +9,21 @@ import { auditWrites } from "./guards/audit.ts";
 import { endpoints } from "./publishing/endpoints.ts";
 import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
 import { refuseOtherMethods } from "./guards/methods.ts";
+import { nameSpan } from "./guards/request_span.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
+import { metricsRoutes, type MetricsView } from "./metrics.ts";
 import type { Pages } from "./pages.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { queueRoutes } from "./queues.ts";
 import { runnerRoutes } from "./fleet/runners.ts";
 import { statusRoutes } from "./fleet/status.ts";
 import type { RunnerView } from "./runner_view.ts";
+import type { MessageEvents } from "../invocation/insight/message_event.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { logRoutes } from "./runs/logs.ts";
+import { messageEventRoutes } from "./runs/message_events.ts";
 import { runRoutes } from "./runs/runs.ts";
 import { scaleRoutes } from "./scale.ts";
 import { wsAmqpRoutes } from "./websocket/ws_amqp.ts";
@@ -38,6 +42,10 @@ export interface AppOptions {
   log?: Logger;
   /** Aborts to close open WebSockets and jobs. */
   closing?: AbortSignal;
+  /** Follows messages; without it the route of their events is not there. */
+  messages?: MessageEvents;
+  /** The metrics; without them their route is not there. */
+  metrics?: MetricsView;
   /**
    * Milliseconds. If a job takes longer, the answer is 202 with the URL of the job, instead of the result.
    *
@@ -54,6 +62,7 @@ export interface AppOptions {
 export function createApp(runner: RunnerView, operator: OperatorView, options: AppOptions): Hono {
   assertGuarded(options.host, options.token);
   const app = new Hono();
+  if (nameSpan) app.use(nameSpan);
   app.use(async (context, next) => {
     await next();
     if (context.res.status === 101) return; // a WebSocket's answer cannot be changed
@@ -62,7 +71,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   });
   app.use(auditWrites(options.log));
   const tokens = { write: options.token, read: options.readToken };
-  app.use(endpoints(runner, { tokens, maxBody: options.maxBody, host: options.host }));
+  app.use(endpoints(runner, { tokens, ...options }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
   if (options.token !== undefined) app.use(requireToken(tokens, options.pages?.isOpen));
   app.use(refuseOtherMethods(app));
@@ -73,6 +82,8 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   app.route("/", functionRoutes(runner, operator, options));
   app.route("/", runRoutes(operator));
   app.route("/", logRoutes(operator, options));
+  if (options.messages) app.route("/", messageEventRoutes(options.messages, options));
+  if (options.metrics) app.route("/", metricsRoutes(options.metrics));
   app.route("/", wsAmqpRoutes(runner, options));
   const jobs = new Jobs({ closing: options.closing });
   app.route("/", deadLetterRoutes(runner, jobs, options));

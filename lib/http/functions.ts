@@ -3,7 +3,7 @@ import { endsWithin } from "../base/time/within.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { WarrenError } from "../base/errors.ts";
 import { Problem } from "./problem.ts";
-import { publishRequest } from "./publishing/publish_request.ts";
+import { publishRequest, timingOf } from "./publishing/publish_request.ts";
 import type { FunctionView, RunnerView } from "./runner_view.ts";
 
 /** Milliseconds for the broker to say where a function's messages are; the rest is shown without. */
@@ -30,7 +30,7 @@ export function functionRoutes(
     })
     .post(
       "/functions/:name",
-      (context) => publishRequest(context, runner, functionOf(runner, context), options.maxBody),
+      (context) => publishRequest(context, runner, functionOf(runner, context), options.maxBody, {}, timingOf(context)),
     );
 }
 

@@ -55,6 +55,8 @@ export interface FunctionView {
   running: number;
   /** Counts of outcomes in this runner since the start. */
   counts: OutcomeCounts;
+  /** Messages that `dedupe` refused, if the function has it. */
+  duplicates?: number;
 }
 
 /** Of its configuration, what only the page of one function shows. */
@@ -67,6 +69,8 @@ type Configuration = Pick<
   | "rateLimit"
   | "killSwitch"
   | "output"
+  | "onDead"
+  | "dedupe"
   | "publish"
   | "permissions"
   | "strictEnv"
@@ -91,6 +95,10 @@ export interface PublishRequest {
   contentType?: string;
   contentEncoding?: string;
   headers?: Record<string, string>;
+  /** 0 to 255. */
+  priority?: number;
+  /** Milliseconds that the broker holds it back. @default 0 */
+  delay?: number;
 }
 
 /** How long the caller waits for an answer. */

@@ -17,12 +17,12 @@ export function resultPublication(
   result: Result,
   { index, maxBody }: { index: number; maxBody: number },
 ): Publication {
-  const { exchange = "", routingKey = "", event } = output ?? {};
+  const { exchange = "", routingKey = "", headers: own = {}, event } = output ?? {};
   const route = { exchange, routingKey, delay: 0 };
   const properties = { deliveryMode: 2, timestamp: new Date() };
   if (!event) {
     const { body, contentType } = result;
-    return { ...route, body, headers: {}, properties: { ...properties, contentType } };
+    return { ...route, body, headers: { ...own }, properties: { ...properties, contentType } };
   }
   if (result.body.length > maxBody) {
     throw new WarrenError("tooLarge", `data of ${result.body.length} bytes is beyond the limit of ${maxBody}`);
@@ -30,7 +30,12 @@ export function resultPublication(
   const id = outputId(messageId, index);
   try {
     const { body, contentType, headers } = writeCloudEvent(event, resultData(result), { id, name, headers: received });
-    return { ...route, body, headers, properties: { ...properties, contentType, messageId: id } };
+    return {
+      ...route,
+      body,
+      headers: { ...headers, ...own },
+      properties: { ...properties, contentType, messageId: id },
+    };
   } catch (cause) {
     throw new WarrenError("refused", `function "${name}" returned no event: ${describeError(cause)}`, { cause });
   }

@@ -15,8 +15,8 @@ export interface Invocation extends Content {
   readonly routingKey: string;
   readonly redelivered: boolean;
   readonly attempt: number;
-  /** Whether the handler's return value is needed. */
-  readonly wantsResult: boolean;
+  /** Whether the handler's return value is needed. It may be from some moment of the run on. */
+  wantsResult: boolean;
 }
 
 /** A message as it was delivered, with fields that only the host needs. */
@@ -26,6 +26,9 @@ export interface DeliveredInvocation extends Invocation {
   /** It is a copy, made after its return count made it a suspect. */
   readonly setAside: boolean;
 }
+
+/** Called with the subject for which an invocation was begun. */
+export type OnEnd<S> = (outcome: Outcome, subject: S) => void;
 
 /** Runs handlers. */
 export interface Sandbox {
@@ -39,10 +42,11 @@ export interface Sandbox {
    */
   validate(content: Content): Promise<Failure | undefined>;
   /**
-   * Runs the handler once and calls `onEnd` once, never before `invoke` returns. Every result is an outcome. It is a
-   * callback instead of a promise, since there may be tens of thousands per second.
+   * Runs the handler once and calls `onEnd` once with the `subject`, never before `invoke` returns. Every result is an
+   * outcome. There may be tens of thousands per second, so this is one callback for all of them: a closure for each would
+   * live until the next full garbage collection.
    */
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void;
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void;
   /** Runs a batch's handler once. Returns an outcome for each message, in order. Never rejects. */
   invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]>;
   /**
@@ -50,6 +54,11 @@ export interface Sandbox {
    * reported as usual. If the handler has not begun, the outcome is `abandoned`.
    */
   cancel(invocations: readonly Invocation[], reason: string): void;
+  /**
+   * From now on, tells how far the handler is that runs with this invocation, which must be the same object; the latest value
+   * at once. Its outcome has what the handler returned. No effect if it has ended.
+   */
+  follow?(invocation: Invocation): void;
   /**
    * Aborts the signals of all running handlers, and ends those that still run after the grace period (milliseconds).
    */

@@ -51,6 +51,11 @@ export class FunctionRegistry {
     return this.#entries;
   }
 
+  /** Somebody follows this message, and may not know that it runs. */
+  follow(messageId: string): void {
+    for (const served of this.#all()) served.follow(messageId);
+  }
+
   /** Binds new functions, replaces changed ones, and removes those that no longer exist. */
   async apply(functions: readonly LoadedFunction[]): Promise<void> {
     const names = new Set(functions.map(({ name }) => name));

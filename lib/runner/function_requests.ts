@@ -1,3 +1,4 @@
+import type { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
 import type { Publisher } from "../amqp/publishing/publisher.ts";
 import type { Replies, Reply, ReplyRoute } from "../amqp/publishing/replies.ts";
 import { WarrenError } from "../base/errors.ts";
@@ -15,6 +16,8 @@ const CONFIRM_LIMIT = 10_000;
 export interface FunctionRequestsOptions {
   functions: Pick<FunctionRegistry, "get">;
   publisher: Pick<Publisher, "publish">;
+  /** Publishes what the broker holds back. */
+  held: Pick<HeldPublisher, "publish">;
   replies: Pick<Replies, "request">;
   /** The number of a queue's consumers in all runners. Undefined if no broker can be asked. */
   consumers: (queue: string) => Promise<number | undefined>;
@@ -77,7 +80,7 @@ export class FunctionRequests {
 
   async #publish(name: string, request: PublishRequest, reply: ReplyRoute | undefined): Promise<void> {
     const served = this.#servedOf(name);
-    const { body, headers = {}, ...given } = request;
+    const { body, headers = {}, delay = 0, ...given } = request;
     // If the function cannot check the message now, it does so when the message arrives.
     const { validates, envelope, queue } = served.definition;
     const looks = validates || envelope !== undefined;
@@ -86,8 +89,14 @@ export class FunctionRequests {
       : undefined;
     if (failure) throw new InvalidBody(failure);
     const properties = { deliveryMode: 2, timestamp: new Date(), headers, ...given, ...reply };
-    const message = { exchange: "", routingKey: queue.name, body, properties };
-    await within(CONFIRM_LIMIT, (signal) => this.#options.publisher.publish(message, { channel: "http", signal }));
+    const message = { routingKey: queue.name, body, properties };
+    await within(CONFIRM_LIMIT, (signal) => {
+      const { publisher, held } = this.#options;
+      const options = { channel: "http", signal };
+      return delay > 0
+        ? held.publish(message, delay, options)
+        : publisher.publish({ exchange: "", ...message }, options);
+    });
   }
 
   /** @throws {WarrenError} `unavailable` */

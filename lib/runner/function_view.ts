@@ -31,6 +31,7 @@ export function view(name: string, { loaded, served, error }: Entry): FunctionVi
     memory,
     instances,
     processes: served?.processes ?? 0,
+    ...(served?.duplicates === undefined ? {} : { duplicates: served.duplicates }),
   };
 }
 
@@ -39,7 +40,7 @@ export function detailedView(name: string, entry: Entry, now: Date): Omit<Functi
   const definition = definitionOf(entry);
   if (!definition) return view(name, entry);
   const { queue: { name: _, ...queueOptions }, schedule, enabled, body, validates, batch, rateLimit } = definition;
-  const { killSwitch, output, publish, permissions, strictEnv, idle, warm } = definition;
+  const { killSwitch, output, onDead, dedupe, publish, permissions, strictEnv, idle, warm } = definition;
   return {
     ...view(name, entry),
     enabled,
@@ -51,6 +52,8 @@ export function detailedView(name: string, entry: Entry, now: Date): Omit<Functi
     rateLimit,
     killSwitch,
     output,
+    onDead,
+    dedupe,
     publish,
     permissions,
     strictEnv,

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { Clock } from "../amqp/clock.ts";
+import { Alerts } from "../amqp/publishing/alerts.ts";
+import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
 import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
+import { TracedPublisher } from "../amqp/publishing/traced_publisher.ts";
 import { Replies } from "../amqp/publishing/replies.ts";
 import { Settler } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
@@ -14,9 +17,13 @@ import type { RunnerView } from "../http/runner_view.ts";
 import { listen, type Listening } from "../http/server.ts";
 import { HeldBack } from "../amqp/depth/held_back.ts";
 import { HttpView } from "./http_view.ts";
+import { MessageFollower } from "../telemetry/following/message_follower.ts";
 import { Insight } from "../telemetry/insight.ts";
 import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
+import { MessageTracing } from "../telemetry/tracing/message_tracing.ts";
+import { Spans } from "../invocation/tracing/spans.ts";
+import type { Tracing } from "../invocation/tracing/tracing.ts";
 import type { Depth } from "../invocation/insight/depth.ts";
 import { openStore } from "../once/open_store.ts";
 import { VERSION } from "../settings/config.ts";
@@ -25,6 +32,7 @@ import type { OperatorView } from "../invocation/insight/operator_view.ts";
 import { RunnerOperator } from "./operator_view.ts";
 import { OtherRunners } from "./operating/other_runners.ts";
 import { RunNow } from "./operating/run_now.ts";
+import { RunnerMetrics } from "./runner_metrics.ts";
 import { RunnerBroker } from "./runner_broker.ts";
 import { Learning } from "../sandbox/learning/learning.ts";
 import { identify } from "./fleet/announcement.ts";
@@ -77,6 +85,8 @@ export class Runner {
   readonly #folder: FunctionsFolder;
   readonly #sandboxes: SandboxSurroundings;
   readonly #insight: Insight;
+  /** Absent where metrics are turned off. */
+  readonly #metrics: RunnerMetrics | undefined;
   /** Aborts at `quiet()`. */
   readonly #quiet = new AbortController();
   readonly #finish: () => void;
@@ -92,13 +102,20 @@ export class Runner {
     this.#log = log;
     const identity = identify(options.name);
     this.#name = identity.name;
-    const insight = this.#insight = new Insight({ options, log, runner: identity.name });
+    const spans = Spans.open();
+    const tracing = spans && new MessageTracing(spans);
+    const metrics = this.#metrics = options.metricsFunctions > 0
+      ? new RunnerMetrics(options.metricsFunctions)
+      : undefined;
+    const observers = [metrics?.observer, tracing];
+    const insight = this.#insight = new Insight({ options, log, runner: identity.name, others: observers });
     this.#sandboxes = sandboxesOf({ options, log, insight });
     const broker = this.#broker = new RunnerBroker(options, log);
     const publisher = new Publisher(broker.publishing);
     const replies = new Replies(broker.consuming);
     const heldBack = new HeldBack();
-    const counted = heldBack.counting(publisher);
+    const traced = tracing ? new TracedPublisher(publisher, tracing) : publisher;
+    const counted = heldBack.counting(traced);
     const mayConsume: MayConsume = (client, queue) => this.#fleet.pauses.gate(client, queue);
     const parts = {
       options,
@@ -107,6 +124,7 @@ export class Runner {
       publisher: counted,
       replies,
       insight,
+      tracing,
       mayConsume,
       sandboxes: this.#sandboxes,
     };
@@ -122,17 +140,21 @@ export class Runner {
       signal: this.#quiet.signal,
       folder: () => this.#sandboxes.folder,
     });
+    const held = new HeldPublisher({ connection: broker.publishing, publisher: counted, topology: broker.topology });
     const consumers = (queue: string) => broker.consumers(queue);
-    const requests = new FunctionRequests({ functions, publisher, replies, consumers });
+    const requests = new FunctionRequests({ functions, publisher: traced, held, replies, consumers });
     const others = new OtherRunners(fleet.fleet);
     const onMeasured = (depths: readonly Depth[]) => {
       for (const depth of depths) insight.history.measured(depth.function, depth);
     };
     const operating = new Operating({ options, functions, broker, heldBack, others, log, onMeasured });
-    const runNow = new RunNow({ functions, publisher });
+    const runNow = new RunNow({ functions, publisher: traced });
     const checks = () => this.view.ready().checks;
     const { pauses } = fleet;
     this.operator = new RunnerOperator({ insight, fleet: fleet.fleet, pauses, operating, runNow, checks });
+    const { memoryWatch } = this.#sandboxes;
+    const [records, depths] = [() => insight.records(), () => operating.depths.all()];
+    metrics?.measure({ functions, broker, memoryWatch, records, depths });
     const started = () => this.#started;
     this.view = new HttpView({
       functions,
@@ -160,6 +182,7 @@ export class Runner {
     if (this.#options.watch) await this.#folder.watch();
     void this.#sandboxes.memoryWatch.start();
     this.#fleet.start();
+    await this.#metrics?.start(this.#log);
     await Promise.all([this.#broker.start(signal), this.#folder.load()]);
     void this.#folder.follow();
     if (signal.aborted) return;
@@ -170,11 +193,18 @@ export class Runner {
 
   #serveHttp(): void {
     const { host, port, portAsked, apiToken: token, apiReadToken: readToken, maxBody } = this.#options;
-    const [log, closing] = [this.#log, this.#quiet.signal];
+    const [log, closing, metrics] = [this.#log, this.#quiet.signal, this.#metrics];
     const place = { runner: this.#name, version: VERSION };
     const pages = consoleWhenAsked(this.view, this.operator, { place, maxBody, log, live: { closing } });
-    const app = createApp(this.view, this.operator, { token, readToken, maxBody, host, log, closing, pages });
+    const options = { token, readToken, maxBody, host, log, closing, pages, metrics, messages: this.#messages() };
+    const app = createApp(this.view, this.operator, options);
     this.#listening = listen(app, { host, port, portAsked, log: this.#log });
+  }
+
+  #messages(): MessageFollower {
+    const [{ fleet: news }, { followed }] = [this.#fleet, this.#insight];
+    const running = (messageId: string) => this.#functions.follow(messageId);
+    return new MessageFollower({ news, followed, runs: this.operator, running });
   }
 
   /**
@@ -213,6 +243,7 @@ export class Runner {
   async #close(drained: boolean): Promise<boolean> {
     const closed = await endsWithin(CLOSE_LIMIT * 0.75, this.#closeFunctions(drained));
     await this.#fleet.close();
+    this.#metrics?.close();
     await this.#broker.close();
     await this.#insight.close();
     const { folder } = this.#sandboxes;
@@ -249,9 +280,10 @@ interface Parts {
   options: Options;
   log: Logger;
   broker: RunnerBroker;
-  publisher: Pick<Publisher, "publish">;
+  publisher: Pick<Publisher, "publish" | "send">;
   replies: Replies;
   insight: Insight;
+  tracing: Tracing | undefined;
   mayConsume: MayConsume;
   sandboxes: SandboxSurroundings;
 }
@@ -261,14 +293,17 @@ type MayConsume = RunnerFleet["pauses"]["gate"];
 
 /** The parts that all functions share. */
 function surroundingsOf(parts: Parts): Surroundings {
-  const { options: { maxBody }, log, broker, publisher, replies, insight, mayConsume, sandboxes } = parts;
+  const { options: { maxBody }, log, broker, publisher, replies, insight, tracing, mayConsume, sandboxes } = parts;
   const { consuming, publishing: connection, topology } = broker;
   return {
     log,
     suspects: new Suspects(),
     observer: insight.observer,
+    tracing,
     outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
     settler: new Settler({ connection, publisher, topology, log }),
+    alerts: new Alerts({ publisher, log }),
+    handled: sandboxes.once.store,
     sandbox: (version, log) => openSandbox(version, sandboxes, log),
     consumer: (options) => {
       const gate = (client: Parameters<MayConsume>[0]) => mayConsume(client, options.definition.queue.name);

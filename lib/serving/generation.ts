@@ -2,7 +2,7 @@ import { Backoff } from "../base/time/backoff.ts";
 import { describeError } from "../base/errors.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
-import type { Content, Invocation, Sandbox } from "../invocation/sandbox.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../invocation/sandbox.ts";
 import { sleep, TIMERS, type Timers } from "../base/time/timers.ts";
 
 /** A version of a function with the sandbox that runs it. */
@@ -68,13 +68,15 @@ export class Generation {
     return this.#sandbox.validate(content);
   }
 
-  /** Runs the handler for one message. */
-  run(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
+  /** Runs the handler for one message. `onEnd` has to call `ended()`. */
+  run<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
     this.#begun();
-    this.#sandbox.invoke(invocation, (outcome) => {
-      this.#ended(outcome.kind !== "abandoned");
-      onEnd(outcome);
-    });
+    this.#sandbox.invoke(invocation, onEnd, subject);
+  }
+
+  /** What `run()` began has ended. */
+  ended({ kind }: Outcome): void {
+    this.#ended(kind !== "abandoned");
   }
 
   /** Runs the handler for a batch. `onEnd` gets an outcome for each message, in order. */
@@ -84,6 +86,11 @@ export class Generation {
       this.#ended(outcomes.some(({ kind }) => kind !== "abandoned"));
       onEnd(outcomes);
     });
+  }
+
+  /** Somebody wants to know how far the handler is that runs with this invocation. */
+  follow(invocation: Invocation): void {
+    this.#sandbox.follow?.(invocation);
   }
 
   /** Aborts the signal of the handler that runs with these invocations. Its outcome is reported as usual. */

@@ -1,5 +1,6 @@
 import type { Delivery, Trial } from "../amqp/consuming/consumer.ts";
 import { malformed, toInvocation } from "../amqp/message/headers.ts";
+import type { Settled } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
@@ -8,10 +9,19 @@ import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
 import type { Generation } from "./generation.ts";
 import { Holding } from "../base/time/holding.ts";
 import type { KillSwitch } from "./flow/kill_switch.ts";
-import { ACKED, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
+import { Dedupe } from "./flow/dedupe.ts";
+import { ACKED, DUPLICATE, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
-import { leavesNothing, Settlement } from "./settlement.ts";
+import {
+  type Copied,
+  type Copying,
+  type Failed,
+  leavesNothing,
+  type NotCompleted,
+  type OnCopied,
+  Settlement,
+} from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { crashLoop, crashLoopOf, isSuspect } from "./flow/suspects.ts";
@@ -19,7 +29,10 @@ import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
 export interface PipelineOptions {
-  surroundings: Pick<Surroundings, "suspects" | "outputs" | "settler" | "timers" | "observer">;
+  surroundings: Pick<
+    Surroundings,
+    "suspects" | "outputs" | "settler" | "alerts" | "handled" | "timers" | "observer" | "tracing"
+  >;
   log: Logger;
   /** The version that takes messages from the start. */
   generation: Generation;
@@ -44,12 +57,15 @@ export interface PipelineOptions {
  */
 export class Pipeline {
   readonly counts = noOutcomes();
+  /** Messages that `dedupe` refused. */
+  duplicates = 0;
   readonly #options: PipelineOptions;
   readonly #log: Logger;
   readonly #settlement: Settlement;
   readonly #reports: Reports;
   readonly #rows = new Set<Row>();
   readonly #waiting: Waiting;
+  readonly #dedupe: Dedupe | undefined;
   readonly #strays = new Strays();
   readonly #settling: Holding<Row>;
   readonly #idle = new Set<() => void>();
@@ -57,6 +73,15 @@ export class Pipeline {
   #generation: Generation;
   #open = true;
   #aborting = false;
+  // One function for all rows: a closure for each would keep its row until the next full garbage collection.
+  readonly #onEnd = (outcome: Outcome, row: Row) => {
+    row.generation.ended(outcome);
+    this.#waiting.leave();
+    this.#ended(row, outcome);
+    this.#startNext();
+  };
+  readonly #onPublished = (outcome: Outcome, row: Row) => this.#published(row, outcome);
+  readonly #onCopied: OnCopied = (copied, settled, error) => this.#copied(copied, settled, error);
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -64,7 +89,8 @@ export class Pipeline {
     this.#generation = options.generation;
     this.#settlement = new Settlement(options.surroundings, options.log);
     this.#reports = new Reports(options.surroundings.observer);
-    const { surroundings: { suspects, timers = TIMERS }, patience = PATIENCE } = options;
+    const { surroundings: { suspects, timers = TIMERS, handled: store }, patience = PATIENCE, log } = options;
+    this.#dedupe = store && new Dedupe({ store, log });
     this.#waiting = new Waiting({
       definition: options.generation.definition,
       timers,
@@ -116,6 +142,14 @@ export class Pipeline {
     this.#startNext();
   }
 
+  /** Somebody follows this message, and may not know that it runs. */
+  follow(messageId: string): void {
+    for (const row of this.#rows) {
+      if (row.stage !== "running" || row.stray || row.invocation.properties.messageId !== messageId) continue;
+      if (this.#reports.started(row)) row.generation.follow(row.invocation);
+    }
+  }
+
   /** Lets rows start again. */
   open(): void {
     this.#open = true;
@@ -135,6 +169,7 @@ export class Pipeline {
   /** Resolves once no row is left. */
   async empty(): Promise<void> {
     if (this.#rows.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+    await this.#dedupe?.settled();
   }
 
   /** A channel is gone: the broker delivers again what was not settled on it. What of that runs is aborted. */
@@ -172,6 +207,7 @@ export class Pipeline {
       startedAt: 0,
       endedAt: 0,
       published: NO_IDS,
+      claim: undefined,
       follower: undefined,
     };
     this.#rows.add(row);
@@ -218,7 +254,48 @@ export class Pipeline {
     const start: Row[] = [];
     for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start, now)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
-    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#run(start, generation);
+    if (generation.definition.dedupe !== undefined && this.#dedupe) void this.#claim(this.#dedupe, start, generation);
+    else this.#proceed(start, generation);
+  }
+
+  /** Refuses what was handled before, and puts off what runs elsewhere. */
+  async #claim(dedupe: Dedupe, start: readonly Row[], generation: Generation): Promise<void> {
+    const verdicts = await Promise.all(start.map((row) => dedupe.claim(row)));
+    const rest = start.filter((row, index) => {
+      const verdict = verdicts[index];
+      if (verdict.kind === "run" || !row.delivery.live) return true;
+      if (verdict.kind === "duplicate") this.#refuse(row);
+      else this.#putOff(row, verdict.for);
+      return false;
+    });
+    for (const row of rest) row.start = rest;
+    if (rest.some((row) => this.#aborting || !row.delivery.live)) return this.#runOnTrial(rest, generation);
+    if (rest.length > 0) return this.#proceed(rest, generation);
+    this.#waiting.leave();
+    this.#startNext();
+  }
+
+  #refuse(row: Row): void {
+    const { properties: { messageId }, attempt } = row.invocation;
+    this.duplicates++;
+    this.#log.debug("refused: a message with its id was handled before", { messageId, attempt });
+    row.stage = "settling";
+    row.endedAt = this.#reports.now();
+    row.delivery.ack();
+    this.#reports.ended(row, { kind: "completed" }, DUPLICATE);
+    this.#finish(row);
+  }
+
+  /** A message with its id runs now: later it is seen how that ended. */
+  #putOff(row: Row, delay: number): void {
+    if (!this.#open) return void this.#return([row]);
+    row.stage = "waiting";
+    this.#leaveDesk(row);
+    this.#waiting.hold(row, delay);
+  }
+
+  #proceed(start: readonly Row[], generation: Generation): void {
+    if (start.every(({ delivery }) => delivery.trial === undefined)) return this.#launch(start, generation);
     const trials = start.map(({ delivery }) => delivery.trial).filter((trial) => trial !== undefined);
     void Promise.all(trials.map((trial) => trial.begin())).then(() => this.#runOnTrial(start, generation));
   }
@@ -235,23 +312,31 @@ export class Pipeline {
     return failure === undefined;
   }
 
+  #launch(start: readonly Row[], generation: Generation): void {
+    this.#run(start, generation);
+    for (const row of start) if (this.#reports.started(row)) generation.follow(row.invocation);
+  }
+
   #run(start: readonly Row[], generation: Generation): void {
-    const end = (outcomeOf: (index: number) => Outcome) => {
+    const { tracing } = this.#options.surroundings;
+    if (tracing) { for (const row of start) row.invocation = tracing.begin(generation.definition, row.invocation); }
+    if (!generation.definition.batch) return generation.run(start[0].invocation, this.#onEnd, start[0]);
+    generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => {
       this.#waiting.leave();
-      start.forEach((row, index) => {
-        row.delivery.trial?.end();
-        this.#conclude(row, outcomeOf(index));
-      });
+      for (const [index, row] of start.entries()) this.#ended(row, outcomes[index]);
       this.#startNext();
-    };
-    if (!generation.definition.batch) generation.run(start[0].invocation, (outcome) => end(() => outcome));
-    else generation.runBatch(start.map(({ invocation }) => invocation), (outcomes) => end((index) => outcomes[index]));
+    });
+  }
+
+  #ended(row: Row, outcome: Outcome): void {
+    row.delivery.trial?.end();
+    this.#conclude(row, outcome);
   }
 
   /** Unless the delivery is gone meanwhile, or everything is being aborted. */
   #runOnTrial(start: readonly Row[], generation: Generation): void {
     const gone = (row: Row) => this.#aborting || !row.delivery.live;
-    if (!start.some(gone)) return this.#run(start, generation);
+    if (!start.some(gone)) return this.#launch(start, generation);
     this.#waiting.leave();
     for (const row of start) this.#conclude(row, { kind: "abandoned", reason: "the message went back" });
     this.#startNext();
@@ -271,40 +356,71 @@ export class Pipeline {
     if (!row.delivery.live) return this.#endLate(row, outcome);
     if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row, outcome);
     this.#settling.add(row);
-    void this.#settle(row, outcome).catch((error) => {
-      this.#giveUp(row, describeError(error));
-      this.#reports.ended(row, outcome, RETURNED);
-      this.#finish(row);
-    });
+    if (outcome.kind !== "completed") return this.#settle(row, outcome);
+    try {
+      this.#settlement.publish(row, outcome, this.#onPublished);
+    } catch (error) {
+      this.#fail(row, outcome, error);
+    }
   }
 
-  /** 5. */
-  async #settle(row: Row, ended: Outcome): Promise<void> {
-    const outcome = ended.kind === "completed" ? await this.#settlement.publish(row, ended) : ended;
-    if (!row.delivery.live) return this.#endLate(row, outcome);
-    if (outcome.kind === "completed") return this.#ack(row, outcome);
-    const conclusion = this.#conclusionOf(row, outcome);
+  /** Its outputs are with the broker, or nobody can take them: then it has failed. */
+  #published(row: Row, outcome: Outcome): void {
+    if (!row.delivery.live) this.#endLate(row, outcome);
+    else if (outcome.kind === "completed") this.#ack(row, outcome);
+    else this.#settle(row, outcome);
+  }
+
+  /** 5. Settles what has not completed. */
+  #settle(row: Row, outcome: NotCompleted): void {
+    try {
+      const settling = this.#settleBy(row, outcome, this.#conclusionOf(row, outcome));
+      settling?.catch((error) => this.#fail(row, outcome, error));
+    } catch (error) {
+      this.#fail(row, outcome, error);
+    }
+  }
+
+  /** Returns a promise only if it waits for something that does not call back. */
+  #settleBy(row: Row, outcome: NotCompleted, conclusion: Conclusion): Promise<void> | undefined {
     const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
     if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
-    if (outcome.kind === "abandoned" || this.#aborting) return await this.#return([row]);
+    if (outcome.kind === "abandoned" || this.#aborting) return this.#return([row]);
     this.counts[outcome.kind]++;
     this.#settlement.tell(row, outcome, conclusion);
     if (blamesDependency(outcome)) this.#record(row, true);
-    if (conclusion.kind === "giveBack") {
-      await this.#return([row]);
-      return this.#reports.ended(row, outcome, RETURNED);
-    }
+    if (conclusion.kind === "giveBack") return this.#giveBack(row, outcome);
     if (conclusion.kind === "hold") {
       const { delay, attempt } = conclusion;
       this.#reports.ended(row, outcome, this.#open ? { kind: "retry", delay, attempt } : RETURNED);
-      return this.#hold(row, delay, attempt);
+      return void this.#hold(row, delay, attempt);
     }
+    if (conclusion.kind === "ack") return void this.#finish(row);
     // Otherwise the copy would go straight to the consumer that is being stopped.
-    if (conclusion.kind === "again") await this.#options.quiet();
-    if (conclusion.kind !== "ack") {
-      const settled = await this.#settlement.copy(row, outcome, conclusion);
-      this.#reports.ended(row, outcome, nextOf(conclusion, settled));
-    }
+    if (conclusion.kind === "again") return this.#again(row, outcome, conclusion);
+    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
+  }
+
+  async #giveBack(row: Row, outcome: Failed): Promise<void> {
+    await this.#return([row]);
+    this.#reports.ended(row, outcome, RETURNED);
+  }
+
+  async #again(row: Row, outcome: Failed, conclusion: Copying): Promise<void> {
+    await this.#options.quiet();
+    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
+  }
+
+  #copied({ row, outcome, conclusion }: Copied, settled: Settled | undefined, error: unknown): void {
+    if (settled === undefined) return this.#fail(row, outcome, error);
+    this.#reports.ended(row, outcome, nextOf(conclusion, settled));
+    this.#finish(row);
+  }
+
+  /** It could not be settled. */
+  #fail(row: Row, outcome: Outcome, error: unknown): void {
+    this.#giveUp(row, describeError(error));
+    this.#reports.ended(row, outcome, RETURNED);
     this.#finish(row);
   }
 
@@ -317,6 +433,7 @@ export class Pipeline {
   #ack(row: Row, outcome: Outcome): void {
     this.counts.completed++;
     row.delivery.ack();
+    if (row.claim !== undefined) this.#dedupe?.done(row);
     this.#record(row, false);
     this.#reports.ended(row, outcome, ACKED);
     this.#finish(row);
@@ -330,6 +447,7 @@ export class Pipeline {
   #hold(row: Row, delay: number, attempt: number): void {
     if (!this.#open) return void this.#return([row]);
     this.#settling.delete(row);
+    if (row.claim !== undefined) this.#dedupe?.release(row);
     row.stage = "waiting";
     this.#leaveDesk(row);
     row.invocation = { ...row.invocation, attempt };
@@ -386,6 +504,8 @@ export class Pipeline {
   #finish(row: Row): void {
     if (!this.#rows.delete(row)) return;
     row.stage = "done";
+    this.#options.surroundings.tracing?.leave(row.invocation);
+    if (row.claim !== undefined) this.#dedupe?.release(row);
     this.#settling.delete(row);
     this.#strays.delete(row);
     this.#waiting.release(row);

@@ -25,6 +25,11 @@ export class Reports {
     return this.#now = this.#clock();
   }
 
+  /** Whether somebody wants to know how far its handler gets. */
+  started({ generation: { definition }, invocation, startedAt }: Row): boolean {
+    return this.#observer?.started?.(definition, invocation, startedAt) ?? false;
+  }
+
   /** Not what was abandoned: that is no end. */
   ended(row: Row, outcome: Outcome, next: Next): void {
     if (!this.#observer || outcome.kind === "abandoned") return;
@@ -47,6 +52,7 @@ export class Reports {
 }
 
 export const ACKED: Next = { kind: "ack" };
+export const DUPLICATE: Next = { kind: "ack", duplicate: true };
 export const RETURNED: Next = { kind: "return" };
 export const LOST: Next = { kind: "return", lost: true };
 /** Why a retry became a dead letter: see `Settler`. */

@@ -31,6 +31,8 @@ export interface Row {
   endedAt: number;
   /** The ids of what its handler published. */
   published: readonly string[];
+  /** Who it is to the store, where its function has `dedupe` and its message was claimed. */
+  claim: string | undefined;
   /** A new delivery of the same message, which waits for the end of this run. */
   follower: Row | undefined;
 }

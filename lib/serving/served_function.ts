@@ -77,6 +77,11 @@ export class ServedFunction {
   }
 
   /** Counts of outcomes. */
+  /** Messages that `dedupe` refused; undefined without it. */
+  get duplicates(): number | undefined {
+    return this.definition.dedupe === undefined ? undefined : this.#pipeline.duplicates;
+  }
+
   get counts(): OutcomeCounts {
     return this.#pipeline.counts;
   }
@@ -104,6 +109,11 @@ export class ServedFunction {
   /** The number of its processes. */
   get processes(): number {
     return [...this.#generations].reduce((sum, { processes }) => sum + processes, 0);
+  }
+
+  /** Somebody follows this message, and may not know that it runs. */
+  follow(messageId: string): void {
+    this.#pipeline.follow(messageId);
   }
 
   /** Checks the body of a message before it is published. */

@@ -9,8 +9,20 @@ import type { Row } from "./row.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 type Completed = Outcome & { kind: "completed" };
+export type NotCompleted = Exclude<Outcome, { kind: "completed" }>;
+export type Failed = Exclude<NotCompleted, { kind: "abandoned" }>;
 export type Copying = Conclusion & { kind: "retry" | "deadLetter" | "again" };
-type Failed = Exclude<Outcome, { kind: "completed" | "abandoned" }>;
+
+/** A row of which a copy is published. */
+export interface Copied {
+  readonly row: Row;
+  readonly outcome: Failed;
+  readonly conclusion: Copying;
+  readonly onEnd: OnCopied;
+}
+
+/** Called once the copy is confirmed and the delivery is acked, or the delivery is gone. Without `settled`, that failed. */
+export type OnCopied = (copied: Copied, settled: Settled | undefined, error: unknown) => void;
 
 /** Whether the row can be acked without publishing anything first. */
 export function leavesNothing({ invocation }: Row, { outputs, result }: Completed): boolean {
@@ -22,25 +34,20 @@ export function leavesNothing({ invocation }: Row, { outputs, result }: Complete
  * What cannot be published is not acked: losing a message is worse than running it twice.
  */
 export class Settlement {
-  readonly #surroundings: Pick<Surroundings, "outputs" | "settler">;
+  readonly #surroundings: Pick<Surroundings, "outputs" | "settler" | "alerts">;
   readonly #log: Logger;
 
-  constructor(surroundings: Pick<Surroundings, "outputs" | "settler">, log: Logger) {
+  constructor(surroundings: Pick<Surroundings, "outputs" | "settler" | "alerts">, log: Logger) {
     this.#surroundings = surroundings;
     this.#log = log;
   }
 
   /**
-   * Publishes the outputs and the answer, and notes the outputs' ids in the row. If nobody takes an output, the invocation has
-   * failed.
+   * Publishes the outputs and the answer, notes the outputs' ids in the row, and calls back. If nobody takes an output, the
+   * invocation has failed.
    */
-  async publish(row: Row, outcome: Completed): Promise<Outcome> {
-    try {
-      row.published = await this.#surroundings.outputs.publish(handled(row), outcome);
-      return outcome;
-    } catch (error) {
-      return { kind: "failed", failure: { type: "PublishError", message: describeError(error) } };
-    }
+  publish(row: Row, outcome: Completed, onEnd: (outcome: Completed | Failed, row: Row) => void): void {
+    this.#surroundings.outputs.publish(handled(row), outcome, onLeft, { row, outcome, onEnd });
   }
 
   /** Logs how a row failed, and what happens to it. */
@@ -59,22 +66,54 @@ export class Settlement {
     });
   }
 
-  /** Resolves once the copy is confirmed and the delivery is acked, or once the delivery is gone. */
-  async copy(row: Row, outcome: Failed, conclusion: Copying): Promise<Settled> {
-    const { outputs, settler } = this.#surroundings;
-    const { invocation, delivery } = row;
-    const { definition } = row.generation;
-    if (conclusion.kind === "deadLetter") await outputs.refuse(handled(row), outcome.kind, outcome.failure);
+  /** Publishes the copy and acks the delivery. */
+  copy(row: Row, outcome: Failed, conclusion: Copying, onEnd: OnCopied): void {
+    const copied = { row, outcome, conclusion, onEnd };
+    const { invocation: { properties: { replyTo } }, generation: { definition: { onDead } } } = row;
+    const untold = conclusion.kind !== "deadLetter" || (replyTo === undefined && onDead === undefined);
+    if (untold) return this.#copy(copied);
+    this.#tellOthers(copied).then(() => this.#copy(copied)).catch((error) => onEnd(copied, undefined, error));
+  }
+
+  /** Whoever waits for an answer, and whoever is told of dead letters, comes first: the copy may be tried several times. */
+  async #tellOthers({ row, outcome, conclusion }: Copied): Promise<void> {
+    const { outputs, alerts } = this.#surroundings;
+    await outputs.refuse(handled(row), outcome.kind, outcome.failure);
+    if (conclusion.kind !== "deadLetter") return;
+    await alerts?.publish({ ...handled(row), reason: conclusion.reason, failure: conclusion.failure });
+  }
+
+  #copy(copied: Copied): void {
+    const { row: { invocation, delivery, generation: { definition } }, conclusion } = copied;
     const disposition = conclusion.kind === "again"
       ? { kind: "retry" as const, delay: 0, attempt: invocation.attempt, failure: conclusion.failure }
       : conclusion;
-    return await settler.settle(delivery, disposition, { definition, invocation });
+    this.#surroundings.settler.settle(delivery, disposition, { definition, invocation }, onSettled, copied);
   }
 
   /** Replaces the message by a copy, whose return count is 0. False if that was not possible. */
   setAside({ invocation, delivery, generation: { definition } }: Row): Promise<boolean> {
     return this.#surroundings.settler.setAside(delivery, { definition, invocation });
   }
+}
+
+/** A row whose outputs are published. */
+interface Published {
+  readonly row: Row;
+  readonly outcome: Completed;
+  readonly onEnd: (outcome: Completed | Failed, row: Row) => void;
+}
+
+function onLeft(error: unknown, { row, outcome, onEnd }: Published, ids: readonly string[]): void {
+  if (error !== undefined) {
+    return onEnd({ kind: "failed", failure: { type: "PublishError", message: describeError(error) } }, row);
+  }
+  row.published = ids;
+  onEnd(outcome, row);
+}
+
+function onSettled(error: unknown, copied: Copied, settled: Settled): void {
+  copied.onEnd(copied, error === undefined ? settled : undefined, error);
 }
 
 function handled({ invocation, delivery, generation: { definition } }: Row) {

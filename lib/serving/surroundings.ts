@@ -1,15 +1,17 @@
 import type { Clock } from "../amqp/clock.ts";
 import { Consumer, type ConsumerOptions, type Consuming } from "../amqp/consuming/consumer.ts";
 import { OrderedConsumer } from "../amqp/order/ordered_consumer.ts";
+import type { Alerts } from "../amqp/publishing/alerts.ts";
 import type { Outputs } from "../amqp/publishing/outputs.ts";
 import type { Settler } from "../amqp/publishing/settle.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Resolution } from "../invocation/definition/resolution.ts";
 import type { Observer } from "../invocation/insight/ended.ts";
 import type { Sandbox } from "../invocation/sandbox.ts";
+import type { Tracing } from "../invocation/tracing/tracing.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Logger } from "../base/log.ts";
-import type { OnceKeeping } from "../invocation/once_store.ts";
+import type { OnceKeeping, OnceStore } from "../invocation/once_store.ts";
 import type { Sources } from "../sandbox/host/entry.ts";
 import { InlineSandbox } from "../sandbox/handler/inline_sandbox.ts";
 import type { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
@@ -39,10 +41,16 @@ export interface Surroundings {
   readonly suspects: Suspects;
   readonly outputs: Pick<Outputs, "publish" | "refuse">;
   readonly settler: Pick<Settler, "settle" | "setAside">;
+  /** Publishes what `onDead` asks for. */
+  readonly alerts?: Pick<Alerts, "publish">;
+  /** Where `dedupe` keeps the ids of messages. */
+  readonly handled?: OnceStore;
   /** @default TIMERS */
   readonly timers?: Timers;
   /** Gets how each invocation ended. Without it nothing is measured. */
   readonly observer?: Observer;
+  /** Makes spans. @default none */
+  readonly tracing?: Tracing;
   sandbox(version: Version, log: Logger): Sandbox;
   consumer(options: ConsumeOptions): Consuming;
   clock(definition: FunctionDefinition & { readonly schedule: Schedule }, log: Logger): Ticking;

@@ -1,3 +1,4 @@
+import { TRACING_SECRETS } from "../base/tracing_secrets.ts";
 import { X509Certificate } from "node:crypto";
 import { parseByteSize } from "../base/byte_size.ts";
 import { parseCeiling, type Permissions } from "./ceiling.ts";
@@ -82,6 +83,8 @@ export interface Options {
   runsAge: number;
   /** Whether records have the bodies of messages. */
   runsBodies: boolean;
+  /** How many functions have metrics of their own. 0 turns metrics off. */
+  metricsFunctions: number;
   logLevel: LogLevel;
   logCompleted: LogCompleted;
   logFormat: LogFormat | undefined;
@@ -425,6 +428,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     boolean: true,
   },
   {
+    key: "metricsFunctions",
+    flag: "metrics-functions",
+    env: "METRICS_FUNCTIONS",
+    default: "500",
+    text:
+      "How many functions have metrics of their own. The others are counted together, as the function `other`. 0 turns " +
+      "metrics off.",
+    read: metricsFunctions,
+  },
+  {
     key: "logLevel",
     flag: "log-level",
     env: "LOG_LEVEL",
@@ -456,7 +469,7 @@ const SECRETS = new Set(OPTIONS.filter(({ secret }) => secret).flatMap(({ env })
 
 /** Whether an environment variable is one of the runner's own secrets, or names a file with one. */
 export function isSecretVariable(name: string): boolean {
-  return SECRETS.has(name);
+  return SECRETS.has(name) || TRACING_SECRETS.includes(name);
 }
 
 /** Milliseconds. Redis rejects very large numbers. */
@@ -537,6 +550,13 @@ function count(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= 10_000_000) return value;
   throw new Error(`expected a number from 0 to 10000000, found "${text}"`);
+}
+
+/** A function has about 50 series, so ten thousand are half a million. */
+function metricsFunctions(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 10_000) return value;
+  throw new Error(`expected a number from 0 to 10000, found "${text}"`);
 }
 
 function runsAge(text: string): number {

@@ -17,7 +17,7 @@ async function fillUp(broker: BrokerChild, channel: RawChannel, disk: TmpDisk): 
   await eventually(async () => {
     for (let i = 0; i < 20; i++) await channel.publish({ routingKey: "q" }, KILOBYTE, PERSISTENT);
     published += 20;
-    return broker.log.some(({ message }) => message.startsWith("the disk does not take"));
+    return broker.log.some(({ message }) => message.startsWith("the disk does not accept"));
   });
   return published;
 }
@@ -37,7 +37,7 @@ async function count(broker: BrokerChild, queue = "q"): Promise<number> {
 
 /** The errors that say more than that the disk is full. */
 function faults({ log }: BrokerChild): string[] {
-  return log.filter(({ level, message }) => level === "error" && !message.startsWith("the disk does not take"))
+  return log.filter(({ level, message }) => level === "error" && !message.startsWith("the disk does not accept"))
     .map(({ message, stack }) => `${message} ${stack ?? ""}`);
 }
 

@@ -200,7 +200,7 @@ restartTest(
   "persistent messages come byte for byte and in order, others do not, and new ones come last",
   async (site) => {
     await site.queue("q");
-    const sizes = [0, 1, 300, 490, 511, 512, 513, 5_000, 262_143, 262_144, 262_145, 1_000_000];
+    const sizes = [0, 1, 300, 490, 512, 1_000, 1_023, 1_024, 1_025, 5_000, 262_143, 262_144, 262_145, 1_000_000];
     const bodies = sizes.map((size) => new Uint8Array(size).map((_, at) => (at * 7 + size) & 255));
     const properties = encodeProperties({
       contentType: "a/b",

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { AMQPClient } from "@cloudamqp/amqp-client";
 import { publish } from "../../lib/cli/publish.ts";
 import { WarrenError } from "../../lib/base/errors.ts";
+import { BrokerClient } from "../support/broker_client.ts";
 import { brokerTest } from "../support/brokers.ts";
 import { uniqueName } from "../support/unique.ts";
 import { runCommand } from "./run_command.ts";
@@ -54,6 +55,31 @@ brokerTest("publish says JSON of objects and arrays, and what it is told of all 
     const { properties } = await get();
     assertEquals([properties.contentType, properties.messageId], ["application/xml", "m-1"]);
   });
+});
+
+brokerTest("publish holds a message back for --delay, and gives it --priority", async (url) => {
+  await using broker = await BrokerClient.connect(url);
+  const queue = broker.queue("held");
+  await broker.declare(queue);
+  const { stdout } = await runCommand(
+    publish,
+    [queue, "0", "--delay", "50ms", "--priority", "7", "--message-id", "m"],
+    {
+      AMQP_URL: url,
+    },
+  );
+  assertEquals(stdout, `m is with the broker, for queue ${queue}, which gets it in 50ms`);
+  const { properties } = await broker.take(queue);
+  assertEquals([properties.messageId, properties.priority], ["m", 7]);
+});
+
+Deno.test("publish says which delay or priority is wrong", async () => {
+  const why = async (...args: string[]) =>
+    (await assertRejects(() => runCommand(publish, ["hello", "0", ...args], {}), WarrenError)).message;
+  assertStringIncludes(await why("--delay", "soon"), '--delay: "soon" is not a duration');
+  assertEquals(await why("--delay", "31d"), "--delay: expected at most 30d, found 31d");
+  assertEquals(await why("--priority", "high"), '--priority: expected a whole number from 0 to 255, found "high"');
+  assertStringIncludes(await why("--delay", "1s", "--exchange", "shop"), "--delay works only for a queue");
 });
 
 brokerTest("publish to a queue that is not there says what to do", async (url) => {

@@ -56,6 +56,20 @@ Deno.test("POST takes its message id from Message-Id, up to 255 bytes", async ()
   assertEquals([refused.status, runner.published.length], [400, 1]);
 });
 
+Deno.test("POST takes a delay and a priority from its query, and says what is wrong with one", async () => {
+  const { post, runner } = fakeApi();
+  assertEquals((await post("/functions/hello?delay=10s&priority=5", "0")).status, 202);
+  assertEquals([runner.published[0].request.delay, runner.published[0].request.priority], [10_000, 5]);
+  const wrong = async (query: string) => {
+    const response = await post(`/functions/hello?${query}`, "0");
+    return [response.status, (await problemOf(response)).detail];
+  };
+  assertEquals(await wrong("delay=31d"), [400, "delay: expected at most 30d, found 31d"]);
+  assertStringIncludes(String((await wrong("delay=soon"))[1]), 'delay: "soon" is not a duration');
+  assertEquals(await wrong("priority=256"), [400, 'priority: expected a whole number from 0 to 255, found "256"']);
+  assertEquals(runner.published.length, 1);
+});
+
 Deno.test("a content type that cannot be a message's is 415", async () => {
   const { post, runner } = fakeApi();
   for (const type of ["json", "text/", "multipart/form-data; boundary=x", `text/${"x".repeat(255)}`]) {

@@ -137,7 +137,10 @@ embeddedTest(
     assertEquals([line.stack, line.message.includes("\n")], [undefined, false]);
     const letter = await broker.take(`${queue}.dead`);
     assertEquals(letter.properties.headers?.["warren-stack"], undefined);
-    assertStringIncludes(String(letter.properties.headers?.["warren-error"]), "is not the JSON");
+    assertStringIncludes(
+      String(letter.properties.headers?.["warren-error"]),
+      "the content type is JSON, but the body is not",
+    );
   },
 );
 

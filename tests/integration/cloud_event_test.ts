@@ -101,8 +101,12 @@ brokerTest("what functions publish and return are events in the mode that they a
   await broker.publish(`${source}.binary`, ['{"a":"ü"}'], asked);
   for (const [queue, own, id] of [[published, { count: 5, flag: true }, "m/0"], [returned, { tenant: "a" }, "m/1"]]) {
     const { properties, bodyString } = await taken(broker, queue as string);
-    const { cloudEvents_time: time, ...attributes } = properties.headers as Record<string, unknown>;
+    const { cloudEvents_time: time, "warren-parent": parent, ...attributes } = properties.headers as Record<
+      string,
+      unknown
+    >;
     assert(!Number.isNaN(Date.parse(String(time))));
+    assertEquals(parent, "m");
     const all = {
       specversion: "1.0",
       id,

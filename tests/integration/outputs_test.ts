@@ -12,10 +12,15 @@ brokerTest("functions chain: what one returns is the next one's message", async 
   await using broker = await BrokerClient.connect(url);
   const [first, second] = [broker.queue("first"), broker.queue("second")];
   await using functions = await folder({
-    "first.ts": `export const config = { queue: "${first}", output: "${second}" };
+    "first.ts": `export const config = {
+        queue: "${first}",
+        output: { routingKey: "${second}", headers: { tenant: "a", "warren": 1 } },
+      };
       export default (message) => ({ sum: message.body.a + message.body.b });`,
     "second.ts": `export const config = { queue: "${second}" };
-      export default (message, context) => { ${TELLING} };`,
+      export default (message, context) => {
+        context.log.info("handled", { body: message.body, id: message.properties.messageId, to: message.headers });
+      };`,
   });
   await using runner = await startServing({ amqpUrl: url, functionsDir: functions.path });
 
@@ -23,6 +28,21 @@ brokerTest("functions chain: what one returns is the next one's message", async 
 
   await eventually(() => handledBy(runner).length === 1);
   assertEquals([handledBy(runner)[0].body, handledBy(runner)[0].id], [{ sum: 3 }, "m/0"]);
+  const { tenant, warren } = handledBy(runner)[0].to as Record<string, unknown>;
+  assertEquals([tenant, warren], ["a", 1]);
+
+  // Over HTTP, held back and with a priority.
+  const sent = Date.now();
+  const query = "delay=300ms&priority=4";
+  const response = await fetch(`${runner.url}/functions/first?${query}`, {
+    method: "POST",
+    body: '{"a":2,"b":2}',
+    headers: { "content-type": "application/json", "message-id": "held" },
+  });
+  assertEquals([response.status, await response.json()], [202, { messageId: "held" }]);
+  await eventually(() => handledBy(runner).length === 2);
+  assertEquals([handledBy(runner)[1].body, handledBy(runner)[1].id], [{ sum: 4 }, "held/0"]);
+  assertEquals(Date.now() - sent >= 300, true);
 });
 
 brokerTest("an invocation that fails publishes nothing, and one that succeeds later publishes once", async (url) => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describeError } from "../../lib/base/errors.ts";
 import type { FunctionDefinition } from "../../lib/invocation/definition/definition.ts";
 import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
+import type { Observer } from "../../lib/invocation/insight/ended.ts";
 import type { Failure, Outcome } from "../../lib/invocation/outcome.ts";
 import { assertMayPublish } from "../../lib/invocation/definition/publish_rules.ts";
 import type { Publication } from "../../lib/invocation/publication.ts";
@@ -29,6 +30,7 @@ export interface CageOptions {
   validationLimit?: number;
   /** For `once()`. @default none */
   store?: OnceStore;
+  observer?: Observer;
 }
 
 /** A function in a sandbox as the runner makes it, and what it logged and published; gone with all its processes. */
@@ -47,9 +49,9 @@ export class Cage implements AsyncDisposable {
     const definition = resolveFunctionConfig(options.config ?? {}, { name: "function", file, version: "1" });
     const log = new Logger({ level: "debug", write: (line) => this.lines.push(JSON.parse(line)) });
     this.#reaper = new Reaper(log);
-    const { grace = 100, store, validationLimit } = options;
+    const { grace = 100, store, validationLimit, observer } = options;
     const once = store && { store, keep: 86_400_000 };
-    const shared = { definition, sources: new Map([[file, module]]), folder, log, grace, once };
+    const shared = { definition, sources: new Map([[file, module]]), folder, log, grace, once, observer };
     this.sandbox = definition.isolation === "inline" ? new InlineSandbox(shared) : new ProcessSandbox({
       ...shared,
       resolution: { config: CONFIG_FILE, files: new Map() },

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { Completions } from "../../lib/sandbox/wire/completions.ts";
 import { FrameReader, FrameWriter, type FromGuest } from "../../lib/sandbox/wire/protocol.ts";
 import { eventually } from "../support/eventually.ts";
 
@@ -35,7 +36,10 @@ class Written {
 }
 
 function publishing(body: Uint8Array, headers: Record<string, unknown> = {}): FromGuest {
-  return ["completed", 1, [{ exchange: "", routingKey: "q", body, properties: {}, headers, delay: 0 }], undefined];
+  const completions = new Completions();
+  const output = { exchange: "", routingKey: "q", body, properties: {}, headers, delay: 0 };
+  completions.add({ id: 1, outputs: [output], result: undefined });
+  return completions.pack();
 }
 
 Deno.test("what is sent in one turn is one frame", async () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import type { OutgoingMessage } from "../../lib/amqp/publishing/publisher.ts";
+import type { OutgoingMessage } from "../../lib/amqp/publishing/outgoing_message.ts";
 import type { Reply } from "../../lib/amqp/publishing/replies.ts";
 import { WarrenError } from "../../lib/base/errors.ts";
 import type { Entry } from "../../lib/runner/function_registry.ts";
@@ -22,10 +22,12 @@ function requestsFor(config: FunctionConfig = {}) {
     ["broken", { loaded: broken("broken", "wrong"), served: undefined, error: "wrong" }],
   ]);
   const published: OutgoingMessage[] = [];
+  const held: [queue: string, delay: number][] = [];
   const at = { consumers: 0 as number | undefined, answer: Promise.resolve<Reply | undefined>(undefined) };
   const requests = new FunctionRequests({
     functions: entries,
     publisher: { publish: (message) => Promise.resolve(void published.push(message)) },
+    held: { publish: (message, delay) => Promise.resolve(void held.push([message.routingKey, delay])) },
     replies: {
       request: async ({ gone }, publish) => {
         await publish({ replyTo: "answers", correlationId: "1" });
@@ -36,7 +38,7 @@ function requestsFor(config: FunctionConfig = {}) {
     consumers: () => Promise.resolve(at.consumers),
     interval: 1,
   });
-  return { requests, served, published, at };
+  return { requests, served, published, held, at };
 }
 
 Deno.test("a request is a persistent message in the function's queue", async () => {
@@ -46,6 +48,14 @@ Deno.test("a request is a persistent message in the function's queue", async () 
   assertEquals([exchange, routingKey, body], ["", "q", REQUEST.body]);
   const { deliveryMode, messageId, contentType, replyTo } = properties ?? {};
   assertEquals([deliveryMode, messageId, contentType, replyTo], [2, "m", "text/plain", undefined]);
+});
+
+Deno.test("a request with a delay is held back, one with a priority has it", async () => {
+  const { requests, published, held } = requestsFor({ queue: "q" });
+  await requests.publish("a", { ...REQUEST, delay: 2_000 });
+  await requests.publish("a", { ...REQUEST, delay: 0, priority: 3 });
+  assertEquals(held, [["q", 2_000]]);
+  assertEquals(published.map(({ properties }) => properties.priority), [3]);
 });
 
 Deno.test("a function that is not bound, or gone, gets no message, and the reason is said", async () => {

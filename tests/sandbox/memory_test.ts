@@ -26,12 +26,14 @@ const GROWING = `
 /** One that is as large as this process, and may have that much. */
 class Fake implements Watched {
   readonly pid = Deno.pid;
+  readonly name: string;
   readonly memory: number;
   busy = true;
   exceeded = 0;
 
-  constructor(memory: number) {
+  constructor(memory: number, name = "resize") {
     this.memory = memory;
+    this.name = name;
   }
 
   onExceeded(): void {
@@ -135,3 +137,15 @@ function telling(bytes: (pid: number) => number): MemoryWatchOptions["reaper"] {
     residentMemory: (pids) => Promise.resolve(new Map(pids.map((pid) => [pid, bytes(pid)]))),
   };
 }
+
+Deno.test("the memory that was seen last is added up for each function, without processes that ended", async () => {
+  const watch = new MemoryWatch({ reaper: telling(() => 1_000), log: new Logger({ level: "silent" }), os: "linux" });
+  const fakes = [new Fake(2_000), new Fake(2_000), new Fake(2_000, "mail")];
+  assertEquals([...watch.resident()], []);
+  for (const fake of fakes) watch.add(fake);
+  await eventually(() => watch.resident().size === 2);
+  watch.delete(fakes[0]);
+  assertEquals([...watch.resident()], [["resize", 1_000], ["mail", 1_000]]);
+  for (const fake of fakes.slice(1)) watch.delete(fake);
+  assertEquals([...watch.resident()], []);
+});

@@ -1,7 +1,7 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import type { Consuming, Delivery, Trial } from "../../lib/amqp/consuming/consumer.ts";
 import { retryProperties, setAsideProperties } from "../../lib/amqp/message/headers.ts";
-import type { Settled } from "../../lib/amqp/publishing/settle.ts";
+import type { OnSettled, Settled } from "../../lib/amqp/publishing/settle.ts";
 import type { FunctionDefinition } from "../../lib/invocation/definition/definition.ts";
 import type { Disposition } from "../../lib/invocation/outcome.ts";
 import type { DeliveredInvocation } from "../../lib/invocation/sandbox.ts";
@@ -87,18 +87,15 @@ export class FakeBroker {
   }
 
   readonly settler = {
-    settle: async (delivery: Delivery, disposition: Disposition, about: About): Promise<Settled> => {
-      await this.confirms;
-      if (!delivery.live) return "lost";
-      const failed = { ...about, invocation: { ...about.invocation, redelivered: false, wantsResult: false } };
-      const { name } = about.definition.queue;
-      if (disposition.kind === "retry") {
-        const facts = { ...failed, failure: disposition.failure, now: new Date(0) };
-        this.#copy(name, about, retryProperties(facts, disposition.attempt), disposition.delay);
-      }
-      if (disposition.kind === "deadLetter") this.#copy(`${name}.dead`, about, {}, 0);
-      delivery.ack();
-      return "settled";
+    settle: <S>(
+      delivery: Delivery,
+      disposition: Disposition,
+      about: About,
+      onEnd: OnSettled<S>,
+      subject: S,
+    ): void => {
+      const settling = this.#settle(delivery, disposition, about);
+      void settling.then((settled) => onEnd(undefined, subject, settled), (error) => onEnd(error, subject, "lost"));
     },
     setAside: async (delivery: Delivery, about: About): Promise<boolean> => {
       await this.confirms;
@@ -109,6 +106,20 @@ export class FakeBroker {
       return true;
     },
   };
+
+  async #settle(delivery: Delivery, disposition: Disposition, about: About): Promise<Settled> {
+    await this.confirms;
+    if (!delivery.live) return "lost";
+    const failed = { ...about, invocation: { ...about.invocation, redelivered: false, wantsResult: false } };
+    const { name } = about.definition.queue;
+    if (disposition.kind === "retry") {
+      const facts = { ...failed, failure: disposition.failure, now: new Date(0) };
+      this.#copy(name, about, retryProperties(facts, disposition.attempt), disposition.delay);
+    }
+    if (disposition.kind === "deadLetter") this.#copy(`${name}.dead`, about, {}, 0);
+    delivery.ack();
+    return "settled";
+  }
 
   #copy(queue: string, { invocation }: About, properties: Properties, delay: number): void {
     const body = new TextDecoder().decode(invocation.body);

@@ -1,6 +1,6 @@
 import type { FunctionDefinition } from "../../lib/invocation/definition/definition.ts";
 import type { Outcome } from "../../lib/invocation/outcome.ts";
-import type { Invocation, Sandbox } from "../../lib/invocation/sandbox.ts";
+import type { Invocation, OnEnd, Sandbox } from "../../lib/invocation/sandbox.ts";
 
 export const COMPLETED: Outcome = { kind: "completed" };
 export const FAILED: Outcome = { kind: "failed", failure: { type: "Error", message: "no" } };
@@ -70,8 +70,8 @@ export class FakeSandbox implements Sandbox {
     return Promise.resolve(undefined);
   }
 
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    void this.invokeBatch([invocation]).then(([outcome]) => onEnd(outcome));
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
+    void this.invokeBatch([invocation]).then(([outcome]) => onEnd(outcome, subject));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {

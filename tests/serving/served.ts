@@ -1,5 +1,6 @@
 import { resolveFunctionConfig } from "../../lib/invocation/definition/function_config.ts";
 import type { Ended } from "../../lib/invocation/insight/ended.ts";
+import type { OnceStore } from "../../lib/invocation/once_store.ts";
 import type { FunctionConfig } from "../../lib/mod.ts";
 import { Logger } from "../../lib/base/log.ts";
 import { ServedFunction } from "../../lib/serving/served_function.ts";
@@ -35,7 +36,7 @@ export class Served {
   readonly ended: Ended[] = [];
   readonly served: ServedFunction;
 
-  constructor(config: FunctionConfig = {}, readonly behaviour: Behaviour = {}, observed = false) {
+  constructor(config: FunctionConfig = {}, readonly behaviour: Behaviour = {}, observed = false, handled?: OnceStore) {
     const { broker } = this;
     const log = new Logger({ level: "debug", write: (line) => void this.lines.push(JSON.parse(line)) });
     this.served = new ServedFunction(versionOf("v1", config), {
@@ -43,14 +44,16 @@ export class Served {
       suspects: new Suspects(0),
       timers: this.timers,
       observer: observed ? { ended: (ended) => void this.ended.push(ended) } : undefined,
+      handled,
       settler: broker.settler,
       outputs: {
-        publish: async ({ definition, invocation, delivery }, { outputs = [] }) => {
-          if (broker.refusesOutputs) throw new Error("no such exchange");
-          await broker.confirms;
-          const body = new TextDecoder().decode(invocation.body);
-          if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
-          return outputs.map(({ routingKey }, index) => `${routingKey}/${index}`);
+        publish: ({ definition, invocation, delivery }, { outputs = [] }, onEnd, subject) => {
+          if (broker.refusesOutputs) return onEnd(new Error("no such exchange"), subject, []);
+          void broker.confirms.then(() => {
+            const body = new TextDecoder().decode(invocation.body);
+            if (delivery.live && definition.output) broker.published.push(`${definition.output.routingKey}: ${body}`);
+            onEnd(undefined, subject, outputs.map(({ routingKey }, index) => `${routingKey}/${index}`));
+          });
         },
         refuse: () => Promise.resolve(),
       },

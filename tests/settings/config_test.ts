@@ -67,6 +67,7 @@ Deno.test("without flags and environment, every option has its default", () => {
     runsKeep: 100_000,
     runsAge: 604_800_000,
     runsBodies: false,
+    metricsFunctions: 500,
     logLevel: "info",
     logCompleted: "none",
     logFormat: undefined,

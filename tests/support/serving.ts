@@ -41,6 +41,7 @@ export interface FunctionSeen {
   loaded?: boolean;
   running: number;
   counts: Record<string, number>;
+  duplicates?: number;
 }
 
 /** The functions by their names. */

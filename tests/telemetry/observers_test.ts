@@ -10,6 +10,7 @@ Deno.test("several observers get the same, and where there is none there is none
   const noting = (name: string): Observer => ({
     ended: () => void seen.push(`${name} ended`),
     logged: () => void seen.push(`${name} logged`),
+    processEnded: (_, how) => void seen.push(`${name} ${how}`),
   });
   const quiet: Observer = { ended: () => void seen.push("quiet ended") };
   assertEquals([observers([]), observers([undefined]), observers([quiet])], [undefined, undefined, quiet]);
@@ -18,7 +19,8 @@ Deno.test("several observers get the same, and where there is none there is none
   all.ended(ended);
   all.logged!({ definition: ended.definition, invocations: [], level: "info", message: "x" });
   all.coldStart!(ended.definition, 1);
-  assertEquals(seen, ["a ended", "quiet ended", "b ended", "a logged", "b logged"]);
+  all.processEnded!(ended.definition, "crashed");
+  assertEquals(seen, ["a ended", "quiet ended", "b ended", "a logged", "b logged", "a crashed", "b crashed"]);
 });
 
 for (

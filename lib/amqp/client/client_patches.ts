@@ -1,8 +1,8 @@
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
-import { SHORT_STRING } from "../../base/short_string.ts";
-import { decodeText, encodeText } from "../../base/utf8.ts";
+import { decodeText } from "../../base/utf8.ts";
 import { readProperties } from "../message/content_header.ts";
 import { decodeTable } from "../message/field_table.ts";
+import { WireWriter, writeText } from "../message/wire_writer.ts";
 import { writeProperties } from "../message/write_properties.ts";
 
 /*
@@ -20,25 +20,14 @@ export function patchClient(): void {
   if (patched) return;
   patched = true;
   const view = AMQPView.prototype;
-  const { setField } = view;
 
   // Whole numbers from 2^31 to 2^32 were written as negative ones, and decimals as 32-bit floats:
   // each republish of a message corrupted its headers.
-  view.setField = function (offset, field, littleEndian) {
-    if (typeof field !== "number") return setField.call(this, offset, field, littleEndian);
-    if (Number.isInteger(field) && field >= -0x80000000 && field <= 0x7fffffff) {
-      this.setUint8(offset, "I".charCodeAt(0));
-      this.setInt32(offset + 1, field, littleEndian);
-      return 5;
-    }
-    if (Number.isSafeInteger(field)) {
-      this.setUint8(offset, "l".charCodeAt(0));
-      this.setBigInt64(offset + 1, BigInt(field), littleEndian);
-      return 9;
-    }
-    this.setUint8(offset, "d".charCodeAt(0));
-    this.setFloat64(offset + 1, field, littleEndian);
-    return 9;
+  view.setField = function (offset, field) {
+    const writer = new WireWriter(this);
+    writer.at = offset;
+    writer.value(field);
+    return writer.at - offset;
   };
 
   // A reserved property, a header of an unknown type and deeply nested headers threw and ended the connection, 64-bit
@@ -71,15 +60,13 @@ export function patchClient(): void {
     return [readText(this, offset + 4, length), length + 4];
   };
   view.setShortString = function (offset, text) {
-    const length = text.length > SHORT_STRING ? Infinity : writeText(this, offset + 1, text);
-    if (length > SHORT_STRING) {
-      throw new Error(`a short string has ${SHORT_STRING} bytes at most: ${text.substring(0, SHORT_STRING)}…`);
-    }
-    this.setUint8(offset, length);
-    return length + 1;
+    const writer = new WireWriter(this);
+    writer.at = offset;
+    writer.shortString(text);
+    return writer.at - offset;
   };
   view.setLongString = function (offset, text, littleEndian) {
-    const length = writeText(this, offset + 4, text);
+    const length = writeText(bytesOf(this), offset + 4, text);
     this.setUint32(offset, length, littleEndian);
     return length + 4;
   };
@@ -96,15 +83,4 @@ function readText(view: AMQPView, start: number, length: number): string {
   const bytes = bytesOf(view);
   if (start + length > bytes.length) throw new RangeError(`a text of ${length} bytes at ${start} is beyond its frame`);
   return decodeText(bytes, start, start + length);
-}
-
-/** @throws {RangeError} if there is no room */
-function writeText(view: AMQPView, start: number, text: string): number {
-  const bytes = bytesOf(view);
-  const length = encodeText(text, bytes, start, bytes.length);
-  // If the text ends at the end of the buffer, it may have been cut.
-  if (start + length + 3 >= bytes.length && new TextEncoder().encode(text).length > length) {
-    throw new RangeError(`a text of ${text.length} characters is beyond its frame`);
-  }
-  return length;
 }

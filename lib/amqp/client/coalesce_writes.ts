@@ -6,9 +6,10 @@ interface Internals {
   bufferPool: AMQPView[];
 }
 
-const SENT = Promise.resolve();
+/** The result of `send()` for a client whose writes are joined. It never rejects. */
+export const SENT = Promise.resolve();
 /** Bytes. More than this is written before the end of the turn, and a large chunk without a copy. */
-const LARGE = 64 * 1024;
+export const LARGE = 64 * 1024;
 
 /**
  * Joins what one turn of the event loop sends into one write: acks and publishes

@@ -1,10 +1,11 @@
-import type { OutgoingMessage, PublishOptions } from "../publishing/publisher.ts";
+import type { WarrenError } from "../../base/errors.ts";
 import { RETRY_PREFIX } from "../message/names.ts";
+import type { PublishSink } from "../publishing/confirm_channel.ts";
+import type { OutgoingMessage } from "../publishing/outgoing_message.ts";
+import type { Publisher, PublishOptions } from "../publishing/publisher.ts";
 
 /** What publishes, with confirms. */
-interface Publishing {
-  publish(message: OutgoingMessage, options?: PublishOptions): Promise<void>;
-}
+export type Publishing = Pick<Publisher, "publish" | "send">;
 
 /** Steps of time per delay: how exactly it is known when a message comes back. */
 const STEPS = 64;
@@ -35,15 +36,23 @@ export class HeldBack {
   }
 
   /** A publisher that counts what it puts into retry queues. */
-  counting<T extends Publishing>(publisher: T): Pick<T, "publish"> {
+  counting(publisher: Publishing): Publishing {
     return {
+      send: (message, options, sink) => {
+        const delayed = message.exchange.startsWith(RETRY_PREFIX);
+        return publisher.send(message, options, delayed ? new Counted(this, sink) : sink);
+      },
       publish: (message: OutgoingMessage, options?: PublishOptions) => {
         const published = publisher.publish(message, options);
         if (!message.exchange.startsWith(RETRY_PREFIX)) return published;
-        const delay = Number(message.exchange.slice(RETRY_PREFIX.length));
-        return published.then(() => this.add(message.routingKey, delay));
+        return published.then(() => this.addMessage(message));
       },
     };
+  }
+
+  /** A message that is in a retry queue now. */
+  addMessage({ exchange, routingKey }: Pick<OutgoingMessage, "exchange" | "routingKey">): void {
+    this.add(routingKey, Number(exchange.slice(RETRY_PREFIX.length)));
   }
 
   /** @param delay milliseconds */
@@ -91,5 +100,21 @@ export class HeldBack {
     const now = this.#now();
     const kept = steps.findIndex(({ due }) => due > now);
     steps.splice(0, kept < 0 ? steps.length : kept);
+  }
+}
+
+/** Counts a message once it is confirmed. */
+class Counted implements PublishSink {
+  readonly #heldBack: HeldBack;
+  readonly #sink: PublishSink;
+
+  constructor(heldBack: HeldBack, sink: PublishSink) {
+    this.#heldBack = heldBack;
+    this.#sink = sink;
+  }
+
+  published(message: OutgoingMessage, error: WarrenError | undefined): void {
+    if (!error) this.#heldBack.addMessage(message);
+    this.#sink.published(message, error);
   }
 }

@@ -1,4 +1,4 @@
-import type { AnnouncedRunner, Announcement, Fleet, FleetAnswers } from "../../invocation/insight/fleet.ts";
+import type { AnnouncedRunner, Announcement, Fleet, FleetAnswers, FleetNews } from "../../invocation/insight/fleet.ts";
 import { TIMERS, type Timers } from "../../base/time/timers.ts";
 import {
   announcedText,
@@ -48,7 +48,7 @@ const HELLO_AGAIN = 250;
  * What this runner cannot hear says nothing about the others: while it has no connection, or the broker takes nothing from
  * anybody, nobody becomes gone.
  */
-export class AmqpFleet implements Fleet {
+export class AmqpFleet implements Fleet, FleetNews {
   readonly #options: AmqpFleetOptions;
   readonly #timers: Timers;
   readonly #roster: Roster;
@@ -56,6 +56,7 @@ export class AmqpFleet implements Fleet {
   readonly #id: string;
   #cancelTick = () => {};
   #cancelSoon: (() => void) | undefined;
+  readonly #heard = new Map<string, (value: unknown, from: string) => void>();
   readonly #greetings = new Set<() => void>();
   #helloDue = false;
   #said = "";
@@ -114,6 +115,17 @@ export class AmqpFleet implements Fleet {
     this.#questions.answer(question, answer);
   }
 
+  tell(topic: string, value: unknown, to?: string): boolean {
+    const { link } = this.#options;
+    const from = link.address;
+    if (from === undefined) return false;
+    return link.send(encodeMessage({ kind: "news", id: this.#id, from, topic, value }), to);
+  }
+
+  hear(topic: string, heard: (value: unknown, from: string) => void): void {
+    this.#heard.set(topic, heard);
+  }
+
   /** Something changed that the others want to know now. */
   announceSoon(): void {
     if (this.#running) this.#announceIn(SOON);
@@ -144,6 +156,8 @@ export class AmqpFleet implements Fleet {
         return this.#roster.goodbye(id);
       case "question":
         return void this.#questions.asked(message);
+      case "news":
+        return this.#heard.get(message.topic)?.(message.value, message.from);
       case "answer":
         return this.#questions.received(message);
     }

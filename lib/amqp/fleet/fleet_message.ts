@@ -19,6 +19,14 @@ export type FleetMessage =
     readonly payload: unknown;
   }
   | {
+    readonly kind: "news";
+    /** The runner that tells it, and where it hears. */
+    readonly id: string;
+    readonly from: string;
+    readonly topic: string;
+    readonly value: unknown;
+  }
+  | {
     readonly kind: "answer";
     /** The runner that answers. */
     readonly id: string;
@@ -61,7 +69,7 @@ export function decodeMessage(body: Uint8Array): FleetMessage | undefined {
 type Fields = Record<string, unknown>;
 
 function messageIn(fields: Fields): FleetMessage | undefined {
-  const { kind, id, name, about, replyTo, question, payload, value, leftOut, error } = fields;
+  const { kind, id, name, about, replyTo, question, payload, value, leftOut, error, from, topic } = fields;
   switch (kind) {
     case "hello": {
       const runner = announcementIn(fields.runner);
@@ -77,6 +85,8 @@ function messageIn(fields: Fields): FleetMessage | undefined {
     case "question":
       if (!isText(id) || !isText(about) || !isText(replyTo) || !isText(question)) return undefined;
       return { kind, id, about, replyTo, question, payload };
+    case "news":
+      return isText(id) && isText(from) && isText(topic) ? { kind, id, from, topic, value } : undefined;
     case "answer":
       if (!isText(id) || !isText(name) || !isText(about) || !isCountOrNone(leftOut) || !isTextOrNone(error)) {
         return undefined;

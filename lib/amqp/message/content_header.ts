@@ -3,6 +3,7 @@ import { joinBytes } from "../../base/bytes.ts";
 import { decodeText } from "../../base/utf8.ts";
 import { type Bytes, dateOf, decodeTable, type SplitTable, splitTable } from "./field_table.ts";
 import { HEADERS } from "./names.ts";
+import type { WireWriter } from "./wire_writer.ts";
 
 /*
  * The properties of a message, including its headers, as they are in a content header.
@@ -43,6 +44,8 @@ const MORE_FLAGS = 0x0001;
 
 /** Most messages share arrays of this size: allocating one for each would take as long as all other reading. */
 const SHARED = 16 * 1024;
+/** Up to this many bytes are copied one by one, which is faster than making a view of them. */
+const FEW = 64;
 /** Larger headers get an array of their own. */
 const LARGE = 1_024;
 let shared = new Uint8Array(0);
@@ -71,7 +74,8 @@ export class Received {
       }
       this.#bytes = shared;
       this.#start = used;
-      for (let at = 0; at < size; at++) shared[used + at] = bytes[start + at];
+      if (size > FEW) shared.set(bytes.subarray(start, end), used);
+      else for (let at = 0; at < size; at++) shared[used + at] = bytes[start + at];
       used += size;
     }
     this.#end = this.#start + size;
@@ -79,18 +83,26 @@ export class Received {
 
   /** Bytes that belong to no property and no header that a broker would accept. Undefined if there are none. */
   get rest(): Uint8Array {
-    return this.#split().rest;
+    const { table, rest } = this.#split();
+    return table.rest.length + rest.length === 0 ? NOTHING : joinBytes([table.rest, rest]);
   }
 
-  /** The bytes of a property, if it exists and `value` equals its decoded value. */
-  property(name: PropertyName, value: unknown): Uint8Array | undefined {
-    return Object.is(value, decodedProperty(this.#decoded, name)) ? this.#split().properties.get(name) : undefined;
+  /** Writes the bytes of a property, by its index, where it is there and `value` is what it was decoded to; else false. */
+  copy(writer: WireWriter, index: number, value: unknown): boolean {
+    if (!Object.is(value, decodedProperty(this.#decoded, PROPERTIES[index].name))) return false;
+    const { spans } = this.#split();
+    const end = spans[2 * index + 1];
+    if (end === 0) return false;
+    writer.raw(this.#bytes, this.#start + spans[2 * index], this.#start + end);
+    return true;
   }
 
   /** The unchanged headers, each with its name and type. */
   headers(now: Record<string, unknown>): SplitTable["fields"] {
+    const { fields } = this.#split().table;
+    if (fields.length === 0) return fields;
     const decoded = this.#decoded.headers ?? {};
-    return this.#split().fields.filter(({ name }) => Object.is(ownValue(now, name), ownValue(decoded, name)));
+    return fields.filter(({ name }) => Object.is(ownValue(now, name), ownValue(decoded, name)));
   }
 
   #split(): Parts {
@@ -98,9 +110,16 @@ export class Received {
   }
 }
 
-interface Parts extends SplitTable {
-  readonly properties: ReadonlyMap<PropertyName, Uint8Array>;
+interface Parts {
+  /** Where each property begins and ends, by its index; two zeros where it is not there. */
+  readonly spans: readonly number[];
+  readonly table: SplitTable;
+  /** What is behind the last property. */
+  readonly rest: Uint8Array;
 }
+
+const NOTHING = new Uint8Array(0);
+const NO_TABLE: SplitTable = { fields: [], rest: NOTHING };
 
 class Given {
   constructor(object: object) {
@@ -179,7 +198,8 @@ class Walk {
   readonly #from: Bytes;
   readonly #end: number;
   readonly #flags: number;
-  #index = 0;
+  /** Of the property that comes next. */
+  index = 0;
 
   constructor(from: Bytes, start: number, end: number) {
     this.#from = from;
@@ -192,8 +212,8 @@ class Walk {
 
   next(): boolean {
     this.at = this.to;
-    while (this.#index < PROPERTIES.length) {
-      const { name, type, flag } = PROPERTIES[this.#index++];
+    while (this.index < PROPERTIES.length) {
+      const { name, type, flag } = PROPERTIES[this.index++];
       if (this.#flags & flag) return this.#enter(name, type);
     }
     if (this.at < this.#end) this.problem ??= "there are more bytes than properties";
@@ -207,7 +227,7 @@ class Walk {
     if (to <= this.#end && type === "table") to += view.getUint32(at);
     else if (to <= this.#end && (type === "text" || type === "hidden")) to += bytes[at];
     if (to > this.#end) {
-      this.#index = PROPERTIES.length;
+      this.index = PROPERTIES.length;
       this.problem ??= `the property ${name} goes on behind its frame`;
       return false;
     }
@@ -227,15 +247,17 @@ class Walk {
 
 function split(bytes: Uint8Array): Parts {
   const from = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
-  const properties = new Map<PropertyName, Uint8Array>();
-  let table: SplitTable = { fields: [], rest: new Uint8Array(0) };
+  const spans: number[] = new Array(2 * PROPERTIES.length).fill(0);
+  let table = NO_TABLE;
   const walk = new Walk(from, 0, bytes.length);
   while (walk.next()) {
-    const { name, type, at, to } = walk;
-    properties.set(name, bytes.subarray(at, to));
+    const { type, at, to } = walk;
+    const index = 2 * (walk.index - 1);
+    spans[index] = at;
+    spans[index + 1] = to;
     if (type === "table") table = splitTable(from, at + 4, to);
   }
-  return { properties, fields: table.fields, rest: joinBytes([table.rest, bytes.subarray(walk.at)]) };
+  return { spans, table, rest: bytes.subarray(walk.at) };
 }
 
 /** The decoded value. Undefined for the hidden property. */

@@ -127,14 +127,27 @@ function copyProperties(failed: FailedDelivery, own: Record<string, string | num
   const properties = inertProperties(invocation.properties, invocation.headers);
   const { headers } = properties;
   delete headers[HEADERS.setAside];
-  headers[HEADERS.firstSeen] ??= now.toISOString();
+  const time = isoTime(now);
+  headers[HEADERS.firstSeen] ??= time;
   headers[HEADERS.exchange] = invocation.exchange;
   headers[HEADERS.routingKey] = invocation.routingKey;
   headers[HEADERS.errorType] = failure.type;
   headers[HEADERS.error] = failure.message;
-  headers[HEADERS.failedAt] = now.toISOString();
+  headers[HEADERS.failedAt] = time;
   Object.assign(headers, own);
   return properties;
+}
+
+let lastTime = NaN;
+let lastText = "";
+
+/** Thousands that fail in a second have a text for each millisecond. */
+function isoTime(date: Date): string {
+  const time = date.getTime();
+  if (time === lastTime) return lastText;
+  lastText = date.toISOString();
+  lastTime = time;
+  return lastText;
 }
 
 /**

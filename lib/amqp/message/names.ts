@@ -9,10 +9,14 @@ export const DISPATCH_EXCHANGE = "warren.dispatch";
 export const ORPHANS = "warren.orphans";
 
 export const RETRY_PREFIX = "warren.retry.";
+/** Names by their delays: there are some hundred at most, and thousands of retries a second need one. */
+const retryQueues = new Map<number, string>();
 
 /** The exchange and the queue that hold a message for `ms` milliseconds. */
 export function retryQueue(ms: number): string {
-  return `${RETRY_PREFIX}${ms}`;
+  let name = retryQueues.get(ms);
+  if (name === undefined) retryQueues.set(ms, name = `${RETRY_PREFIX}${ms}`);
+  return name;
 }
 
 /** The queue with the token of a scheduled function. */
@@ -92,6 +96,8 @@ export const HEADERS = {
   unread: "warren-unread",
   /** Names of headers that a dead letter omits, since they do not fit into a frame. */
   dropped: "warren-dropped",
+  /** In a copy of a dead letter for `onDead`: the function whose dead letter it is. */
+  alert: "warren-alert",
   /** How often it was redriven from the dead letters. */
   redriven: "warren-redriven",
 } as const;

@@ -1,65 +1,54 @@
 import type { AMQPProperties } from "@cloudamqp/amqp-client";
-import type { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { decodedProperty, PROPERTIES, type PropertyType, type Received, receivedOf } from "./content_header.ts";
+import { WireWriter } from "./wire_writer.ts";
 
-/** Writes the properties to `view` and returns their size in bytes. @throws {RangeError} if there is no room */
-export function writeProperties(view: AMQPView, offset: number, properties: AMQPProperties): number {
-  const received = receivedOf(properties);
-  const writer = new Writer(view, offset + 2);
-  let flags = 0;
-  for (const { name, type, flag } of PROPERTIES) {
-    const value = decodedProperty(properties, name);
-    const before = writer.at;
-    if (type === "table") {
-      if (value) writer.table(value as Record<string, unknown>, received);
-    } else {
-      const bytes = received?.property(name, value);
-      if (bytes) writer.raw(bytes);
-      else if (value !== undefined && value !== null) writer.value(type, value);
-    }
-    if (writer.at > before) flags |= flag;
-  }
-  view.setUint16(offset, flags);
+/** Writes the properties to `view` and gives how many bytes they have. @throws {RangeError} where there is no room */
+export function writeProperties(view: DataView, offset: number, properties: AMQPProperties): number {
+  const writer = new WireWriter(view);
+  writer.at = offset;
+  putProperties(writer, properties);
   return writer.at - offset;
 }
 
-class Writer {
-  readonly #view: AMQPView;
-  at: number;
-
-  constructor(view: AMQPView, at: number) {
-    this.#view = view;
-    this.at = at;
-  }
-
-  raw(bytes: Uint8Array): void {
-    new Uint8Array(this.#view.buffer, this.#view.byteOffset, this.#view.byteLength).set(bytes, this.at);
-    this.at += bytes.length;
-  }
-
-  value(type: PropertyType, value: unknown): void {
-    if (type === "octet") this.#view.setUint8(this.at++, value as number);
-    else if (type === "timestamp") {
-      this.#view.setBigInt64(this.at, BigInt(Math.floor(Number(value) / 1000)));
-      this.at += 8;
-    } else this.at += this.#view.setShortString(this.at, value as string);
-  }
-
-  /** Writes the unchanged headers first, in their order. */
-  table(headers: Record<string, unknown>, received: Received | undefined): void {
-    const start = this.at;
-    this.at += 4;
-    const kept = received?.headers(headers) ?? [];
-    const names = new Set<string>();
-    for (const { name, bytes } of kept) {
-      this.raw(bytes);
-      names.add(name);
+/** Writes the properties, as the bytes that they were received as where they are still the same. */
+export function putProperties(writer: WireWriter, properties: AMQPProperties): void {
+  const received = receivedOf(properties);
+  const start = writer.at;
+  let flags = 0;
+  writer.at += 2;
+  for (let index = 0; index < PROPERTIES.length; index++) {
+    const { name, type, flag } = PROPERTIES[index];
+    const value = decodedProperty(properties, name);
+    const before = writer.at;
+    if (type === "table") {
+      if (value) putHeaders(writer, value as Record<string, unknown>, received);
+    } else if (!received?.copy(writer, index, value) && value !== undefined && value !== null) {
+      putValue(writer, type, value);
     }
-    for (const [name, value] of Object.entries(headers)) {
-      if (value === undefined || names.has(name)) continue;
-      this.at += this.#view.setShortString(this.at, name);
-      this.at += this.#view.setField(this.at, value as object);
-    }
-    this.#view.setUint32(start, this.at - start - 4);
+    if (writer.at > before) flags |= flag;
   }
+  writer.view.setUint16(start, flags);
+}
+
+function putValue(writer: WireWriter, type: PropertyType, value: unknown): void {
+  if (type === "octet") writer.octet(value as number);
+  else if (type === "timestamp") writer.timestamp(value as Date);
+  else writer.shortString(value as string);
+}
+
+/** What is as it came first, in its order. */
+function putHeaders(writer: WireWriter, headers: Record<string, unknown>, received: Received | undefined): void {
+  const kept = received?.headers(headers) ?? [];
+  if (kept.length === 0) return writer.table(headers);
+  const start = writer.at;
+  writer.at += 4;
+  const names = new Set<string>();
+  for (const { name, bytes } of kept) {
+    writer.raw(bytes);
+    names.add(name);
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !names.has(name)) writer.field(name, value);
+  }
+  writer.endSize(start);
 }

@@ -1,80 +1,62 @@
-import type { AMQPProperties } from "@cloudamqp/amqp-client";
-import { Backoff, delay } from "../../base/time/backoff.ts";
-import { describeError, WarrenError } from "../../base/errors.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
-import type { Failure, Outcome, Result } from "../../invocation/outcome.ts";
+import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import { outputId, type Publication } from "../../invocation/publication.ts";
 import { assertMayPublish } from "../../invocation/definition/publish_rules.ts";
 import { resultPublication } from "../../invocation/result_publication.ts";
 import { toRung } from "../../invocation/retry_policy.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
-import { childTrace, readTrace } from "../../invocation/trace_context.ts";
-import type { Logger } from "../../base/log.ts";
 import { within } from "../../base/time/within.ts";
-import type { Connection } from "../client/connection.ts";
-import type { Delivery } from "../consuming/consumer.ts";
-import { keepReceived } from "../message/content_header.ts";
-import { HEADERS, RETRY_PREFIX, retryQueue } from "../message/names.ts";
-import type { OutgoingMessage, Publisher } from "./publisher.ts";
-import type { Replies } from "./replies.ts";
-import type { Topology } from "../topology/topology.ts";
+import { retryQueue } from "../message/names.ts";
+import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { Handled, OnLeft, OutputsOptions } from "./handled.ts";
+import { Leaving } from "./leaving.ts";
+import { answer, outputMessage } from "./output_message.ts";
+import { OutputSender, type Sending } from "./output_sender.ts";
 
-/** Answers use a channel of their own: a missing caller is not the function's fault. */
-const REPLIES = "replies";
+const NONE: readonly Publication[] = [];
 
-export interface OutputsOptions {
-  connection: Connection;
-  publisher: Pick<Publisher, "publish">;
-  topology: Pick<Topology, "declareRung" | "bindToDispatch" | "forgetRungs">;
-  /** Those of this runner who wait for an answer. */
-  replies: Pick<Replies, "take">;
-  log: Logger;
-  /** Largest body in bytes. */
-  maxBody: number;
-}
-
-/** A delivery, with its context. */
-export interface Handled {
-  readonly definition: FunctionDefinition;
-  readonly invocation: Invocation;
-  readonly delivery: Pick<Delivery, "live">;
-}
-
-/** Publishes the results of an invocation before its message is acked: outputs, return value and answer. */
+/**
+ * Publishes the results of an invocation before its message is acked: outputs, return value and answer. Usually they are
+ * sent within the turn, and their confirms call back, without a promise.
+ */
 export class Outputs {
   readonly #options: OutputsOptions;
+  readonly #sender: OutputSender;
+  /** How outputs are sent, by the function that they are of. */
+  readonly #sendings = new WeakMap<FunctionDefinition, Sending>();
 
   constructor(options: OutputsOptions) {
     this.#options = options;
+    this.#sender = new OutputSender(options);
   }
 
   /**
-   * Publishes everything, confirmed; waits while the broker cannot take it, as long as the delivery lives.
-   *
-   * @returns the message ids of the outputs, in their order
-   * @throws {WarrenError} `unroutable`, `refused` or `tooLarge`: the invocation has failed
+   * Publishes everything, confirmed; waits while the broker cannot take it, as long as the delivery lives. Calls back with
+   * the message ids of the outputs, in their order, or with a `WarrenError`, `unroutable`, `refused` or `tooLarge`: the
+   * invocation has failed.
    */
-  async publish(
-    handled: Handled,
-    { outputs = [], result }: Outcome & { kind: "completed" },
-  ): Promise<readonly string[]> {
-    const { definition, invocation } = handled;
-    const { output } = definition;
-    const { maxBody } = this.#options;
-    for (const publication of outputs) assertMayPublish(definition, publication, maxBody);
-    const all = output && result
-      ? [...outputs, resultPublication(definition, invocation, result, { index: outputs.length, maxBody })]
-      : outputs;
-    const channel = `outputs ${definition.name}`;
-    const ids = all.map(({ properties }, index) => {
-      return properties.messageId ?? outputId(invocation.properties.messageId, index);
-    });
-    const deliver = (publication: Publication, index: number) =>
-      this.#deliver(handled, () => this.#message(invocation, publication, ids[index]), channel);
-    if (all.length === 1) await deliver(all[0], 0);
-    else await Promise.all(all.map(deliver));
-    if (invocation.properties.replyTo !== undefined) await this.#reply(handled, answer(invocation, result));
-    return ids;
+  publish<S>(handled: Handled, outcome: Outcome & { kind: "completed" }, onEnd: OnLeft<S>, subject: S): void {
+    const { invocation, definition } = handled;
+    let all: readonly Publication[];
+    try {
+      all = this.#allOf(handled, outcome);
+    } catch (error) {
+      return onEnd(error, subject, []);
+    }
+    const reply = invocation.properties.replyTo === undefined ? undefined : answer(invocation, outcome.result);
+    const ids = idsOf(all, invocation);
+    const leaving = new Leaving(this.#sender, { handled, ids, reply, onEnd: onEnd as OnLeft<unknown>, subject });
+    if (all.length === 0) return leaving.reply();
+    leaving.expect(all.length, this.#sendingOf(definition));
+    for (let index = 0; index < all.length; index++) {
+      const publication = all[index];
+      if (publication.delay === 0) leaving.send(outputMessage(invocation, publication, ids[index]));
+      else this.#leaveLater(leaving, handled, publication, ids[index]);
+    }
+  }
+
+  #leaveLater(leaving: Leaving, handled: Handled, publication: Publication, messageId: string): void {
+    leaving.deliver(() => this.#held(handled, publication, messageId));
   }
 
   /** Tells a waiting caller that there is no result. */
@@ -84,120 +66,43 @@ export class Outputs {
     const { type, message } = failure;
     const error = { type, message, outcome, attempts: invocation.attempt };
     const body = new TextEncoder().encode(JSON.stringify({ error }));
-    await this.#reply(handled, answer(invocation, { body, contentType: "application/json" }, outcome));
+    const reply = answer(invocation, { body, contentType: "application/json" }, outcome);
+    await new Promise((resolve) => {
+      new Leaving(this.#sender, { handled, ids: [], reply, onEnd: resolve, subject: undefined }).reply();
+    });
   }
 
-  async #reply(handled: Handled, message: OutgoingMessage): Promise<void> {
-    if (this.#options.replies.take(message)) return;
-    try {
-      await this.#deliver(handled, () => message, REPLIES, false);
-    } catch (error) {
-      this.#options.log.warn(`an answer could not be published: ${describeError(error)}`, {
-        function: handled.definition.name,
-        messageId: handled.invocation.properties.messageId,
-      });
+  /** The outputs, checked, and with what the handler returned where that is one more. @throws {WarrenError} */
+  #allOf(handled: Handled, { outputs = NONE, result }: Outcome & { kind: "completed" }): readonly Publication[] {
+    const { definition, invocation } = handled;
+    const { maxBody } = this.#options;
+    for (const publication of outputs) assertMayPublish(definition, publication, maxBody);
+    if (!definition.output || !result) return outputs;
+    return [...outputs, resultPublication(definition, invocation, result, { index: outputs.length, maxBody })];
+  }
+
+  #sendingOf(definition: FunctionDefinition): Sending {
+    let sending = this.#sendings.get(definition);
+    if (!sending) {
+      sending = { channel: `outputs ${definition.name}`, mandatory: true };
+      this.#sendings.set(definition, sending);
     }
+    return sending;
   }
 
-  /** Publishes one message, with as many tries as it takes. */
-  async #deliver(
-    { delivery, definition, invocation }: Handled,
-    make: () => OutgoingMessage | Promise<OutgoingMessage>,
-    channel: string,
-    mandatory = true,
-  ): Promise<void> {
-    let backoff: Backoff | undefined;
-    let forgotten = false;
-    while (delivery.live) {
-      let held = false;
-      try {
-        const made = make();
-        const message = made instanceof Promise ? await made : made;
-        held = message.exchange.startsWith(RETRY_PREFIX);
-        const { publisher } = this.#options;
-        return await within(30_000, (signal) => publisher.publish(message, { channel, mandatory, signal }));
-      } catch (error) {
-        if (error instanceof WarrenError && error.code !== "unavailable") {
-          // The delay queue may have been deleted, so it is declared again, once.
-          if (forgotten || !held) throw error;
-          forgotten = true;
-          await this.#forgetRungs();
-          continue;
-        }
-        this.#options.log.warn(`a message is held until what it left is with the broker: ${describeError(error)}`, {
-          function: definition.name,
-          messageId: invocation.properties.messageId,
-        });
-        backoff ??= new Backoff({ initial: 200, max: 15_000 });
-        await delay(backoff.next());
-      }
-    }
-  }
-
-  async #forgetRungs(): Promise<void> {
+  /** A message for the queue that holds it for its delay. */
+  async #held(handled: Handled, publication: Publication, messageId: string): Promise<OutgoingMessage> {
     const { connection, topology } = this.#options;
-    topology.forgetRungs(await within(30_000, (signal) => connection.opened(signal)));
-  }
-
-  #message(
-    invocation: Invocation,
-    publication: Publication,
-    messageId: string,
-  ): OutgoingMessage | Promise<OutgoingMessage> {
-    const { exchange, routingKey, body, headers, delay: held } = publication;
-    const properties = {
-      ...publication.properties,
-      messageId,
-      headers: headersOf(invocation, headers),
-    };
-    if (held === 0) return { exchange, routingKey, body, properties };
-    return this.#heldBack({ routingKey, body, properties }, toRung(held));
-  }
-
-  async #heldBack(message: Omit<OutgoingMessage, "exchange">, rung: number): Promise<OutgoingMessage> {
-    const { connection, topology } = this.#options;
+    const { routingKey, body, properties } = outputMessage(handled.invocation, publication, messageId);
+    const rung = toRung(publication.delay);
     const client = await within(30_000, (signal) => connection.opened(signal));
-    await topology.bindToDispatch(client, message.routingKey);
+    await topology.bindToDispatch(client, routingKey);
     await topology.declareRung(client, rung);
-    return { exchange: retryQueue(rung), ...message };
+    return { exchange: retryQueue(rung), routingKey, body, properties };
   }
 }
 
-function answer(
-  { properties, headers }: Invocation,
-  result: Result | undefined,
-  outcome = "completed",
-): OutgoingMessage {
-  const { replyTo, correlationId, messageId } = properties;
-  const answered = {
-    contentType: result?.contentType,
-    correlationId: correlationId ?? messageId,
-    timestamp: new Date(),
-    headers: { ...traceOf({ headers }), [HEADERS.outcome]: outcome },
-  };
-  return {
-    exchange: "",
-    routingKey: replyTo!,
-    body: result?.body ?? new Uint8Array(0),
-    // Some callers use correlation ids that are bytes and no text.
-    properties: keepReceived(answered, properties),
-  };
-}
-
-/**
- * The handler's own headers, with the trace and the message that gave rise to it. A handler may pass on the headers that it
- * got, and those name the parent of its own message.
- */
-function headersOf(invocation: Invocation, given: Record<string, unknown>): AMQPProperties["headers"] {
-  const headers: Record<string, unknown> = { ...traceOf(invocation), ...given };
-  const { messageId } = invocation.properties;
-  if (messageId) headers[HEADERS.parent] = messageId;
-  else delete headers[HEADERS.parent];
-  return headers as AMQPProperties["headers"];
-}
-
-/** The outputs of an invocation belong to the trace of its message. */
-function traceOf({ headers }: Pick<Invocation, "headers">): Record<string, string> {
-  const trace = readTrace(headers);
-  return trace ? childTrace(trace) : {};
+/** The message ids of all that an invocation publishes. */
+function idsOf(all: readonly Publication[], { properties: { messageId } }: Invocation): string[] {
+  return all.map(({ properties }, index) => properties.messageId ?? outputId(messageId, index));
 }

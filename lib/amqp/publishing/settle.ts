@@ -1,5 +1,5 @@
 import { Backoff, delay } from "../../base/time/backoff.ts";
-import { describeError } from "../../base/errors.ts";
+import { describeError, type WarrenError } from "../../base/errors.ts";
 import { deadLetterQueue, type FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Disposition } from "../../invocation/outcome.ts";
 import type { Logger } from "../../base/log.ts";
@@ -9,12 +9,15 @@ import type { Delivery } from "../consuming/consumer.ts";
 import { deadLetterForms, isTooLarge, retryForms } from "../message/copy_forms.ts";
 import { type FailedDelivery, setAsideProperties } from "../message/headers.ts";
 import { DISPATCH_EXCHANGE, retryQueue } from "../message/names.ts";
-import type { OutgoingMessage, Publisher } from "./publisher.ts";
+import type { PublishSink } from "./confirm_channel.ts";
+import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { Publisher } from "./publisher.ts";
 import type { Topology } from "../topology/topology.ts";
 import { unlessAborted } from "../client/unless_aborted.ts";
 
 /** Copies of failed messages use a channel of their own, which a function's publishes cannot close. */
 const CHANNEL = "settle";
+const SENDING = { channel: CHANNEL };
 
 /** Milliseconds for the confirm of a message that is set aside. It can return instead. */
 const PATIENCE = 5_000;
@@ -22,8 +25,8 @@ const PATIENCE = 5_000;
 export interface SettlerOptions {
   /** The connection of the publisher. */
   connection: Connection;
-  publisher: Pick<Publisher, "publish">;
-  topology: Pick<Topology, "declare" | "declareWayBack" | "declareRung" | "forgetRungs">;
+  publisher: Pick<Publisher, "publish" | "send">;
+  topology: Pick<Topology, "declare" | "declareWayBack" | "declareRung" | "forgetRungs" | "holds">;
   log: Logger;
   /** Waits between two tries, in milliseconds. @default a timer */
   pause?: (ms: number) => Promise<void>;
@@ -34,6 +37,9 @@ export interface SettlerOptions {
  * not at all, since its channel is gone.
  */
 export type Settled = "settled" | "unretried" | "lost";
+
+/** Called with the subject, and with how it was settled unless there is an error. */
+export type OnSettled<S> = (error: unknown, subject: S, settled: Settled) => void;
 
 /** A disposition that publishes a copy of the message. */
 type Copying = Disposition & { kind: "retry" | "deadLetter" };
@@ -46,6 +52,7 @@ type Copying = Disposition & { kind: "retry" | "deadLetter" };
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #pause: (ms: number) => Promise<void>;
+  readonly #onFailed = (settling: Settling, error?: unknown) => settling.endWith(this.#copySlowly(settling, error));
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -53,25 +60,28 @@ export class Settler {
   }
 
   /**
-   * Resolves once the delivery is settled, or is beyond settling: its channel is
-   * gone, and the broker delivers it again.
+   * Calls back once the delivery is settled, or is beyond settling: its channel is gone, and the broker delivers it again.
+   * Calls back with an error where it could not even be tried: then the delivery is as it was.
    */
-  async settle(
+  settle<S>(
     delivery: Delivery,
     disposition: Disposition,
     about: Omit<FailedDelivery, "failure" | "now">,
-  ): Promise<Settled> {
+    onEnd: OnSettled<S>,
+    subject: S,
+  ): void {
     switch (disposition.kind) {
       case "ack":
         delivery.ack();
-        return "settled";
+        return onEnd(undefined, subject, "settled");
       case "requeue":
         delivery.requeue();
-        return "settled";
+        return onEnd(undefined, subject, "settled");
       case "retry":
       case "deadLetter": {
-        const failed = { ...about, failure: disposition.failure, now: new Date() };
-        return await this.#copyThenAck(delivery, disposition, failed);
+        const { definition, invocation } = about;
+        const failed = { definition, invocation, failure: disposition.failure, now: new Date() };
+        return this.#copyThenAck(new Settling(delivery, disposition, failed, onEnd as OnSettled<unknown>, subject));
       }
     }
   }
@@ -96,21 +106,46 @@ export class Settler {
     return true;
   }
 
-  async #copyThenAck(delivery: Delivery, disposition: Copying, failed: FailedDelivery): Promise<Settled> {
+  /** At once where nothing has to be declared, or waited for; that is nearly always so. */
+  #copyThenAck(settling: Settling): void {
+    const { delivery, disposition, failed } = settling;
+    const { delay, ...copy } = copiesOf(disposition, failed).next().value!;
+    if (!delivery.live || !this.#isDeclared(copy, failed.definition, delay)) return this.#onFailed(settling);
+    settling.onFailed = this.#onFailed;
+    try {
+      if (!this.#options.publisher.send(copy, SENDING, settling)) this.#onFailed(settling);
+    } catch (error) {
+      this.#onFailed(settling, error);
+    }
+  }
+
+  #isDeclared({ exchange }: OutgoingMessage, { queue }: FunctionDefinition, delay: number): boolean {
+    if (exchange === "") return true;
+    const { connection: { ready }, topology } = this.#options;
+    return ready !== undefined && topology.holds(ready, queue.name, delay);
+  }
+
+  /** As often as it takes. The first copy may have `failed` already. */
+  async #copySlowly({ delivery, disposition, failed }: Settling, problem?: unknown): Promise<Settled> {
     const backoff = new Backoff({ initial: 200, max: 15_000 });
     const forms = copiesOf(disposition, failed);
     let copy = forms.next().value!;
-    while (delivery.live) {
+    for (let error: unknown = problem; delivery.live;) {
+      if (error !== undefined) {
+        const smaller = isTooLarge(error) ? forms.next().value : undefined;
+        if (smaller) copy = smaller;
+        else await this.#hold(error, failed, backoff);
+        error = undefined;
+        continue;
+      }
       try {
         await within(30_000, (signal) => this.#publish(copy, failed.definition, signal));
         const unretried = disposition.kind === "retry" && copy.exchange === "";
         if (unretried) this.#sayUnretried(failed, copy);
         delivery.ack();
         return unretried ? "unretried" : "settled";
-      } catch (error) {
-        const smaller = isTooLarge(error) ? forms.next().value : undefined;
-        if (smaller) copy = smaller;
-        else await this.#hold(error, failed, backoff);
+      } catch (caught) {
+        error = caught;
       }
     }
     return "lost";
@@ -157,6 +192,44 @@ export class Settler {
     } catch (error) {
       log.debug(`declaring again failed: ${describeError(error)}`);
     }
+  }
+}
+
+/** A delivery whose copy is on its way. */
+class Settling implements PublishSink {
+  readonly delivery: Delivery;
+  readonly disposition: Copying;
+  readonly failed: FailedDelivery;
+  readonly #onEnd: OnSettled<unknown>;
+  readonly #subject: unknown;
+  onFailed: ((settling: Settling, error: WarrenError) => void) | undefined;
+
+  constructor(
+    delivery: Delivery,
+    disposition: Copying,
+    failed: FailedDelivery,
+    onEnd: OnSettled<unknown>,
+    subject: unknown,
+  ) {
+    this.delivery = delivery;
+    this.disposition = disposition;
+    this.failed = failed;
+    this.#onEnd = onEnd;
+    this.#subject = subject;
+    this.onFailed = undefined;
+  }
+
+  published(_copy: OutgoingMessage, error: WarrenError | undefined): void {
+    if (error) return this.onFailed?.(this, error);
+    this.delivery.ack();
+    this.#onEnd(undefined, this.#subject, "settled");
+  }
+
+  endWith(settling: Promise<Settled>): void {
+    settling.then(
+      (settled) => this.#onEnd(undefined, this.#subject, settled),
+      (error) => this.#onEnd(error, this.#subject, "lost"),
+    );
   }
 }
 

@@ -52,6 +52,8 @@ interface Session extends DeclareOptions {
 /** What exists already on the broker of one connection. */
 interface Known {
   readonly rungs: Map<number, Promise<void>>;
+  /** Those that are declared by now. */
+  readonly ready: Set<number>;
   dispatch?: Promise<Refusals>;
   orphans?: Promise<Refusals>;
 }
@@ -70,6 +72,8 @@ export class Topology {
   readonly #known = new WeakMap<Client, Known>();
   /** By queue name: whether retries find their way back. */
   readonly #waysBack = new Map<string, Promise<void>>();
+  /** Queues whose way back is declared. */
+  readonly #boundBack = new Set<string>();
   /** Queues that the broker refuses as transient. */
   readonly #onlyDurable = new Set<string>();
   /** Queues that exist with other arguments. */
@@ -162,11 +166,17 @@ export class Topology {
 
   /** Declares the queue that holds a retry for `ms` milliseconds, when it is first needed. */
   async declareRung(client: Client, ms: number): Promise<void> {
-    const { rungs } = this.#of(client);
+    const { rungs, ready } = this.#of(client);
     const declared = rungs.get(ms) ?? this.#declareRung(client, ms);
     rungs.set(ms, declared);
     declared.catch(() => rungs.delete(ms));
     await declared;
+    ready.add(ms);
+  }
+
+  /** Whether a message can be held back for so many milliseconds and finds its way to that queue: nothing is to be declared. */
+  holds(client: Client, queue: string, ms: number): boolean {
+    return this.#boundBack.has(queue) && (ms === 0 || this.#of(client).ready.has(ms));
   }
 
   /** Resolves once delayed messages find their way to a function's queue. */
@@ -242,7 +252,10 @@ export class Topology {
       await this.#session(client, session, (declaring) => declaring.bind(queue, DISPATCH_EXCHANGE, queue));
     })();
     this.#waysBack.set(queue, declared);
-    declared.catch(() => {
+    this.#boundBack.delete(queue);
+    declared.then(() => {
+      if (this.#waysBack.get(queue) === declared) this.#boundBack.add(queue);
+    }, () => {
       if (this.#waysBack.get(queue) === declared) this.#waysBack.delete(queue);
     });
     return declared;
@@ -342,7 +355,7 @@ export class Topology {
 
   #of(client: Client): Known {
     let known = this.#known.get(client);
-    if (!known) this.#known.set(client, known = { rungs: new Map() });
+    if (!known) this.#known.set(client, known = { rungs: new Map(), ready: new Set() });
     return known;
   }
 

@@ -8,6 +8,16 @@ import { checkTable } from "../protocol/table.ts";
 /** The initial buffer of a body. It grows with the data, so that the announced size alone costs no memory. */
 const FIRST_ALLOCATION = 64 * 1024;
 
+/** The arguments of so many publishes are kept. A runner's retries go to three queues in turn. */
+const RECENT = 4;
+
+interface Arguments {
+  /** As they came. */
+  readonly bytes: Uint8Array;
+  readonly address: Address;
+  readonly mandatory: boolean;
+}
+
 /** A complete `basic.publish`. */
 export interface Published {
   message: Message;
@@ -17,10 +27,9 @@ export interface Published {
 /** Assembles the publishes of one channel from their frames: method, content header, body. */
 export class Publishing {
   readonly #maxSize: number;
-  /** The arguments of the last publish. The next one usually has the same, and then shares its address. */
-  #lastArguments: Uint8Array | undefined;
-  #address: Address | undefined;
-  #mandatory = false;
+  /** The arguments of the last publishes, the newest first: the next one mostly has some of them, and so their address. */
+  readonly #recent: Arguments[] = [];
+  #arguments: Arguments | undefined;
   #expected: "method" | "header" | "body" = "method";
   #content = new Uint8Array(0);
   #headerLength = 0;
@@ -39,7 +48,7 @@ export class Publishing {
 
   /** Handles the arguments of `basic.publish`. */
   begin(bytes: Uint8Array, start: number, end: number): void {
-    if (!this.#same(bytes, start, end)) this.#read(bytes, start, end);
+    this.#arguments = this.#known(bytes, start, end) ?? this.#read(bytes, start, end);
     this.#expected = "header";
   }
 
@@ -94,19 +103,17 @@ export class Publishing {
     // Checked here, where the sender gets the error. Later readers could not report it.
     if (properties.headersEnd > 0) checkTable(content.subarray(properties.headersStart, properties.headersEnd));
     return {
-      message: new Message(this.#address!, content, this.#headerLength, properties),
-      mandatory: this.#mandatory,
+      message: new Message(this.#arguments!.address, content, this.#headerLength, properties),
+      mandatory: this.#arguments!.mandatory,
     };
   }
 
-  #same(bytes: Uint8Array, start: number, end: number): boolean {
-    const last = this.#lastArguments;
-    if (last?.length !== end - start) return false;
-    for (let i = 0; i < last.length; i++) if (last[i] !== bytes[start + i]) return false;
-    return true;
+  #known(bytes: Uint8Array, start: number, end: number): Arguments | undefined {
+    for (const known of this.#recent) if (isSame(known.bytes, bytes, start, end)) return known;
+    return undefined;
   }
 
-  #read(bytes: Uint8Array, start: number, end: number): void {
+  #read(bytes: Uint8Array, start: number, end: number): Arguments {
     const reader = new Reader(bytes, start, end);
     reader.u16();
     const exchange = reader.shortString();
@@ -114,8 +121,16 @@ export class Publishing {
     const addressEnd = reader.offset;
     const flags = reader.u8();
     if (flags & 2) throw AmqpError.hard("notImplemented", "immediate=true");
-    this.#mandatory = (flags & 1) !== 0;
-    this.#address = new Address(exchange, routingKey, bytes.slice(start + 2, addressEnd));
-    this.#lastArguments = bytes.slice(start, end);
+    const address = new Address(exchange, routingKey, bytes.slice(start + 2, addressEnd));
+    const read = { bytes: bytes.slice(start, end), address, mandatory: (flags & 1) !== 0 };
+    this.#recent.unshift(read);
+    if (this.#recent.length > RECENT) this.#recent.pop();
+    return read;
   }
+}
+
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (known.length !== end - start) return false;
+  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[start + i]) return false;
+  return true;
 }

@@ -19,6 +19,15 @@ interface Death {
   reason: DeathReason;
 }
 
+/** What was noted of the last message that died for the first time. */
+interface Note {
+  readonly queue: Queue;
+  readonly address: Address;
+  readonly reason: DeathReason;
+  readonly second: number;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Publishes dead letters to the dead-letter exchanges of their queues. A dead letter may cause another one in the next
  * queue. They wait in a list, so that a long chain is a loop instead of a deep recursion.
@@ -28,6 +37,7 @@ export class DeadLetters {
   readonly #waiting: Death[] = [];
   #working = false;
   #lastAddress = new Address("", "");
+  #lastNote: Note | undefined;
 
   constructor(router: Router) {
     this.#router = router;
@@ -44,7 +54,38 @@ export class DeadLetters {
     }
   }
 
-  #publish({ queue, message, reason }: Death): void {
+  #publish(death: Death): void {
+    const { message } = death;
+    if (message.mayHaveCopies || message.mayHaveDied || !this.#publishFirst(death)) this.#publishAgain(death);
+  }
+
+  /** Of a message that never died and has no copies: what is noted of it is the same as of its neighbours. */
+  #publishFirst(death: Death): boolean {
+    const { queue, message, reason } = death;
+    if (!message.canHaveMore) return false;
+    const { deadLetterExchange, deadLetterRoutingKey = message.address.routingKey } = queue.arguments;
+    const dead = message.withMore(this.#firstNote(death), this.#address(deadLetterExchange!, deadLetterRoutingKey));
+    for (const target of this.#router.route(dead)) {
+      if (reason === "rejected" || target.name !== queue.name) target.publish(dead);
+    }
+    return true;
+  }
+
+  /** The headers of a first death, encoded; AMQP's times are in seconds. */
+  #firstNote(death: Death): Uint8Array {
+    const { queue, message: { address }, reason } = death;
+    const second = Math.floor(Date.now() / 1_000);
+    const last = this.#lastNote;
+    const same = last?.queue === queue && last.address === address && last.reason === reason && last.second === second;
+    if (same) return last.bytes;
+    const fields = new Map<string, Uint8Array>();
+    note(fields, death, [address.routingKey], []);
+    const bytes = joined([...fields.values()]);
+    this.#lastNote = { queue, address, reason, second, bytes };
+    return bytes;
+  }
+
+  #publishAgain({ queue, message, reason }: Death): void {
     const fields = new Map(splitTable(message.headerBytes()).map(({ name, bytes }) => [name, bytes]));
     // Only these headers are used here.
     const headers = decodeTable(joined(["x-death", "CC"].map((name) => fields.get(name) ?? NOTHING)));

@@ -6,6 +6,7 @@ import { shortStringBytes } from "../protocol/writer.ts";
 import type { Location } from "../store/segments.ts";
 
 const LETTER_C = 67;
+const DEATH = new TextEncoder().encode("-death");
 /**
  * Memory that a waiting message needs in addition to its content and address: the objects of message, entry and
  * properties, and the buffer's overhead. Measured: 600,000 empty messages took 450 MB.
@@ -89,6 +90,36 @@ export class Message {
       if (this.content[at] === LETTER_C && this.content[at - 1] === LETTER_C) return true;
     }
     return false;
+  }
+
+  /** Whether a dead letter is made of a message that is none yet: only then there is `-death` in the name of a header. */
+  get mayHaveDied(): boolean {
+    const { content, properties: { headersStart, headersEnd } } = this;
+    for (let at = headersStart; at + DEATH.length <= headersEnd; at++) {
+      let same = 0;
+      while (same < DEATH.length && content[at + same] === DEATH[same]) same++;
+      if (same === DEATH.length) return true;
+    }
+    return false;
+  }
+
+  /** Whether it has headers, and no expiration, which would act on a copy again. */
+  get canHaveMore(): boolean {
+    return this.properties.headersEnd > 0 && this.properties.expiration === undefined;
+  }
+
+  /** The same message with more headers behind its own, and another address; all else byte for byte as it is. */
+  withMore(more: Uint8Array, address: Address): Message {
+    const { content, headerLength, properties } = this;
+    const { headersStart, headersEnd } = properties;
+    const longer = new Uint8Array(content.length + more.length);
+    longer.set(content.subarray(0, headersEnd));
+    longer.set(more, headersEnd);
+    longer.set(content.subarray(headersEnd), headersEnd + more.length);
+    const size = headersEnd - headersStart + more.length;
+    new DataView(longer.buffer).setUint32(headersStart - 4, size);
+    const known = { ...properties, headersEnd: headersEnd + more.length };
+    return new Message(address, longer, headerLength + more.length, known);
   }
 
   /** A copy with the same body and other properties, and another address if one is given. */

@@ -11,8 +11,11 @@ import type { Location, Segments } from "./segments.ts";
 const COLUMNS =
   "position INTEGER PRIMARY KEY, address BLOB NOT NULL, expires INTEGER NOT NULL, returns INTEGER NOT NULL, " +
   "header INTEGER NOT NULL, size INTEGER NOT NULL, segment INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB";
-/** Contents of at least this many bytes are stored in segments. */
-const SEGMENT_FROM = 512;
+/**
+ * Contents of at least this many bytes are stored in segments, which are one more file to sync at each commit. A small
+ * message with the headers of a retry is still below this.
+ */
+const SEGMENT_FROM = 1_024;
 
 /** Limits of a page. It ends at the first limit that is reached, but has at least one message if there is any. */
 export interface PageSize {

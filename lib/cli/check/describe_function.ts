@@ -51,7 +51,7 @@ function addressLines({ queue, bindings, http }: FunctionDefinition): string[] {
 }
 
 function messageLines(
-  { body, envelope, validates, schedule, order, output, publish }: FunctionDefinition,
+  { body, envelope, validates, schedule, order, output, onDead, dedupe, publish }: FunctionDefinition,
   now: Date,
 ): string[] {
   return [
@@ -61,6 +61,10 @@ function messageLines(
     ...(validates ? [line("input", "bodies have to fit the schema that it exports")] : []),
     ...(order ? [line("order", describeOrder(order))] : []),
     ...(output ? [line("output", describeOutput(output))] : []),
+    ...(dedupe
+      ? [line("dedupe", `refuses messages whose ids were handled in the last ${formatDuration(dedupe)}`)]
+      : []),
+    ...(onDead ? [line("on dead", `a copy of each dead letter goes to ${onDead}`)] : []),
     line("publish", publish === true ? "everywhere" : publish && publish.length > 0 ? publish.join(", ") : "nowhere"),
   ];
 }
@@ -125,11 +129,12 @@ function describeKillSwitch({ window, errorRate, minimum, coolDown }: NonNullabl
   return `${trips}, and tries one message after ${formatDuration(coolDown)}`;
 }
 
-function describeHttp({ path, methods, public: open, headers, origins }: HttpEndpoint): string {
+function describeHttp({ path, methods, public: open, headers, origins, events }: HttpEndpoint): string {
   const own = path === undefined ? [] : [`${methods.join(", ")} ${path}${open ? ", public" : ""}`];
   const named = headers.length > 0 ? [`headers ${headers.join(", ")}`] : [];
   const pages = origins.length > 0 ? [`pages of ${origins.join(", ")}`] : [];
-  return [...own, ...named, ...pages].join("; ");
+  const followed = events ? ["events of its messages"] : [];
+  return [...own, ...named, ...pages, ...followed].join("; ");
 }
 
 function describeOrder({ header, body, partitions }: Order): string {
@@ -137,8 +142,11 @@ function describeOrder({ header, body, partitions }: Order): string {
   return `by ${by}, in ${partitions} partitions`;
 }
 
-function describeOutput({ exchange, routingKey, event }: NonNullable<FunctionDefinition["output"]>): string {
-  const route = exchange ? `${exchange} "${routingKey}"` : routingKey;
+function describeOutput(
+  { exchange, routingKey, headers, event }: NonNullable<FunctionDefinition["output"]>,
+): string {
+  const place = exchange ? `${exchange} "${routingKey}"` : routingKey;
+  const route = headers ? `${place}, with headers ${pairs(headers).join(", ")}` : place;
   return event ? `${route}, as CloudEvent ${event.type} (${event.mode ?? "binary"})` : route;
 }
 

@@ -34,13 +34,14 @@ export function routeWarnings(definitions: readonly FunctionDefinition[]): Route
 }
 
 /** Routes without wildcards. */
-function routesOf({ output, publish }: FunctionDefinition): Route[] {
+function routesOf({ output, onDead, publish }: FunctionDefinition): Route[] {
   const listed = Array.isArray(publish) ? publish as readonly string[] : [];
   const routes = listed.map((route, index) => {
     const slash = route.indexOf("/");
     const [exchange, routingKey] = slash < 0 ? ["", route] : [route.slice(0, slash), route.slice(slash + 1)];
     return { key: `publish[${index}]`, exchange, routingKey };
   });
+  if (onDead) routes.push({ key: "onDead", exchange: "", routingKey: onDead });
   const all = output ? [{ key: "output", ...output }, ...routes] : routes;
   return all.filter(({ exchange, routingKey }) => exchange !== "" || !/[*#]/.test(routingKey));
 }

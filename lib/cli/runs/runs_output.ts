@@ -75,7 +75,7 @@ export function lineText({ time, level, message, fields }: RunLogLine, about: Re
 function nextText(next: Next): string {
   switch (next.kind) {
     case "ack":
-      return "done";
+      return next.duplicate ? "duplicate" : "done";
     case "retry":
       return `retry in ${formatDuration(next.delay)}`;
     case "deadLetter":

@@ -43,8 +43,7 @@ globalThis.warrenPlots = (() => {
       stroke: color(tone),
       fill: at === 0 ? color("area") : undefined,
       width: 1.5,
-      // A value between two gaps has no line.
-      points: { show: true, size: 5, width: 0, fill: color(tone), filter: ({ data }, series) => alone(data[series]) },
+      points: { show: true, size: 5, filter: alone },
     });
     place.replaceChildren();
     const options = {
@@ -60,10 +59,12 @@ globalThis.warrenPlots = (() => {
     return new uPlot(options, values, place);
   }
 
-  /** Where the values are that have no neighbour. */
-  function alone(values) {
-    const there = (at) => values[at] != null;
-    return [...values.keys()].filter((at) => there(at) && !there(at - 1) && !there(at + 1));
+  /** Values without neighbours, which no line would show. */
+  function alone({ data }, at) {
+    const values = data[at];
+    return values.flatMap((value, index) =>
+      value != null && values[index - 1] == null && values[index + 1] == null ? [index] : []
+    );
   }
 
   function widthOf(place) {

@@ -5,6 +5,8 @@ import { type HttpEndpoint, isReserved } from "../../invocation/definition/http_
 import { assertAccess, type Tokens } from "../guards/access.ts";
 import { assertOwnSite, letIn } from "../guards/guard.ts";
 import { Problem } from "../problem.ts";
+import type { MessageEvents } from "../../invocation/insight/message_event.ts";
+import { followMessage, isMessageEvents } from "../runs/message_events.ts";
 import { publishRequest } from "./publish_request.ts";
 import type { FunctionView, RunnerView } from "../runner_view.ts";
 
@@ -14,6 +16,10 @@ export interface EndpointOptions {
   maxBody: number;
   /** Where the API listens. */
   host: string;
+  /** Follows messages. */
+  messages?: MessageEvents;
+  /** Aborts to end open streams. */
+  closing?: AbortSignal;
 }
 
 /** A function with an `http` in its config. */
@@ -29,20 +35,23 @@ const PREFLIGHT_AGE = 600;
  */
 export function endpoints(runner: RunnerView, options: EndpointOptions): MiddlewareHandler {
   return async (context, next) => {
-    const found = find(runner, context.req.path);
+    const found = find(runner, context);
     if (!found?.http) return await next();
     const endpoint = { ...found, http: found.http };
     const own = endpoint.http.path === context.req.path;
+    const followed = isMessageEvents(context);
     const serve = async () => {
       if (own) context.res = await serveOwnPath(context, runner, endpoint, options);
-      else await next();
+      else if (followed && endpoint.http.public && options.messages && context.req.method === "GET") {
+        context.res = followMessage(context, options.messages, options);
+      } else await next();
     };
     const { origins, methods } = endpoint.http;
     const allowed = (origin: string) => origins.includes("*") || origins.includes(origin) ? origin : undefined;
     const origin = context.req.header("origin");
     if (origin === undefined || !allowed(origin)) return await serve();
     letIn(context);
-    const allowMethods = own ? [...methods] : ["POST"];
+    const allowMethods = own ? [...methods] : [followed ? "GET" : "POST"];
     return await cors({ origin: allowed, allowMethods, exposeHeaders: ["message-id"], maxAge: PREFLIGHT_AGE })(
       context,
       serve,
@@ -50,8 +59,13 @@ export function endpoints(runner: RunnerView, options: EndpointOptions): Middlew
   };
 }
 
-function find(runner: RunnerView, path: string): FunctionView | undefined {
+function find(runner: RunnerView, context: Context): FunctionView | undefined {
+  const { path } = context.req;
   if (!isReserved(path)) return runner.endpoint(path);
+  if (isMessageEvents(context)) {
+    const view = runner.function(context.req.query("function") ?? "");
+    return view?.http?.events ? view : undefined;
+  }
   const name = OF_FUNCTION.exec(path)?.[1];
   return name === undefined ? undefined : runner.function(name);
 }

@@ -2,12 +2,19 @@ import type { Context } from "hono";
 import { CONTENT_ENCODINGS } from "../../invocation/content/content_encoding.ts";
 import { PREFIX } from "../../invocation/content/event_attributes.ts";
 import { childTrace, readTrace, TRACEPARENT, TRACESTATE } from "../../invocation/trace_context.ts";
+import { Spans } from "../../invocation/tracing/spans.ts";
 import { isShortString, SHORT_STRING } from "../../base/short_string.ts";
 import { bodyOf } from "./body.ts";
-import { Problem } from "../problem.ts";
+import { asTheirs, Problem } from "../problem.ts";
 import { whyIdle } from "../readiness.ts";
-import type { FunctionView, ReplyView, RunnerView } from "../runner_view.ts";
+import { readDelay, readPriority } from "../../invocation/message_timing.ts";
+import type { FunctionView, PublishRequest, ReplyView, RunnerView } from "../runner_view.ts";
 
+/** When a message is handled. */
+export type Timing = Pick<PublishRequest, "delay" | "priority">;
+
+/** With tracing on, Deno makes a span of each request. */
+const SPANS = Spans.open();
 /** Seconds that a request may wait for its answer. */
 const MAX_WAIT = 3600;
 /** Headers of a request that become headers of the message have to fit into one frame. */
@@ -21,6 +28,7 @@ export async function publishRequest(
   view: FunctionView,
   maxBody: number,
   more: Readonly<Record<string, string>> = {},
+  timing: Timing = {},
 ): Promise<Response> {
   const { name, envelope, http } = view;
   const contentType = mediaType(context);
@@ -34,7 +42,7 @@ export async function publishRequest(
     ...more,
   };
   const headers = Object.keys(given).length > 0 ? given : undefined;
-  const request = { body, contentType, contentEncoding, messageId, headers };
+  const request = { body, contentType, contentEncoding, messageId, headers, ...timing };
   const wait = preferredWait(context);
   if (wait !== undefined) {
     const reply = await runner.request(name, request, { wait, gone: context.req.raw.signal });
@@ -42,6 +50,23 @@ export async function publishRequest(
   }
   await runner.publish(name, request);
   return context.json({ messageId, ...idleness(view) }, 202);
+}
+
+/**
+ * `?delay=10s&priority=5`. Paths of functions' own have no such parameters: their whole query is the function's.
+ *
+ * @throws {Problem} 400
+ */
+export function timingOf({ req }: Context): Timing {
+  const [delay, priority] = [req.query("delay"), req.query("priority")];
+  try {
+    return {
+      ...(delay === undefined ? {} : { delay: readDelay("delay", delay) }),
+      ...(priority === undefined ? {} : { priority: readPriority("priority", priority) }),
+    };
+  } catch (error) {
+    asTheirs(error);
+  }
 }
 
 /** The headers that the function names, as text. */
@@ -119,11 +144,12 @@ function encoding(context: Context): string | undefined {
   return encodings.join(", ") || undefined;
 }
 
-/** The trace that the request is part of, which the message carries on. */
+/** The trace that the request is part of, which the message carries on; below the span of the request, if there is one. */
 function traceOf(context: Context): Record<string, string> | undefined {
   const given = { [TRACEPARENT]: context.req.header(TRACEPARENT), [TRACESTATE]: context.req.header(TRACESTATE) };
   const trace = readTrace(given);
-  return trace && childTrace(trace);
+  const current = SPANS?.active(trace) ?? trace;
+  return current && childTrace(current);
 }
 
 /** The attributes of an event in HTTP's binary mode, as headers of a message. */

@@ -95,8 +95,17 @@ export interface FunctionDefinition {
   readonly warm: boolean;
   /** Where its results are published. */
   readonly output:
-    | { readonly exchange: string; readonly routingKey: string; readonly event?: OutputEvent }
+    | {
+      readonly exchange: string;
+      readonly routingKey: string;
+      readonly headers?: NonNullable<OutputConfig["headers"]>;
+      readonly event?: OutputEvent;
+    }
     | undefined;
+  /** The queue that gets a copy of each of its dead letters. */
+  readonly onDead: string | undefined;
+  /** Milliseconds for which a message is refused whose id was handled. */
+  readonly dedupe: number | undefined;
   /** The format that its messages must have. Undefined means any. */
   readonly envelope: Envelope | undefined;
   readonly body: BodyForm;

@@ -140,6 +140,8 @@ const KILL_SWITCH_KEYS = {
   }),
 };
 
+type OutputHeaders = NonNullable<NonNullable<FunctionDefinition["output"]>["headers"]>;
+
 const OUTPUT_KEYS = {
   exchange: leaf<string>({
     text: "the exchange; default: the default exchange",
@@ -152,6 +154,14 @@ const OUTPUT_KEYS = {
     default: "",
     expected: `a string of at most ${SHORT_STRING} bytes`,
     accept: (value) => isText(value, 0),
+  }),
+  headers: leaf<OutputHeaders | undefined>({
+    text: "headers of the published message",
+    default: undefined,
+    expected: 'an object with texts, finite numbers and booleans, whose names do not begin with "warren-"',
+    accept: (value) =>
+      isObject(value) &&
+      Object.entries(value).every(([name, each]) => isText(name, 1) && !name.startsWith("warren-") && isScalar(each)),
   }),
   event: {
     text: "publish results as CloudEvents with these attributes; default: no CloudEvents",
@@ -234,6 +244,20 @@ export const CONFIG_KEYS = {
     default: undefined,
     read: readOutput,
   } as ConfigKey<FunctionDefinition["output"]>,
+  onDead: leaf<string | undefined>({
+    text: "the queue that gets a copy of each dead letter",
+    default: undefined,
+    expected: `the name of a queue, a string of 1 to ${SHORT_STRING} bytes`,
+    accept: (value) => isText(value, 1),
+  }),
+  dedupe: {
+    ...duration("how long a message is refused whose id was handled", 0, {
+      min: 1_000,
+      max: 30 * DAY,
+      expected: "from 1s to 30d",
+    }),
+    default: undefined,
+  } as ConfigKey<number | undefined>,
   envelope: leaf<Envelope | undefined>({
     text: "the format of its messages: CloudEvents, or any",
     default: undefined,
@@ -298,6 +322,9 @@ export function resolveFunctionConfig(
   }
   if (values.envelope && values.body === "raw") {
     problems.push(`body is "raw": with envelope "${values.envelope}" the body is the data of an event`);
+  }
+  if (values.onDead === queueName) {
+    problems.push(`onDead is "${queueName}", the function's own queue: a dead letter would come back for ever`);
   }
   problems.push(...queueTypeProblems(values.queue));
   if (values.order) problems.push(...orderProblems(values));
@@ -426,8 +453,8 @@ function readRetry(value: unknown, key: string, problems: string[]): RetryPolicy
 function readOutput(value: unknown, key: string, problems: string[]): FunctionDefinition["output"] {
   if (typeof value === "string") return { exchange: "", routingKey: OUTPUT_KEYS.routingKey.read(value, key, problems) };
   if (isObject(value) && !Object.hasOwn(value, "routingKey")) problems.push(`${key}.routingKey is missing`);
-  const { event, ...route } = readTable(value, OUTPUT_KEYS, key, problems);
-  return event ? { ...route, event } : route;
+  const { event, headers, ...route } = readTable(value, OUTPUT_KEYS, key, problems);
+  return { ...route, ...(headers && { headers }), ...(event && { event }) };
 }
 
 function readOutputEvent(value: unknown, key: string, problems: string[]): OutputEvent | undefined {

@@ -11,6 +11,8 @@ export interface HttpEndpoint {
   readonly headers: readonly string[];
   /** Origins whose pages may send requests; `*` is all of them. */
   readonly origins: readonly string[];
+  /** Whether those who may publish there may follow its messages in the same way, if they know their ids. */
+  readonly events: boolean;
   /** Bytes. 0: as large as the HTTP API accepts. */
   readonly maxBody: number;
 }
@@ -75,6 +77,7 @@ const KEYS = {
     expected: 'a list of origins, as in ["https://shop.example.com"], or ["*"]',
     accept: (value) => isListOf(value, (origin) => origin === "*" || isOrigin(origin)),
   }),
+  events: flag("Whether pages and callers without a token may follow its messages, too, by their ids.", false),
   maxBody: byteSize("The largest body. Default: MAX_BODY.", 0, { min: 1, max: 1024 * MB }),
 };
 

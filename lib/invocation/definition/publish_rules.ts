@@ -6,7 +6,7 @@ import type { Publication } from "../publication.ts";
 /** Bytes. */
 const MAX_HEADERS = 64 * 1024;
 /** Thirty days in milliseconds. */
-const MAX_DELAY = 30 * 24 * 3_600_000;
+export const MAX_DELAY = 30 * 24 * 3_600_000;
 /** Properties that only a broker or the runner may set. */
 const TYPES: Record<string, (value: unknown) => boolean> = {
   contentType: isShortString,

@@ -4,8 +4,11 @@ import type { DeliveredInvocation, Invocation } from "../sandbox.ts";
 
 /** What was decided about the message of an invocation. */
 export type Next =
-  /** The message is done: it was acknowledged. */
-  | { readonly kind: "ack" }
+  /**
+   * The message is done: it was acknowledged. A `duplicate` did not run: the function has `dedupe`, and a message with the
+   * same id was handled before.
+   */
+  | { readonly kind: "ack"; readonly duplicate?: true }
   /** The message runs again as `attempt`, `delay` milliseconds later. */
   | { readonly kind: "retry"; readonly delay: number; readonly attempt: number }
   /** The message became a dead letter. */
@@ -45,6 +48,9 @@ export interface Logged {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
+/** Why a function's process ended that was still needed. */
+export type ProcessEnd = "crashed" | "timedOut";
+
 /**
  * Watches invocations: run records, metrics and traces are observers. It must be cheap, and it must not throw. It keeps
  * nothing of what it gets longer than the call, except in a WeakMap: a body may have many megabytes.
@@ -54,5 +60,11 @@ export interface Observer {
   ended(ended: Ended): void;
   /** A new process has loaded the function's module. `duration` is in milliseconds, from its start on. */
   coldStart?(definition: FunctionDefinition, duration: number): void;
+  /** A process ended unexpectedly: by itself, or Warren killed it since its handler did not end in time. */
+  processEnded?(definition: FunctionDefinition, how: ProcessEnd): void;
   logged?(line: Logged): void;
+  /** A handler begins. Called for each message. Whether somebody wants to know how far it gets. */
+  started?(definition: FunctionDefinition, invocation: Invocation, startedAt: number): boolean;
+  /** How far a handler is that somebody wants to know of. */
+  progressed?(definition: FunctionDefinition, invocation: Invocation, value: unknown): void;
 }

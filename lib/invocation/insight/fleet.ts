@@ -83,3 +83,17 @@ export interface Fleet {
    */
   answer(question: string, answer: (payload: unknown) => unknown): void;
 }
+
+/** What runners tell each other without being asked. */
+export interface FleetNews {
+  /**
+   * Tells every other runner, or one of them alone. Nothing says whether it arrives.
+   *
+   * @param value JSON
+   * @param to the address of one runner, as `hear()` gave it
+   * @returns false without a connection
+   */
+  tell(topic: string, value: unknown, to?: string): boolean;
+  /** Calls `heard` with what others tell of a topic, and with the address of the one who tells it. */
+  hear(topic: string, heard: (value: unknown, from: string) => void): void;
+}

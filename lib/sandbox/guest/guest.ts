@@ -1,16 +1,19 @@
 import { type Result, toFailure } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
 import { describeError } from "../../base/errors.ts";
+import { runBatchInSpan, runInSpan } from "../handler/handler_span.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "../handler/invocation_context.ts";
-import { watchEnv } from "./guest_env.ts";
+import { hideTracing, watchEnv } from "./guest_env.ts";
 import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "../wire/protocol.ts";
-import { type Started, unpack } from "../host/invocations.ts";
+import { type Completion, Completions, unpackCompletions } from "../wire/completions.ts";
+import { type Started, unpack } from "../wire/invocations.ts";
 import { explained } from "../host/denied.ts";
 import { type Facts, type Loaded, toLoaded } from "../handler/loaded.ts";
 import type { OnceLine } from "../handler/once_effects.ts";
-import { runBatch, type Settled } from "../handler/run_batch.ts";
-import { check, runHandler } from "../handler/run_handler.ts";
+import { Progress } from "../handler/progress.ts";
+import type { Settled } from "../handler/run_batch.ts";
+import { check } from "../handler/run_handler.ts";
 
 /*
  * Runs inside a function's own process. The runner starts it with an entry of
@@ -42,6 +45,7 @@ interface Waiting {
 
 /** An invocation that has begun. */
 interface Current {
+  readonly started: Started;
   readonly context: InvocationContext;
   /** When its time is over, by the monotonic clock. */
   readonly until: number;
@@ -58,6 +62,7 @@ export async function serve(path: string, facts: Facts, load: () => Promise<Reco
   const connection = await Deno.connect({ transport: "unix", path });
   giveUp(path);
   closeStores();
+  hideTracing();
   const writer: FrameWriter<FromGuest> = new FrameWriter(
     connection,
     () => Deno.exit(0),
@@ -119,8 +124,11 @@ class Guest implements ContextHost {
   readonly #waiting: Waiting[] = [];
   #beginning = false;
   readonly #once: GuestOnce;
+  readonly #progress: Progress;
   /** The ids of invocations that completed since the last frame or the last log line. */
   #done: number[] | undefined;
+  /** Completions with outputs or a result since then. */
+  #left: Completions | undefined;
   /** The variables that it read without a permission since the last frame. */
   #looked: string[] | undefined;
   #loaded: Loaded;
@@ -128,6 +136,11 @@ class Guest implements ContextHost {
   constructor(writer: FrameWriter<FromGuest>, facts: Facts) {
     this.#writer = writer;
     this.#once = new GuestOnce((message) => writer.send(message));
+    this.#progress = new Progress((id, text) => {
+      // As with a log line: sent before the end of its invocation.
+      this.#done = this.#left = undefined;
+      writer.send(["progress", id, text]);
+    });
     const handler = () => {
       throw new Error("the function is not loaded");
     };
@@ -140,6 +153,10 @@ class Guest implements ContextHost {
 
   once(id: number): OnceLine {
     return this.#once.line(id);
+  }
+
+  progress(id: number, text: string): void {
+    if (this.#running.has(id)) this.#progress.report(id, text);
   }
 
   ready(module: Record<string, unknown>): void {
@@ -187,6 +204,9 @@ class Guest implements ContextHost {
         void check(content, this.#loaded).then((failure) => this.#writer.send(["validated", call, failure]));
         break;
       }
+      case "follow":
+        this.#follow(message[1]);
+        break;
       case "ping":
         this.#writer.answer(["pong"]);
         break;
@@ -194,6 +214,14 @@ class Guest implements ContextHost {
         this.#once.receive(message[1], message[2]);
         break;
     }
+  }
+
+  /** Who follows it wants to know what its handler returns, too. */
+  #follow(id: number): void {
+    const started = this.#running.get(id)?.started ?? this.#waiting.find(({ started }) => started.id === id)?.started;
+    if (!started) return;
+    started.wantsResult = true;
+    this.#progress.follow(id);
   }
 
   #abort(id: number, reason: string): void {
@@ -242,21 +270,24 @@ class Guest implements ContextHost {
   #invoke({ started, came, limit }: Waiting, now: number): void {
     const { id } = started;
     const context = this.#context(started, started.deadline + (now - came));
-    this.#running.set(id, { context, until: now + limit });
-    runHandler(this.#loaded, started, context, (result) => {
+    this.#running.set(id, { started, context, until: now + limit });
+    runInSpan(this.#loaded, started, context, (result) => {
       this.#running.delete(id);
+      this.#progress.end(id);
       this.#end({ id, result, outputs: context.outputs });
     });
   }
 
   async #invokeBatch(batch: readonly Started[]): Promise<void> {
     const context = new BatchContext(this.#context(batch[0], batch[0].deadline));
-    for (const { id } of batch) this.#running.set(id, { context: context.inner, until: 0 });
+    for (const started of batch) this.#running.set(started.id, { started, context: context.inner, until: 0 });
     const lineFor = (id: number) => this.#once.line(id);
-    await runBatch(this.#loaded, batch, context, lineFor, (settled) => {
+    const onSettled = (settled: Settled) => {
       this.#running.delete(settled.id);
+      this.#progress.end(settled.id);
       this.#end(settled);
-    });
+    };
+    await runBatchInSpan(this.#loaded, batch, context, lineFor, onSettled, (id, text) => this.progress(id, text));
   }
 
   #context(started: Started, deadline: number): InvocationContext {
@@ -270,7 +301,7 @@ class Guest implements ContextHost {
   }
 
   #complete(id: number, outputs: readonly Publication[], result: Result | undefined): void {
-    if (outputs.length > 0 || result) return this.#writer.send(["completed", id, outputs, result]);
+    if (outputs.length > 0 || result) return this.#leave({ id, outputs, result });
     if (this.#done) return void this.#done.push(id);
     const done = this.#done = [id];
     this.#writer.send(() => {
@@ -279,17 +310,36 @@ class Guest implements ContextHost {
     });
   }
 
-  /** Only a function's outputs can contain something that cannot be serialized. */
+  #leave(completion: Completion): void {
+    if (this.#left && !this.#left.full) return this.#left.add(completion);
+    const left = this.#left = new Completions();
+    left.add(completion);
+    this.#writer.send(() => {
+      if (this.#left === left) this.#left = undefined;
+      return left.pack();
+    });
+  }
+
+  /** Only a function's outputs can contain something that cannot be serialized. A group is tried one by one. */
   unsendable(message: FromGuest, error: unknown): void {
     if (message[0] !== "completed") return;
+    const all = unpackCompletions(message.slice(1));
+    if (all.length > 1) {
+      for (const completion of all) {
+        const alone = new Completions();
+        alone.add(completion);
+        this.#writer.send(alone.pack());
+      }
+      return;
+    }
     const failure = { type: "PublishError", message: `an output cannot be published: ${describeError(error)}` };
-    this.#writer.send(["result", message[1], "failed", failure, undefined]);
+    for (const { id } of all) this.#writer.send(["result", id, "failed", failure, undefined]);
   }
 
   /** Fields that JSON cannot represent are sent as text. */
   log({ id }: Logging, level: string, text: string, fields: Record<string, unknown> | undefined): void {
     // The runner forgets invocations that are over, so a log line is sent before the end of its invocation.
-    this.#done = undefined;
+    this.#done = this.#left = undefined;
     this.#writer.send(["log", id, level, text.slice(0, MAX_TEXT), fields ? fieldsText(fields) : undefined]);
   }
 }

@@ -6,20 +6,22 @@ import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
-import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { type Logger, toLogLevel } from "../../base/log.ts";
 import { endsWithin, valueWithin } from "../../base/time/within.ts";
 import { logFields } from "../wire/log_fields.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, isSame, type Sources } from "../host/entry.ts";
 import { loadError } from "./load_error.ts";
+import { runBatchInSpan, runInSpan } from "./handler_span.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "./invocation_context.ts";
 import { OnceCalls } from "../host/once_calls.ts";
 import type { OnceLine } from "./once_effects.ts";
 import { type Loaded, toLoaded } from "./loaded.ts";
-import { runBatch } from "./run_batch.ts";
+import { Progress } from "./progress.ts";
+import type { Settled } from "./run_batch.ts";
 import { RunningMap } from "./running.ts";
-import { check, type HandlerResult, runHandler } from "./run_handler.ts";
+import { check, type HandlerResult } from "./run_handler.ts";
 
 /** The contents of modules that inline functions import, as this process first imported them. */
 const imported = new Map<string, string | Uint8Array>();
@@ -56,8 +58,12 @@ export interface InlineSandboxOptions {
 interface Running {
   readonly id: number;
   readonly invocations: readonly Invocation[];
+  /** What the handler has of them, numbered from `first` on. */
+  seen: readonly Invocation[];
+  first: number;
   readonly context: InvocationContext;
-  readonly onEnd: (outcome: Outcome) => void;
+  readonly onEnd: OnEnd<unknown>;
+  readonly subject: unknown;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
   overran: boolean;
@@ -74,8 +80,11 @@ export class InlineSandbox implements Sandbox, ContextHost {
   /** Invocations whose signal was aborted at their time limit. */
   readonly #graces: Holding<Running>;
   readonly #once: OnceCalls;
+  readonly #progress = new Progress((id, text) => this.#progressed(id, text));
   /** They were cancelled, so they do not begin. */
   readonly #cancelled = new WeakSet<Invocation>();
+  /** Somebody followed them before they began. */
+  #followed: WeakSet<Invocation> | undefined;
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
   #module: Loaded | undefined;
@@ -108,22 +117,23 @@ export class InlineSandbox implements Sandbox, ContextHost {
     });
   }
 
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    if (this.#module && !this.#closed) this.#invokeIn(this.#module, invocation, onEnd);
-    else void this.#invokeOnce(invocation, onEnd);
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
+    if (this.#module && !this.#closed) this.#invokeIn(this.#module, invocation, onEnd as OnEnd<unknown>, subject);
+    else void this.#invokeOnce(invocation, onEnd as OnEnd<unknown>, subject);
   }
 
-  async #invokeOnce(invocation: Invocation, onEnd: (outcome: Outcome) => void): Promise<void> {
+  async #invokeOnce(invocation: Invocation, onEnd: OnEnd<unknown>, subject: unknown): Promise<void> {
     const loaded = await this.#ready();
-    if ("kind" in loaded) onEnd(loaded);
-    else if (this.#cancelled.has(invocation)) onEnd(CANCELLED);
-    else this.#invokeIn(loaded, invocation, onEnd);
+    if ("kind" in loaded) onEnd(loaded, subject);
+    else if (this.#cancelled.has(invocation)) onEnd(CANCELLED, subject);
+    else this.#invokeIn(loaded, invocation, onEnd, subject);
   }
 
-  #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    const running = this.#begin([invocation], onEnd);
+  #invokeIn(loaded: Loaded, invocation: Invocation, onEnd: OnEnd<unknown>, subject: unknown): void {
+    const running = this.#begin([invocation], onEnd, subject);
+    if (this.#followed) this.#followBegun(running);
     const { context } = running;
-    runHandler(loaded, invocation, context, (result) => {
+    runInSpan(loaded, invocation, context, (result) => {
       this.#end(running, this.#outcome(running, result, context.outputs));
     });
   }
@@ -134,13 +144,53 @@ export class InlineSandbox implements Sandbox, ContextHost {
     if (batch.every((invocation) => this.#cancelled.has(invocation))) return batch.map(() => CANCELLED);
     const settled = batch.map(() => Promise.withResolvers<Outcome>());
     const running = this.#begin(batch, (outcome) => settled.forEach(({ resolve }) => resolve(outcome)));
-    const started = batch.map((invocation, id) => ({ ...invocation, id, batch: 1, deadline: running.deadline }));
+    const first = running.first = this.#nextId;
+    this.#nextId += batch.length;
+    const started = batch.map((invocation, index) => {
+      return { ...invocation, id: first + index, batch: 1, deadline: running.deadline };
+    });
+    running.seen = started;
+    if (this.#followed) this.#followBegun(running);
     const context = new BatchContext(running.context);
     const lineFor = () => this.#line(running);
-    void runBatch(loaded, started, context, lineFor, ({ id, result, outputs }) => {
-      settled[id].resolve(this.#outcome(running, result, outputs));
-    }).then(() => this.#end(running));
+    const onSettled = ({ id, result, outputs }: Settled) => {
+      this.#progress.end(id);
+      settled[id - first].resolve(this.#outcome(running, result, outputs));
+    };
+    const progress = (id: number, text: string) => this.progress(id, text);
+    void runBatchInSpan(loaded, started, context, lineFor, onSettled, progress).then(() => this.#end(running));
     return await Promise.all(settled.map(({ promise }) => promise));
+  }
+
+  follow(invocation: Invocation): void {
+    (this.#followed ??= new WeakSet()).add(invocation);
+    for (const running of this.#running.values()) {
+      const at = running.invocations.indexOf(invocation);
+      if (at < 0) continue;
+      running.seen[at].wantsResult = true;
+      this.#progress.follow(running.first + at);
+    }
+  }
+
+  #followBegun({ invocations }: Running): void {
+    for (const invocation of invocations) if (this.#followed?.has(invocation)) this.follow(invocation);
+  }
+
+  progress(id: number, text: string): void {
+    if (this.#runningOf(id)) this.#progress.report(id, text);
+  }
+
+  #progressed(id: number, text: string): void {
+    const running = this.#runningOf(id);
+    const { observer, definition } = this.#options;
+    if (running) observer?.progressed?.(definition, running.invocations[id - running.first], JSON.parse(text));
+  }
+
+  /** By the number of an invocation, which may be one of a batch. */
+  #runningOf(id: number): Running | undefined {
+    const alone = this.#running.get(id);
+    if (alone) return alone;
+    return [...this.#running.values()].find(({ first, seen }) => id >= first && id < first + seen.length);
   }
 
   cancel(invocations: readonly Invocation[], reason: string): void {
@@ -220,11 +270,21 @@ export class InlineSandbox implements Sandbox, ContextHost {
   }
 
   /** Its time limit starts here. */
-  #begin(invocations: readonly Invocation[], onEnd: (outcome: Outcome) => void): Running {
+  #begin(invocations: readonly Invocation[], onEnd: OnEnd<unknown>, subject?: unknown): Running {
     const deadline = Date.now() + this.#options.definition.timeout;
     const id = this.#nextId++;
     const context = new InvocationContext(this, id, invocations[0], deadline);
-    const running: Running = { id, invocations, context, onEnd, deadline, overran: false };
+    const running: Running = {
+      id,
+      invocations,
+      seen: invocations,
+      first: id,
+      context,
+      onEnd,
+      subject,
+      deadline,
+      overran: false,
+    };
     this.#running.set(id, running);
     this.#limits.add(running);
     return running;
@@ -248,7 +308,8 @@ export class InlineSandbox implements Sandbox, ContextHost {
     this.#limits.delete(running);
     if (running.overran) this.#graces.delete(running);
     this.#once.over(running.id);
-    if (this.#running.delete(running.id) && outcome) running.onEnd(outcome);
+    this.#progress.end(running.id);
+    if (this.#running.delete(running.id) && outcome) running.onEnd(outcome, running.subject);
   }
 
   /** The sandbox never releases these keys: an effect that exceeded its time may still run. */

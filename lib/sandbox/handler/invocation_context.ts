@@ -3,6 +3,7 @@ import type { Publication } from "../../invocation/publication.ts";
 import { type Effect, onceArguments, OnceEffects, type OnceLine } from "./once_effects.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { Outbox } from "./outbox.ts";
+import { progressText } from "./progress.ts";
 
 /** What a handler's context uses outside of its sandbox. */
 export interface ContextHost {
@@ -11,6 +12,8 @@ export interface ContextHost {
   log(of: Logging, level: string, message: string, fields: Record<string, unknown> | undefined): void;
   /** Called when the invocation's handler calls `once()` for the first time. */
   once(id: number): OnceLine;
+  /** How far an invocation is, in JSON. */
+  progress(id: number, text: string): void;
 }
 
 /** The invocation that a log line belongs to, and its number in its sandbox. */
@@ -65,6 +68,10 @@ export class InvocationContext implements Context {
     return this.#log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
 
+  progress(value: unknown): void {
+    this.#host.progress(this.#id, progressText(value));
+  }
+
   abort(reason: unknown): void {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
@@ -116,6 +123,10 @@ export class BatchContext implements Context {
 
   get deadline(): Date {
     return this.inner.deadline;
+  }
+
+  progress(): void {
+    throw new TypeError("in a batch, use a message's own progress(): each message is followed by itself");
   }
 
   publish(): Promise<void> {

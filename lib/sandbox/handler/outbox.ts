@@ -11,6 +11,11 @@ import type { Invocation } from "../../invocation/sandbox.ts";
 import { eventData, writeCloudEvent } from "../../invocation/content/write_cloud_event.ts";
 import type { EventOptions, MessageProperties, PublishOptions } from "../../mod.ts";
 
+const NO_HEADERS: Record<string, unknown> = Object.freeze({});
+let last: MessageProperties = {};
+/** AMQP's timestamps have no smaller unit. */
+let lastSecond = NaN;
+
 /** What determines the content of a published message. */
 type Written = Pick<Publication, "body" | "properties" | "headers">;
 
@@ -36,7 +41,7 @@ export class Outbox {
     if (typeof options?.routingKey !== "string") {
       throw new TypeError(`publish() needs a routingKey, a string; it got ${Deno.inspect(options?.routingKey)}`);
     }
-    const { exchange = "", routingKey, headers = {}, delay = 0, event, ...given } = options;
+    const { exchange = "", routingKey, headers = NO_HEADERS, delay = 0, event, ...given } = options;
     // Values that cannot leave the process are reported here, where the handler wrote them.
     if (Object.keys(options).length > 1) structuredClone(options);
     const written = event === undefined ? plain(body, headers, given) : this.#event(body, { headers, given, event });
@@ -44,8 +49,9 @@ export class Outbox {
     if (this.#outputs.length >= MAX_OUTPUTS || this.#bytes > MAX_OUTPUT_BYTES) {
       throw new RangeError(`one invocation publishes at most ${MAX_OUTPUTS} messages with ${MAX_OUTPUT_BYTES} bytes`);
     }
-    const properties = { deliveryMode: 2, timestamp: new Date(), ...written.properties };
-    this.#outputs.push({ exchange, routingKey, ...written, properties, delay: parseDuration(delay) });
+    const properties = propertiesOf(written.properties);
+    const { body: bytes, headers: all } = written;
+    this.#outputs.push({ exchange, routingKey, body: bytes, headers: all, properties, delay: parseDuration(delay) });
   }
 
   /** The event and its message share one id, unless the handler sets both. */
@@ -66,6 +72,19 @@ export class Outbox {
 interface GivenEvent {
   readonly given: MessageProperties;
   readonly event: EventOptions;
+}
+
+/** One object for all that is published in a second and says nothing but its type: objects that are one are sent once. */
+function propertiesOf(given: MessageProperties): MessageProperties {
+  for (const name in given) if (name !== "contentType") return { deliveryMode: 2, timestamp: new Date(), ...given };
+  const { contentType } = given;
+  const now = Date.now();
+  const second = Math.floor(now / 1_000);
+  if (second === lastSecond && last.contentType === contentType) return last;
+  lastSecond = second;
+  return last = contentType === undefined
+    ? { deliveryMode: 2, timestamp: new Date(now) }
+    : { deliveryMode: 2, timestamp: new Date(now), contentType };
 }
 
 function plain(value: unknown, headers: Record<string, unknown>, given: MessageProperties): Written {

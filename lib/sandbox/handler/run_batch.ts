@@ -2,10 +2,11 @@ import { encodeBody } from "../../invocation/content/codec.ts";
 import type { Publication } from "../../invocation/publication.ts";
 import type { BatchHandler, BatchMessage, CloudEvent, Duration, Message, PublishOptions } from "../../mod.ts";
 import type { BatchContext } from "./invocation_context.ts";
-import type { Started } from "../host/invocations.ts";
+import type { Started } from "../wire/invocations.ts";
 import type { Loaded } from "./loaded.ts";
 import { type Effect, onceArguments, type OnceEffects, type OnceLine } from "./once_effects.ts";
 import { Outbox } from "./outbox.ts";
+import { progressText } from "./progress.ts";
 import { type HandlerResult, readMessage, thrown } from "./run_handler.ts";
 
 /** The outcome of one message of a batch. */
@@ -21,6 +22,7 @@ class Settling implements BatchMessage {
   readonly #outbox: Outbox;
   readonly #effects: OnceEffects;
   readonly #lineFor: (id: number) => OnceLine;
+  readonly #progress: (id: number, text: string) => void;
   #line: OnceLine | undefined;
   #result: HandlerResult | undefined;
 
@@ -30,8 +32,10 @@ class Settling implements BatchMessage {
     message: Message,
     effects: OnceEffects,
     lineFor: (id: number) => OnceLine,
+    progress: (id: number, text: string) => void,
   ) {
     this.#started = started;
+    this.#progress = progress;
     this.#outbox = new Outbox(name, started);
     this.#effects = effects;
     this.#lineFor = lineFor;
@@ -67,6 +71,10 @@ class Settling implements BatchMessage {
     this.#result ??= thrown(Object.assign(new Error(reason), { name: "Reject" }));
   }
 
+  progress(value: unknown): void {
+    this.#progress(this.#started.id, progressText(value));
+  }
+
   publish(body: unknown, options: PublishOptions): Promise<void> {
     return this.#outbox.publish(body, options);
   }
@@ -95,6 +103,7 @@ class Settling implements BatchMessage {
  * says nothing of follows its return or its throw. Never rejects.
  *
  * @param lineFor the way of an invocation's `once()` to the runner
+ * @param progress gets how far an invocation is, in JSON
  */
 export async function runBatch(
   loaded: Loaded,
@@ -102,12 +111,13 @@ export async function runBatch(
   context: BatchContext,
   lineFor: (id: number) => OnceLine,
   onSettled: (settled: Settled) => void,
+  progress: (id: number, text: string) => void,
 ): Promise<void> {
   const messages: Settling[] = [];
   for (const started of batch) {
     const read = await readMessage(started, loaded);
     if (read.result) onSettled({ id: started.id, result: read.result, outputs: [] });
-    else messages.push(new Settling(loaded.name, started, read.message, context.effects, lineFor));
+    else messages.push(new Settling(loaded.name, started, read.message, context.effects, lineFor, progress));
   }
   if (messages.length === 0) return;
   context.line = messages[0].line;

@@ -105,12 +105,14 @@ const NOW = Promise.resolve();
  */
 function call(
   { handler, grants }: Loaded,
-  { wantsResult }: Invocation,
+  invocation: Invocation,
   message: Message,
   context: Context,
   onEnd: (result: HandlerResult) => void,
 ): void {
-  const returned = (value: unknown) => onEnd(wantsResult && value !== undefined ? completed(value, grants) : COMPLETED);
+  // It may be wanted by somebody who came after the start.
+  const returned = (value: unknown) =>
+    onEnd(invocation.wantsResult && value !== undefined ? completed(value, grants) : COMPLETED);
   const threw = (error: unknown) => onEnd(thrown(error, grants));
   apply(then, NOW, [() => {
     let result: unknown;

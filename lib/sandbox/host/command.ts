@@ -4,6 +4,7 @@ import { type Resolution, resolutionFlags } from "../../invocation/definition/re
 import { BROKER_VARIABLE } from "../learning/permission_broker.ts";
 import { isSecretVariable } from "../../settings/options.ts";
 import { secretFiles } from "./secret_files.ts";
+import { tracingVariables } from "./tracing_variables.ts";
 
 /** Variables that Deno needs to find its cache and temporary files. */
 export const DENO_NEEDS: readonly string[] = [
@@ -55,7 +56,11 @@ export function sandboxCommand(definition: FunctionDefinition, options: SandboxC
       options.entry,
     ],
     clearEnv: true,
-    env: { ...sandboxEnv(definition.permissions.env, env), ...brokerEnv(options.permissionBroker) },
+    env: {
+      ...sandboxEnv(definition.permissions.env, env),
+      ...tracingVariables(definition.name, env),
+      ...brokerEnv(options.permissionBroker),
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -1,7 +1,7 @@
-import { boundedFailure, type Failure, type Issue, type Result } from "../../invocation/outcome.ts";
+import { boundedFailure, type Failure, type Issue } from "../../invocation/outcome.ts";
 import { fits, isKey } from "../../invocation/once_store.ts";
-import { cutToShortString } from "../../base/short_string.ts";
-import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../../invocation/publication.ts";
+import { MAX_PROGRESS } from "../handler/progress.ts";
+import { type Completion, unpackCompletions } from "../wire/completions.ts";
 import type { FromGuest } from "../wire/protocol.ts";
 
 /** The longest tuple has eight elements. */
@@ -13,13 +13,18 @@ const MAX_VARIABLES = 10_000;
 const MAX_ISSUES = 50;
 const MAX_ISSUE = 200;
 
+/** What a process said, checked, with its completions one by one. */
+export type CheckedFromGuest =
+  | Exclude<FromGuest, { 0: "completed" }>
+  | [op: "completed", completions: readonly Completion[]];
+
 /**
  * What came from a function's process, as a message of the protocol: a function can reach the connection of its own
  * process and say anything.
  *
  * @throws {TypeError} for what is no such message
  */
-export function checkedFromGuest(message: unknown): FromGuest {
+export function checkedFromGuest(message: unknown): CheckedFromGuest {
   const [op, ...rest] = Array.isArray(message) && message.length <= MAX_PARTS ? message : [];
   switch (op) {
     case "ready":
@@ -51,11 +56,8 @@ export function checkedFromGuest(message: unknown): FromGuest {
       if (fields === undefined || typeof fields === "string") return [op, id, level, text, fields];
       break;
     }
-    case "completed": {
-      const [id, outputs, result] = rest;
-      if (typeof id === "number" && isOutputs(outputs)) return [op, id, outputs, resultIn(result)];
-      break;
-    }
+    case "completed":
+      return [op, unpackCompletions(rest)];
     case "once": {
       const [id, call, key] = rest;
       if (!isNumber(id) || !isNumber(call)) break;
@@ -71,6 +73,11 @@ export function checkedFromGuest(message: unknown): FromGuest {
     case "onceFailed":
       if (isNumber(rest[0]) && isNumber(rest[1])) return [op, rest[0], rest[1]];
       break;
+    case "progress": {
+      const [id, text] = rest;
+      if (isNumber(id) && typeof text === "string" && text.length <= MAX_PROGRESS) return [op, id, text];
+      break;
+    }
     case "env":
       if (Array.isArray(rest[0]) && rest[0].length <= MAX_VARIABLES && rest[0].every(isVariable)) return [op, rest[0]];
       break;
@@ -86,28 +93,6 @@ function isVariable(value: unknown): value is string {
 
 function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value);
-}
-
-/** Checks the number of messages and their bodies. The publish rules check the rest. */
-function isOutputs(outputs: unknown): outputs is Publication[] {
-  if (!Array.isArray(outputs) || outputs.length > MAX_OUTPUTS) return false;
-  let bytes = 0;
-  for (const output of outputs as unknown[]) {
-    if (typeof output !== "object" || output === null) return false;
-    const { body } = output as Partial<Publication>;
-    if (!(body instanceof Uint8Array)) return false;
-    bytes += body.length;
-  }
-  return bytes <= MAX_OUTPUT_BYTES;
-}
-
-function resultIn(value: unknown): Result | undefined {
-  if (value === undefined) return undefined;
-  const { body, contentType } = (value ?? {}) as Partial<Record<keyof Result, unknown>>;
-  if (body instanceof Uint8Array && (contentType === undefined || typeof contentType === "string")) {
-    return { body, contentType: contentType && cutToShortString(contentType) };
-  }
-  throw new TypeError("it is no message of the protocol");
 }
 
 function failureIn(value: unknown): Failure {

@@ -4,16 +4,16 @@ import { endsWithin } from "../../base/time/within.ts";
 import type { MemoryWatch, Watched } from "../limits/memory_watch.ts";
 import { LoadError } from "../handler/load_error.ts";
 import { OutputBudget, readLines } from "./output.ts";
-import { checkedFromGuest } from "./from_guest.ts";
-import { FrameReader, FrameWriter, type FromGuest, type Sent, type ToGuest } from "../wire/protocol.ts";
-import { Invocations, type Starting } from "./invocations.ts";
+import { type CheckedFromGuest, checkedFromGuest } from "./from_guest.ts";
+import { FrameReader, FrameWriter, type Sent, type ToGuest } from "../wire/protocol.ts";
+import { Invocations, type Starting } from "../wire/invocations.ts";
 import type { OnceCalls } from "./once_calls.ts";
 import type { Reaper } from "../limits/reaper.ts";
 import { Share, Turns } from "../../base/time/turns.ts";
 
 /** What a process reports to its sandbox. */
 export interface GuestProcessEvents {
-  onMessage(message: FromGuest): void;
+  onMessage(message: CheckedFromGuest): void;
   /** One line of its standard output or standard error. */
   onOutput(stream: "stdout" | "stderr", line: string): void;
   /** The process has ended. Called once, after its last message and line. */
@@ -23,6 +23,8 @@ export interface GuestProcessEvents {
 export interface GuestProcessOptions {
   child: Deno.ChildProcess;
   listener: Deno.Listener;
+  /** The function that it runs. */
+  name: string;
   /** Limit of the resident memory in bytes. */
   memory: number;
   /** @default memory is not watched */
@@ -37,6 +39,8 @@ const turns = new Turns();
 
 /** Milliseconds for a process to end by itself after its connection closed. */
 const EXIT_TIMEOUT = 500;
+/** One that ends because it is not needed may still have spans to export. */
+const RETIRE_TIMEOUT = 2_000;
 
 /** One operating-system process that runs one function. */
 export class GuestProcess implements Watched {
@@ -65,6 +69,7 @@ export class GuestProcess implements Watched {
   /** The calls of `once()`. Created with the first one. */
   once: OnceCalls | undefined;
   readonly memory: number;
+  readonly name: string;
   /** How much it may still send and print. */
   readonly budget = new OutputBudget();
 
@@ -80,6 +85,7 @@ export class GuestProcess implements Watched {
     });
     this.loaded.catch(() => {}); // read by whoever waits for it; nobody has to
     this.memory = options.memory;
+    this.name = options.name;
     this.#child = options.child;
     options.reaper?.watch(this.pid);
     options.memoryWatch?.add(this);
@@ -180,7 +186,8 @@ export class GuestProcess implements Watched {
         // It was closed to end the process.
       }
       // Without its connection a process is useless, and may be in an endless loop. One that is ending reports how.
-      limit = setTimeout(() => this.kill("its connection to the runner closed"), EXIT_TIMEOUT);
+      const patience = this.retired ? RETIRE_TIMEOUT : EXIT_TIMEOUT;
+      limit = setTimeout(() => this.kill("its connection to the runner closed"), patience);
     }
     const status = await exited;
     clearTimeout(limit);
@@ -217,7 +224,7 @@ export class GuestProcess implements Watched {
     }
   }
 
-  #receive(message: FromGuest): void {
+  #receive(message: CheckedFromGuest): void {
     if (message[0] === "log") this.#logged++;
     if (message[0] === "ready") this.#settleLoad();
     else if (message[0] === "pong") this.responsive = true;

@@ -1,7 +1,7 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Resolution } from "../../invocation/definition/resolution.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
-import type { Content, Invocation, Sandbox } from "../../invocation/sandbox.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
@@ -10,6 +10,7 @@ import { endsWithin } from "../../base/time/within.ts";
 import { sandboxCommand } from "./command.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
+import type { CheckedFromGuest } from "./from_guest.ts";
 import { GuestProcess } from "./guest_process.ts";
 import { logFields } from "../wire/log_fields.ts";
 import type { MemoryWatch } from "../limits/memory_watch.ts";
@@ -20,6 +21,7 @@ import type { Reaper } from "../limits/reaper.ts";
 import { RunningMap } from "../handler/running.ts";
 import { type Timed, TimeLimits } from "../limits/time_limits.ts";
 import { UngrantedVariables } from "../guest/ungranted_variables.ts";
+import { isTraced } from "./tracing_variables.ts";
 import { Validations } from "./validations.ts";
 
 export interface ProcessSandboxOptions {
@@ -51,13 +53,16 @@ interface Running extends Timed {
   readonly invocation: Invocation;
   /** Invocations with the same number run as a batch. 0 means alone. A batch that runs again gets a new number. */
   batch: number;
-  readonly onEnd: (outcome: Outcome) => void;
+  readonly onEnd: OnEnd<unknown>;
+  readonly subject: unknown;
   /** Milliseconds since the epoch. When its time is over, as its process sees it. */
   endsAt: number;
   /** It ended together with others and now runs alone, so a crash is its own fault. */
   alone: boolean;
   /** Its signal was aborted early, since nobody waits for it any more. */
   cancelled: boolean;
+  /** Somebody follows its message. */
+  followed: boolean;
   /** Its own place in the pool, if it has one. */
   member: Member | undefined;
   /** Gives back the place that it shares, or that is outside of the pool. */
@@ -66,6 +71,9 @@ interface Running extends Timed {
 
 /** Messages that wait for a process to read them. */
 const MAX_UNSENT = 100_000;
+
+/** Milliseconds that processes have at the end to send their spans, if tracing is on. */
+const EXPORT_LIMIT = 2_000;
 
 let sequence = 0;
 
@@ -133,9 +141,9 @@ export class ProcessSandbox implements Sandbox {
     }
   }
 
-  invoke(invocation: Invocation, onEnd: (outcome: Outcome) => void): void {
-    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED));
-    this.#run(this.#enter(invocation, 0, onEnd));
+  invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
+    if (this.#closed) return queueMicrotask(() => onEnd(CLOSED, subject));
+    this.#run(this.#enter(invocation, 0, onEnd as OnEnd<unknown>, subject));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
@@ -146,20 +154,21 @@ export class ProcessSandbox implements Sandbox {
     const leave = () => --left === 0 ? this.#pool.give(member) : undefined;
     return await Promise.all(batch.map((invocation) =>
       new Promise<Outcome>((settle) => {
-        const running = this.#enter(invocation, number, settle);
+        const running = this.#enter(invocation, number, settle, undefined);
         running.leave = leave;
         this.#runIn(running, member.started, member.process);
       })
     ));
   }
 
-  #enter(invocation: Invocation, batch: number, onEnd: (outcome: Outcome) => void): Running {
+  #enter(invocation: Invocation, batch: number, onEnd: OnEnd<unknown>, subject: unknown): Running {
     const id = this.#nextId++;
     const running: Running = {
       id,
       invocation,
       batch,
       onEnd,
+      subject,
       endsAt: 0,
       deadline: Infinity,
       killAt: undefined,
@@ -167,6 +176,7 @@ export class ProcessSandbox implements Sandbox {
       process: undefined,
       alone: false,
       cancelled: false,
+      followed: false,
       member: undefined,
       leave: undefined,
     };
@@ -202,8 +212,15 @@ export class ProcessSandbox implements Sandbox {
     this.#validations.close();
     for (const id of [...this.#running.keys()]) this.#settle(id, STOPPED);
     await this.#pool.close();
+    if (isTraced({ OTEL_DENO: Deno.env.get("OTEL_DENO") })) await this.#exportSpans();
     for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
     await Promise.all(this.#exits.values());
+  }
+
+  /** A process that ends by itself sends the spans that it still has. */
+  async #exportSpans(): Promise<void> {
+    for (const process of this.#exits.keys()) process.retire();
+    await endsWithin(EXPORT_LIMIT, Promise.all(this.#exits.values()));
   }
 
   /** Starts it in a process of the pool, together with others. */
@@ -236,6 +253,22 @@ export class ProcessSandbox implements Sandbox {
     running.process = process;
     process.running++;
     process.invoke(running);
+    if (running.followed) process.send(["follow", running.id]);
+  }
+
+  follow(invocation: Invocation): void {
+    for (const running of this.#running.values()) {
+      if (running.invocation !== invocation) continue;
+      running.followed = true;
+      running.process?.send(["follow", running.id]);
+    }
+  }
+
+  #progressed(process: GuestProcess, id: number, text: string): void {
+    const running = this.#running.get(id);
+    if (!running?.followed || running.process !== process) return;
+    const { observer, definition } = this.#options;
+    observer?.progressed?.(definition, running.invocation, readProgress(text));
   }
 
   async #start(): Promise<GuestProcess> {
@@ -252,10 +285,10 @@ export class ProcessSandbox implements Sandbox {
     const command = sandboxCommand(definition, { entry, socket, links, resolution, permissionBroker });
     const listener = Deno.listen({ transport: "unix", path: socket });
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
-    const { memory } = definition;
+    const { memory, name } = definition;
     const loadTimeout = this.#options.loadTimeout ?? 10_000;
     const child = spawned(command, listener);
-    const process = new GuestProcess({ child, listener, loadTimeout, memory, memoryWatch, reaper }, {
+    const process = new GuestProcess({ child, listener, name, loadTimeout, memory, memoryWatch, reaper }, {
       onMessage: (message) => this.#receive(process, message),
       onOutput: (stream, line) => {
         this.#tellDropped(process);
@@ -295,8 +328,10 @@ export class ProcessSandbox implements Sandbox {
     if (this.#overrun.has(process)) this.#judgeOverrun(process, inside);
     else if (inside.length === 1 && all.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
     else for (const running of inside) this.#suspect(running);
-    const peaceful = process.retired || this.#overrun.has(process) || this.#closed;
-    if (peaceful) return;
+    if (process.retired || this.#closed) return;
+    const overran = this.#overrun.has(process);
+    this.#options.observer?.processEnded?.(this.#definition, overran ? "timedOut" : "crashed");
+    if (overran) return;
     this.#pool.noteCrash();
     this.#options.log.error("the function's process ended", { reason });
   }
@@ -355,7 +390,7 @@ export class ProcessSandbox implements Sandbox {
     process.kill("a handler overran its time limit");
   }
 
-  #receive(process: GuestProcess, message: FromGuest): void {
+  #receive(process: GuestProcess, message: CheckedFromGuest): void {
     switch (message[0]) {
       case "done": {
         this.#pool.noteSuccess();
@@ -393,6 +428,8 @@ export class ProcessSandbox implements Sandbox {
       case "validated":
         this.#validations.answered(process, message[1], message[2]);
         return;
+      case "progress":
+        return this.#progressed(process, message[1], message[2]);
       case "env":
         if (process.budget.line()) this.#ungranted.looked(message[1]);
         return;
@@ -410,11 +447,12 @@ export class ProcessSandbox implements Sandbox {
         if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
         return this.#tellDropped(process);
       case "completed": {
-        const [, id, outputs, result] = message;
-        const running = this.#running.get(id);
-        if (running?.process !== process) return;
         this.#pool.noteSuccess();
-        return this.#end(running, { kind: "completed", outputs, result });
+        for (const { id, outputs, result } of message[1]) {
+          const running = this.#running.get(id);
+          if (running?.process === process) this.#end(running, { kind: "completed", outputs, result });
+        }
+        return;
       }
     }
   }
@@ -481,12 +519,12 @@ export class ProcessSandbox implements Sandbox {
     const running = this.#running.get(id);
     if (!running) return;
     this.#remove(running);
-    queueMicrotask(() => running.onEnd(outcome));
+    queueMicrotask(() => running.onEnd(outcome, running.subject));
   }
 
   #end(running: Running, outcome: Outcome): void {
     this.#remove(running);
-    running.onEnd(outcome);
+    running.onEnd(outcome, running.subject);
   }
 
   #remove(running: Running): void {
@@ -515,6 +553,15 @@ function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProc
   } catch (error) {
     listener.close();
     throw error;
+  }
+}
+
+/** Whoever follows gets no text that a process forged instead of JSON. */
+function readProgress(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

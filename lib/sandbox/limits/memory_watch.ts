@@ -11,6 +11,8 @@ const MISSED_LOOKS = 3;
 /** A process whose memory is watched. */
 export interface Watched {
   readonly pid: number;
+  /** The function that it runs. */
+  readonly name: string;
   /** Limit of the resident memory in bytes. */
   readonly memory: number;
   readonly busy: boolean;
@@ -34,6 +36,8 @@ export class MemoryWatch {
   readonly #options: MemoryWatchOptions;
   readonly #processes = new Set<Watched>();
   readonly #missed = new Map<Watched, number>();
+  /** Resident bytes, as they were seen last. */
+  readonly #resident = new Map<Watched, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #looks = 0;
   #looking = false;
@@ -57,6 +61,13 @@ export class MemoryWatch {
     );
   }
 
+  /** Resident bytes of the processes of each function, as they were seen last. */
+  resident(): Map<string, number> {
+    const bytes = new Map<string, number>();
+    for (const [{ name }, resident] of this.#resident) bytes.set(name, (bytes.get(name) ?? 0) + resident);
+    return bytes;
+  }
+
   add(process: Watched): void {
     if (!this.#linux) return;
     this.#processes.add(process);
@@ -66,6 +77,7 @@ export class MemoryWatch {
   delete(process: Watched): void {
     this.#processes.delete(process);
     this.#missed.delete(process);
+    this.#resident.delete(process);
     if (this.#processes.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -89,6 +101,7 @@ export class MemoryWatch {
     if (!this.#processes.has(process)) return;
     if (bytes === undefined) return this.#miss(process);
     this.#missed.delete(process);
+    this.#resident.set(process, bytes);
     if (bytes > process.memory) process.onExceeded(bytes);
   }
 

@@ -1,6 +1,5 @@
 import { deserialize, serialize } from "node:v8";
-import type { Failure, Result } from "../../invocation/outcome.ts";
-import type { Publication } from "../../invocation/publication.ts";
+import type { Failure } from "../../invocation/outcome.ts";
 import type { Content } from "../../invocation/sandbox.ts";
 import type { OnceAnswer } from "../host/once_calls.ts";
 
@@ -24,6 +23,8 @@ export type ToGuest =
   | [op: "overdue", id: number, reason: string]
   /** A process that is not stuck answers at once. */
   | [op: "ping"]
+  /** Somebody follows the message of an invocation. */
+  | [op: "follow", id: number]
   /** Answers a call of `once()`. */
   | [op: "once", call: number, answer: OnceAnswer]
   /** Asks whether a message is valid. */
@@ -50,8 +51,8 @@ export type FromGuest =
     failure: Failure,
     delay: number | undefined,
   ]
-  /** It completed with outputs, or with a return value that is needed. */
-  | [op: "completed", id: number, outputs: readonly Publication[], result: Result | undefined]
+  /** All that completed with outputs, or with a return value that is needed: see `Completions`. */
+  | [op: "completed", bodies: Uint8Array, sizes: readonly number[], rest: readonly unknown[]]
   /** An invocation calls `once()`. */
   | [op: "once", id: number, call: number, key: string]
   /** The effect of that call has run. The value is JSON, or says why there is none. */
@@ -60,6 +61,8 @@ export type FromGuest =
   | [op: "onceFailed", id: number, call: number]
   /** The function read environment variables that its config does not grant. */
   | [op: "env", variables: readonly string[]]
+  /** How far an invocation is that is followed, in JSON. */
+  | [op: "progress", id: number, text: string]
   /** The fields are an object in JSON. */
   | [op: "log", id: number, level: string, message: string, fields: string | undefined];
 
@@ -252,7 +255,7 @@ function bodySize(message: ToGuest | FromGuest): number {
     case "validate":
       return message[2].body.length;
     case "completed":
-      return message[2].reduce((sum, { body }) => sum + body.length, message[3]?.body.length ?? 0);
+      return message[1].length;
     default:
       return 0;
   }

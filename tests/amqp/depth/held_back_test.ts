@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import type { PublishSink } from "../../../lib/amqp/publishing/confirm_channel.ts";
+import { WarrenError } from "../../../lib/base/errors.ts";
 import { HeldBack } from "../../../lib/amqp/depth/held_back.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/publisher.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
 
 function message(exchange: string, routingKey: string): OutgoingMessage {
   return { exchange, routingKey, body: new Uint8Array(), properties: {} };
@@ -40,6 +42,7 @@ Deno.test("a publisher counts what goes to a retry queue, once it is confirmed, 
   let refusal: Error | undefined = undefined;
   const publisher = heldBack.counting({
     publish: (_: OutgoingMessage) => refusal ? Promise.reject(refusal) : Promise.resolve(),
+    send: () => false,
   });
   await publisher.publish(message("warren.retry.5000", "pay"));
   await publisher.publish(message("", "pay"));
@@ -47,4 +50,22 @@ Deno.test("a publisher counts what goes to a retry queue, once it is confirmed, 
   refusal = new Error("no");
   await assertRejects(() => publisher.publish(message("warren.retry.5000", "pay")), Error, "no");
   assertEquals([...heldBack.counts("pay")], [[5_000, 1]]);
+});
+
+Deno.test("what is sent at once is counted once its confirm comes, and whoever sent it hears of that", () => {
+  const heldBack = new HeldBack(() => 0);
+  const sent: PublishSink[] = [];
+  const publisher = heldBack.counting({
+    publish: () => Promise.resolve(),
+    send: (_message, _options, sink) => sent.push(sink) > 0,
+  });
+  const heard: (string | undefined)[] = [];
+  const sink: PublishSink = { published: (_message, error) => void heard.push(error?.code) };
+  const retry = message("warren.retry.5000", "pay");
+  for (const each of [retry, retry, message("", "pay")]) publisher.send(each, {}, sink);
+  assertEquals([...heldBack.counts("pay")], []);
+  sent[0].published(retry, undefined);
+  sent[1].published(retry, new WarrenError("unavailable", "no"));
+  sent[2].published(message("", "pay"), undefined);
+  assertEquals([[...heldBack.counts("pay")], heard], [[[5_000, 1]], [undefined, "unavailable", undefined]]);
 });

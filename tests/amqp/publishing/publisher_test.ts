@@ -7,6 +7,7 @@ import { Logger } from "../../../lib/base/log.ts";
 import { BrokerClient } from "../../support/broker_client.ts";
 import { brokerTest } from "../../support/brokers.ts";
 import { eventually } from "../../support/eventually.ts";
+import { HeldChannel } from "./held_channel.ts";
 import { Proxy } from "../../support/proxy.ts";
 
 /** Bytes: many small ones, some that fill a frame, and some that do not fit into one, nor into the window. */
@@ -75,19 +76,10 @@ brokerTest("a cut rejects what was on its way, and leaves no rejection that nobo
 
 /** A connection whose broker confirms what the test says, when it says so. */
 function heldConnection() {
-  const sent: { routingKey: string; confirm: () => void; refuse: (error: Error) => void }[] = [];
-  const channel = {
-    closed: false,
-    confirmSelect: () => Promise.resolve(),
-    basicPublish: (_exchange: string, routingKey: string) => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      sent.push({ routingKey, confirm: resolve, refuse: reject });
-      return promise;
-    },
-  };
-  const client = { channel: () => Promise.resolve(channel) } as unknown as Client;
+  const held = new HeldChannel();
+  const client = held.client;
   const connection = { opened: () => Promise.resolve(client), unblocked: () => Promise.resolve(), ready: client };
-  return { connection, channel, sent, keys: () => sent.map(({ routingKey }) => routingKey) };
+  return { connection, held, sent: held.sent, keys: () => held.sent.map(({ routingKey }) => routingKey) };
 }
 
 const to = (routingKey: string) => ({ exchange: "", routingKey, body: new Uint8Array(1), properties: {} });
@@ -141,7 +133,7 @@ Deno.test("a message that nobody waits for any more has its place until the brok
   limit.abort();
   assertEquals(await second, "unavailable");
   assertEquals(keys(), ["first"]);
-  sent[0].refuse(new Error("Message rejected"));
+  sent[0].refuse();
   const third = publisher.publish(to("third"));
   await eventually(() => sent.length === 2);
   sent[1].confirm();

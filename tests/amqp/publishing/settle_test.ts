@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Client } from "../../../lib/amqp/client/client.ts";
 import type { Connection } from "../../../lib/amqp/client/connection.ts";
 import type { Delivery } from "../../../lib/amqp/consuming/consumer.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/publisher.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
 import { Settler } from "../../../lib/amqp/publishing/settle.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
@@ -35,7 +35,13 @@ function fake() {
   /** How long it waited between two tries; no time passes here. */
   const pauses: number[] = [];
   const lines: { message: string }[] = [];
-  const connection = { state: { connected: true }, opened: () => Promise.resolve({} as Client) };
+  /** Whether nothing has to be declared any more, and whether messages can be sent without waiting. */
+  const declared = { value: false };
+  const sendsAtOnce = { value: false };
+  /** What is to be called when the broker has confirmed what was sent at once. */
+  const sent: ((error?: WarrenError) => void)[] = [];
+  const client = {} as Client;
+  const connection = { state: { connected: true }, opened: () => Promise.resolve(client), ready: client };
   const settler = new Settler({
     connection: connection as unknown as Connection,
     log: new Logger({ level: "info", write: (line) => void lines.push(JSON.parse(line)) }),
@@ -45,8 +51,16 @@ function fake() {
       declareWayBack: () => Promise.resolve(void events.push("way back")),
       declareRung: (_client, ms) => Promise.resolve(void events.push(`rung ${ms}`)),
       forgetRungs: () => void events.push("forget"),
+      holds: () => declared.value,
     },
     publisher: {
+      send: (message, _options, sink) => {
+        if (!sendsAtOnce.value) return false;
+        published.push(message);
+        events.push("send");
+        sent.push((error) => sink.published(message, error));
+        return true;
+      },
       publish: async (message) => {
         published.push(message);
         events.push("publish");
@@ -63,21 +77,26 @@ function fake() {
     ack: () => void events.push("ack"),
     requeue: () => void events.push("requeue"),
   };
-  return { settler, delivery, connection, events, published, answers, pauses, lines };
+  const settle = (disposition: Disposition, of: typeof about = about) =>
+    new Promise<void>((resolve, reject) =>
+      settler.settle(delivery, disposition, of, (error) => error === undefined ? resolve() : reject(error), undefined)
+    );
+  const at = { settler, settle, delivery, connection, events, published, answers, pauses, lines };
+  return { ...at, declared, sendsAtOnce, sent };
 }
 
 Deno.test("what completed is acked, what was abandoned goes back, and nothing is published", async () => {
-  const { settler, delivery, events } = fake();
-  await settler.settle(delivery, { kind: "ack" }, about);
-  await settler.settle(delivery, { kind: "requeue" }, about);
+  const { settle, events } = fake();
+  await settle({ kind: "ack" });
+  await settle({ kind: "requeue" });
   assertEquals(events, ["ack", "requeue"]);
 });
 
 Deno.test("a retry is acked only once its copy is confirmed", async () => {
-  const { settler, delivery, events, published, answers } = fake();
+  const { settle, events, published, answers } = fake();
   const confirm = Promise.withResolvers<void>();
   answers.push(confirm.promise);
-  const settled = settler.settle(delivery, RETRY, about);
+  const settled = settle(RETRY);
   await new Promise((resolve) => setImmediate(resolve));
   assertEquals(events, ["way back", "rung 1000", "publish"]);
   confirm.resolve();
@@ -89,15 +108,15 @@ Deno.test("a retry is acked only once its copy is confirmed", async () => {
 });
 
 Deno.test("a retry without a delay goes straight back", async () => {
-  const { settler, delivery, events, published } = fake();
-  await settler.settle(delivery, { ...RETRY, delay: 0 }, about);
+  const { settle, events, published } = fake();
+  await settle({ ...RETRY, delay: 0 });
   assertEquals(events, ["way back", "publish", "confirmed", "ack"]);
   assertEquals([published[0].exchange, published[0].routingKey], ["warren.dispatch", "orders"]);
 });
 
 Deno.test("a dead letter is acked only once it is in its queue", async () => {
-  const { settler, delivery, events, published } = fake();
-  await settler.settle(delivery, DEAD, about);
+  const { settle, events, published } = fake();
+  await settle(DEAD);
   assertEquals(events, ["publish", "confirmed", "ack"]);
   assertEquals([published[0].exchange, published[0].routingKey], ["", "orders.dead"]);
   assertEquals(published[0].properties.headers!["warren-reason"], "rejected");
@@ -121,9 +140,9 @@ Deno.test("what cannot be set aside stays as it was", async () => {
 });
 
 Deno.test("a copy that the broker does not take is tried again, with its queues declared anew, and acked once", async () => {
-  const { settler, delivery, events, answers } = fake();
+  const { settle, events, answers } = fake();
   answers.push(new WarrenError("unroutable", "no queue"));
-  await settler.settle(delivery, RETRY, about);
+  await settle(RETRY);
   assertEquals(events, [
     ...["way back", "rung 1000", "publish", "forget", "declare"],
     ...["way back", "rung 1000", "publish", "confirmed", "ack"],
@@ -131,9 +150,9 @@ Deno.test("a copy that the broker does not take is tried again, with its queues 
 });
 
 Deno.test("the pauses between the tries grow, up to a quarter of a minute", async () => {
-  const { settler, delivery, events, answers, pauses } = fake();
+  const { settle, events, answers, pauses } = fake();
   answers.push(...Array.from({ length: 10 }, () => new WarrenError("unroutable", "no queue")));
-  await settler.settle(delivery, DEAD, about);
+  await settle(DEAD);
   assertEquals([pauses.length, events.at(-1)], [10, "ack"]);
   for (const [index, ms] of pauses.entries()) {
     const most = Math.min(200 * 2 ** index, 15_000);
@@ -142,10 +161,10 @@ Deno.test("the pauses between the tries grow, up to a quarter of a minute", asyn
 });
 
 Deno.test("while there is no connection nothing is declared", async () => {
-  const { settler, delivery, connection, events, answers } = fake();
+  const { settle, connection, events, answers } = fake();
   connection.state.connected = false;
   answers.push(new WarrenError("unavailable", "no connection"));
-  await settler.settle(delivery, DEAD, about);
+  await settle(DEAD);
   assertEquals(events, ["publish", "publish", "confirmed", "ack"]);
 });
 
@@ -154,9 +173,9 @@ const TOO_LARGE = new WarrenError("refused", "cannot publish: a text of 9 charac
 
 Deno.test("a dead letter that does not fit has less and less, at once, and is acked once it fits", async () => {
   const large = { ...invocation, headers: { large: "x".repeat(2_000), small: 1n } };
-  const { settler, delivery, events, published, answers } = fake();
+  const { settle, events, published, answers } = fake();
   answers.push(...Array.from({ length: 5 }, () => TOO_LARGE));
-  await settler.settle(delivery, { ...DEAD, failure: { ...failure, message: "m".repeat(1_000) } }, {
+  await settle({ ...DEAD, failure: { ...failure, message: "m".repeat(1_000) } }, {
     ...about,
     invocation: large,
   });
@@ -178,9 +197,9 @@ Deno.test("a dead letter that does not fit has less and less, at once, and is ac
 });
 
 Deno.test("a retry that does not fit without its error is a dead letter that says so, and the log does", async () => {
-  const { settler, delivery, published, answers, lines } = fake();
+  const { settle, published, answers, lines } = fake();
   answers.push(TOO_LARGE, TOO_LARGE, TOO_LARGE);
-  await settler.settle(delivery, RETRY, about);
+  await settle(RETRY);
   assertEquals(published.map(({ exchange }) => exchange), [...Array(3).fill("warren.retry.1000"), ""]);
   const { headers } = published[3].properties;
   assertEquals([published[3].routingKey, headers!["warren-reason"]], ["orders.dead", "failed"]);
@@ -191,9 +210,9 @@ Deno.test("a retry that does not fit without its error is a dead letter that say
 });
 
 Deno.test("what the broker refuses for another reason than its size is held as it is", async () => {
-  const { settler, delivery, published, answers } = fake();
+  const { settle, published, answers } = fake();
   answers.push(new WarrenError("refused", 'cannot publish to queue "orders.dead": access refused (403)'));
-  await settler.settle(delivery, DEAD, about);
+  await settle(DEAD);
   assertEquals(published.map(({ properties: { headers } }) => headers!["warren-stack"]), [
     failure.stack,
     failure.stack,
@@ -201,20 +220,50 @@ Deno.test("what the broker refuses for another reason than its size is held as i
 });
 
 Deno.test("a delivery whose channel is gone is neither copied nor acked", async () => {
-  const { settler, delivery, events } = fake();
+  const { settle, delivery, events } = fake();
   delivery.live = false;
-  await settler.settle(delivery, RETRY, about);
+  await settle(RETRY);
   assertEquals(events, []);
 });
 
 Deno.test("a channel that goes while the copy fails ends the tries without an ack", async () => {
-  const { settler, delivery, events, answers } = fake();
+  const { settle, delivery, events, answers } = fake();
   const lost = Promise.withResolvers<void>();
   answers.push(lost.promise);
-  const settled = settler.settle(delivery, DEAD, about);
+  const settled = settle(DEAD);
   delivery.live = false;
   lost.reject(new WarrenError("unavailable", "the connection is lost"));
   await settled;
   assert(!events.includes("ack"));
   assertEquals(events.filter((event) => event === "publish").length, 1);
+});
+
+Deno.test("where nothing is to be declared, a copy is sent within the turn, and acked once it is confirmed", () => {
+  const { settler, delivery, events, published, declared, sendsAtOnce, sent } = fake();
+  declared.value = sendsAtOnce.value = true;
+  const settled: unknown[] = [];
+  settler.settle(delivery, RETRY, about, (error, subject) => void settled.push(error, subject), "row");
+  assertEquals([events, settled], [["send"], []]);
+  assertEquals([published[0].exchange, published[0].routingKey], ["warren.retry.1000", "orders"]);
+  sent[0]();
+  assertEquals([events, settled], [["send", "ack"], [undefined, "row"]]);
+});
+
+Deno.test("a copy that was sent at once and not taken is tried again, and acked once", async () => {
+  const { settle, events, declared, sendsAtOnce, sent } = fake();
+  declared.value = sendsAtOnce.value = true;
+  const settled = settle(RETRY);
+  sent[0](new WarrenError("unavailable", "the broker did not confirm the message in time"));
+  await settled;
+  assertEquals(events, ["send", "forget", "declare", "way back", "rung 1000", "publish", "confirmed", "ack"]);
+});
+
+Deno.test("what is not declared yet, or cannot be sent at once, waits for that", async () => {
+  for (const declares of [true, false]) {
+    const { settle, events, declared, sendsAtOnce } = fake();
+    declared.value = declares;
+    sendsAtOnce.value = !declares;
+    await settle(RETRY);
+    assertEquals(events, ["way back", "rung 1000", "publish", "confirmed", "ack"]);
+  }
 });

@@ -34,6 +34,25 @@ Deno.test("a dead letter says where it died, why and how often, and keeps its ow
   assert(time instanceof Date);
 });
 
+Deno.test("neighbours that die together each keep their own headers and body, and one with an expiration its own note", () => {
+  using host = new Host();
+  host.queue("q", TO_DEAD);
+  host.queue("dead");
+  for (const n of [0, 1, 2, 3]) {
+    const properties = { headers: { n: field("I", n) }, expiration: n === 1 ? "60000" : undefined, priority: n };
+    rejectOne(host, "q", properties, n === 3 ? "other" : "key");
+  }
+  const dead = host.drain("dead");
+  assertEquals(dead.map(({ body, headers }) => [body, headers.n]), [0, 1, 2, 3].map((n) => ["body", n]));
+  assertEquals(
+    dead.map(({ headers }): unknown[] => {
+      const [{ count, reason, queue, "routing-keys": keys, "original-expiration": expiration }] = deathsOf(headers);
+      return [count, reason, queue, keys, expiration];
+    }),
+    ["key", "key", "key", "other"].map((key, n) => [1, "rejected", "q", [key], n === 1 ? "60000" : undefined]),
+  );
+});
+
 Deno.test("the same death again is counted, and another one comes before it", () => {
   using host = new Host();
   host.queue("a", { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "b" });

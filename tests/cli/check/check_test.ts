@@ -117,6 +117,14 @@ Deno.test("check says all that a function may do and what limits it", async () =
   assertMatch(plain, /^ {2}order +by header "tenant", in \d+ partitions$/m);
   assertMatch(plain, /^ {2}input +bodies have to fit the schema that it exports$/m);
   assertMatch(await described("{}"), /^ {2}publish +everywhere$/m);
+  const after = await described(`{
+    onDead: "alerts", dedupe: "5m", output: { routingKey: "next", headers: { tenant: "a", last: true } },
+    http: { path: "/pay", public: true, events: true },
+  }`);
+  assertMatch(after, /^ {2}on dead +a copy of each dead letter goes to alerts$/m);
+  assertMatch(after, /^ {2}dedupe +refuses messages whose ids were handled in the last 5m$/m);
+  assertMatch(after, /^ {2}output +next, with headers tenant=a, last=true$/m);
+  assertMatch(after, /^ {2}http +POST \/pay, public; events of its messages$/m);
 });
 
 Deno.test("check finds a package that is not in Deno's cache, as a user runs it", async () => {

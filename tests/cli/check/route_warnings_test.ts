@@ -15,6 +15,12 @@ Deno.test("a queue that is almost a function's is a warning with the right name"
   ]);
 });
 
+Deno.test("so is one that is to get dead letters", () => {
+  assertEquals(warnings({ alerts: {}, pay: { onDead: "alert" }, ship: { onDead: "alerts" } }), [
+    'pay: onDead names the queue "alert"; did you mean "alerts"?',
+  ]);
+});
+
 Deno.test("names that are like no other, wildcards and dead letters are fine", () => {
   assertEquals(warnings({ a: { publish: ["elsewhere", "images.*", "b.dead"] }, b: { output: "a" } }), []);
   assertEquals(warnings({}), []);

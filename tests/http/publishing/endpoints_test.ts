@@ -7,7 +7,15 @@ const SHOP = "https://shop.example.com";
 /** An API with a function "pay" that has this `http`. */
 function withEndpoint(http: Partial<HttpEndpoint>, options: FakeApiOptions = {}) {
   const api = fakeApi(options);
-  const defaults = { path: "/hooks/pay", methods: ["POST"], public: false, headers: [], origins: [], maxBody: 0 };
+  const defaults = {
+    path: "/hooks/pay",
+    methods: ["POST"],
+    public: false,
+    headers: [],
+    origins: [],
+    events: false,
+    maxBody: 0,
+  };
   api.runner.views[0] = { ...api.runner.views[0], name: "pay", http: { ...defaults, ...http } };
   return api;
 }

@@ -27,6 +27,8 @@ Deno.test("a function without config has every default", () => {
     retry: { attempts: 5, delay: 1_000, maxDelay: 3_600_000, multiplier: 2, jitter: 0.1, delays: undefined },
     schedule: undefined,
     output: undefined,
+    onDead: undefined,
+    dedupe: undefined,
     envelope: undefined,
     body: "decoded",
     permissions: {},
@@ -159,6 +161,15 @@ Deno.test("retry can be a list of delays, and output a queue or an exchange with
     routingKey: "sold",
   });
   assertStringIncludes(problems({ retry: ["1s", "soon"] })[0], "retry[1]");
+  const headers = { tenant: "a", tries: 2, last: true };
+  assertEquals(resolve({ output: { routingKey: "sold", headers } }).output, {
+    exchange: "",
+    routingKey: "sold",
+    headers,
+  });
+  for (const wrong of [{ "warren-attempt": 9 }, { list: [] }, { "": "a" }, []]) {
+    assertStringIncludes(problems({ output: { routingKey: "sold", headers: wrong } })[0], "output.headers is ");
+  }
   assertStringIncludes(problems({ output: { exchange: "shop" } })[0], "output.routingKey is missing");
 });
 
@@ -191,4 +202,12 @@ Deno.test("a queue's type is one of its arguments, and says what it rules out", 
     assertEquals(problem.startsWith(`queue.${key} is ${value}, and queue.type is "quorum"`), true, problem);
   }
   assertEquals(problems({ queue: { type: "stream" } }), ['queue.type is "stream": expected "classic" or "quorum"']);
+});
+
+Deno.test("onDead names another queue, and dedupe is a time", () => {
+  const { onDead, dedupe } = resolve({ onDead: "alerts", dedupe: "5m" });
+  assertEquals([onDead, dedupe], ["alerts", 300_000]);
+  assertStringIncludes(problems({ queue: "q", onDead: "q" })[0], 'onDead is "q", the function\'s own queue');
+  for (const wrong of ["", 1, {}]) assertStringIncludes(problems({ onDead: wrong })[0], "the name of a queue");
+  for (const wrong of ["0s", "31d", "soon"]) assertStringIncludes(problems({ dedupe: wrong })[0], "dedupe");
 });

@@ -21,6 +21,7 @@ Deno.test("http has a path, methods, headers in lower case, origins and a limit"
     public: true,
     headers: ["stripe-signature"],
     origins: [],
+    events: false,
     maxBody: 1024 * 1024,
   });
   assertEquals(resolve({ origins: ["https://a.example", "http://localhost:3000", "*"] })?.origins.length, 3);

@@ -26,6 +26,8 @@ interface Fixture {
   /** What the observer got. */
   logged: Logged[];
   coldStarts: number[];
+  /** How processes ended unexpectedly. */
+  ends: string[];
   /** Runs the handler on a body, which is JSON. */
   run: (body?: unknown) => Promise<Outcome>;
   /** What the handler said through its log. */
@@ -40,6 +42,7 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
   const lines: Record<string, unknown>[] = [];
   const logged: Logged[] = [];
   const coldStarts: number[] = [];
+  const ends: string[] = [];
   const sandbox = new ProcessSandbox({
     definition: resolveFunctionConfig(setting.config ?? {}, { name: "function", file, version: "1" }),
     sources: new Map([[file, module]]),
@@ -49,6 +52,7 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
       ended: () => {},
       logged: (line) => void logged.push(line),
       coldStart: (_, duration) => void coldStarts.push(duration),
+      processEnded: (_, how) => void ends.push(how),
     },
     log: new Logger({ level: "debug", write: (line) => lines.push(JSON.parse(line)) }),
     grace: setting.grace ?? 100,
@@ -57,7 +61,7 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
   const run = (body: unknown = null) => invoked(sandbox, invocation(new TextEncoder().encode(JSON.stringify(body))));
   const said = () => lines.filter(({ said }) => said === true).map(({ message }) => String(message));
   try {
-    await test({ sandbox, lines, run, said, logged, coldStarts });
+    await test({ sandbox, lines, run, said, logged, coldStarts, ends });
   } finally {
     await sandbox.close();
     await Deno.remove(folder, { recursive: true });
@@ -499,5 +503,15 @@ Deno.test("what waits for its turn when the runner stops is given back at once, 
     assertEquals(kinds.filter((kind) => kind === "abandoned").length, 30 - completed);
     assert(completed > 0 && completed < 30, `${completed} completed`);
     assertEquals(said().length, completed);
+  });
+});
+
+Deno.test("an observer gets how processes end that are still needed, and nothing of those that end in peace", async () => {
+  await withSandbox(SAY_PID, { config: { timeout: 300, idle: 1 } }, async ({ sandbox, run, ends }) => {
+    assertEquals((await run("fine")).kind, "completed");
+    await eventually(() => sandbox.processes === 0);
+    assertEquals(ends, []);
+    assertEquals([(await run("exit")).kind, ends], ["crashed", ["crashed"]]);
+    assertEquals([(await run("loop")).kind, ends], ["timedOut", ["crashed", "timedOut"]]);
   });
 });

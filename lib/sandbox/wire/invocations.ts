@@ -1,6 +1,6 @@
 import type { Invocation } from "../../invocation/sandbox.ts";
 import type { MessageProperties } from "../../mod.ts";
-import type { ToGuest } from "../wire/protocol.ts";
+import type { ToGuest } from "./protocol.ts";
 
 /** An invocation, with the data that its process needs besides. */
 export interface Started extends Invocation {
