@@ -1,6 +1,6 @@
 import type { Connection } from "../amqp/client/connection.ts";
 import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
-import type { OutgoingMessage } from "../amqp/publishing/outgoing_message.ts";
+import type { OutgoingMessage } from "../amqp/publishing/confirms/outgoing_message.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
 import { Topology } from "../amqp/topology/topology.ts";
 import { WarrenError } from "../base/errors.ts";

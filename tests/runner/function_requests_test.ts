@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import type { OutgoingMessage } from "../../lib/amqp/publishing/outgoing_message.ts";
+import type { OutgoingMessage } from "../../lib/amqp/publishing/confirms/outgoing_message.ts";
 import type { Reply } from "../../lib/amqp/publishing/replies.ts";
 import { WarrenError } from "../../lib/base/errors.ts";
 import type { Entry } from "../../lib/runner/function_registry.ts";

@@ -6,7 +6,7 @@ import type { Sweep, SweepOptions } from "../../invocation/dead_letters/dead_let
 import { matches } from "../../invocation/dead_letters/dead_letter_filter.ts";
 import type { Scan } from "./dead_letter_scan.ts";
 import { toDeadLetter } from "../message/headers.ts";
-import { WINDOW } from "../publishing/confirm_channel.ts";
+import { WINDOW } from "../publishing/confirms/confirm_channel.ts";
 
 /** Milliseconds without a confirm until it gives up. After a stop, this long at most. */
 const PATIENCE = 30_000;

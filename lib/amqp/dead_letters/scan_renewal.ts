@@ -1,5 +1,5 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
-import { WINDOW } from "../publishing/confirm_channel.ts";
+import { WINDOW } from "../publishing/confirms/confirm_channel.ts";
 import { deliveryCount } from "../message/headers.ts";
 
 /**

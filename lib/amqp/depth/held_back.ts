@@ -1,7 +1,7 @@
 import type { WarrenError } from "../../base/errors.ts";
 import { RETRY_PREFIX } from "../message/names.ts";
-import type { PublishSink } from "../publishing/confirm_channel.ts";
-import type { OutgoingMessage } from "../publishing/outgoing_message.ts";
+import type { PublishSink } from "../publishing/confirms/confirm_channel.ts";
+import type { OutgoingMessage } from "../publishing/confirms/outgoing_message.ts";
 import type { Publisher, PublishOptions } from "../publishing/publisher.ts";
 
 /** What publishes, with confirms. */

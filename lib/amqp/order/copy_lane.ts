@@ -1,7 +1,7 @@
 import type { AMQPMessage, AMQPProperties } from "@cloudamqp/amqp-client";
 import { Backoff, delay } from "../../base/time/backoff.ts";
 import { describeError } from "../../base/errors.ts";
-import { publishFailure } from "../publishing/publish_error.ts";
+import { publishFailure } from "../publishing/confirms/publish_error.ts";
 
 /** A delivery on its way into another queue. */
 export interface Copy {

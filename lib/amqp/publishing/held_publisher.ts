@@ -3,7 +3,7 @@ import { toRung } from "../../invocation/retry_policy.ts";
 import type { Connection } from "../client/connection.ts";
 import { retryQueue } from "../message/names.ts";
 import type { Topology } from "../topology/topology.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 import type { Publisher } from "./publisher.ts";
 
 export interface HeldPublisherOptions {

@@ -1,6 +1,6 @@
 import { WarrenError } from "../../base/errors.ts";
-import type { PublishSink } from "./confirm_channel.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { PublishSink } from "./confirms/confirm_channel.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 import type { OutputSender, Sending } from "./output_sender.ts";
 import type { Handled, OnLeft } from "./handled.ts";
 

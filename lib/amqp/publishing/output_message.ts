@@ -5,7 +5,7 @@ import type { Invocation } from "../../invocation/sandbox.ts";
 import { childTrace, readTrace } from "../../invocation/trace_context.ts";
 import { keepReceived } from "../message/content_header.ts";
 import { HEADERS } from "../message/names.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 
 /** An output of an invocation as a message. */
 export function outputMessage(invocation: Invocation, publication: Publication, messageId: string): OutgoingMessage {

@@ -2,8 +2,8 @@ import { Backoff, delay } from "../../base/time/backoff.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import { within } from "../../base/time/within.ts";
 import { RETRY_PREFIX } from "../message/names.ts";
-import type { PublishSink } from "./confirm_channel.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { PublishSink } from "./confirms/confirm_channel.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 import type { Handled, OutputsOptions } from "./handled.ts";
 
 /** What messages of one kind are published on. */

@@ -7,7 +7,7 @@ import { toRung } from "../../invocation/retry_policy.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { within } from "../../base/time/within.ts";
 import { retryQueue } from "../message/names.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 import type { Handled, OnLeft, OutputsOptions } from "./handled.ts";
 import { Leaving } from "./leaving.ts";
 import { answer, outputMessage } from "./output_message.ts";

@@ -7,8 +7,8 @@ import {
   type ConfirmChannelOptions,
   openConfirmChannel,
   type PublishSink,
-} from "./confirm_channel.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+} from "./confirms/confirm_channel.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 
 export interface PublishOptions {
   /** Stops waiting for the connection, for the broker or for the confirm. */

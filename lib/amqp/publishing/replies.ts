@@ -5,7 +5,7 @@ import type { Client } from "../client/client.ts";
 import type { Connection } from "../client/connection.ts";
 import { HEADERS } from "../message/names.ts";
 import { whenAborted } from "../client/unless_aborted.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 
 /** The answer to a request. */
 export interface Reply {

@@ -4,8 +4,8 @@ import type { PublishSpan, Tracing } from "../../invocation/tracing/tracing.ts";
 import { TRACEPARENT } from "../../invocation/trace_context.ts";
 import type { MessageProperties } from "../../mod.ts";
 import { keepReceived } from "../message/content_header.ts";
-import type { PublishSink } from "./confirm_channel.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
+import type { PublishSink } from "./confirms/confirm_channel.ts";
+import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 import type { Publisher, PublishOptions } from "./publisher.ts";
 
 /** What publishes, with confirms. */

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { PublishSink } from "../../../lib/amqp/publishing/confirm_channel.ts";
+import type { PublishSink } from "../../../lib/amqp/publishing/confirms/confirm_channel.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { HeldBack } from "../../../lib/amqp/depth/held_back.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/confirms/outgoing_message.ts";
 
 function message(exchange: string, routingKey: string): OutgoingMessage {
   return { exchange, routingKey, body: new Uint8Array(), properties: {} };

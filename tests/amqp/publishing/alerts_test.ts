@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Alerts } from "../../../lib/amqp/publishing/alerts.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/confirms/outgoing_message.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { Logger } from "../../../lib/base/log.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";

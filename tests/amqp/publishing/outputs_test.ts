@@ -5,7 +5,7 @@ import type { Connection } from "../../../lib/amqp/client/connection.ts";
 import { readProperties } from "../../../lib/amqp/message/content_header.ts";
 import type { Handled, OutputsOptions } from "../../../lib/amqp/publishing/handled.ts";
 import { Outputs } from "../../../lib/amqp/publishing/outputs.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/confirms/outgoing_message.ts";
 import { writeProperties } from "../../../lib/amqp/message/write_properties.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";

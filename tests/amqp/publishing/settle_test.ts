@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Client } from "../../../lib/amqp/client/client.ts";
 import type { Connection } from "../../../lib/amqp/client/connection.ts";
 import type { Delivery } from "../../../lib/amqp/consuming/consumer.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/confirms/outgoing_message.ts";
 import { Settler } from "../../../lib/amqp/publishing/settle.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";

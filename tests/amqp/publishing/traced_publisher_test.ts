@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { PublishSink } from "../../../lib/amqp/publishing/confirm_channel.ts";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
+import type { PublishSink } from "../../../lib/amqp/publishing/confirms/confirm_channel.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/confirms/outgoing_message.ts";
 import type { PublishOptions } from "../../../lib/amqp/publishing/publisher.ts";
 import { TracedPublisher } from "../../../lib/amqp/publishing/traced_publisher.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";

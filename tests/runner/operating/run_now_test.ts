@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
-import type { OutgoingMessage } from "../../../lib/amqp/publishing/outgoing_message.ts";
+import type { OutgoingMessage } from "../../../lib/amqp/publishing/confirms/outgoing_message.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import type { Entry } from "../../../lib/runner/function_registry.ts";
 import { RunNow } from "../../../lib/runner/operating/run_now.ts";

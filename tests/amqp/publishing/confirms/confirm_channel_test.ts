@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { openConfirmChannel } from "../../../lib/amqp/publishing/confirm_channel.ts";
-import { WarrenError } from "../../../lib/base/errors.ts";
-import { eventually } from "../../support/eventually.ts";
-import { HeldChannel } from "./held_channel.ts";
+import { openConfirmChannel } from "../../../../lib/amqp/publishing/confirms/confirm_channel.ts";
+import { WarrenError } from "../../../../lib/base/errors.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { HeldChannel } from "../held_channel.ts";
 
 const to = (routingKey: string, size = 1) => ({ exchange: "", routingKey, body: new Uint8Array(size), properties: {} });
 

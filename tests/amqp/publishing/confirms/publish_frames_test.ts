@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
-import { patchClient } from "../../../lib/amqp/client/client_patches.ts";
-import { PublishFrames } from "../../../lib/amqp/publishing/publish_frames.ts";
+import { patchClient } from "../../../../lib/amqp/client/client_patches.ts";
+import { PublishFrames } from "../../../../lib/amqp/publishing/confirms/publish_frames.ts";
 
 const CHANNEL = 7;
 

@@ -1,5 +1,5 @@
-import { describeError, WarrenError } from "../../base/errors.ts";
-import { replyCode } from "../client/client.ts";
+import { describeError, WarrenError } from "../../../base/errors.ts";
+import { replyCode } from "../../client/client.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 
 /** What brokers and the client say where nothing is wrong with the message, and the channel is well. */

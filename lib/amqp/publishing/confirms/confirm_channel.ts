@@ -1,7 +1,7 @@
 import type { AMQPChannel } from "@cloudamqp/amqp-client";
-import { describeError, WarrenError } from "../../base/errors.ts";
-import type { Client } from "../client/client.ts";
-import { SENT } from "../client/coalesce_writes.ts";
+import { describeError, WarrenError } from "../../../base/errors.ts";
+import type { Client } from "../../client/client.ts";
+import { SENT } from "../../client/coalesce_writes.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 import { publishError, unroutable } from "./publish_error.ts";
 import { PublishFrames } from "./publish_frames.ts";

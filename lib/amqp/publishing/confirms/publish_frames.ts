@@ -1,6 +1,6 @@
-import { LARGE } from "../client/coalesce_writes.ts";
-import { putProperties } from "../message/write_properties.ts";
-import { WireWriter } from "../message/wire_writer.ts";
+import { LARGE } from "../../client/coalesce_writes.ts";
+import { putProperties } from "../../message/write_properties.ts";
+import { WireWriter } from "../../message/wire_writer.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 
 const METHOD = 1;
