@@ -1,30 +1,18 @@
 import type { Delivery, Trial } from "../amqp/consuming/consumer.ts";
 import { malformed, toInvocation } from "../amqp/message/headers.ts";
-import type { Settled } from "../amqp/publishing/settle.ts";
-import { describeError } from "../base/errors.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
-import { noOutcomes, type Outcome } from "../invocation/outcome.ts";
+import type { Outcome, OutcomeCounts } from "../invocation/outcome.ts";
 import type { Logger } from "../base/log.ts";
-import { blamesDependency, conclude, type Conclusion } from "./conclude.ts";
+import { Ending, type Phase } from "./ending.ts";
 import type { Generation } from "./generation.ts";
-import { Holding } from "../base/time/holding.ts";
 import type { KillSwitch } from "./flow/kill_switch.ts";
 import { Dedupe } from "./flow/dedupe.ts";
-import { ACKED, DUPLICATE, LOST, nextOf, Reports, RETURNED } from "./reports.ts";
+import { DUPLICATE, Reports } from "./reports.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
-import {
-  type Copied,
-  type Copying,
-  type Failed,
-  leavesNothing,
-  type NotCompleted,
-  type OnCopied,
-  Settlement,
-} from "./settlement.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { crashLoop, crashLoopOf, isSuspect } from "./flow/suspects.ts";
+import { crashLoop, crashLoopOf } from "./flow/suspects.ts";
 import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
@@ -52,27 +40,24 @@ export interface PipelineOptions {
  * 1. received: a group of deliveries, what came in one read of the socket, becomes rows.
  * 2. admitted: suspects, batches, concurrency and rate say which rows start now.
  * 3. invoked: from here on a row belongs to the version that runs it.
- * 4. concluded: the outcome says what becomes of the row; see conclude.ts.
- * 5. settled: what it leaves is published, and then its delivery is acked; see settlement.ts.
+ * 4. concluded: the outcome says what becomes of the row; see ending.ts and conclude.ts.
+ * 5. settled: what it leaves is published, and then its delivery is acked; see ending.ts and settlement.ts.
  */
 export class Pipeline {
-  readonly counts = noOutcomes();
   /** Messages that `dedupe` refused. */
   duplicates = 0;
   readonly #options: PipelineOptions;
   readonly #log: Logger;
-  readonly #settlement: Settlement;
+  readonly #phase: Phase = { open: true, aborting: false };
+  readonly #ending: Ending;
   readonly #reports: Reports;
   readonly #rows = new Set<Row>();
   readonly #waiting: Waiting;
   readonly #dedupe: Dedupe | undefined;
   readonly #strays = new Strays();
-  readonly #settling: Holding<Row>;
   readonly #idle = new Set<() => void>();
   #newest: Date | undefined;
   #generation: Generation;
-  #open = true;
-  #aborting = false;
   // One function for all rows: a closure for each would keep its row until the next full garbage collection.
   readonly #onEnd = (outcome: Outcome, row: Row) => {
     row.generation.ended(outcome);
@@ -80,16 +65,13 @@ export class Pipeline {
     this.#ended(row, outcome);
     this.#startNext();
   };
-  readonly #onPublished = (outcome: Outcome, row: Row) => this.#published(row, outcome);
-  readonly #onCopied: OnCopied = (copied, settled, error) => this.#copied(copied, settled, error);
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#log = options.log;
     this.#generation = options.generation;
-    this.#settlement = new Settlement(options.surroundings, options.log);
     this.#reports = new Reports(options.surroundings.observer);
-    const { surroundings: { suspects, timers = TIMERS, handled: store }, patience = PATIENCE, log } = options;
+    const { surroundings: { suspects, timers = TIMERS, handled: store }, log } = options;
     this.#dedupe = store && new Dedupe({ store, log });
     this.#waiting = new Waiting({
       definition: options.generation.definition,
@@ -97,14 +79,22 @@ export class Pipeline {
       suspects,
       onDead: (row) => this.#finish(row),
       onRoom: () => this.#startNext(),
-      giveBack: (row) => void this.#return([row]),
-      setAside: (row) => this.#setAside(row),
+      giveBack: (row) => void this.#ending.return([row]),
+      setAside: (row) => this.#ending.setAside(row),
     });
-    this.#settling = new Holding({
-      patience,
-      onOverdue: (row) => this.#giveUp(row, `it was tried for ${patience / 60_000} minutes`),
-      timers,
+    this.#ending = new Ending({
+      ...options,
+      phase: this.#phase,
+      reports: this.#reports,
+      dedupe: this.#dedupe,
+      hold: (row, delay) => this.#putBack(row, delay),
+      finish: (row) => this.#finish(row),
     });
+  }
+
+  /** How many messages ended in each way. */
+  get counts(): OutcomeCounts {
+    return this.#ending.counts;
   }
 
   /** The number of rows that are not done. */
@@ -128,7 +118,7 @@ export class Pipeline {
     const rows = deliveries.map((delivery) => this.#row(delivery, now));
     const last = rows.at(-1)?.invocation;
     if (last?.attempt === 1) this.#newest = last.properties.timestamp;
-    if (!this.#open || !sameSource(from, this.#generation.definition)) return void this.#return(rows);
+    if (!this.#phase.open || !sameSource(from, this.#generation.definition)) return void this.#ending.return(rows);
     for (const row of rows) this.#admit(row);
     this.#startNext();
   }
@@ -137,7 +127,7 @@ export class Pipeline {
   become(generation: Generation): void {
     const stays = sameSource(this.#generation.definition, generation.definition);
     this.#generation = generation;
-    if (!stays) void this.#return(this.#waiting.clear());
+    if (!stays) void this.#ending.return(this.#waiting.clear());
     this.#waiting.become(generation.definition);
     this.#startNext();
   }
@@ -152,18 +142,18 @@ export class Pipeline {
 
   /** Lets rows start again. */
   open(): void {
-    this.#open = true;
+    this.#phase.open = true;
   }
 
   /** Lets nothing start, and returns rows that have not begun. Resolves once they are returned. */
   close(): Promise<void> {
-    this.#open = false;
-    return this.#return(this.#waiting.clear());
+    this.#phase.open = false;
+    return this.#ending.return(this.#waiting.clear());
   }
 
   /** From now on failures are due to the abort: the messages return unchanged. */
   abort(): void {
-    this.#aborting = true;
+    this.#phase.aborting = true;
   }
 
   /** Resolves once no row is left. */
@@ -174,7 +164,7 @@ export class Pipeline {
 
   /** A channel is gone: the broker delivers again what was not settled on it. What of that runs is aborted. */
   lost(reason: string): void {
-    if (this.#aborting) return;
+    if (this.#phase.aborting) return;
     const strays: Row[] = [];
     for (const row of [...this.#rows]) {
       if (row.delivery.live || row.stray) continue;
@@ -225,9 +215,9 @@ export class Pipeline {
   #admitAlone(row: Row): void {
     const { trial } = row.delivery;
     if (trial) return this.#admitOnTrial(row, trial);
-    if (!this.#isSuspect(row)) return this.#waiting.add(row);
+    if (!this.#ending.isSuspect(row)) return this.#waiting.add(row);
     const failure = crashLoop(row.invocation);
-    if (failure) return this.#conclude(row, { kind: "crashed", failure, final: true });
+    if (failure) return this.#ending.conclude(row, { kind: "crashed", failure, final: true });
     this.#waiting.addSuspect(row);
   }
 
@@ -236,12 +226,12 @@ export class Pipeline {
     const { deaths } = trial;
     if (deaths === 0) return this.#waiting.add(row);
     const failure = crashLoopOf(trial);
-    if (failure) return this.#conclude(row, { kind: "crashed", failure, final: true });
+    if (failure) return this.#ending.conclude(row, { kind: "crashed", failure, final: true });
     this.#waiting.addSuspect(row);
   }
 
   #startNext(): void {
-    if (!this.#open) return;
+    if (!this.#phase.open) return;
     for (let starts = this.#waiting.take(); starts.length > 0; starts = this.#waiting.take()) {
       const now = this.#reports.now();
       for (const start of starts) this.#begin(start, now);
@@ -269,7 +259,7 @@ export class Pipeline {
       return false;
     });
     for (const row of rest) row.start = rest;
-    if (rest.some((row) => this.#aborting || !row.delivery.live)) return this.#runOnTrial(rest, generation);
+    if (rest.some((row) => this.#phase.aborting || !row.delivery.live)) return this.#runOnTrial(rest, generation);
     if (rest.length > 0) return this.#proceed(rest, generation);
     this.#waiting.leave();
     this.#startNext();
@@ -288,7 +278,12 @@ export class Pipeline {
 
   /** A message with its id runs now: later it is seen how that ended. */
   #putOff(row: Row, delay: number): void {
-    if (!this.#open) return void this.#return([row]);
+    if (!this.#phase.open) return void this.#ending.return([row]);
+    this.#putBack(row, delay);
+  }
+
+  /** It waits in its place. */
+  #putBack(row: Row, delay: number): void {
     row.stage = "waiting";
     this.#leaveDesk(row);
     this.#waiting.hold(row, delay);
@@ -308,7 +303,7 @@ export class Pipeline {
     row.era = this.#options.killSwitch()?.era;
     if (row.generation !== this.#generation) this.#takeOver(row);
     const failure = malformed(row.invocation.headers);
-    if (failure) this.#conclude(row, { kind: "undecodable", failure });
+    if (failure) this.#ending.conclude(row, { kind: "undecodable", failure });
     return failure === undefined;
   }
 
@@ -330,15 +325,15 @@ export class Pipeline {
 
   #ended(row: Row, outcome: Outcome): void {
     row.delivery.trial?.end();
-    this.#conclude(row, outcome);
+    this.#ending.conclude(row, outcome);
   }
 
   /** Unless the delivery is gone meanwhile, or everything is being aborted. */
   #runOnTrial(start: readonly Row[], generation: Generation): void {
-    const gone = (row: Row) => this.#aborting || !row.delivery.live;
+    const gone = (row: Row) => this.#phase.aborting || !row.delivery.live;
     if (!start.some(gone)) return this.#launch(start, generation);
     this.#waiting.leave();
-    for (const row of start) this.#conclude(row, { kind: "abandoned", reason: "the message went back" });
+    for (const row of start) this.#ending.conclude(row, { kind: "abandoned", reason: "the message went back" });
     this.#startNext();
   }
 
@@ -349,164 +344,12 @@ export class Pipeline {
     row.invocation = { ...row.invocation, wantsResult };
   }
 
-  /** 4. If the delivery is gone, nothing is published: the message runs again. */
-  #conclude(row: Row, outcome: Outcome): void {
-    row.stage = "settling";
-    row.endedAt = this.#reports.now();
-    if (!row.delivery.live) return this.#endLate(row, outcome);
-    if (outcome.kind === "completed" && leavesNothing(row, outcome)) return this.#ack(row, outcome);
-    this.#settling.add(row);
-    if (outcome.kind !== "completed") return this.#settle(row, outcome);
-    try {
-      this.#settlement.publish(row, outcome, this.#onPublished);
-    } catch (error) {
-      this.#fail(row, outcome, error);
-    }
-  }
-
-  /** Its outputs are with the broker, or nobody can take them: then it has failed. */
-  #published(row: Row, outcome: Outcome): void {
-    if (!row.delivery.live) this.#endLate(row, outcome);
-    else if (outcome.kind === "completed") this.#ack(row, outcome);
-    else this.#settle(row, outcome);
-  }
-
-  /** 5. Settles what has not completed. */
-  #settle(row: Row, outcome: NotCompleted): void {
-    try {
-      const settling = this.#settleBy(row, outcome, this.#conclusionOf(row, outcome));
-      settling?.catch((error) => this.#fail(row, outcome, error));
-    } catch (error) {
-      this.#fail(row, outcome, error);
-    }
-  }
-
-  /** Returns a promise only if it waits for something that does not call back. */
-  #settleBy(row: Row, outcome: NotCompleted, conclusion: Conclusion): Promise<void> | undefined {
-    const wasLoading = outcome.kind === "abandoned" && !this.#aborting;
-    if (wasLoading) this.#options.onAbandoned(row.generation, outcome.reason);
-    if (outcome.kind === "abandoned" || this.#aborting) return this.#return([row]);
-    this.counts[outcome.kind]++;
-    this.#settlement.tell(row, outcome, conclusion);
-    if (blamesDependency(outcome)) this.#record(row, true);
-    if (conclusion.kind === "giveBack") return this.#giveBack(row, outcome);
-    if (conclusion.kind === "hold") {
-      const { delay, attempt } = conclusion;
-      this.#reports.ended(row, outcome, this.#open ? { kind: "retry", delay, attempt } : RETURNED);
-      return void this.#hold(row, delay, attempt);
-    }
-    if (conclusion.kind === "ack") return void this.#finish(row);
-    // Otherwise the copy would go straight to the consumer that is being stopped.
-    if (conclusion.kind === "again") return this.#again(row, outcome, conclusion);
-    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
-  }
-
-  async #giveBack(row: Row, outcome: Failed): Promise<void> {
-    await this.#return([row]);
-    this.#reports.ended(row, outcome, RETURNED);
-  }
-
-  async #again(row: Row, outcome: Failed, conclusion: Copying): Promise<void> {
-    await this.#options.quiet();
-    this.#settlement.copy(row, outcome, conclusion, this.#onCopied);
-  }
-
-  #copied({ row, outcome, conclusion }: Copied, settled: Settled | undefined, error: unknown): void {
-    if (settled === undefined) return this.#fail(row, outcome, error);
-    this.#reports.ended(row, outcome, nextOf(conclusion, settled));
-    this.#finish(row);
-  }
-
-  /** It could not be settled. */
-  #fail(row: Row, outcome: Outcome, error: unknown): void {
-    this.#giveUp(row, describeError(error));
-    this.#reports.ended(row, outcome, RETURNED);
-    this.#finish(row);
-  }
-
-  #conclusionOf({ invocation: { attempt }, generation: { definition }, era }: Row, outcome: Outcome): Conclusion {
-    const { retry, order } = definition;
-    const probe = this.#options.killSwitch()?.isProbe(era) ?? false;
-    return conclude(outcome, { attempt, retry, ordered: order !== undefined, aborting: this.#aborting, probe });
-  }
-
-  #ack(row: Row, outcome: Outcome): void {
-    this.counts.completed++;
-    row.delivery.ack();
-    if (row.claim !== undefined) this.#dedupe?.done(row);
-    this.#record(row, false);
-    this.#reports.ended(row, outcome, ACKED);
-    this.#finish(row);
-  }
-
-  #record({ era }: Row, failed: boolean): void {
-    if (era) this.#options.killSwitch()?.record(failed, era);
-  }
-
-  /** An ordered message keeps its place, and its key waits. */
-  #hold(row: Row, delay: number, attempt: number): void {
-    if (!this.#open) return void this.#return([row]);
-    this.#settling.delete(row);
-    if (row.claim !== undefined) this.#dedupe?.release(row);
-    row.stage = "waiting";
-    this.#leaveDesk(row);
-    row.invocation = { ...row.invocation, attempt };
-    this.#waiting.hold(row, delay);
-  }
-
-  #endLate(row: Row, outcome: Outcome): void {
-    const about = { messageId: row.invocation.properties.messageId, attempt: row.invocation.attempt };
-    if (outcome.kind === "completed") {
-      this.#log.warn("the handler completed after the broker had taken its message back; it will run again", about);
-    } else if (outcome.kind !== "abandoned") {
-      this.#log.info(`the handler ended after the broker had taken its message back: ${outcome.kind}`, about);
-    }
-    this.#reports.ended(row, outcome, LOST);
-    this.#finish(row);
-  }
-
-  /**
-   * Returns to the queue, after the broker has stopped sending to a stopping consumer, which would get it again at
-   * once.
-   */
-  async #return(rows: readonly Row[]): Promise<void> {
-    if (rows.length === 0) return;
-    for (const row of rows) row.stage = "settling";
-    await this.#options.quiet();
-    await Promise.all(rows.map((row) => this.#returnOne(row)));
-  }
-
-  /** Suspects return as a copy, since brokers count every return. */
-  async #returnOne(row: Row): Promise<void> {
-    const setAside = row.delivery.live && this.#isSuspect(row) && await this.#settlement.setAside(row);
-    if (!setAside) row.delivery.requeue();
-    this.#finish(row);
-  }
-
-  /** No row is held for ever: the broker would close the channel in the end, and take all the others back as well. */
-  #giveUp(row: Row, why: string): void {
-    const { messageId } = row.invocation.properties;
-    this.#log.error(`a message could not be settled; it goes back to its queue: ${why}`, { messageId });
-    row.delivery.requeue();
-  }
-
-  /** An ordered message keeps its place, so it cannot be copied. */
-  #isSuspect({ invocation, generation }: Row): boolean {
-    return !generation.definition.order && isSuspect(invocation);
-  }
-
-  async #setAside(row: Row): Promise<boolean> {
-    if (row.delivery.live && !await this.#settlement.setAside(row)) return false;
-    this.#finish(row);
-    return true;
-  }
-
   #finish(row: Row): void {
     if (!this.#rows.delete(row)) return;
     row.stage = "done";
     this.#options.surroundings.tracing?.leave(row.invocation);
     if (row.claim !== undefined) this.#dedupe?.release(row);
-    this.#settling.delete(row);
+    this.#ending.forget(row);
     this.#strays.delete(row);
     this.#waiting.release(row);
     this.#leaveDesk(row);
@@ -531,8 +374,6 @@ export class Pipeline {
 
 const NOTHING: readonly Row[] = [];
 const NO_IDS: readonly string[] = [];
-/** Less than the 30 minutes after which RabbitMQ closes the channel of an unsettled delivery. */
-const PATIENCE = 20 * 60_000;
 
 /** Whether messages of one version can run on the other: the queue and the permissions are the same. */
 export function sameSource(one: FunctionDefinition, other: FunctionDefinition): boolean {
