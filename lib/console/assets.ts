@@ -12,11 +12,10 @@ import narrowCss from "./assets/narrow.css" with { type: "text" };
 import plotsJs from "./assets/plots.js" with { type: "text" };
 import partsCss from "./assets/parts.css" with { type: "text" };
 import icon from "./assets/icon.svg" with { type: "text" };
-import { BASE } from "./paths.ts";
+import { ASSETS } from "./paths.ts";
 
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 const CSS = "text/css; charset=utf-8";
-const ASSETS = `${BASE}/assets`;
 
 interface Asset {
   readonly path: string;
@@ -30,7 +29,7 @@ function asset(name: string, extension: string, type: string, text: string): Ass
   return { path: `${ASSETS}/${name}.${hash}.${extension}`, text, type };
 }
 
-/** The files of the pages. None of them says anything about this runner, so none needs the token. */
+/** The files of the pages. */
 export const assets = {
   htmx: asset("htmx", "js", JAVASCRIPT, htmx),
   sse: asset("htmx-sse", "js", JAVASCRIPT, sse),
@@ -40,11 +39,6 @@ export const assets = {
   css: asset("console", "css", CSS, [baseCss, partsCss, drawingsCss, formsCss, narrowCss].join("\n")),
   icon: asset("icon", "svg", "image/svg+xml", icon),
 };
-
-/** Whether a path is one that everybody may read. */
-export function isAsset(path: string): boolean {
-  return Object.values(assets).some((one) => one.path === path);
-}
 
 export function assetRoutes(): Hono {
   const app = new Hono();

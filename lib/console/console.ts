@@ -4,11 +4,11 @@ import type { Pages } from "../http/pages.ts";
 import type { Problem } from "../http/problem.ts";
 import type { RunnerView } from "../http/runner_view.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
-import { assetRoutes, isAsset } from "./assets.ts";
+import { assetRoutes } from "./assets.ts";
 import { Glances } from "./glance.ts";
 import { LiveStreams, type LiveStreamsOptions } from "./live/live_streams.ts";
 import { problemPage, signInPage } from "./pages/problem.tsx";
-import { isPage } from "./paths.ts";
+import { isAssetPath, isPage } from "./paths.ts";
 import { deadLetterRoutes } from "./routes/dead_letter_routes.ts";
 import { functionRoutes } from "./routes/function_routes.ts";
 import { overviewRoutes } from "./routes/overview_routes.ts";
@@ -41,7 +41,7 @@ export function openConsole(runner: RunnerView, operator: OperatorView, options:
   const streams = new LiveStreams({ log, ...live });
   return {
     routes: (jobs) => siteRoutes({ runner, operator, glances, streams, jobs, place, maxBody }),
-    isOpen: isAsset,
+    isOpen: isAssetPath,
     problem: (context, problem) => problemResponse(context, problem, place),
   };
 }

@@ -1,4 +1,5 @@
 import type { RunnerView } from "../http/runner_view.ts";
+import type { Depth } from "../invocation/insight/depth.ts";
 import type { AnnouncedRunner } from "../invocation/insight/fleet.ts";
 import type { Found, OperatorView, Trouble } from "../invocation/insight/operator_view.ts";
 import type { RunSummary } from "../invocation/insight/run.ts";
@@ -25,6 +26,8 @@ export interface Glance {
 export class Glances {
   readonly #runner: RunnerView;
   readonly #operator: OperatorView;
+  /** As they were known last. */
+  #depths: readonly Depth[] = [];
   #last: { at: number; glance: Promise<Glance> } | undefined;
 
   constructor(runner: RunnerView, operator: OperatorView) {
@@ -46,11 +49,13 @@ export class Glances {
     const operator = this.#operator;
     const parts = new KnownParts();
     const [depths, histories, troubles, runs] = await Promise.all([
-      parts.get("depths", operator.depths(), []),
+      // With thousands of queues they may take longer than a page waits.
+      parts.get("depths", operator.depths(), this.#depths),
       parts.get("the last hour", operator.histories(), []),
       parts.get("troubles", operator.troubles(), []),
       parts.get("recent runs", operator.runs({ limit: RECENT_RUNS }), NOTHING_FOUND),
     ]);
+    this.#depths = depths;
     const runners = operator.runners();
     const rows = functionRows({ views: this.#runner.functions(), depths, histories, runners, troubles });
     const checks = this.#runner.ready().checks.filter(({ name }) => !name.startsWith("function "));

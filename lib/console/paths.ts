@@ -2,6 +2,7 @@ import type { Trouble } from "../invocation/insight/operator_view.ts";
 
 /** Everything of the console but its first page is below this. */
 export const BASE = "/console";
+export const ASSETS = `${BASE}/assets`;
 
 const at = (...parts: string[]) => `${BASE}/${parts.map(encodeURIComponent).join("/")}`;
 
@@ -36,6 +37,11 @@ export function troublePath({ href, function: name }: Trouble): string | undefin
   if (href?.startsWith(`${BASE}/`)) return href;
   if (href && /^\/(functions|runs|messages|dead|queues)(\/|$)/.test(href)) return BASE + href;
   return name === undefined ? undefined : paths.function(name);
+}
+
+/** Whether a path is that of a script, a style or a picture. They say nothing about a runner, so everybody may read them. */
+export function isAssetPath(path: string): boolean {
+  return path.startsWith(`${ASSETS}/`);
 }
 
 /** Whether a request asks for a page of the console, as a browser does. */

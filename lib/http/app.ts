@@ -1,5 +1,4 @@
 import { type Context, Hono } from "hono";
-import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Logger } from "../base/log.ts";
 import { describeError } from "../base/errors.ts";
 import { isLoopback } from "../base/loopback.ts";
@@ -9,8 +8,9 @@ import { requireToken } from "./guards/access.ts";
 import { auditWrites } from "./guards/audit.ts";
 import { endpoints } from "./publishing/endpoints.ts";
 import { assertGuarded, refuseOtherSites } from "./guards/guard.ts";
-import { dropUnread } from "./guards/unread_body.ts";
+import { refuseOtherMethods } from "./guards/methods.ts";
 import { nameSpan } from "./guards/request_span.ts";
+import { dropUnread } from "./guards/unread_body.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes, Jobs } from "./jobs.ts";
 import { pauseRoutes } from "./fleet/pauses.ts";
@@ -82,7 +82,7 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   app.use(endpoints(runner, { tokens, ...options }));
   if (isLoopback(options.host)) app.use(refuseOtherSites());
   if (options.token !== undefined) app.use(requireToken(tokens, options.pages?.isOpen));
-  app.use(methodNotAllowed({ app, onMethodNotAllowed }));
+  app.use(refuseOtherMethods(app));
   app.route("/", healthRoutes(runner, { log: options.log, tokens }));
   app.route("/", runnerRoutes(operator));
   app.route("/", statusRoutes(operator));
@@ -100,8 +100,8 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
   app.route("/", scaleRoutes(runner, operator));
   app.route("/", openApiRoutes(() => app.routes, runner, { guarded: options.token !== undefined }));
   if (options.pages) app.route("/", options.pages.routes(jobs));
-  const answer = (context: Context, problem: Problem) =>
-    options.pages?.problem(context, problem) ?? problemResponse(context, problem);
+  const answer = async (context: Context, problem: Problem) =>
+    await options.pages?.problem(context, problem) ?? problemResponse(context, problem);
   app.notFound((context) => answer(context, new Problem(404, "Not Found", `there is nothing at ${context.req.path}`)));
   app.onError((error, context) => {
     const problem = toProblem(error);
@@ -111,9 +111,4 @@ export function createApp(runner: RunnerView, operator: OperatorView, options: A
     return answer(context, problem);
   });
   return app;
-}
-
-function onMethodNotAllowed(context: Context, methods: string[]): Response {
-  const allow = methods.join(", ");
-  return problemResponse(context, new Problem(405, "Method Not Allowed", `allowed here: ${allow}`, { allow }));
 }

@@ -9,5 +9,5 @@ export interface Pages {
   /** Whether everybody may read a path, with or without a token: it says nothing about this runner. */
   isOpen(path: string): boolean;
   /** A problem as a page, where a page was asked for. */
-  problem(context: Context, problem: Problem): Response | undefined;
+  problem(context: Context, problem: Problem): Response | undefined | Promise<Response | undefined>;
 }

@@ -14,7 +14,8 @@ Deno.test("pause, resume and run now lead back to the page that says what became
   const { operator, post, text } = fakeConsole();
   assertEquals(led(await post(`${FUNCTION}/pause`, { for: "1h" })), [303, `${FUNCTION}?done=paused`]);
   assertEquals(led(await post(`${FUNCTION}/pause`)), [303, `${FUNCTION}?done=paused`]);
-  assertEquals(operator.paused.map(({ request }) => request.for), [3_600_000, undefined]);
+  const asked = [{ for: 3_600_000, by: "the console" }, { for: undefined, by: "the console" }];
+  assertEquals(operator.paused.map(({ request }) => request), asked);
   assertStringIncludes(await text(`${FUNCTION}?done=paused`), "It takes no more messages.");
 
   assertEquals(led(await post(`${FUNCTION}/resume`)), [303, `${FUNCTION}?done=resumed`]);

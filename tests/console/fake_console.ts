@@ -1,4 +1,4 @@
-import { openConsole } from "../../lib/console/console.ts";
+import { consoleWhenAsked } from "../../lib/console/console_when_asked.ts";
 import type { LiveStreamsOptions } from "../../lib/console/live/live_streams.ts";
 import { createApp } from "../../lib/http/app.ts";
 import type { DeadLetterBox } from "../../lib/invocation/dead_letters/dead_letter_box.ts";
@@ -39,7 +39,7 @@ export function fakeConsole(options: FakeConsoleOptions = {}) {
   for (const { function: name, dead = 0 } of world.depths) {
     runner.boxes.set(name, new FakeLetters(`${name}.dead`, fakeLetters(Math.min(dead, letters), world.now)));
   }
-  const pages = openConsole(runner, operator, { place: { runner: "warren-a", version: "0.1.0" }, maxBody, live });
+  const pages = consoleWhenAsked(runner, operator, { place: { runner: "warren-a", version: "0.1.0" }, maxBody, live });
   const app = createApp(runner, operator, { token, readToken, maxBody, host: "127.0.0.1", pages });
   const ask = async (path: string, init: RequestInit = {}) => {
     const headers = new Headers(init.headers);

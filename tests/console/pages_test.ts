@@ -233,3 +233,9 @@ Deno.test("the files of the pages are kept for good, and their names change with
     await response.body?.cancel();
   }
 });
+
+Deno.test("a method that a page does not have is refused with those that it has", async () => {
+  const { ask } = fakeConsole();
+  const response = await ask("/console/queues", { method: "DELETE" });
+  assertEquals([response.status, response.headers.get("allow")], [405, "GET, HEAD"]);
+});

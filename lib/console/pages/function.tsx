@@ -174,11 +174,12 @@ function Controls({ glance: { name, view, states } }: { glance: FunctionGlance }
 
 function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance }) {
   const next = view?.schedule?.next;
+  const explained = troubles.some(({ reason }) => reason === view?.error);
   return (
     <>
       <p>
         {view ? <State state={view.state} /> : <span class="quiet">Not on this runner.</span>}{" "}
-        {view?.error !== undefined && <span class="reason">{view.error}</span>}
+        {view?.error !== undefined && !explained && <span class="reason">{view.error}</span>}
         {view?.schedule && (
           <span>
             Runs at <code>{view.schedule.cron}</code> ({view.schedule.timezone}), next at{" "}
@@ -188,7 +189,8 @@ function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance
       </p>
       {troubles.map(({ title, reason, action, severity }) => (
         <div class={`notice ${severity === "error" ? "bad" : "warn"}`}>
-          <b>{title}.</b> {reason}; {action}
+          <b>{title}.</b> {reason}
+          <p class="next">{action}</p>
         </div>
       ))}
       {states.length > 1 && (

@@ -17,7 +17,7 @@ const ELSEWHERE = [
   "loaded",
   "depth",
 ];
-const DURATIONS = ["timeout", "idle", "cooldown"];
+const DURATIONS = ["timeout", "idle", "wait", "per", "window", "coolDown"];
 const SIZES = ["memory"];
 
 /** Every setting of a function that its runner tells, in words. */
@@ -58,7 +58,15 @@ function settingText(name: string, value: unknown): string {
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return listed(value, 50) || "none";
   if (typeof value !== "object" || value === null) return String(value);
   return Object.entries(value).filter(([, one]) => one !== undefined)
-    .map(([key, one]) => `${label(key).toLowerCase()} ${plainText(one)}`).join(", ");
+    .flatMap(([key, one]) => partText(label(key).toLowerCase(), key, one) ?? []).join(", ") || "none";
+}
+
+/** Undefined where there is nothing in it. */
+function partText(words: string, name: string, value: unknown): string | undefined {
+  if (typeof value === "boolean") return value ? words : `not ${words}`;
+  if (typeof value === "number" && DURATIONS.includes(name)) return `${words} ${duration(value)}`;
+  if (typeof value === "object" && value !== null && Object.keys(value).length === 0) return undefined;
+  return `${words} ${plainText(value)}`;
 }
 
 function retryText({ attempts, delay, maxDelay, multiplier, delays }: NonNullable<FunctionDetails["retry"]>): string {

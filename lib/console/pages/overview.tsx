@@ -229,7 +229,7 @@ function Runners({ runners }: { runners: readonly AnnouncedRunner[] }) {
       {runners.map((runner) => (
         <li>
           <p>
-            <b>{runner.name}</b> <State state={runner.gone ? "gone" : "serving"} />
+            <b>{runner.name}</b> <State state={runner.gone ? "gone" : "serving"} />{" "}
             {runner.self && <span class="tag">this one</span>}
           </p>
           <p class="quiet">

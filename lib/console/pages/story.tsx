@@ -3,7 +3,7 @@
 import type { Run, RunLogLine, RunSummary } from "../../invocation/insight/run.ts";
 import { bytes, duration, plural, UNKNOWN } from "../format.ts";
 import { Action, Notice } from "../parts/form.tsx";
-import { page, type Place } from "../parts/layout.tsx";
+import { type Fragment, fragment, page, type Place, put } from "../parts/layout.tsx";
 import { errorText, nextText } from "../parts/runs_table.tsx";
 import { Fields, FunctionLink, MessageLink, OutcomeText, plainText, Silent, Time } from "../parts/text.tsx";
 import { paths, withQuery } from "../paths.ts";
@@ -24,22 +24,41 @@ export interface StoryPageProps {
   /** The run that was asked for. */
   readonly focus?: string;
   readonly done?: string;
+  /** The stream that keeps it up to date. */
+  readonly live?: string;
 }
 
 /** More are cut from the page. */
 const MOST_RUNS = 100;
 
-export function storyPage({ place, story, focus, done }: StoryPageProps): string {
+/** Every part of the page that changes. */
+export function storyFragments(story: Story, focus?: string): Fragment[] {
   const { messageId, runs, details, silent } = story;
-  const shown = runs.slice(0, MOST_RUNS);
-  const start = Math.min(...shown.map((run) => run.queuedAt ?? run.receivedAt));
-  const end = Math.max(...shown.map((run) => run.endedAt), start + 1);
   const last = runs.findLast((run) => run.messageId === messageId);
   const main = details.get(focus ?? last?.id ?? "");
+  return [
+    fragment("controls", <Controls messageId={messageId} last={last} />),
+    fragment(
+      "story",
+      <>
+        <Silent names={silent} />
+        {runs.length === 0
+          ? <p>No run of this message is recorded. It may still wait, or its records are over.</p>
+          : <Timeline story={story} focus={focus} />}
+        {main && <MessageParts run={main} title={focus === undefined ? "Its last run" : "This run"} />}
+      </>,
+    ),
+  ];
+}
+
+export function storyPage({ place, story, focus, done, live }: StoryPageProps): string {
+  const { messageId } = story;
+  const parts = new Map(storyFragments(story, focus).map((one) => [one.id, put(one)]));
   return page({
     title: focus === undefined ? `Message ${messageId ?? ""}` : `Run ${focus}`,
     place,
     section: "runs",
+    live,
     children: (
       <>
         <p class="crumbs">
@@ -49,48 +68,65 @@ export function storyPage({ place, story, focus, done }: StoryPageProps): string
           <h1>
             Message <span class="id">{messageId ?? "without an id"}</span>
           </h1>
-          <div class="controls">
-            {last?.next.kind === "retry" && messageId !== undefined && (
-              <Action path={`${paths.runs}/cancel`} fields={{ id: messageId }} label="Cancel the retry" tone="danger" />
-            )}
-            {last?.next.kind === "deadLetter" && messageId !== undefined && (
-              <a class="button" href={paths.letter(last.function, messageId)}>Open its dead letter</a>
-            )}
-          </div>
+          <div class="controls" id="controls">{parts.get("controls")}</div>
         </div>
         {done === "canceled" && (
           <Notice tone="good">The message was taken out of its queue: it does not run again.</Notice>
         )}
         {done === "none" && <Notice tone="bad">No message with this id waits for a retry or a delay.</Notice>}
-        <Silent names={silent} />
-        {runs.length === 0
-          ? <p>No run of this message is recorded. It may still wait, or its records are over.</p>
-          : (
-            <section aria-labelledby="timeline-title" class="card">
-              <h2 id="timeline-title">Timeline</h2>
-              <p class="quiet">
-                {plural(runs.length, "run")} from <Time at={start} date /> to <Time at={end} date />,{" "}
-                {duration(end - start)} in all.
-                {runs.length > shown.length && ` The first ${shown.length} are shown.`}
-              </p>
-              <ol class="timeline">
-                {shown.map((run) => (
-                  <RunItem
-                    run={run}
-                    detail={details.get(run.id)}
-                    from={start}
-                    to={end}
-                    own={run.messageId === messageId}
-                    focus={run.id === focus}
-                  />
-                ))}
-              </ol>
-            </section>
-          )}
-        {main && <MessageParts run={main} title={focus === undefined ? "Its last run" : "This run"} />}
+        <div id="story">{parts.get("story")}</div>
       </>
     ),
   });
+}
+
+function Controls({ messageId, last }: { messageId: string | undefined; last: RunSummary | undefined }) {
+  if (messageId === undefined || last === undefined) return null;
+  return (
+    <>
+      {last.next.kind === "retry" && (
+        <Action
+          path={`${paths.runs}/cancel`}
+          fields={{ id: messageId }}
+          label="Cancel the retry"
+          tone="danger"
+          id="do-cancel"
+        />
+      )}
+      {last.next.kind === "deadLetter" && (
+        <a class="button" id="to-letter" href={paths.letter(last.function, messageId)}>Open its dead letter</a>
+      )}
+    </>
+  );
+}
+
+function Timeline({ story: { messageId, runs, details }, focus }: { story: Story; focus: string | undefined }) {
+  const shown = runs.slice(0, MOST_RUNS);
+  const start = Math.min(...shown.map((run) => run.queuedAt ?? run.receivedAt));
+  const end = Math.max(...shown.map((run) => run.endedAt), start + 1);
+  return (
+    <section aria-labelledby="timeline-title" class="card">
+      <h2 id="timeline-title">Timeline</h2>
+      <p class="quiet">
+        {plural(runs.length, "run")} from <Time at={start} date /> to <Time at={end} date />, {duration(end - start)}
+        {" "}
+        in all.
+        {runs.length > shown.length && ` The first ${shown.length} are shown.`}
+      </p>
+      <ol class="timeline">
+        {shown.map((run) => (
+          <RunItem
+            run={run}
+            detail={details.get(run.id)}
+            from={start}
+            to={end}
+            own={run.messageId === messageId}
+            focus={run.id === focus}
+          />
+        ))}
+      </ol>
+    </section>
+  );
 }
 
 interface RunItemProps {

@@ -21,7 +21,7 @@ export interface Plot {
   }[];
 }
 
-/** A line through values, of a box of 100 by `height`; gaps where nothing was measured. */
+/** A line through values, of a box of 100 by `height`; gaps where nothing was measured, a dot between two of them. */
 export function linePath(values: readonly Value[], most: number, height: number): string {
   const step = 100 / Math.max(1, values.length - 1);
   let path = "";
@@ -32,6 +32,7 @@ export function linePath(values: readonly Value[], most: number, height: number)
       continue;
     }
     path += `${pen}${round(at * step)} ${round(height - value / most * height)}`;
+    if (pen === "M" && values[at + 1] === undefined) path += "h0";
     pen = "L";
   }
   return path;

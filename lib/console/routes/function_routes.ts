@@ -35,7 +35,7 @@ export function functionRoutes(site: Site): Hono {
       const name = nameOf(context);
       const span = (await formOf(context, maxBody)).get("for");
       const time = span === null ? undefined : durationOf(span);
-      if (!await operator.pause(name, { for: time })) throw noFunction(name);
+      if (!await operator.pause(name, { for: time, by: "the console" })) throw noFunction(name);
       return seeOther(withQuery(paths.function(name), { done: "paused" }));
     })
     .post(`${PAGE}/resume`, async (context) => {

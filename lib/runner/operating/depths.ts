@@ -63,32 +63,34 @@ export class Depths {
   }
 
   async #measureOne(watched: Watched): Promise<Depth> {
-    const [depth] = await this.#measure([watched]);
+    const { depths: [depth] } = await this.#measure([watched]);
     this.#known.set(depth.function, depth);
     return depth;
   }
 
   async #measureAll(): Promise<void> {
     const { functions, gauge, onMeasured, fresh = FRESH } = this.#options;
-    const begun = this.#now();
     const watched = functions();
-    const depths = await this.#measure(watched);
+    const { depths, took } = await this.#measure(watched);
     gauge.keepOnly(new Set(watched.map(({ definition }) => definition.queue.name)));
     this.#known = new Map(depths.map((depth) => [depth.function, depth]));
     const now = this.#now();
     onMeasured?.(depths);
-    this.#until = now + Math.max(fresh, (now - begun) / SHARE);
+    this.#until = now + Math.max(fresh, took / SHARE);
   }
 
-  async #measure(watched: readonly Watched[]): Promise<Depth[]> {
+  /** What was measured, and the milliseconds that it took; a connection that is opened for it is no part of them. */
+  async #measure(watched: readonly Watched[]): Promise<{ depths: Depth[]; took: number }> {
     const { gauge, lend, limit = 10_000, onFailure } = this.#options;
-    if (watched.length === 0) return [];
+    if (watched.length === 0) return { depths: [], took: 0 };
     try {
       await using lent = await lend();
-      return await gauge.measure(lent.client, watched, AbortSignal.timeout(limit));
+      const begun = this.#now();
+      const depths = await gauge.measure(lent.client, watched, AbortSignal.timeout(limit));
+      return { depths, took: this.#now() - begun };
     } catch (error) {
       onFailure?.(describeError(error));
-      return watched.map((one) => unknownDepth(one, this.#now()));
+      return { depths: watched.map((one) => unknownDepth(one, this.#now())), took: 0 };
     }
   }
 }

@@ -22,7 +22,7 @@ export interface OperatingOptions {
   /** What this runner holds back of a queue, by delay. */
   heldBack: Pick<HeldBack, "counts">;
   /** What the other runners have. */
-  others: Pick<OtherRunners, "have">;
+  others: Pick<OtherRunners, "look">;
   log: Logger;
   /** Is called with the depths of all functions, after they were measured. */
   onMeasured?: (depths: readonly Depth[]) => void;
@@ -58,6 +58,7 @@ export class Operating {
 
   #watched(): Watched[] {
     const { functions, heldBack, others } = this.#options;
+    const have = others.look();
     return [...functions.entries()].flatMap(([name, entry]) => {
       const definition = definitionOf(entry);
       if (!definition) return [];
@@ -68,7 +69,7 @@ export class Operating {
         newest: served?.newest?.getTime(),
         heldBack: heldBack.counts(queue.name),
       };
-      return { definition, ...together(own, others.have(name, queue.name)) };
+      return { definition, ...together(own, have(name, queue.name)) };
     });
   }
 

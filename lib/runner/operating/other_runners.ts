@@ -1,4 +1,4 @@
-import type { AnnouncedRunner, Fleet } from "../../invocation/insight/fleet.ts";
+import type { AnnouncedFunction, AnnouncedRunner, Fleet } from "../../invocation/insight/fleet.ts";
 
 /** What runners have of one function's messages. */
 export interface Holding {
@@ -20,12 +20,15 @@ export class OtherRunners {
     this.#now = now;
   }
 
-  /** Of the function with that name and queue. */
-  have(name: string, queue: string): Holding {
+  /** What they have now, of the function with a name and a queue. Thousands are asked for, so runners are asked once. */
+  look(): (name: string, queue: string) => Holding {
     const others = this.#fleet.runners().filter(({ self }) => !self);
-    const announced = others.filter(({ gone }) => !gone).flatMap(({ functions }) =>
-      functions.filter((one) => one.name === name && one.queue === queue)
-    );
+    const live = others.filter(({ gone }) => !gone).flatMap(({ functions }) => functions);
+    const byName = Map.groupBy(live, (one) => one.name);
+    return (name, queue) => this.#holding(others, (byName.get(name) ?? []).filter((one) => one.queue === queue), queue);
+  }
+
+  #holding(others: readonly AnnouncedRunner[], announced: readonly AnnouncedFunction[], queue: string): Holding {
     const newest = announced.map((one) => one.newest ?? -Infinity);
     return {
       running: announced.reduce((sum, { running }) => sum + running, 0),

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/time/duration.ts";
 import { TIMERS, type Timers } from "../../base/time/timers.ts";
 
 /** When a function stops taking messages because too many fail. */
@@ -82,7 +83,7 @@ export class KillSwitch {
     const total = this.#parts.reduce((sum, { total }) => sum + total, 0);
     const failures = this.#parts.reduce((sum, { failed }) => sum + failed, 0);
     if (failed && total >= minimum && failures / total >= errorRate) {
-      this.#trip(`${errorRate * 100} % or more failed within ${window / 1000} s`);
+      this.#trip(`${errorRate * 100} % or more failed within ${formatDuration(window)}`);
     }
   }
 
@@ -99,7 +100,7 @@ export class KillSwitch {
     this.reset();
     const { coolDown } = this.#config;
     this.#cancelProbe = this.#timers.after(coolDown, () => this.#probe());
-    this.#switched.trip(`${why}; one message is tried in ${coolDown / 1000} s`);
+    this.#switched.trip(`${why}; one message is tried in ${formatDuration(coolDown)}`);
   }
 
   #probe(): void {

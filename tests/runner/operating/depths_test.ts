@@ -10,6 +10,7 @@ function fakeDepths(names: string[]) {
   const state = {
     now: 100_000,
     takes: 0,
+    connecting: 0,
     measured: [] as string[][],
     lent: 0,
     failure: undefined as Error | undefined,
@@ -21,6 +22,7 @@ function fakeDepths(names: string[]) {
     lend: () => {
       if (state.failure) return Promise.reject(state.failure);
       state.lent++;
+      state.now += state.connecting;
       return Promise.resolve({
         client: {} as Client,
         [Symbol.asyncDispose]: () => Promise.resolve(void state.lent--),
@@ -77,6 +79,15 @@ Deno.test("what takes long is measured less often: a twentieth of the time at mo
   await depths.all();
   assertEquals(state.measured.length, 1);
   state.now += 1;
+  await depths.all();
+  assertEquals(state.measured.length, 2);
+});
+
+Deno.test("a connection that took long does not make the measurements rare", async () => {
+  const { depths, state } = fakeDepths(["a"]);
+  state.connecting = 500;
+  await depths.all();
+  state.now += 2_000;
   await depths.all();
   assertEquals(state.measured.length, 2);
 });

@@ -15,14 +15,14 @@ const having = (name: string, more: Partial<AnnouncedRunner> = {}) =>
 Deno.test("what the other runners have of a function is summed, without this runner and other queues", () => {
   const elsewhere = having("four", { functions: [announced("pay", { queue: "other", running: 100 })], heldBack: [] });
   const runners = [having("one", { self: true }), having("two"), having("three"), elsewhere];
-  const { running, newest, heldBack } = new OtherRunners({ runners: () => runners }).have("pay", "pay");
+  const { running, newest, heldBack } = new OtherRunners({ runners: () => runners }).look()("pay", "pay");
   assertEquals([running, newest, [...heldBack]], [6, 50, [[5_000, 14]]]);
 });
 
 Deno.test("a runner that is gone has no messages, and what it held back waits until it is due", () => {
   const at = (now: number) => {
     const runners = [having("one", { self: true }), having("two", { gone: true })];
-    const { running, newest, heldBack } = new OtherRunners({ runners: () => runners }, () => now).have("pay", "pay");
+    const { running, newest, heldBack } = new OtherRunners({ runners: () => runners }, () => now).look()("pay", "pay");
     return [running, newest, [...heldBack]];
   };
   assertEquals(at(104_999), [0, undefined, [[5_000, 7]]]);

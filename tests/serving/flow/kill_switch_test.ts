@@ -23,7 +23,7 @@ Deno.test("a kill switch trips at its share of failures, and not before there ar
   record(true, true, false);
   assertEquals([did, killSwitch.tripped], [[], false]);
   record(true);
-  assertEquals(did, ["trip: 50 % or more failed within 10 s; one message is tried in 1 s"]);
+  assertEquals(did, ["trip: 50 % or more failed within 10s; one message is tried in 1s"]);
   assert(killSwitch.tripped && !killSwitch.isProbe(killSwitch.era));
 });
 
@@ -51,7 +51,7 @@ Deno.test("after its time it has one message tried, which decides: another failu
   await timers.pass(1);
   assert(killSwitch.isProbe(killSwitch.era) && killSwitch.tripped);
   record(true);
-  assertEquals(did.slice(1), ["probe", "trip: the probe failed too; one message is tried in 1 s"]);
+  assertEquals(did.slice(1), ["probe", "trip: the probe failed too; one message is tried in 1s"]);
   assert(!killSwitch.isProbe(killSwitch.era) && killSwitch.tripped);
 });
 

@@ -1,16 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RunSummary } from "../../../invocation/insight/run.ts";
+import { withoutVariables } from "../../../invocation/insight/without_variables.ts";
 
-/** What differs from one failure of a kind to the next. Longer patterns first: an address of a thing has numbers in it. */
-const VARIABLE = [
-  /"[^"]*"|'[^']*'|`[^`]*`|“[^”]*”|«[^»]*»/g,
-  /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi,
-  /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g,
-  // An id: letters and digits in one.
-  /\b(?=[\w-]*\d)(?=[\w-]*[a-z_-])[\w-]{6,}\b/gi,
-  /\d+(?:[.,]\d+)*/g,
-];
-const MAX_MESSAGE = 300;
 /** Frames that are of the runtime or of Warren, and say nothing of the function. */
 const FOREIGN = /^at (?:async )?(?:.*\()?(?:ext:|node:|.*\/lib\/sandbox\/)/;
 
@@ -30,13 +21,6 @@ export function errorKind(
   const frame = topFrame(stack);
   const hash = createHash("sha256").update(JSON.stringify([name, error?.type, message, frame]));
   return { key: hash.digest("hex").slice(0, 16), message, frame };
-}
-
-/** The message with numbers, ids and quoted texts as `…`. */
-export function withoutVariables(message: string): string {
-  let text = message.slice(0, 4 * MAX_MESSAGE);
-  for (const pattern of VARIABLE) text = text.replace(pattern, "…");
-  return text.replace(/…(?:[-.,:/_]?…)+/g, "…").slice(0, MAX_MESSAGE);
 }
 
 /** The first frame of the function's own code, without the column; where there is none, the first of all. */
