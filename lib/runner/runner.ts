@@ -1,12 +1,7 @@
-import { join } from "node:path";
-import { Clock } from "../amqp/clock.ts";
-import { Alerts } from "../amqp/publishing/alerts.ts";
 import { HeldPublisher } from "../amqp/publishing/held_publisher.ts";
-import { Outputs } from "../amqp/publishing/outputs.ts";
 import { Publisher } from "../amqp/publishing/publisher.ts";
 import { TracedPublisher } from "../amqp/publishing/traced_publisher.ts";
 import { Replies } from "../amqp/publishing/replies.ts";
-import { Settler } from "../amqp/publishing/settle.ts";
 import { describeError } from "../base/errors.ts";
 import { FunctionRegistry } from "./function_registry.ts";
 import { consoleWhenAsked } from "../console/console_when_asked.ts";
@@ -23,9 +18,7 @@ import { Operating } from "./operating/operating.ts";
 import type { Logger } from "../base/log.ts";
 import { MessageTracing } from "../telemetry/tracing/message_tracing.ts";
 import { Spans } from "../invocation/tracing/spans.ts";
-import type { Tracing } from "../invocation/tracing/tracing.ts";
 import type { Depth } from "../invocation/insight/depth.ts";
-import { openStore } from "../once/open_store.ts";
 import { VERSION } from "../settings/config.ts";
 import type { Options } from "../settings/options.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
@@ -33,15 +26,12 @@ import { RunnerOperator } from "./operator_view.ts";
 import { OtherRunners } from "./operating/other_runners.ts";
 import { RunNow } from "./operating/run_now.ts";
 import { RunnerMetrics } from "./runner_metrics.ts";
+import { type MayConsume, sandboxesOf, surroundingsOf } from "./shared_parts.ts";
 import { RunnerBroker } from "./runner_broker.ts";
-import { Learning } from "../sandbox/learning/learning.ts";
 import { identify } from "./fleet/announcement.ts";
 import { RunnerFleet } from "./fleet/runner_fleet.ts";
-import { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
-import { Reaper } from "../sandbox/limits/reaper.ts";
 import { ServedFunction } from "../serving/served_function.ts";
-import { openConsumer, openSandbox, type SandboxSurroundings, type Surroundings } from "../serving/surroundings.ts";
-import { Suspects } from "../serving/flow/suspects.ts";
+import type { SandboxSurroundings } from "../serving/surroundings.ts";
 import { endsWithin } from "../base/time/within.ts";
 
 /**
@@ -261,54 +251,4 @@ export class Runner {
       this.#log.error(`the store of once() could not be closed: ${describeError(error)}`);
     });
   }
-}
-
-function sandboxesOf({ options, log, insight }: Pick<Parts, "options" | "log" | "insight">): SandboxSurroundings {
-  const reaper = new Reaper(log);
-  const address = options.onceStore ?? { kind: "sqlite", path: join(options.data, "once.db") };
-  return {
-    folder: "", // created at the start
-    memoryWatch: new MemoryWatch({ reaper, log }),
-    reaper,
-    once: { store: openStore(address, log), keep: options.onceKeep },
-    learning: options.learnPermissions ? new Learning(log) : undefined,
-    observer: insight.observer,
-  };
-}
-
-interface Parts {
-  options: Options;
-  log: Logger;
-  broker: RunnerBroker;
-  publisher: Pick<Publisher, "publish" | "send">;
-  replies: Replies;
-  insight: Insight;
-  tracing: Tracing | undefined;
-  mayConsume: MayConsume;
-  sandboxes: SandboxSurroundings;
-}
-
-/** Rejects where a queue is paused for all runners. */
-type MayConsume = RunnerFleet["pauses"]["gate"];
-
-/** The parts that all functions share. */
-function surroundingsOf(parts: Parts): Surroundings {
-  const { options: { maxBody }, log, broker, publisher, replies, insight, tracing, mayConsume, sandboxes } = parts;
-  const { consuming, publishing: connection, topology } = broker;
-  return {
-    log,
-    suspects: new Suspects(),
-    observer: insight.observer,
-    tracing,
-    outputs: new Outputs({ connection, publisher, topology, replies, log, maxBody }),
-    settler: new Settler({ connection, publisher, topology, log }),
-    alerts: new Alerts({ publisher, log }),
-    handled: sandboxes.once.store,
-    sandbox: (version, log) => openSandbox(version, sandboxes, log),
-    consumer: (options) => {
-      const gate = (client: Parameters<MayConsume>[0]) => mayConsume(client, options.definition.queue.name);
-      return openConsumer(options, { connection: consuming, topology, gate });
-    },
-    clock: (definition, log) => new Clock({ connection: consuming, topology, definition, log }),
-  };
 }
