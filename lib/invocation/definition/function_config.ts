@@ -85,8 +85,6 @@ const KILL_SWITCH_KEYS = {
   }),
 };
 
-type OutputHeaders = NonNullable<NonNullable<FunctionDefinition["output"]>["headers"]>;
-
 const PERMISSION = leaf<boolean | string[] | undefined>({
   text: "true for everything, or a list as for Deno's flag of this name",
   default: undefined,

@@ -15,13 +15,7 @@ import {
   type Values,
   wrong,
 } from "./config_key.ts";
-import {
-  deadLetterQueue,
-  type FunctionDefinition,
-  type Order,
-  type OutputEvent,
-  type OutputHeaders,
-} from "./definition.ts";
+import { deadLetterQueue, type FunctionDefinition, type Order, type OutputEvent } from "./definition.ts";
 import { assertSchedule, type Schedule } from "./schedule.ts";
 
 /*
@@ -89,6 +83,8 @@ const ORDER_KEYS = {
   }),
   partitions: number("how many queues the keys are distributed over", 8, { min: 1, max: 256, whole: true }),
 };
+
+type OutputHeaders = NonNullable<NonNullable<FunctionDefinition["output"]>["headers"]>;
 
 const OUTPUT_KEYS = {
   exchange: leaf<string>({

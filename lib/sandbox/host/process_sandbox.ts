@@ -5,18 +5,18 @@ import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandb
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
-import { type Logger, toLogLevel } from "../../base/log.ts";
+import type { Logger } from "../../base/log.ts";
 import { endsWithin } from "../../base/time/within.ts";
 import { sandboxCommand } from "./command.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, entryModule, type Sources } from "./entry.ts";
 import type { CheckedFromGuest } from "./from_guest.ts";
 import { GuestProcess } from "./guest_process.ts";
-import { logFields } from "../wire/log_fields.ts";
 import type { MemoryWatch } from "../limits/memory_watch.ts";
+import { ProcessLog } from "./process_log.ts";
 import { OnceCalls } from "./once_calls.ts";
 import { type Member, Pool } from "./pool.ts";
-import { type FromGuest, MAX_FIELDS } from "../wire/protocol.ts";
+import type { FromGuest } from "../wire/protocol.ts";
 import type { Reaper } from "../limits/reaper.ts";
 import { RunningMap } from "../handler/running.ts";
 import { type Timed, TimeLimits } from "../limits/time_limits.ts";
@@ -96,6 +96,7 @@ export class ProcessSandbox implements Sandbox {
   #trying = false;
   readonly #limits: TimeLimits;
   readonly #ungranted: UngrantedVariables;
+  readonly #log: ProcessLog;
   #nextId = 1;
   #stopping = false;
   #closed = false;
@@ -115,6 +116,7 @@ export class ProcessSandbox implements Sandbox {
       onOverrun: (process) => this.#overrunBy(process),
     });
     this.#ungranted = new UngrantedVariables(options);
+    this.#log = new ProcessLog({ ...options, ofBatch: (batch) => this.#ofBatch(batch) });
     this.#pool = new Pool({ instances, idle, log: options.log, start: () => this.#start() });
   }
 
@@ -291,13 +293,12 @@ export class ProcessSandbox implements Sandbox {
     const process = new GuestProcess({ child, listener, name, loadTimeout, memory, memoryWatch, reaper }, {
       onMessage: (message) => this.#receive(process, message),
       onOutput: (stream, line) => {
-        this.#tellDropped(process);
-        this.#options.log.info(line, { stream });
-        this.#observed(NONE, "info", line, { stream });
+        this.#log.dropped(process);
+        this.#log.output(stream, line);
       },
       onExit: (reason) => {
         Deno.remove(socket).catch(() => {});
-        this.#tellDropped(process, true);
+        this.#log.dropped(process, true);
         const released = process.once?.end();
         this.#exited(process, reason);
         const gone = () => {
@@ -419,10 +420,7 @@ export class ProcessSandbox implements Sandbox {
         return this.#dropped(process, message[1]);
       case "uncaught": {
         const { type, message: text, stack } = message[1];
-        if (process.budget.line()) {
-          this.#options.log.error(`uncaught ${type}: ${text}`, { stack });
-          this.#observed(NONE, "error", `uncaught ${type}: ${text}`, { stack });
-        }
+        if (process.budget.line()) this.#log.uncaught(type, text, stack);
         return process.kill(`nothing caught an error that it threw: ${type}: ${text}`);
       }
       case "validated":
@@ -444,8 +442,11 @@ export class ProcessSandbox implements Sandbox {
         void process.once?.failed(message[2]);
         return;
       case "log":
-        if (process.budget.line()) this.#log(message[1], message[2], message[3], message[4]);
-        return this.#tellDropped(process);
+        if (process.budget.line()) {
+          const [, id, level, text, fields] = message;
+          this.#log.line(id, this.#running.get(id), level, text, fields);
+        }
+        return this.#log.dropped(process);
       case "completed": {
         this.#pool.noteSuccess();
         for (const { id, outputs, result } of message[1]) {
@@ -481,37 +482,8 @@ export class ProcessSandbox implements Sandbox {
     });
   }
 
-  #log(id: number, level: string, message: string, text: string | undefined): void {
-    const fields = text === undefined ? {} : readFields(text);
-    const { batch = 0, invocation } = this.#running.get(id) ?? {};
-    // In a batch only the handler knows which message a line belongs to.
-    const about = batch === 0 ? { invocation: id === 0 ? undefined : id, ...logFields(invocation) } : { batch };
-    this.#options.log.log(toLogLevel(level), message, { ...fields, ...about });
-    if (!this.#options.observer) return;
-    this.#observed(invocation ? this.#together(invocation, batch) : NONE, level, message, fields);
-  }
-
-  #observed(
-    invocations: readonly Invocation[],
-    level: string,
-    message: string,
-    fields: Record<string, unknown>,
-  ): void {
-    const { observer, definition } = this.#options;
-    observer?.logged?.({ definition, invocations, level: toLogLevel(level), message, fields });
-  }
-
-  /** The invocation, or those of its batch. */
-  #together(invocation: Invocation, batch: number): readonly Invocation[] {
-    if (batch === 0) return [invocation];
+  #ofBatch(batch: number): readonly Invocation[] {
     return [...this.#running.values()].filter((running) => running.batch === batch).map(({ invocation }) => invocation);
-  }
-
-  /** Logged at most once a second: with the first line after the flood, or at the end. */
-  #tellDropped({ budget }: GuestProcess, last = false): void {
-    if (!last && !budget.fresh) return;
-    const dropped = budget.takeDropped();
-    if (dropped > 0) this.#options.log.warn(`${dropped} lines were dropped: the function says more than the log takes`);
   }
 
   /** Ends it for another reason than its process reports. Calls back later, so that the caller is not surprised. */
@@ -543,7 +515,6 @@ export class ProcessSandbox implements Sandbox {
   }
 }
 
-const NONE: readonly Invocation[] = [];
 const COMPLETED: Outcome = { kind: "completed" };
 
 /** Nobody connects to the listener of a process that could not be started. */
@@ -563,15 +534,4 @@ function readProgress(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-/** Text that is not JSON, or longer than the guest sends, is shown shortened. */
-function readFields(text: string): Record<string, unknown> {
-  try {
-    const fields: unknown = text.length <= MAX_FIELDS ? JSON.parse(text) : undefined;
-    if (typeof fields === "object" && fields !== null) return { ...fields };
-  } catch {
-    // It does not come from Warren's guest code.
-  }
-  return { fields: text.slice(0, 1024) };
 }

@@ -55,7 +55,7 @@ Deno.test("a flood is cut, and how much was dropped is told with the next line",
     await cage.run(1);
     return cage.line("were dropped");
   });
-  assertMatch(String(message), /^\d+ lines were dropped: the function says more than the log takes$/);
+  assertMatch(String(message), /^\d+ lines were dropped: the function logs more than the runner accepts$/);
   assertEquals(cage.line("line 1999"), undefined);
 });
 
