@@ -43,7 +43,8 @@ async function tell(runner: RunnerProcess, what: string): Promise<string[]> {
 /** `deno task pause` and the like, at that runner; gives its lines. */
 async function task(runner: RunnerProcess, ...args: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await runMain([...args, "--port", port(runner)], { USER: "ann" });
-  assertEquals([code, stderr], [0, ""]);
+  // On a broker that tests share, a runner of another test may be silent.
+  assertEquals([code, stderr.replaceAll(/^\S+ did not answer; .*\n/gm, "")], [0, ""]);
   return stdout.trim().split("\n");
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import { isSecretVariable } from "../../settings/options.ts";
 import { permissionsText } from "../host/permission_line.ts";
 import { type Narrowed, narrowPermissions } from "./narrow_permissions.ts";
 import { type Asked, PermissionBroker } from "./permission_broker.ts";
@@ -22,9 +23,9 @@ export function withoutLimits(definition: FunctionDefinition): FunctionDefinitio
   return { ...definition, permissions: { env: true }, strictEnv: false };
 }
 
-/** The socket to the runner, whose name differs in each run. */
-function isOfSandbox({ value }: Asked): boolean {
-  return /\/warren-[^/]+\/\d+\.sock$/.test(value);
+/** The socket to the runner, whose name differs in each run, and Warren's secrets, which the guest removes. */
+function isOfSandbox({ name, value }: Asked): boolean {
+  return (name === "env" && isSecretVariable(value)) || /\/warren-[^/]+\/\d+\.sock$/.test(value);
 }
 
 /** Grants every permission to the functions of a runner, and learns which ones each of them needs. */
