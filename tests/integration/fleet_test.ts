@@ -100,7 +100,7 @@ brokerTest(
       await eventually(async () => (await seen(two)).telling.state === "serving");
 
       // For a time.
-      assertMatch((await tell(one, "telling/pause?for=1s"))[0], /^paused for all runners since \S+, until \S+Z$/);
+      assertMatch((await tell(one, "telling/pause?for=3s"))[0], /^paused for all runners since \S+, until \S+Z$/);
       assertEquals((await seen(two)).telling.state, "paused");
       await eventually(async () =>
         (await seen(one)).telling.state === "serving" && (await seen(two)).telling.state === "serving"
