@@ -395,7 +395,7 @@ export interface HttpConfig {
   origins?: string[];
   /**
    * `true` lets those whom `public` and `origins` let in follow the function's messages, too:
-   * `GET /messages/:id/events?function=NAME`. Whoever knows an id then sees the result, so let ids be random.
+   * `GET /messages/:id/events?function=NAME`. Anybody who knows the id can then see the result, so use random ids.
    *
    * @default false
    */

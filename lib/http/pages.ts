@@ -6,7 +6,7 @@ import type { Problem } from "./problem.ts";
 export interface Pages {
   /** All routes; the work that they start is among the jobs of the API. */
   routes(jobs: Jobs): Hono;
-  /** Whether everybody may read a path, with or without a token: it says nothing about this runner. */
+  /** Whether a path needs no token, because it reveals nothing about this runner. */
   isOpen(path: string): boolean;
   /** A problem as a page, where a page was asked for. */
   problem(context: Context, problem: Problem): Response | undefined | Promise<Response | undefined>;

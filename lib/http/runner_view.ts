@@ -119,7 +119,7 @@ export interface ReplyView {
 
 /** This runner, as its HTTP API uses it. What is about all runners is in `OperatorView`. */
 export interface RunnerView {
-  /** A function with its whole configuration. Undefined where there is none of that name. */
+  /** A function with its whole configuration. Undefined if there is no function with that name. */
   detail(name: string): Omit<FunctionDetail, "depth"> | undefined;
   ready(): Readiness;
   functions(): FunctionView[];

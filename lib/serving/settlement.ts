@@ -75,7 +75,7 @@ export class Settlement {
     this.#tellOthers(copied).then(() => this.#copy(copied)).catch((error) => onEnd(copied, undefined, error));
   }
 
-  /** Whoever waits for an answer, and whoever is told of dead letters, comes first: the copy may be tried several times. */
+  /** The answer and the alert are published first, because the copy may be tried several times. */
   async #tellOthers({ row, outcome, conclusion }: Copied): Promise<void> {
     const { outputs, alerts } = this.#surroundings;
     await outputs.refuse(handled(row), outcome.kind, outcome.failure);

@@ -13,7 +13,7 @@ export class TooSlow extends Error {
   }
 }
 
-/** Hands what happens in this runner to those who look on. Nobody is waited for. */
+/** Passes events of this runner to its subscribers. It waits for none of them. */
 export class Hub {
   readonly #limit: number;
   readonly #subscribers = new Set<Subscriber>();

@@ -24,7 +24,7 @@ export function whenAborted(signal: AbortSignal, onAbort: () => void): () => voi
 /**
  * The promise's value.
  *
- * @param say what is told when the signal aborts first
+ * @param say gives the error's text if the signal aborts first
  * @throws {WarrenError} `unavailable`, once the signal aborts
  */
 export function unlessAborted<T>(

@@ -75,7 +75,7 @@ export class ManagementApi {
     return (await this.#pages("name", signal)).map(({ name }) => name);
   }
 
-  /** A queue with everything that is told of it; undefined where there is none. */
+  /** A queue with everything that the API reports; undefined if it does not exist. */
   async queue(name: string, signal?: AbortSignal): Promise<ManagedQueue | undefined> {
     const { status, body } = await this.get(`/queues/${this.#vhostPart}/${encodeURIComponent(name)}`, signal);
     return status === 404 ? undefined : body as ManagedQueue;

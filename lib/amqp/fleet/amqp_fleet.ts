@@ -18,7 +18,7 @@ export interface AmqpFleetOptions {
   link: Linked;
   /** Milliseconds between two announcements. @default 2_500 */
   interval?: number;
-  /** Milliseconds without a word after which a runner is gone. @default 7_000 */
+  /** Milliseconds of silence after which a runner is gone. @default 7_000 */
   goneAfter?: number;
   /** Milliseconds after which a runner that is gone leaves the list. @default 600_000 */
   forgetAfter?: number;
@@ -193,7 +193,7 @@ export class AmqpFleet implements Fleet, FleetNews {
     });
   }
 
-  /** A newcomer is told that this runner is here; many at once are told later, with all others. */
+  /** Announces this runner to a new one. If many are new at once, the next regular announcement has to do. */
   #greet(to: string): void {
     if (!this.#running || this.#greetings.size >= 100) return;
     const { random = Math.random, link } = this.#options;

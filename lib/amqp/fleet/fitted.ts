@@ -31,7 +31,7 @@ export function fitted(value: unknown, mostBytes = 1024 * 1024): Fitted {
   return { value: withFirst(fits), leftOut: items.length - fits };
 }
 
-/** @throws {TypeError} for what is no JSON */
+/** @throws {TypeError} if it is not JSON */
 function bytesOf(value: unknown): number {
   return encoder.encode(JSON.stringify(value) ?? "null").length;
 }

@@ -54,7 +54,7 @@ export function encodeMessage(message: FleetMessage): Uint8Array {
   return encoder.encode(JSON.stringify(message));
 }
 
-/** Undefined for what is no such message: anybody can publish to the exchange. */
+/** Undefined if it is not such a message: anybody can publish to the exchange. */
 export function decodeMessage(body: Uint8Array): FleetMessage | undefined {
   if (body.length > MOST_BYTES) return undefined;
   let value: unknown;

@@ -94,7 +94,7 @@ export class PauseStore {
     return await valueWithin(READ_LIMIT, this.#read(client, queue), () => new Error("late")).catch(() => undefined);
   }
 
-  /** Whoever asks waits for it: a connection that is not there soon is an answer as well. */
+  /** The caller waits this long for the connection. */
   async #client(): Promise<Client> {
     const { connection, limit = LIMIT } = this.#options;
     return await within(Math.min(limit, CONNECT_LIMIT), (signal) => connection.opened(signal));

@@ -1,7 +1,7 @@
 import type { AnnouncedRunner, Announcement } from "../../invocation/insight/fleet.ts";
 
 export interface RosterOptions {
-  /** Milliseconds without a word after which a runner is gone. */
+  /** Milliseconds of silence after which a runner is gone. */
   goneAfter: number;
   /** Milliseconds after which one that is gone is forgotten. */
   forgetAfter: number;
@@ -51,7 +51,7 @@ export class Roster {
     this.#known.delete(id);
   }
 
-  /** This runner could hear nothing until now: the silence of the others says nothing. */
+  /** This runner was disconnected until now, so the silence of others means nothing. */
   excuse(): void {
     const now = this.#options.now();
     for (const known of this.#known.values()) if (!this.#isGone(known)) known.heardAt = now;

@@ -19,7 +19,7 @@ const TYPE = {
   none: 86,
 };
 
-/** Writes AMQP's values one behind the other into a buffer. Whatever has no room throws a `RangeError`. */
+/** Writes AMQP's values one behind the other into a buffer. Throws a `RangeError` if a value does not fit. */
 export class WireWriter {
   readonly bytes: Uint8Array;
   readonly view: DataView;

@@ -51,7 +51,7 @@ export class TracedPublisher implements Publishing {
   }
 }
 
-/** Ends the span with the confirm. Whoever published the message gets it as it was. */
+/** Ends the span with the confirm. The publisher gets its message back unchanged. */
 class Traced implements PublishSink {
   readonly #message: OutgoingMessage;
   readonly #span: PublishSpan;

@@ -92,7 +92,7 @@ export class Message {
     return false;
   }
 
-  /** Whether a dead letter is made of a message that is none yet: only then there is `-death` in the name of a header. */
+  /** Whether the message has died before: only then does a header's name contain `-death`. */
   get mayHaveDied(): boolean {
     const { content, properties: { headersStart, headersEnd } } = this;
     for (let at = headersStart; at + DEATH.length <= headersEnd; at++) {

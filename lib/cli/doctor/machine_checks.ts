@@ -13,7 +13,7 @@ const OWN_FILES = 128;
 const FILES_EACH = 8;
 /** The data folder grows with the keys of `once()`. */
 const LEAST_DISK = 100 * MB;
-/** Kubernetes waits so long before it kills, unless it is told otherwise. */
+/** Kubernetes waits this long before it kills, by default. */
 const KILLED_AFTER = 30_000;
 const CLOSE_TIME = 4_000;
 
@@ -92,7 +92,7 @@ async function checkOpenFiles(functions: readonly Pick<FunctionDefinition, "isol
   return [finding];
 }
 
-/** Infinity where there is none; undefined where nobody can tell. */
+/** Infinity if there is no limit; undefined if it is unknown. */
 async function openFileLimit(): Promise<number | undefined> {
   try {
     const { stdout } = await new Deno.Command("sh", { args: ["-c", "ulimit -n"], stdin: "null" }).output();

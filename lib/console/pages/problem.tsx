@@ -21,7 +21,7 @@ export function problemPage(
   });
 }
 
-/** Asks for the token. It says nothing about the runner: everybody may see it. */
+/** Asks for the token. It is public, so it reveals nothing about the runner. */
 export function signInPage(): string {
   return document(
     <main id="main" class="sign-in" tabindex={-1}>

@@ -9,7 +9,7 @@ const BOX = { width: 180, height: 52 };
 /** The left edges of the columns: exchanges, queue, function, outputs. */
 const COLUMNS = [0, 233, 466, 700];
 const ROW = 72;
-/** More exchanges than this are told in words. */
+/** If there are more exchanges, they are listed in words. */
 const MOST_SOURCES = 4;
 
 interface Box {

@@ -162,7 +162,7 @@ function attributesOf(context: Context): Record<string, string> {
   return Object.fromEntries(given.map(([name, value]) => [PREFIX + name.slice("ce-".length), unescaped(value)]));
 }
 
-/** The binding for HTTP escapes all that is not printable ASCII; what is no escape stands for itself. */
+/** The HTTP binding escapes everything but printable ASCII. Text that is not an escape stays as it is. */
 function unescaped(value: string): string {
   try {
     return decodeURIComponent(value);

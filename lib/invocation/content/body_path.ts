@@ -3,8 +3,8 @@ import { decompressSync, encodingsOf } from "./content_encoding.ts";
 import { decodeBody, MAX_INFLATED } from "./codec.ts";
 
 /**
- * A value in the body of a message, by its names from the outside in; undefined where there is none. It returns at once,
- * also for a compressed body.
+ * A value in the body of a message, by the names that lead to it from the outside; undefined if it is missing. It is
+ * synchronous, also for a compressed body.
  *
  * @throws {WarrenError} `undecodable` or `tooLarge`
  */

@@ -99,7 +99,7 @@ export interface OperatorView {
   runNow(name: string): Promise<{ readonly messageId: string }>;
   /** Deletes what waits in the work queue of a function. Returns how many messages there were. */
   purgeQueue(name: string): Promise<number>;
-  /** Takes a message that waits for its retry or its delay out of its queue. False where there is none of that id. */
+  /** Takes a message that waits for its retry or its delay out of its queue. False if no such message waits. */
   cancel(messageId: string): Promise<boolean>;
   /** Queues of Warren that hold messages and belong to no function that this runner knows. */
   orphans(): Promise<readonly { readonly queue: string; readonly messages: number; readonly advice: string }[]>;

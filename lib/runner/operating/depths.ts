@@ -50,7 +50,7 @@ export class Depths {
     return [...this.#known.values()];
   }
 
-  /** Of one function; undefined where there is none of that name with a queue. It asks for that function alone. */
+  /** The depth of one function; undefined if no function of that name has a queue. Asks only for that function. */
   async one(name: string): Promise<Depth | undefined> {
     const watched = this.#options.functions().find(({ definition }) => definition.name === name);
     if (!watched) return undefined;

@@ -74,7 +74,7 @@ interface GivenEvent {
   readonly event: EventOptions;
 }
 
-/** One object for all that is published in a second and says nothing but its type: objects that are one are sent once. */
+/** The same object for all messages of one second that have only a content type: a shared object is sent once. */
 function propertiesOf(given: MessageProperties): MessageProperties {
   for (const name in given) if (name !== "contentType") return { deliveryMode: 2, timestamp: new Date(), ...given };
   const { contentType } = given;

@@ -100,7 +100,7 @@ class Settling implements BatchMessage {
 
 /**
  * Runs a handler on a batch. Messages that cannot be read are settled by themselves, and are not in it; what the handler
- * says nothing of follows its return or its throw. Never rejects.
+ * does not settle itself follow its return or its throw. Never rejects.
  *
  * @param lineFor the way of an invocation's `once()` to the runner
  * @param progress gets how far an invocation is, in JSON

@@ -22,7 +22,7 @@ export type CheckedFromGuest =
  * What came from a function's process, as a message of the protocol: a function can reach the connection of its own
  * process and say anything.
  *
- * @throws {TypeError} for what is no such message
+ * @throws {TypeError} if it is not such a message
  */
 export function checkedFromGuest(message: unknown): CheckedFromGuest {
   const [op, ...rest] = Array.isArray(message) && message.length <= MAX_PARTS ? message : [];

@@ -527,7 +527,7 @@ function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProc
   }
 }
 
-/** Whoever follows gets no text that a process forged instead of JSON. */
+/** Followers never receive text that a process forged instead of JSON. */
 function readProgress(text: string): unknown {
   try {
     return JSON.parse(text);

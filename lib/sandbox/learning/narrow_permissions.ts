@@ -54,7 +54,7 @@ function itemOf(name: keyof Permissions, value: string, options: NarrowOptions):
 
 const PORTS: Record<string, string> = { "http:": "80", "https:": "443", "ws:": "80", "wss:": "443" };
 
-/** The host and port of a URL. Deno asks for `host:port` where there is none. */
+/** The host and port of a URL. Without a URL, Deno asks for `host:port`. */
 function hostOf(value: string): string {
   if (!/^[a-z]+:\/\//.test(value) || !URL.canParse(value)) return value;
   const { hostname, port, protocol } = new URL(value);

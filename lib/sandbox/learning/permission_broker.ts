@@ -92,7 +92,7 @@ export class PermissionBroker implements AsyncDisposable {
   }
 }
 
-/** Whoever may not run every program asks for the one that it wants to run. */
+/** A process that may not run every program asks for each program by its name. */
 function mayHave({ permission, value }: Request): boolean {
   return permission !== "run" || value !== null;
 }

@@ -63,7 +63,7 @@ export class Completions {
  * The completions of one message, whose parts may be anything: a function can reach the connection of its own process. The
  * rest of each output is for the publish rules.
  *
- * @throws {TypeError} for what is no such message
+ * @throws {TypeError} if it is not such a message
  */
 export function unpackCompletions([bodies, sizes, rest]: readonly unknown[]): Completion[] {
   if (!(bodies instanceof Uint8Array) || !isSizes(sizes) || !Array.isArray(rest)) throw wrong();

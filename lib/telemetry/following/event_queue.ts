@@ -30,7 +30,7 @@ export class EventQueue {
       return;
     }
     if (event.kind === "running") {
-      // It is said again whenever somebody begins to follow.
+      // It is sent again to each new follower.
       const run = `${event.function} ${event.runner} ${event.attempt} ${event.startedAt}`;
       if (run === this.#run) return;
       this.#run = run;

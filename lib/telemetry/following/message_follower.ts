@@ -31,7 +31,7 @@ const MOST_IDS = 1_000;
 /**
  * Follows messages over all runners.
  *
- * 1. Whoever follows a message says so to all runners, at once and every few seconds while somebody follows it.
+ * 1. A runner with a follower tells all runners, at once and every few seconds while the message is followed.
  * 2. Those that hear it for the first time tell what of it runs there now, and from then on what happens to it.
  * 3. What ended before is in the records. They are read after 1., so that nothing is missed in between.
  */

@@ -32,7 +32,7 @@ export function firstIdAt(time: number): string {
   return Math.max(0, Math.floor(time)).toString(36).padStart(TIME, "0");
 }
 
-/** The time that an id was made at, milliseconds since 1970; NaN for what is no id. */
+/** The time that an id was made at, milliseconds since 1970; NaN if it is not an id. */
 export function timeOfId(id: string): number {
   return parseInt(id.slice(0, TIME), 36);
 }

@@ -21,7 +21,7 @@ export interface ConfirmChannelOptions {
   onRoom(): void;
 }
 
-/** Whoever published a message. */
+/** The publisher of a message. */
 export interface PublishSink {
   /** Called once, with what went wrong, or with no error once a queue has the message. */
   published(message: OutgoingMessage, error: WarrenError | undefined): void;

@@ -23,7 +23,7 @@ export function errorKind(
   return { key: hash.digest("hex").slice(0, 16), message, frame };
 }
 
-/** The first frame of the function's own code, without the column; where there is none, the first of all. */
+/** The first frame of the function's own code, without the column; otherwise the first frame. */
 export function topFrame(stack: string | undefined): string | undefined {
   const frames = (stack ?? "").split("\n").map((line) => line.trim()).filter((line) => line.startsWith("at "));
   const own = frames.find((line) => !FOREIGN.test(line)) ?? frames[0];
