@@ -99,8 +99,8 @@ class Settling implements BatchMessage {
 }
 
 /**
- * Runs a handler on a batch. Messages that cannot be read are settled by themselves, and are not in it; what the handler
- * does not settle itself follow its return or its throw. Never rejects.
+ * Runs a handler on a batch. Messages that cannot be read are settled on their own and left out. Messages that the handler
+ * does not settle follow its return or its throw. Never rejects.
  *
  * @param lineFor the way of an invocation's `once()` to the runner
  * @param progress gets how far an invocation is, in JSON
