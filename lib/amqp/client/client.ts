@@ -6,6 +6,7 @@ import { endsWithin } from "../../base/time/within.ts";
 import { patchClient } from "./client_patches.ts";
 import { coalesceWrites } from "./coalesce_writes.ts";
 import { DeliveryReader } from "../message/delivery_reader.ts";
+import { takeNack } from "../message/nack_reader.ts";
 import { FrameAssembler } from "../message/frame_assembler.ts";
 
 /** One connection to a broker, over TCP or over WebSocket. */
@@ -89,7 +90,7 @@ export async function connectClient(url: string, options: ClientOptions): Promis
   let lastRead = performance.now();
   const deliveries = new DeliveryReader(() => client.channels);
   const frames = new FrameAssembler((from, at, size) => {
-    if (deliveries.take(from, at, size)) return;
+    if (deliveries.take(from, at, size) || takeNack(from, at, size, client.channels)) return;
     const view = new AMQPView(from.bytes.buffer as ArrayBuffer, from.bytes.byteOffset + at, size);
     identify(view, broker);
     internals.parseFrames(view);

@@ -1,3 +1,4 @@
+import { AMQPChannel } from "@cloudamqp/amqp-client";
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { decodeText } from "../../base/utf8.ts";
 import { readProperties } from "../message/content_header.ts";
@@ -12,6 +13,15 @@ import { writeProperties } from "../message/write_properties.ts";
 
 /** Bytes of a content header before the property flags: class, weight and body size. */
 const CONTENT_FLAGS = 12;
+
+/** A publish that waits for its confirm, as the client keeps it. */
+type Unconfirmed = [number: number, resolve: (number: number) => void, reject: (error: Error) => void];
+
+/** What the client has but does not show. */
+interface Confirming {
+  unconfirmedPublishes: Unconfirmed[];
+  publishConfirmed(this: Confirming, tag: number, multiple: boolean, nack: boolean): void;
+}
 
 let patched = false;
 
@@ -48,6 +58,18 @@ export function patchClient(): void {
   // Zeros and empty texts were left out, and values that JavaScript cannot represent were changed.
   view.setProperties = function (offset, properties) {
     return writeProperties(this, offset, properties);
+  };
+
+  // A confirm of several messages was dropped where its own number had been settled alone before, as when a full queue
+  // refuses some of them: those before it waited for ever.
+  (AMQPChannel.prototype as unknown as Confirming).publishConfirmed = function (tag, multiple, nack) {
+    const covers = ([number]: Unconfirmed) => multiple ? number <= tag : number === tag;
+    const settled = this.unconfirmedPublishes.filter(covers);
+    this.unconfirmedPublishes = this.unconfirmedPublishes.filter((publish) => !covers(publish));
+    for (const [number, resolve, reject] of settled) {
+      if (nack) reject(new Error("Message rejected"));
+      else resolve(number);
+    }
   };
 
   // A message has a few dozen texts, and each was encoded in a `Buffer` of its own.

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { AMQPChannel } from "@cloudamqp/amqp-client";
 import { AMQPView } from "@cloudamqp/amqp-client/amqp-view";
 import { patchClient } from "../../../lib/amqp/client/client_patches.ts";
 import { ByteWriter } from "../../support/amqp/byte_writer.ts";
@@ -167,4 +168,18 @@ Deno.test("each mend is needed, and mends what it says", async (test) => {
     view.setUint32(0, 7);
     assertThrows(() => view.getLongString(0), RangeError);
   });
+});
+
+Deno.test("a confirm of several publishes counts for all up to it, also where its own number was settled before", () => {
+  patchClient();
+  const settled: unknown[] = [];
+  const publish = (number: number) => [number, () => settled.push(number), () => settled.push(-number)];
+  const channel = { unconfirmedPublishes: [1, 2, 3, 4].map(publish) };
+  const { publishConfirmed } = AMQPChannel.prototype as unknown as {
+    publishConfirmed(this: unknown, tag: number, multiple: boolean, nack: boolean): void;
+  };
+  publishConfirmed.call(channel, 3, false, true);
+  publishConfirmed.call(channel, 3, true, false);
+  publishConfirmed.call(channel, 9, false, false);
+  assertEquals([settled, channel.unconfirmedPublishes.length], [[-3, 1, 2], 1]);
 });
