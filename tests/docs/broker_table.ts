@@ -60,7 +60,7 @@ export const FEATURES: readonly Feature[] = [
   {
     feature: "Each runner shows what all have, and what one that is killed leaves",
     proof: at(
-      "integration/operator",
+      "integration/operator_long",
       "each runner shows the work of both, and ten seconds after a SIGKILL what is left",
     ),
   },
