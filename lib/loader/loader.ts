@@ -93,8 +93,8 @@ async function loadRound(
   const settled = await settleImports(rules, graphs, options);
   const code = { folder: resolvePath(dir), roots, ceiling: options.ceiling, settled };
   const functions = await Promise.all(discovered.map((found) => load(found, graphs.get(found.file), read, code)));
-  refuseSharedQueues(functions);
-  refuseSharedPaths(functions);
+  refuseShared(functions, ({ queue: { name } }) => [name, deadLetterQueue(name)], "queue");
+  refuseShared(functions, ({ http }) => http?.path === undefined ? [] : [http.path], "http.path");
   rules?.files.forEach((file) => files.add(file));
   return { functions, files: [...folders.slice(1), ...files], places: new Map([...places, ...seen]) };
 }
@@ -175,36 +175,24 @@ function resolve(
 }
 
 /**
- * Two functions on one queue would each get a share of the other's messages, and so would a function on another's
- * dead-letter queue. Disabled functions take no queue.
+ * Refuses a function that claims what another one has. Two functions on one queue would each get a share of the other's
+ * messages, and so would a function on another's dead-letter queue. Disabled functions claim nothing.
  */
-function refuseSharedQueues(functions: LoadedFunction[]): void {
+function refuseShared(
+  functions: LoadedFunction[],
+  claims: (definition: FunctionDefinition) => string[],
+  what: string,
+): void {
   const owners = new Map<string, string>();
   for (const [index, loaded] of functions.entries()) {
     if ("error" in loaded || !loaded.definition.enabled) continue;
     const { name, file, definition } = loaded;
-    const queues = [definition.queue.name, deadLetterQueue(definition.queue.name)];
-    const taken = queues.find((queue) => owners.has(queue));
+    const claimed = claims(definition);
+    const taken = claimed.find((claim) => owners.has(claim));
     if (taken !== undefined) {
-      const error = `${displayPath(file)}: queue "${taken}" belongs to function "${owners.get(taken)}" already`;
+      const error = `${displayPath(file)}: ${what} "${taken}" belongs to function "${owners.get(taken)}" already`;
       functions[index] = { name, file, error };
-    } else queues.forEach((queue) => owners.set(queue, name));
-  }
-}
-
-/** Two functions with one path over HTTP: the first one by name keeps it. */
-function refuseSharedPaths(functions: LoadedFunction[]): void {
-  const owners = new Map<string, string>();
-  for (const [index, loaded] of functions.entries()) {
-    if ("error" in loaded || !loaded.definition.enabled) continue;
-    const { name, file, definition: { http } } = loaded;
-    if (http?.path === undefined) continue;
-    const owner = owners.get(http.path);
-    if (owner === undefined) owners.set(http.path, name);
-    else {
-      const error = `${displayPath(file)}: http.path "${http.path}" belongs to function "${owner}" already`;
-      functions[index] = { name, file, error };
-    }
+    } else claimed.forEach((claim) => owners.set(claim, name));
   }
 }
 

@@ -1,8 +1,7 @@
 import { WarrenError } from "../../base/errors.ts";
-import { toRung } from "../../invocation/retry_policy.ts";
 import type { Connection } from "../client/connection.ts";
-import { retryQueue } from "../message/names.ts";
 import type { Topology } from "../topology/topology.ts";
+import { heldBack } from "./hold_back.ts";
 import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 import type { Publisher } from "./publisher.ts";
 
@@ -35,24 +34,22 @@ export class HeldPublisher {
     const { connection, topology } = this.#options;
     const client = await connection.opened(options.signal);
     try {
-      await this.#hold(message, toRung(delay), options);
+      await this.#hold(message, delay, options);
     } catch (error) {
       if (!(error instanceof WarrenError) || error.code !== "unroutable") throw error;
       // The queue that holds it back may have been deleted, so it is declared again, once.
       topology.forgetRungs(client);
-      await this.#hold(message, toRung(delay), options);
+      await this.#hold(message, delay, options);
     }
   }
 
   async #hold(
     message: Omit<OutgoingMessage, "exchange">,
-    rung: number,
+    delay: number,
     options: { channel?: string; signal: AbortSignal },
   ): Promise<void> {
     const { connection, publisher, topology } = this.#options;
     const client = await connection.opened(options.signal);
-    await topology.bindToDispatch(client, message.routingKey);
-    await topology.declareRung(client, rung);
-    await publisher.publish({ exchange: retryQueue(rung), ...message }, options);
+    await publisher.publish(await heldBack(client, topology, message, delay), options);
   }
 }

@@ -3,10 +3,9 @@ import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import { outputId, type Publication } from "../../invocation/publication.ts";
 import { assertMayPublish } from "../../invocation/definition/publish_rules.ts";
 import { resultPublication } from "../../invocation/result_publication.ts";
-import { toRung } from "../../invocation/retry_policy.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { within } from "../../base/time/within.ts";
-import { retryQueue } from "../message/names.ts";
+import { heldBack } from "./hold_back.ts";
 import type { OutgoingMessage } from "./confirms/outgoing_message.ts";
 import type { Handled, OnLeft, OutputsOptions } from "./handled.ts";
 import { Leaving } from "./leaving.ts";
@@ -94,11 +93,8 @@ export class Outputs {
   async #held(handled: Handled, publication: Publication, messageId: string): Promise<OutgoingMessage> {
     const { connection, topology } = this.#options;
     const { routingKey, body, properties } = outputMessage(handled.invocation, publication, messageId);
-    const rung = toRung(publication.delay);
     const client = await within(30_000, (signal) => connection.opened(signal));
-    await topology.bindToDispatch(client, routingKey);
-    await topology.declareRung(client, rung);
-    return { exchange: retryQueue(rung), routingKey, body, properties };
+    return await heldBack(client, topology, { routingKey, body, properties }, publication.delay);
   }
 }
 

@@ -47,8 +47,8 @@ export function endpoints(runner: RunnerView, options: EndpointOptions): Middlew
       } else await next();
     };
     const { origins, methods } = endpoint.http;
-    const allowed = (origin: string) => origins.includes("*") || origins.includes(origin) ? origin : undefined;
     const origin = context.req.header("origin");
+    const allowed = (origin: string) => origins.includes("*") || origins.includes(origin) ? origin : undefined;
     if (origin === undefined || !allowed(origin)) return await serve();
     letIn(context);
     const allowMethods = own ? [...methods] : [followed ? "GET" : "POST"];
@@ -66,6 +66,8 @@ function find(runner: RunnerView, context: Context): FunctionView | undefined {
     const view = runner.function(context.req.query("function") ?? "");
     return view?.http?.events ? view : undefined;
   }
+  // Here `http` only says which pages may send requests, so requests of other programs need no look at it.
+  if (context.req.header("origin") === undefined) return undefined;
   const name = OF_FUNCTION.exec(path)?.[1];
   return name === undefined ? undefined : runner.function(name);
 }
