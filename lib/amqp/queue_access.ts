@@ -1,8 +1,9 @@
 import type { AMQPMessage } from "@cloudamqp/amqp-client";
 import { WarrenError } from "../base/errors.ts";
-import { type Client, replyCode } from "./client/client.ts";
+import type { Client } from "./client/client.ts";
 import { closeChannel } from "./client/close_channel.ts";
 import type { Connection } from "./client/connection.ts";
+import { countQueue } from "./depth/queue_counts.ts";
 
 /** Looks at queues, and takes messages from them one by one: for tools and tests, not for consuming. */
 export class QueueAccess {
@@ -20,14 +21,7 @@ export class QueueAccess {
 
   /** How many messages are ready in a queue; undefined where there is no such queue. */
   async count(queue: string): Promise<number | undefined> {
-    try {
-      return await this.#withChannel(async (channel) => {
-        return (await channel.queueDeclare(queue, { passive: true })).messageCount;
-      });
-    } catch (error) {
-      if (replyCode(error) === 404) return undefined;
-      throw error;
-    }
+    return (await countQueue(await this.#connection.opened(), queue))?.ready;
   }
 
   /**

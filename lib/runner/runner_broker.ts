@@ -1,6 +1,6 @@
 import { BrokerAnnouncement } from "../amqp/client/broker_announcement.ts";
 import { Connection, type ConnectionOptions } from "../amqp/client/connection.ts";
-import { consumerCount } from "../amqp/topology/consumer_count.ts";
+import { countQueue } from "../amqp/depth/queue_counts.ts";
 import { DeclaringConnection, type Lent } from "../amqp/topology/declaring_connection.ts";
 import { Topology } from "../amqp/topology/topology.ts";
 import { delay } from "../base/time/backoff.ts";
@@ -91,7 +91,9 @@ export class RunnerBroker {
   /** The number of a queue's consumers. Undefined without a connection, and 0 for a queue that cannot be asked for. */
   async consumers(queue: string): Promise<number | undefined> {
     if (!this.consuming.state.connected) return undefined;
-    const count = async (signal: AbortSignal) => consumerCount(await this.consuming.opened(signal), queue);
+    const count = async (signal: AbortSignal) => {
+      return (await countQueue(await this.consuming.opened(signal), queue, { patience: COUNT_LIMIT }))?.consumers ?? 0;
+    };
     return await within(COUNT_LIMIT, count).catch(() => 0);
   }
 }

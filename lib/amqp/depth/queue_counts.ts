@@ -45,6 +45,21 @@ export async function countQueues(
   return answers;
 }
 
+/**
+ * The same for one queue; undefined if it does not exist.
+ *
+ * @throws {WarrenError} `unavailable` or `refused`
+ */
+export async function countQueue(
+  client: Client,
+  name: string,
+  options: CountOptions = {},
+): Promise<QueueCount | undefined> {
+  const answer = (await countQueues(client, [name], options)).get(name);
+  if (answer instanceof WarrenError) throw answer;
+  return answer === "missing" ? undefined : answer;
+}
+
 /** One channel, and another after a refusal, which closes it. */
 class Lane {
   readonly #client: Client;
