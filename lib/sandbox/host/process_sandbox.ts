@@ -7,11 +7,11 @@ import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Logger } from "../../base/log.ts";
 import { endsWithin } from "../../base/time/within.ts";
-import { sandboxCommand } from "./command.ts";
+import { sandboxCommand } from "../process/command.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
-import { checkedOut, entryModule, type Sources } from "./entry.ts";
-import type { CheckedFromGuest } from "./from_guest.ts";
-import { GuestProcess } from "./guest_process.ts";
+import { checkedOut, entryModule, type Sources } from "../process/entry.ts";
+import type { CheckedFromGuest } from "../process/from_guest.ts";
+import { GuestProcess } from "../process/guest_process.ts";
 import type { MemoryWatch } from "../limits/memory_watch.ts";
 import { ProcessLog } from "./process_log.ts";
 import { OnceCalls } from "./once_calls.ts";
@@ -21,7 +21,7 @@ import type { Reaper } from "../limits/reaper.ts";
 import { RunningMap } from "../handler/running.ts";
 import { type Timed, TimeLimits } from "../limits/time_limits.ts";
 import { UngrantedVariables } from "../guest/ungranted_variables.ts";
-import { isTraced } from "./tracing_variables.ts";
+import { isTraced } from "../process/tracing_variables.ts";
 import { Validations } from "./validations.ts";
 
 export interface ProcessSandboxOptions {

@@ -7,7 +7,7 @@ import { OutputBudget, readLines } from "./output.ts";
 import { type CheckedFromGuest, checkedFromGuest } from "./from_guest.ts";
 import { FrameReader, FrameWriter, type Sent, type ToGuest } from "../wire/protocol.ts";
 import { Invocations, type Starting } from "../wire/invocations.ts";
-import type { OnceCalls } from "./once_calls.ts";
+import type { OnceCalls } from "../host/once_calls.ts";
 import type { Reaper } from "../limits/reaper.ts";
 import { Share, Turns } from "../../base/time/turns.ts";
 
