@@ -18,6 +18,9 @@ export type CheckedFromGuest =
   | Exclude<FromGuest, { 0: "completed" }>
   | [op: "completed", completions: readonly Completion[]];
 
+/** What a process says to its sandbox. It says the other messages to whoever waits for its module to load. */
+export type Reported = Exclude<CheckedFromGuest, { 0: "ready" | "pong" | "broken" }>;
+
 /**
  * What came from a function's process, as a message of the protocol: a function can reach the connection of its own
  * process and say anything.
