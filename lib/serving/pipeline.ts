@@ -10,6 +10,7 @@ import { Dedupe } from "./flow/dedupe.ts";
 import { DUPLICATE, Reports } from "./reports.ts";
 import type { Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
+import { sameSource } from "./queue_changes.ts";
 import { Strays } from "./strays.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { crashLoop, crashLoopOf } from "./flow/suspects.ts";
@@ -374,9 +375,3 @@ export class Pipeline {
 
 const NOTHING: readonly Row[] = [];
 const NO_IDS: readonly string[] = [];
-
-/** Whether messages of one version can run on the other: the queue and the permissions are the same. */
-export function sameSource(one: FunctionDefinition, other: FunctionDefinition): boolean {
-  return one === other ||
-    JSON.stringify([one.queue, one.order]) === JSON.stringify([other.queue, other.order]);
-}
