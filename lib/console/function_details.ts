@@ -1,10 +1,7 @@
 import type { FunctionDetail } from "../http/runner_view.ts";
 
 /** A function with all of its configuration that its runner tells. */
-export interface FunctionDetails extends FunctionDetail {
-  /** The JSON schema of its bodies, where its `input` has one. */
-  input?: unknown;
-}
+export type FunctionDetails = FunctionDetail;
 
 /** One field of a body, as a form asks for it. */
 export interface InputField {
