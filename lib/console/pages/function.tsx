@@ -4,7 +4,7 @@ import type { Depth } from "../../invocation/insight/depth.ts";
 import type { Found, Trouble } from "../../invocation/insight/operator_view.ts";
 import type { ErrorGroup, FunctionHistory, RunSummary } from "../../invocation/insight/run.ts";
 import { count, duration, plural } from "../format.ts";
-import type { FunctionDetails } from "../function_details.ts";
+import type { FunctionDetail } from "../../http/runner_view.ts";
 import { HistoryTable, plotData, PlotFigure, plotsOf } from "../parts/chart.tsx";
 import { Action, Notice } from "../parts/form.tsx";
 import { type Fragment, fragment, page, type Place, put } from "../parts/layout.tsx";
@@ -19,7 +19,7 @@ import { type Invoked, InvokeForm } from "./invoke_form.tsx";
 /** All that the page of a function shows, of one moment. */
 export interface FunctionGlance {
   /** As this runner has it; undefined where only others do. */
-  readonly view: FunctionDetails | undefined;
+  readonly view: FunctionDetail | undefined;
   readonly name: string;
   readonly depth: Depth | undefined;
   readonly history: FunctionHistory | undefined;
@@ -38,6 +38,8 @@ export interface FunctionPageProps {
   readonly live: string;
   /** What just happened. */
   readonly done?: string;
+  /** The body of a new message is written as text, although there are fields for it. @default false */
+  readonly asText?: boolean;
   readonly invoked?: Invoked;
 }
 
@@ -72,7 +74,7 @@ export function functionFragments(glance: FunctionGlance): Fragment[] {
   ];
 }
 
-export function functionPage({ place, glance, live, done, invoked }: FunctionPageProps): string {
+export function functionPage({ place, glance, live, done, asText = false, invoked }: FunctionPageProps): string {
   const { name, view, history } = glance;
   const parts = new Map(functionFragments(glance).map((one) => [one.id, put(one)]));
   return page({
@@ -134,7 +136,7 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
           {view && (
             <section aria-labelledby="invoke-title" class="card">
               <h2 id="invoke-title">Invoke</h2>
-              <InvokeForm view={view} invoked={invoked} />
+              <InvokeForm view={view} asText={asText} invoked={invoked} />
             </section>
           )}
           <section aria-labelledby="log-title" class="card">
