@@ -28,8 +28,17 @@ export interface FunctionGlance {
   readonly troubles: readonly Trouble[];
   /** What cannot be had now, and why. */
   readonly missing: readonly string[];
-  /** The state on each runner. */
-  readonly states: readonly { readonly runner: string; readonly state: string; readonly detail?: string }[];
+  /** How it stands on each runner. */
+  readonly states: readonly Standing[];
+}
+
+/** A function on one runner. */
+interface Standing {
+  readonly runner: string;
+  readonly state: string;
+  readonly detail?: string;
+  /** Messages that the runner has. */
+  readonly running: number;
 }
 
 export interface FunctionPageProps {
@@ -44,7 +53,7 @@ export interface FunctionPageProps {
 }
 
 const DONE: Record<string, string> = {
-  paused: "It takes no more messages. What runs is finished; what waits stays in the queue.",
+  paused: "It takes no more messages. What runs already may finish; what waits stays in the queue.",
   resumed: "It takes messages again.",
 };
 
@@ -164,9 +173,14 @@ function Controls({ glance: { name, view, states } }: { glance: FunctionGlance }
   const paused = (view?.state ?? states[0]?.state) === "paused";
   return (
     <>
-      {paused
-        ? <Action path={to("resume")} label="Resume" tone="main" id="do-resume" />
-        : <Action path={to("pause")} label="Pause" id="do-pause" title="On all runners; what runs is finished" />}
+      {paused ? <Action path={to("resume")} label="Resume" tone="main" id="do-resume" /> : (
+        <Action
+          path={to("pause")}
+          label="Pause"
+          id="do-pause"
+          title="On all runners; what runs already may finish"
+        />
+      )}
       {!paused && <Action path={to("pause")} fields={{ for: "1h" }} label="Pause for 1 h" id="do-pause-1h" />}
       {view?.schedule && <Action path={to("run-now")} label="Run now" tone="main" id="do-run" />}
       <a class="button" id="to-dead" href={paths.dead(name)}>Dead letters</a>
@@ -177,10 +191,13 @@ function Controls({ glance: { name, view, states } }: { glance: FunctionGlance }
 function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance }) {
   const next = view?.schedule?.next;
   const explained = troubles.some(({ reason }) => reason === view?.error);
+  const running = view && view.state !== "paused" ? undefined : stillRunning(states);
   return (
     <>
       <p>
-        {view ? <State state={view.state} /> : <span class="quiet">Not on this runner.</span>}{" "}
+        {!view && <span class="quiet">Not on this runner.</span>} {running === undefined
+          ? view && <State state={view.state} />
+          : <State state="paused" text={pausedText(running)} id="drained" />}{" "}
         {view?.error !== undefined && !explained && <span class="reason">{view.error}</span>}
         {view?.schedule && (
           <span>
@@ -197,15 +214,29 @@ function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance
       ))}
       {states.length > 1 && (
         <ul class="states">
-          {states.map(({ runner, state, detail }) => (
+          {states.map(({ runner, state, detail, running }) => (
             <li>
-              {runner}: <State state={state} /> {detail}
+              {runner}: <State state={state} /> {state === "paused" && `${count(running)} running`} {detail}
             </li>
           ))}
         </ul>
       )}
     </>
   );
+}
+
+function pausedText(running: number): string {
+  return running === 0 ? "Paused, nothing runs." : `Paused: ${count(running)} still running.`;
+}
+
+/**
+ * How many messages still run although it is paused on all runners, which drains it. Undefined if one of them may take
+ * more.
+ */
+function stillRunning(states: readonly Standing[]): number | undefined {
+  const taking = states.filter(({ state }) => state !== "disabled");
+  if (taking.length === 0 || taking.some(({ state }) => state !== "paused")) return undefined;
+  return taking.reduce((sum, { running }) => sum + running, 0);
 }
 
 function Numbers({ glance: { name, view, depth, history } }: { glance: FunctionGlance }) {

@@ -102,7 +102,8 @@ function filledBody(form: URLSearchParams, { name, input }: FunctionDetail): Typ
 async function glanceOf({ runner, operator, ...site }: Site, name: string): Promise<FunctionGlance> {
   const view = detailsOf({ runner, operator, ...site }, name);
   const states = operator.runners().filter(({ gone }) => !gone).flatMap(({ name: who, functions }) =>
-    functions.filter((one) => one.name === name).map(({ state, detail }) => ({ runner: who, state, detail }))
+    functions.filter((one) => one.name === name)
+      .map(({ state, detail, running }) => ({ runner: who, state, detail, running }))
   );
   if (!view && states.length === 0) throw noFunction(name);
   const parts = new KnownParts();
