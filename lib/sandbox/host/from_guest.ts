@@ -1,3 +1,4 @@
+import { type InputSchema, readInputSchema } from "../../invocation/content/input_schema.ts";
 import { boundedFailure, type Failure, type Issue } from "../../invocation/outcome.ts";
 import { fits, isKey } from "../../invocation/once_store.ts";
 import { MAX_PROGRESS } from "../handler/progress.ts";
@@ -13,9 +14,10 @@ const MAX_VARIABLES = 10_000;
 const MAX_ISSUES = 50;
 const MAX_ISSUE = 200;
 
-/** What a process said, checked, with its completions one by one. */
+/** What a process said, checked, with its schema parsed and its completions one by one. */
 export type CheckedFromGuest =
-  | Exclude<FromGuest, { 0: "completed" }>
+  | Exclude<FromGuest, { 0: "ready" | "completed" }>
+  | [op: "ready", inputSchema: InputSchema | undefined]
   | [op: "completed", completions: readonly Completion[]];
 
 /**
@@ -27,7 +29,12 @@ export type CheckedFromGuest =
 export function checkedFromGuest(message: unknown): CheckedFromGuest {
   const [op, ...rest] = Array.isArray(message) && message.length <= MAX_PARTS ? message : [];
   switch (op) {
-    case "ready":
+    case "ready": {
+      if (rest[0] === undefined) return [op, undefined];
+      const inputSchema = typeof rest[0] === "string" ? readInputSchema(rest[0]) : undefined;
+      if (inputSchema) return [op, inputSchema];
+      break;
+    }
     case "pong":
       return [op];
     case "broken":

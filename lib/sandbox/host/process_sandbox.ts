@@ -1,5 +1,6 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Resolution } from "../../invocation/definition/resolution.ts";
+import type { InputSchema } from "../../invocation/content/input_schema.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
@@ -101,6 +102,7 @@ export class ProcessSandbox implements Sandbox {
   #stopping = false;
   #closed = false;
   readonly #exits = new Map<GuestProcess, Promise<void>>();
+  #inputSchema: InputSchema | undefined;
 
   constructor(options: ProcessSandboxOptions) {
     this.#options = options;
@@ -122,6 +124,10 @@ export class ProcessSandbox implements Sandbox {
 
   get processes(): number {
     return this.#exits.size;
+  }
+
+  get inputSchema(): InputSchema | undefined {
+    return this.#inputSchema;
   }
 
   async warm(): Promise<void> {
@@ -393,6 +399,9 @@ export class ProcessSandbox implements Sandbox {
 
   #receive(process: GuestProcess, message: CheckedFromGuest): void {
     switch (message[0]) {
+      case "ready":
+        this.#inputSchema = message[1];
+        return;
       case "done": {
         this.#pool.noteSuccess();
         // A process can settle only its own invocations.
