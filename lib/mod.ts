@@ -236,6 +236,11 @@ export interface StandardSchema<Output = unknown> {
     readonly vendor: string;
     validate(value: unknown): SchemaResult<Output> | Promise<SchemaResult<Output>>;
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /**
+     * The extension Standard JSON Schema (https://standardschema.dev/json-schema). Warren uses it to show which bodies the
+     * function takes.
+     */
+    readonly jsonSchema?: { input(options: { readonly target: "draft-2020-12" }): Record<string, unknown> } | undefined;
   };
 }
 

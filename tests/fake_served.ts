@@ -33,6 +33,7 @@ export class FakeServed implements Served {
   newest: Date | undefined;
   loaded = false;
   processes = 0;
+  inputSchema: Served["inputSchema"];
   /** What was done with it, in order. */
   readonly done: string[] = [];
   /** Its last invocation ends with this. */

@@ -2,9 +2,8 @@ import type { Context } from "hono";
 import { bodyOf } from "../http/publishing/body.ts";
 import type { Jobs } from "../http/jobs.ts";
 import { Problem } from "../http/problem.ts";
-import type { RunnerView } from "../http/runner_view.ts";
 import type { OperatorView } from "../invocation/insight/operator_view.ts";
-import type { FunctionDetails } from "./function_details.ts";
+import type { FunctionDetail, RunnerView } from "../http/runner_view.ts";
 import type { Glances } from "./glance.ts";
 import type { LiveStreams } from "./live/live_streams.ts";
 import type { Place } from "./parts/layout.tsx";
@@ -71,7 +70,7 @@ export function textOf(form: URLSearchParams, name: string): string {
 }
 
 /** The configuration of a function, where this runner has it. */
-export function detailsOf({ runner }: Site, name: string): FunctionDetails | undefined {
+export function detailsOf({ runner }: Site, name: string): FunctionDetail | undefined {
   return runner.detail(name);
 }
 

@@ -1,3 +1,4 @@
+import type { InputSchema } from "../invocation/content/input_schema.ts";
 import type { DeadLetterBox } from "../invocation/dead_letters/dead_letter_box.ts";
 import type {
   BindingDefinition,
@@ -80,6 +81,8 @@ type Configuration = Pick<
 
 /** A function with its whole configuration, as far as its file can be read. Durations are in milliseconds. */
 export interface FunctionDetail extends FunctionView, Partial<Configuration> {
+  /** The JSON schema of its bodies, if this runner has loaded it and its `input` gives one. */
+  input?: InputSchema;
   /** How its queue is declared. */
   queueOptions?: Omit<FunctionDefinition["queue"], "name">;
   /** When it runs by itself; `next` is ISO 8601. */

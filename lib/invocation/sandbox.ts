@@ -1,4 +1,5 @@
 import type { MessageProperties } from "../mod.ts";
+import type { InputSchema } from "./content/input_schema.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 
 /** The data that a handler's message is made from. */
@@ -34,6 +35,8 @@ export type OnEnd<S> = (outcome: Outcome, subject: S) => void;
 export interface Sandbox {
   /** Number of its processes. */
   readonly processes: number;
+  /** The JSON schema of its bodies. Undefined until the module is loaded, and if its `input` does not give one. */
+  readonly inputSchema?: InputSchema;
   /** Loads the module now instead of at the first message. Rejects with the module's own error. */
   warm(): Promise<void>;
   /**

@@ -48,6 +48,7 @@ export function detailedView(name: string, entry: Entry, now: Date): Omit<Functi
     schedule: schedule && { ...schedule, next: nextRun(schedule, now)?.toISOString() },
     body,
     validates,
+    input: entry.served?.inputSchema,
     batch,
     rateLimit,
     killSwitch,

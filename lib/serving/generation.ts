@@ -1,5 +1,6 @@
 import { Backoff } from "../base/time/backoff.ts";
 import { describeError } from "../base/errors.ts";
+import type { InputSchema } from "../invocation/content/input_schema.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Failure, Outcome } from "../invocation/outcome.ts";
 import type { Content, Invocation, OnEnd, Sandbox } from "../invocation/sandbox.ts";
@@ -36,6 +37,11 @@ export class Generation {
   /** The number of its processes. */
   get processes(): number {
     return this.#sandbox.processes;
+  }
+
+  /** The JSON schema of its bodies, once its module is loaded. */
+  get inputSchema(): InputSchema | undefined {
+    return this.#sandbox.inputSchema;
   }
 
   /** Resolves once its sandbox is closed. */

@@ -1,4 +1,5 @@
 import { describeError } from "../base/errors.ts";
+import type { InputSchema } from "../invocation/content/input_schema.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Failure, OutcomeCounts } from "../invocation/outcome.ts";
 import type { Content } from "../invocation/sandbox.ts";
@@ -105,6 +106,11 @@ export class ServedFunction {
   /** Whether its module has been loaded. The first message loads it unless it is warm. */
   get loaded(): boolean {
     return this.#generation.loaded;
+  }
+
+  /** The JSON schema of the newest version's bodies, once its module is loaded. */
+  get inputSchema(): InputSchema | undefined {
+    return this.#generation.inputSchema;
   }
 
   /** The number of its processes. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { InvalidBody } from "../../lib/invocation/content/invalid_body.ts";
 import { eventually } from "../support/eventually.ts";
 import { fakeConsole } from "./fake_console.ts";
 
@@ -64,6 +65,43 @@ Deno.test("a function with plain input fields is invoked by a form with these fi
     size: 40,
     keep: true,
   });
+});
+
+Deno.test("a body can be written as text although there are fields, and is shown again as text", async () => {
+  const { runner, post, text } = fakeConsole();
+  const page = "/console/functions/orders.paid";
+  assertStringIncludes(await text(page), `href="${page}?body=text#invoke-title"`);
+  assertStringIncludes(await text(`${page}?body=text`), 'name="body"');
+
+  await post(`${page}/invoke`, { contentType: "text/plain", body: "as I want" });
+  assertEquals(new TextDecoder().decode(runner.published[0].request.body), "as I want");
+  const wrong = await (await post(`${page}/invoke`, { contentType: "application/json", body: "{typed" })).text();
+  assertStringIncludes(wrong, ">{typed</textarea>");
+});
+
+Deno.test("what the function's input refuses is shown again with the reason", async () => {
+  const { runner, post } = fakeConsole();
+  runner.failure = new InvalidBody({ type: "ValidationError", message: "id: too short" });
+  const fields = { "field:id": "my typed id", "field:size": "4", "field:format": "webp", "field:keep": "" };
+  const refused = await post("/console/functions/orders.paid/invoke", fields);
+  const page = await refused.text();
+  assertEquals(refused.status, 422);
+  assertStringIncludes(page, "ValidationError: id: too short");
+  for (const part of ['value="my typed id"', 'value="4"', '<option value="webp" selected=""']) {
+    assertStringIncludes(page, part);
+  }
+  const text = await post(`${FUNCTION}/invoke`, { contentType: "application/json", body: "[1, 2]" });
+  assertStringIncludes(await text.text(), ">[1, 2]</textarea>");
+});
+
+Deno.test("a form whose fields the function no longer has publishes nothing", async () => {
+  const { runner, post } = fakeConsole();
+  for (const name of ["orders.paid", "orders.created"]) {
+    const response = await post(`/console/functions/${name}/invoke`, { "field:old": "x" });
+    assertEquals(response.status, 409);
+    assertStringIncludes(await response.text(), `the fields of ${name} have changed`);
+  }
+  assertEquals(runner.published.length, 0);
 });
 
 Deno.test("dead letters go back: those selected, an error group, all that fit, or none in a dry run", async () => {

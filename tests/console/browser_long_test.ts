@@ -13,6 +13,7 @@ const PAGES = [
   "/",
   FUNCTION,
   "/console/functions/images.resize",
+  "/console/functions/orders.paid",
   "/console/functions/payments.refund",
   "/console/runs",
   "/console/runs/story2",

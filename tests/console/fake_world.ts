@@ -1,4 +1,4 @@
-import type { FunctionDetails } from "../../lib/console/function_details.ts";
+import type { FunctionDetail } from "../../lib/http/runner_view.ts";
 import type { Depth } from "../../lib/invocation/insight/depth.ts";
 import type { AnnouncedRunner } from "../../lib/invocation/insight/fleet.ts";
 import type { Trouble } from "../../lib/invocation/insight/operator_view.ts";
@@ -17,7 +17,7 @@ const POINTS = 60;
 /** Everything that a console can show, of one moment. */
 export interface FakeWorld {
   now: number;
-  views: FunctionDetails[];
+  views: FunctionDetail[];
   depths: Depth[];
   histories: FunctionHistory[];
   runners: AnnouncedRunner[];
@@ -76,7 +76,7 @@ export function fakeWorld(
   return world;
 }
 
-function viewOf(name: string, at: number): FunctionDetails {
+function viewOf(name: string, at: number): FunctionDetail {
   return {
     name,
     file: `/app/functions/${name.replaceAll(".", "/")}.ts`,
@@ -442,7 +442,7 @@ function makeHostile(world: FakeWorld): void {
   });
 }
 
-function change(views: FunctionDetails[], name: string, more: Partial<FunctionDetails>): void {
+function change(views: FunctionDetail[], name: string, more: Partial<FunctionDetail>): void {
   const at = views.findIndex((view) => view.name === name);
   views[at] = { ...views[at], ...more };
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { FunctionState } from "../../lib/http/runner_view.ts";
 import { paths } from "../../lib/console/paths.ts";
 import { fakeConsole } from "./fake_console.ts";
 import { fakeLetter, FakeLetters } from "./fake_letters.ts";
@@ -163,6 +164,32 @@ Deno.test("plots say in words what they show", async () => {
   assert(/Half take less than .* and 95 % less than /.test(page));
   assertStringIncludes(page, "messages wait, more than an hour ago");
   assertStringIncludes(page, "The last hour in numbers");
+});
+
+Deno.test("the page of a paused function says how much of it still runs, on all runners that are there", async () => {
+  const { world, text } = fakeConsole();
+  const view = world.views.find(({ name }) => name === "orders.created")!;
+  const stands = (...standings: [state: FunctionState, running: number][]) => {
+    view.state = standings[0][0];
+    world.runners = world.runners.map((runner, at) => {
+      const [state, running] = standings[at];
+      const functions = runner.functions.map((one) => one.name === "orders.created" ? { ...one, state, running } : one);
+      return { ...runner, functions };
+    });
+  };
+  const page = () => text("/console/functions/orders.created");
+  // The third runner is gone.
+  stands(["paused", 2], ["paused", 1], ["paused", 5]);
+  assertStringIncludes(await page(), "Paused: 3 still running.");
+  stands(["paused", 0], ["disabled", 0], ["serving", 5]);
+  assertStringIncludes(await page(), "Paused, nothing runs.");
+  stands(["paused", 1], ["serving", 4], ["paused", 0]);
+  const partly = await page();
+  assert(!partly.includes("still running"));
+  assertStringIncludes(partly, "1 running");
+  assert(!partly.includes("4 running"));
+  stands(["disabled", 0], ["paused", 0], ["paused", 0]);
+  assert(!(await page()).includes("nothing runs"));
 });
 
 Deno.test("a function that only other runners know has a page without its configuration", async () => {

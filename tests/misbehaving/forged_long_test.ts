@@ -47,6 +47,11 @@ const NO_MESSAGES: Record<string, string> = {
   "a frame that is no array": 'frame("text")',
   "messages that are nothing": "frame([null])",
   "messages that are text": 'frame(["ready"])',
+  "a schema that is no text": 'frame([["ready", { type: "object" }]])',
+  "a schema that is no JSON": 'frame([["ready", "{"]])',
+  "a schema that is no object": 'frame([["ready", "[]"]])',
+  "a schema beyond all bounds": 'frame([["ready", JSON.stringify({ a: "a".repeat(65_536) })]])',
+  "a schema without a floor": `frame([["ready", '{"a":'.repeat(101) + "1" + "}".repeat(101)]])`,
   "an array that claims four thousand million messages": "frame(new Array(2 ** 32 - 1))",
   "an operation that there is not": 'frame([["restart"]])',
   "a message to a function": 'frame([["ping"], ["abort", 1, "x"]])',
@@ -103,6 +108,12 @@ Deno.test("no process settles what runs in another, of its own function or not",
   assert(!settled);
   await cage.sandbox.abort(10_000);
   assertEquals((await waiting).kind, "completed");
+});
+
+Deno.test("a process says once which bodies its function takes, when it has loaded it", async () => {
+  await using cage = await Cage.make(forging(`frame([["ready", '{"forged":true}'], ["done", [1]]])`));
+  assertEquals((await cage.run("forge")).kind, "completed");
+  assertEquals(cage.sandbox.inputSchema, undefined);
 });
 
 Deno.test("a forged failure is cut to what fits", async () => {

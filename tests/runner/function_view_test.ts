@@ -26,6 +26,16 @@ Deno.test("the detail of a function is its whole configuration, with the next ru
   assertEquals([detail.permissions?.net, detail.enabled, detail.batch], [["api.example.com"], true, undefined]);
 });
 
+Deno.test("the detail of a function has the schema of its bodies once it is known", () => {
+  const entry = loaded("pay", "1");
+  if ("error" in entry) throw new Error(entry.error);
+  const served = new FakeServed(entry);
+  const input = () => detailedView("pay", { loaded: entry, served, error: undefined }, NOW).input;
+  assertEquals(input(), undefined);
+  served.inputSchema = { type: "object" };
+  assertEquals(input(), { type: "object" });
+});
+
 Deno.test("a function that was never read has no configuration to show", () => {
   const entry = { loaded: broken("pay", "it is wrong"), served: undefined, error: "it is wrong" };
   assertEquals(detailedView("pay", entry, NOW), view("pay", entry));

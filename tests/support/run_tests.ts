@@ -38,6 +38,7 @@ function parseArguments(args: string[]): Arguments {
     else if (arg === "--doc") parsed.doc = true;
     else if (arg === "--check") parsed.check = true;
     else if (!arg.startsWith("-") && exists(arg)) parsed.paths.push(arg);
+    else if (/^(\.\/)?tests\/|_test\.ts$/.test(arg)) throw new RangeError(`there is no file ${arg}`);
     else parsed.rest.push(arg);
   }
   return parsed;
@@ -219,7 +220,13 @@ async function writeAll(chunk: Uint8Array): Promise<void> {
 }
 
 if (import.meta.main) {
-  const args = parseArguments(Deno.args);
+  let args: Arguments;
+  try {
+    args = parseArguments(Deno.args);
+  } catch (error) {
+    console.error((error as Error).message);
+    Deno.exit(2);
+  }
   const flags = await importMapFlags();
   Deno.exitCode = args.check ? await check(flags, args.paths) : await test(flags, args);
 }

@@ -4,7 +4,7 @@ import type { Depth } from "../../invocation/insight/depth.ts";
 import type { Found, Trouble } from "../../invocation/insight/operator_view.ts";
 import type { ErrorGroup, FunctionHistory, RunSummary } from "../../invocation/insight/run.ts";
 import { count, duration, plural } from "../format.ts";
-import type { FunctionDetails } from "../function_details.ts";
+import type { FunctionDetail } from "../../http/runner_view.ts";
 import { HistoryTable, plotData, PlotFigure, plotsOf } from "../parts/chart.tsx";
 import { Action, Notice } from "../parts/form.tsx";
 import { type Fragment, fragment, page, type Place, put } from "../parts/layout.tsx";
@@ -19,7 +19,7 @@ import { type Invoked, InvokeForm } from "./invoke_form.tsx";
 /** All that the page of a function shows, of one moment. */
 export interface FunctionGlance {
   /** As this runner has it; undefined where only others do. */
-  readonly view: FunctionDetails | undefined;
+  readonly view: FunctionDetail | undefined;
   readonly name: string;
   readonly depth: Depth | undefined;
   readonly history: FunctionHistory | undefined;
@@ -28,8 +28,17 @@ export interface FunctionGlance {
   readonly troubles: readonly Trouble[];
   /** What cannot be had now, and why. */
   readonly missing: readonly string[];
-  /** The state on each runner. */
-  readonly states: readonly { readonly runner: string; readonly state: string; readonly detail?: string }[];
+  /** How it stands on each runner. */
+  readonly states: readonly Standing[];
+}
+
+/** A function on one runner. */
+interface Standing {
+  readonly runner: string;
+  readonly state: string;
+  readonly detail?: string;
+  /** Messages that the runner has. */
+  readonly running: number;
 }
 
 export interface FunctionPageProps {
@@ -38,11 +47,13 @@ export interface FunctionPageProps {
   readonly live: string;
   /** What just happened. */
   readonly done?: string;
+  /** The body of a new message is written as text, although there are fields for it. @default false */
+  readonly asText?: boolean;
   readonly invoked?: Invoked;
 }
 
 const DONE: Record<string, string> = {
-  paused: "It takes no more messages. What runs is finished; what waits stays in the queue.",
+  paused: "It takes no more messages. What runs already may finish; what waits stays in the queue.",
   resumed: "It takes messages again.",
 };
 
@@ -72,7 +83,7 @@ export function functionFragments(glance: FunctionGlance): Fragment[] {
   ];
 }
 
-export function functionPage({ place, glance, live, done, invoked }: FunctionPageProps): string {
+export function functionPage({ place, glance, live, done, asText = false, invoked }: FunctionPageProps): string {
   const { name, view, history } = glance;
   const parts = new Map(functionFragments(glance).map((one) => [one.id, put(one)]));
   return page({
@@ -134,7 +145,7 @@ export function functionPage({ place, glance, live, done, invoked }: FunctionPag
           {view && (
             <section aria-labelledby="invoke-title" class="card">
               <h2 id="invoke-title">Invoke</h2>
-              <InvokeForm view={view} invoked={invoked} />
+              <InvokeForm view={view} asText={asText} invoked={invoked} />
             </section>
           )}
           <section aria-labelledby="log-title" class="card">
@@ -162,9 +173,14 @@ function Controls({ glance: { name, view, states } }: { glance: FunctionGlance }
   const paused = (view?.state ?? states[0]?.state) === "paused";
   return (
     <>
-      {paused
-        ? <Action path={to("resume")} label="Resume" tone="main" id="do-resume" />
-        : <Action path={to("pause")} label="Pause" id="do-pause" title="On all runners; what runs is finished" />}
+      {paused ? <Action path={to("resume")} label="Resume" tone="main" id="do-resume" /> : (
+        <Action
+          path={to("pause")}
+          label="Pause"
+          id="do-pause"
+          title="On all runners; what runs already may finish"
+        />
+      )}
       {!paused && <Action path={to("pause")} fields={{ for: "1h" }} label="Pause for 1 h" id="do-pause-1h" />}
       {view?.schedule && <Action path={to("run-now")} label="Run now" tone="main" id="do-run" />}
       <a class="button" id="to-dead" href={paths.dead(name)}>Dead letters</a>
@@ -175,10 +191,13 @@ function Controls({ glance: { name, view, states } }: { glance: FunctionGlance }
 function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance }) {
   const next = view?.schedule?.next;
   const explained = troubles.some(({ reason }) => reason === view?.error);
+  const running = view && view.state !== "paused" ? undefined : stillRunning(states);
   return (
     <>
       <p>
-        {view ? <State state={view.state} /> : <span class="quiet">Not on this runner.</span>}{" "}
+        {!view && <span class="quiet">Not on this runner.</span>} {running === undefined
+          ? view && <State state={view.state} />
+          : <State state="paused" text={pausedText(running)} id="drained" />}{" "}
         {view?.error !== undefined && !explained && <span class="reason">{view.error}</span>}
         {view?.schedule && (
           <span>
@@ -195,15 +214,29 @@ function Status({ glance: { view, states, troubles } }: { glance: FunctionGlance
       ))}
       {states.length > 1 && (
         <ul class="states">
-          {states.map(({ runner, state, detail }) => (
+          {states.map(({ runner, state, detail, running }) => (
             <li>
-              {runner}: <State state={state} /> {detail}
+              {runner}: <State state={state} /> {state === "paused" && `${count(running)} running`} {detail}
             </li>
           ))}
         </ul>
       )}
     </>
   );
+}
+
+function pausedText(running: number): string {
+  return running === 0 ? "Paused, nothing runs." : `Paused: ${count(running)} still running.`;
+}
+
+/**
+ * How many messages still run although it is paused on all runners, which drains it. Undefined if one of them may take
+ * more.
+ */
+function stillRunning(states: readonly Standing[]): number | undefined {
+  const taking = states.filter(({ state }) => state !== "disabled");
+  if (taking.length === 0 || taking.some(({ state }) => state !== "paused")) return undefined;
+  return taking.reduce((sum, { running }) => sum + running, 0);
 }
 
 function Numbers({ glance: { name, view, depth, history } }: { glance: FunctionGlance }) {

@@ -1,6 +1,6 @@
 /** @jsxImportSource hono/jsx */
 import { bytes, duration, listed } from "../format.ts";
-import type { FunctionDetails } from "../function_details.ts";
+import type { FunctionDetail } from "../../http/runner_view.ts";
 import { plainText } from "../parts/text.tsx";
 
 /** What has a place of its own on the page, or is no configuration. */
@@ -21,7 +21,7 @@ const DURATIONS = ["timeout", "idle", "wait", "per", "window", "coolDown"];
 const SIZES = ["memory"];
 
 /** Every setting of a function that its runner tells, in words. */
-export function Configuration({ view }: { view: FunctionDetails }) {
+export function Configuration({ view }: { view: FunctionDetail }) {
   const settings = Object.entries(view).filter(([name, value]) => value !== undefined && !ELSEWHERE.includes(name));
   const rows: [string, string][] = [
     ...settings.map(([name, value]): [string, string] => [label(name), settingText(name, value)]),
@@ -53,7 +53,7 @@ function label(name: string): string {
 function settingText(name: string, value: unknown): string {
   if (typeof value === "number" && DURATIONS.includes(name)) return duration(value);
   if (typeof value === "number" && SIZES.includes(name)) return bytes(value);
-  if (name === "retry") return retryText(value as NonNullable<FunctionDetails["retry"]>);
+  if (name === "retry") return retryText(value as NonNullable<FunctionDetail["retry"]>);
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return listed(value, 50) || "none";
   if (typeof value !== "object" || value === null) return String(value);
@@ -69,7 +69,7 @@ function partText(words: string, name: string, value: unknown): string | undefin
   return `${words} ${plainText(value)}`;
 }
 
-function retryText({ attempts, delay, maxDelay, multiplier, delays }: NonNullable<FunctionDetails["retry"]>): string {
+function retryText({ attempts, delay, maxDelay, multiplier, delays }: NonNullable<FunctionDetail["retry"]>): string {
   if (attempts < 2) return "none";
   if (delays) return `${attempts} attempts, ${delays.map(duration).join(", ")} apart`;
   return `${attempts} attempts, first after ${duration(delay)}, then ${multiplier}× as long, at most ${

@@ -14,9 +14,9 @@ export function Time({ at, date = false }: { at: number | undefined; date?: bool
   );
 }
 
-/** A state by its word, a shape and a colour. */
-export function State({ state }: { state: string }) {
-  return <span class={`state state-${known(state)}`}>{state}</span>;
+/** A state by its word, or others, and by a shape and a colour. */
+export function State({ state, text = state, id }: { state: string; text?: string; id?: string }) {
+  return <span class={`state state-${known(state)}`} id={id}>{text}</span>;
 }
 
 /** How an invocation ended, and what became of its message. */

@@ -2,7 +2,7 @@
 // deno-lint-ignore-file jsx-key -- a list is rendered once, on the server
 import type { Depth } from "../../invocation/insight/depth.ts";
 import { count, cut, duration, listed, plural } from "../format.ts";
-import type { FunctionDetails } from "../function_details.ts";
+import type { FunctionDetail } from "../../http/runner_view.ts";
 
 const WIDTH = 880;
 const BOX = { width: 180, height: 52 };
@@ -21,7 +21,7 @@ interface Box {
 }
 
 /** Where messages of a function come from and where they can go, drawn, and in words for those who cannot see it. */
-export function Topology({ view, depth }: { view: FunctionDetails; depth: Depth | undefined }) {
+export function Topology({ view, depth }: { view: FunctionDetail; depth: Depth | undefined }) {
   const sources = sourcesOf(view);
   const delays = retryDelays(view);
   const middle = Math.max(0, (sources.length - 1) / 2);
@@ -123,7 +123,7 @@ function edgePath(from: Box, to: Box): string {
 }
 
 /** What a queue is bound to; every queue is bound to the default exchange too. */
-function sourcesOf({ bindings = [], queue }: FunctionDetails): [name: string, detail: string][] {
+function sourcesOf({ bindings = [], queue }: FunctionDetail): [name: string, detail: string][] {
   const named = bindings.map(({ exchange, type, routingKey }): [string, string] => [
     exchange,
     routingKey === "" ? type : `${type}, ${routingKey}`,
@@ -134,7 +134,7 @@ function sourcesOf({ bindings = [], queue }: FunctionDetails): [name: string, de
 }
 
 /** The delays before the attempts of a message, without their jitter; each is a queue of its own. */
-function retryDelays({ retry }: FunctionDetails): number[] {
+function retryDelays({ retry }: FunctionDetail): number[] {
   if (!retry || retry.attempts < 2) return [];
   const { attempts, delay, maxDelay, multiplier, delays } = retry;
   if (delays) return [...new Set(delays)];
@@ -156,7 +156,7 @@ function waiting(depth: Depth | undefined): string {
 }
 
 /** The same in words. */
-export function topologyWords(view: FunctionDetails, depth: Depth | undefined): string {
+export function topologyWords(view: FunctionDetail, depth: Depth | undefined): string {
   const { queue, bindings = [], retry, deadLetterQueue, output } = view;
   if (queue === undefined) return "It has no queue, since it is broken.";
   const from = bindings.length === 0

@@ -2,7 +2,9 @@ import { type Context, Hono } from "hono";
 import { parseDuration } from "../../base/time/duration.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
 import { asTheirs, Problem } from "../../http/problem.ts";
-import { bodyOfFields, inputFields } from "../function_details.ts";
+import type { FunctionDetail } from "../../http/runner_view.ts";
+import { InvalidBody } from "../../invocation/content/invalid_body.ts";
+import { areFieldsOf, bodyOfFields, inputFields } from "../input_fields.ts";
 import { KnownParts, NOTHING_FOUND } from "../known_parts.ts";
 import { LogFeed } from "../live/log_feed.tsx";
 import { functionFragments, type FunctionGlance, functionPage } from "../pages/function.tsx";
@@ -19,12 +21,13 @@ export function functionRoutes(site: Site): Hono {
   const { runner, operator, streams, place, maxBody } = site;
   const livePath = (name: string) => LIVE.replace(":name", encodeURIComponent(name));
   const nameOf = (context: Context) => context.req.param("name") ?? "";
-  const shown = async (name: string, more: { done?: string; invoked?: Invoked }, status = 200) =>
+  const shown = async (name: string, more: { done?: string; asText?: boolean; invoked?: Invoked }, status = 200) =>
     html(functionPage({ place, glance: await glanceOf(site, name), live: livePath(name), ...more }), status);
   return new Hono()
     .get(PAGE, (context) => {
-      const { done, sent } = context.req.query();
-      return shown(nameOf(context), { done, invoked: sent === undefined ? undefined : { messageId: sent } });
+      const { done, sent, body } = context.req.query();
+      const invoked = sent === undefined ? undefined : { messageId: sent };
+      return shown(nameOf(context), { done, asText: body === "text", invoked });
     })
     .get(LIVE, async (context) => {
       const name = nameOf(context);
@@ -53,9 +56,7 @@ export function functionRoutes(site: Site): Hono {
       const view = detailsOf(site, name);
       if (!view) throw noFunction(name);
       const form = await formOf(context, maxBody);
-      const fields = inputFields(view.input);
-      const contentType = fields ? "application/json" : textOf(form, "contentType").trim();
-      const body = fields ? JSON.stringify(bodyOfFields(fields, new Map(form))) : textOf(form, "body");
+      const { body, contentType, typed } = form.has("body") ? writtenBody(form) : filledBody(form, view);
       try {
         if (/[/+]json\s*(;|$)/i.test(contentType)) assertJson(body);
         const messageId = crypto.randomUUID();
@@ -63,17 +64,46 @@ export function functionRoutes(site: Site): Hono {
         await runner.publish(name, request);
         return seeOther(withQuery(paths.function(name), { sent: messageId }));
       } catch (error) {
-        if (!(error instanceof WarrenError)) throw error;
-        return await shown(name, { invoked: { error: describeError(error), body, contentType } }, 422);
+        if (!(error instanceof WarrenError || error instanceof InvalidBody)) throw error;
+        return await shown(name, { invoked: { error: describeError(error), ...typed } }, 422);
       }
     });
+}
+
+/** What a form means, and what to show again if it cannot be published. */
+interface Typed {
+  readonly body: string;
+  readonly contentType: string;
+  readonly typed: Pick<Invoked, "body" | "contentType" | "fields">;
+}
+
+function writtenBody(form: URLSearchParams): Typed {
+  const body = textOf(form, "body");
+  const contentType = textOf(form, "contentType").trim();
+  return { body, contentType, typed: { body, contentType } };
+}
+
+/** @throws {Problem} 409 if the function has other fields now than when the page was made */
+function filledBody(form: URLSearchParams, { name, input }: FunctionDetail): Typed {
+  const filled = new Map(form);
+  const fields = inputFields(input);
+  if (!fields || !areFieldsOf(fields, filled)) {
+    throw new Problem(
+      409,
+      "Conflict",
+      `the fields of ${name} have changed; open its page again, nothing was published`,
+    );
+  }
+  const body = JSON.stringify(bodyOfFields(fields, filled));
+  return { body, contentType: "application/json", typed: { fields: filled } };
 }
 
 /** @throws {Problem} 404 where no runner knows it */
 async function glanceOf({ runner, operator, ...site }: Site, name: string): Promise<FunctionGlance> {
   const view = detailsOf({ runner, operator, ...site }, name);
   const states = operator.runners().filter(({ gone }) => !gone).flatMap(({ name: who, functions }) =>
-    functions.filter((one) => one.name === name).map(({ state, detail }) => ({ runner: who, state, detail }))
+    functions.filter((one) => one.name === name)
+      .map(({ state, detail, running }) => ({ runner: who, state, detail, running }))
   );
   if (!view && states.length === 0) throw noFunction(name);
   const parts = new KnownParts();

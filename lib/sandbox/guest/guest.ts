@@ -9,6 +9,7 @@ import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } fr
 import { type Completion, Completions, unpackCompletions } from "../wire/completions.ts";
 import { type Started, unpack } from "../wire/invocations.ts";
 import { explained } from "../process/denied.ts";
+import { inputSchemaText } from "../handler/input_schema_text.ts";
 import { type Facts, type Loaded, toLoaded } from "../handler/loaded.ts";
 import type { OnceLine } from "../handler/once_effects.ts";
 import { Progress } from "../handler/progress.ts";
@@ -161,7 +162,7 @@ class Guest implements ContextHost {
 
   ready(module: Record<string, unknown>): void {
     this.#loaded = toLoaded(module, this.#loaded);
-    this.#writer.send(["ready"]);
+    this.#writer.send(["ready", inputSchemaText(this.#loaded.input)]);
   }
 
   /** Everything from one turn is sent together. */

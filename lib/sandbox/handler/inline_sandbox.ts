@@ -4,6 +4,7 @@ import { Holding } from "../../base/time/holding.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Observer } from "../../invocation/insight/ended.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
+import { type InputSchema, readInputSchema } from "../../invocation/content/input_schema.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
 import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
@@ -12,6 +13,7 @@ import { endsWithin, valueWithin } from "../../base/time/within.ts";
 import { logFields } from "../wire/log_fields.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
 import { checkedOut, isSame, type Sources } from "../process/entry.ts";
+import { inputSchemaText } from "./input_schema_text.ts";
 import { loadError } from "./load_error.ts";
 import { runBatchInSpan, runInSpan } from "./handler_span.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "./invocation_context.ts";
@@ -88,6 +90,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
   #nextId = 1;
   #loading: Promise<Loaded> | undefined;
   #module: Loaded | undefined;
+  #inputSchema: InputSchema | undefined;
   #closed = false;
 
   constructor(options: InlineSandboxOptions) {
@@ -104,6 +107,10 @@ export class InlineSandbox implements Sandbox, ContextHost {
 
   get processes(): number {
     return 0;
+  }
+
+  get inputSchema(): InputSchema | undefined {
+    return this.#inputSchema;
   }
 
   async warm(): Promise<void> {
@@ -262,7 +269,10 @@ export class InlineSandbox implements Sandbox, ContextHost {
       const module = await valueWithin(this.#loadTimeout, loading, () => {
         return new WarrenError("function", `it did not finish loading within ${seconds} s`);
       });
-      return toLoaded(module, { name, envelope, body });
+      const loaded = toLoaded(module, { name, envelope, body });
+      const schema = inputSchemaText(loaded.input);
+      if (schema !== undefined) this.#inputSchema = readInputSchema(schema);
+      return loaded;
     } catch (error) {
       failed.add(id);
       throw error;

@@ -1,6 +1,7 @@
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { endsWithin } from "../../base/time/within.ts";
+import type { InputSchema } from "../../invocation/content/input_schema.ts";
 import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Failure, Outcome } from "../../invocation/outcome.ts";
 import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
@@ -50,6 +51,7 @@ export class ProcessSandbox implements Sandbox {
   readonly #log: ProcessLog;
   #stopping = false;
   #closed = false;
+  #inputSchema: InputSchema | undefined;
 
   constructor(options: ProcessSandboxOptions) {
     const { definition, log, grace = 1000, observer, once: keeping, validationLimit } = options;
@@ -82,6 +84,7 @@ export class ProcessSandbox implements Sandbox {
       observer,
       once: { keeping, scope: name, log },
       lease: timeout + grace,
+      onLoaded: (inputSchema) => void (this.#inputSchema = inputSchema),
       stopping: () => this.#stopping,
     };
     this.#processes = new Processes(options, {
@@ -96,6 +99,10 @@ export class ProcessSandbox implements Sandbox {
 
   get processes(): number {
     return this.#processes.size;
+  }
+
+  get inputSchema(): InputSchema | undefined {
+    return this.#inputSchema;
   }
 
   async warm(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
+import type { InputSchema } from "../../invocation/content/input_schema.ts";
 import type { Observer } from "../../invocation/insight/ended.ts";
 import type { Outcome } from "../../invocation/outcome.ts";
 import type { UngrantedVariables } from "../guest/ungranted_variables.ts";
@@ -26,6 +27,8 @@ export interface Receiving {
   readonly once: OnceCallsOptions;
   /** Milliseconds from a call of `once()` until its invocation is over, even if its turn came late. */
   readonly lease: number;
+  /** A process has loaded the module. */
+  onLoaded(inputSchema: InputSchema | undefined): void;
   /** Whether the runner is stopping. */
   stopping(): boolean;
 }
@@ -40,6 +43,10 @@ const COMPLETED: Outcome = { kind: "completed" };
 
 /** What each message of a process does. A process can only change its own invocations. */
 const HANDLERS: { readonly [O in Op]: Handler<Extract<Reported, { 0: O }>> } = {
+  ready({ onLoaded }, _, message) {
+    onLoaded(message[1]);
+  },
+
   done({ pool, running }, process, message) {
     pool.noteSuccess();
     for (const id of message[1]) {

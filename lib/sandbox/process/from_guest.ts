@@ -1,3 +1,4 @@
+import { type InputSchema, readInputSchema } from "../../invocation/content/input_schema.ts";
 import { boundedFailure, type Failure, type Issue } from "../../invocation/outcome.ts";
 import { fits, isKey } from "../../invocation/once_store.ts";
 import { MAX_PROGRESS } from "../handler/progress.ts";
@@ -13,13 +14,14 @@ const MAX_VARIABLES = 10_000;
 const MAX_ISSUES = 50;
 const MAX_ISSUE = 200;
 
-/** What a process said, checked, with its completions one by one. */
+/** What a process said, checked, with its schema parsed and its completions one by one. */
 export type CheckedFromGuest =
-  | Exclude<FromGuest, { 0: "completed" }>
+  | Exclude<FromGuest, { 0: "ready" | "completed" }>
+  | [op: "ready", inputSchema: InputSchema | undefined]
   | [op: "completed", completions: readonly Completion[]];
 
-/** What a process says to its sandbox. It says the other messages to whoever waits for its module to load. */
-export type Reported = Exclude<CheckedFromGuest, { 0: "ready" | "pong" | "broken" }>;
+/** What a process says to its sandbox. Its other messages are for `GuestProcess` alone. */
+export type Reported = Exclude<CheckedFromGuest, { 0: "pong" | "broken" }>;
 
 /**
  * What came from a function's process, as a message of the protocol: a function can reach the connection of its own
@@ -30,7 +32,12 @@ export type Reported = Exclude<CheckedFromGuest, { 0: "ready" | "pong" | "broken
 export function checkedFromGuest(message: unknown): CheckedFromGuest {
   const [op, ...rest] = Array.isArray(message) && message.length <= MAX_PARTS ? message : [];
   switch (op) {
-    case "ready":
+    case "ready": {
+      if (rest[0] === undefined) return [op, undefined];
+      const inputSchema = typeof rest[0] === "string" ? readInputSchema(rest[0]) : undefined;
+      if (inputSchema) return [op, inputSchema];
+      break;
+    }
     case "pong":
       return [op];
     case "broken":

@@ -226,10 +226,17 @@ export class GuestProcess implements Watched {
 
   #receive(message: CheckedFromGuest): void {
     if (message[0] === "log") this.#logged++;
-    if (message[0] === "ready") this.#settleLoad();
+    if (message[0] === "ready") this.#onReady(message);
     else if (message[0] === "pong") this.responsive = true;
     else if (message[0] === "broken") this.#failLoad(message[1]);
     else this.#events.onMessage(message);
+  }
+
+  /** It loads once. What it says of that later is ignored. */
+  #onReady(message: CheckedFromGuest & { 0: "ready" }): void {
+    if (this.#isLoaded) return;
+    this.#settleLoad();
+    this.#events.onMessage(message);
   }
 
   #failLoad(failure: Failure): void {

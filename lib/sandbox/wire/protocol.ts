@@ -32,7 +32,8 @@ export type ToGuest =
 
 /** From the process to the runner. */
 export type FromGuest =
-  | [op: "ready"]
+  /** The module is loaded. The schema of its bodies is JSON. */
+  | [op: "ready", inputSchema?: string]
   | [op: "pong"]
   | [op: "validated", call: number, failure: Failure | undefined]
   /** Its turn came late, or has not come yet. It has this many milliseconds of its time left. */

@@ -30,6 +30,7 @@ class Receiver extends SandboxParts {
     observer: { ended: () => {}, progressed: (_, __, value) => void this.did.push(`is at ${JSON.stringify(value)}`) },
     once: { keeping: undefined, scope: "order", log: new Logger({ level: "silent" }) },
     lease: 100,
+    onLoaded: (schema) => void this.did.push(`loaded, with ${JSON.stringify(schema)}`),
     stopping: () => this.stopping,
   };
 
@@ -38,6 +39,12 @@ class Receiver extends SandboxParts {
     receive(this.#receiving, process, message);
   }
 }
+
+Deno.test("a process that has loaded the module says what its bodies have to look like", () => {
+  const receiver = new Receiver();
+  receiver.says(["ready", { type: "object" }]);
+  assertEquals(receiver.did, ['loaded, with {"type":"object"}']);
+});
 
 Deno.test("a process ends its own invocations, and no others", () => {
   const receiver = new Receiver();

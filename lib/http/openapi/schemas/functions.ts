@@ -11,6 +11,7 @@ import { noOutcomes, type OutcomeCounts } from "../../../invocation/outcome.ts";
 import type { Permissions } from "../../../settings/ceiling.ts";
 import type { FunctionDetail, FunctionView, Readiness } from "../../runner_view.ts";
 import {
+  ANYTHING,
   BOOLEAN,
   choice,
   flag,
@@ -77,6 +78,7 @@ export const FUNCTION_SCHEMAS: Readonly<Record<string, Schema>> = {
     enabled: optional(BOOLEAN),
     body: optional(choice(["decoded", "raw"])),
     validates: optional(flag("Whether bodies must match its `input` schema.")),
+    input: optional(map(ANYTHING, "The JSON schema of its bodies, if the runner has loaded it and `input` gives one.")),
     batch: optional(object<Given<"batch">>({ size: integer(), wait: number("Milliseconds.") })),
     rateLimit: optional(object<Given<"rateLimit">>({ limit: integer(), per: number("Milliseconds.") })),
     killSwitch: optional(object<Given<"killSwitch">>({
