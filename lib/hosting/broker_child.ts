@@ -1,7 +1,7 @@
 import { urlHost } from "../settings/config.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { DENO_NEEDS } from "../sandbox/host/command.ts";
+import { DENO_NEEDS } from "../sandbox/process/command.ts";
 
 /** The settings of the embedded broker. */
 export interface BrokerSettings {

@@ -1,4 +1,4 @@
-import type { Delivery, Trial } from "../amqp/consuming/consumer.ts";
+import type { Delivery } from "../amqp/consuming/consumer.ts";
 import { malformed, toInvocation } from "../amqp/message/headers.ts";
 import type { FunctionDefinition } from "../invocation/definition/definition.ts";
 import type { Outcome, OutcomeCounts } from "../invocation/outcome.ts";
@@ -7,12 +7,13 @@ import { Ending, type Phase } from "./ending.ts";
 import type { Generation } from "./generation.ts";
 import type { KillSwitch } from "./flow/kill_switch.ts";
 import { Dedupe } from "./flow/dedupe.ts";
-import { DUPLICATE, Reports } from "./reports.ts";
-import type { Row } from "./row.ts";
+import { Duplicates } from "./flow/duplicates.ts";
+import { Intake } from "./flow/intake.ts";
+import { Reports } from "./reports.ts";
+import { newRow, type Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
-import { Strays } from "./strays.ts";
+import { sameSource } from "./queue_changes.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { crashLoop, crashLoopOf } from "./flow/suspects.ts";
 import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
@@ -38,14 +39,12 @@ export interface PipelineOptions {
  * The messages of one function, each of them a row, in five stages:
  *
  * 1. received: a group of deliveries, what came in one read of the socket, becomes rows.
- * 2. admitted: suspects, batches, concurrency and rate say which rows start now.
+ * 2. admitted: suspects, batches, concurrency and rate say which rows start now; see intake.ts and waiting.ts.
  * 3. invoked: from here on a row belongs to the version that runs it.
  * 4. concluded: the outcome says what becomes of the row; see ending.ts and conclude.ts.
  * 5. settled: what it leaves is published, and then its delivery is acked; see ending.ts and settlement.ts.
  */
 export class Pipeline {
-  /** Messages that `dedupe` refused. */
-  duplicates = 0;
   readonly #options: PipelineOptions;
   readonly #log: Logger;
   readonly #phase: Phase = { open: true, aborting: false };
@@ -53,8 +52,9 @@ export class Pipeline {
   readonly #reports: Reports;
   readonly #rows = new Set<Row>();
   readonly #waiting: Waiting;
+  readonly #intake: Intake;
   readonly #dedupe: Dedupe | undefined;
-  readonly #strays = new Strays();
+  readonly #duplicates: Duplicates | undefined;
   readonly #idle = new Set<() => void>();
   #newest: Date | undefined;
   #generation: Generation;
@@ -87,14 +87,28 @@ export class Pipeline {
       phase: this.#phase,
       reports: this.#reports,
       dedupe: this.#dedupe,
-      hold: (row, delay) => this.#putBack(row, delay),
+      hold: (row, delay) => this.#waiting.putBack(row, delay),
       finish: (row) => this.#finish(row),
+    });
+    this.#intake = new Intake({ waiting: this.#waiting, ending: this.#ending, onRoom: () => this.#startNext() });
+    this.#duplicates = this.#dedupe && new Duplicates({
+      dedupe: this.#dedupe,
+      log,
+      reports: this.#reports,
+      finish: (row) => this.#finish(row),
+      putOff: (row, delay) => this.#putOff(row, delay),
+      onClaimed: (rest, generation) => this.#claimed(rest, generation),
     });
   }
 
   /** How many messages ended in each way. */
   get counts(): OutcomeCounts {
     return this.#ending.counts;
+  }
+
+  /** How many messages `dedupe` refused. */
+  get duplicates(): number {
+    return this.#duplicates?.count ?? 0;
   }
 
   /** The number of rows that are not done. */
@@ -115,11 +129,12 @@ export class Pipeline {
   /** 1. Takes a group of deliveries from the queue of the definition. */
   receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
     const now = this.#reports.now();
-    const rows = deliveries.map((delivery) => this.#row(delivery, now));
+    const rows = deliveries.map((delivery) => newRow(delivery, this.#generation, now));
+    for (const row of rows) this.#rows.add(row);
     const last = rows.at(-1)?.invocation;
     if (last?.attempt === 1) this.#newest = last.properties.timestamp;
     if (!this.#phase.open || !sameSource(from, this.#generation.definition)) return void this.#ending.return(rows);
-    for (const row of rows) this.#admit(row);
+    for (const row of rows) this.#intake.admit(row);
     this.#startNext();
   }
 
@@ -171,63 +186,12 @@ export class Pipeline {
       if (row.stage === "waiting") this.#finish(row);
       if (row.stage === "running") strays.push(row);
     }
-    for (const row of strays) {
-      row.stray = true;
-      this.#strays.add(row);
-    }
+    for (const row of strays) this.#intake.addStray(row);
     tellLost(this.#log, strays, reason);
     for (const start of new Set(strays.map(({ start }) => start))) {
       if (!start.every((row) => row.stray || row.stage === "done")) continue;
       start[0].generation.cancel(start.map(({ invocation }) => invocation), "the broker took the message back");
     }
-  }
-
-  #row(delivery: Delivery, receivedAt: number): Row {
-    const generation = this.#generation;
-    const row: Row = {
-      delivery,
-      invocation: toInvocation(delivery.message, generation.definition),
-      stage: "waiting",
-      generation,
-      start: NOTHING,
-      era: undefined,
-      suspect: undefined,
-      stray: false,
-      receivedAt,
-      startedAt: 0,
-      endedAt: 0,
-      published: NO_IDS,
-      claim: undefined,
-      follower: undefined,
-    };
-    this.#rows.add(row);
-    return row;
-  }
-
-  /** 2. Suspects wait separately, and a message that still runs here waits for the end of that run. */
-  #admit(row: Row): void {
-    const stray = this.#strays.find(row);
-    if (!stray) return this.#admitAlone(row);
-    stray.follower = row;
-    this.#waiting.hold(row);
-  }
-
-  #admitAlone(row: Row): void {
-    const { trial } = row.delivery;
-    if (trial) return this.#admitOnTrial(row, trial);
-    if (!this.#ending.isSuspect(row)) return this.#waiting.add(row);
-    const failure = crashLoop(row.invocation);
-    if (failure) return this.#ending.conclude(row, { kind: "crashed", failure, final: true });
-    this.#waiting.addSuspect(row);
-  }
-
-  /** Keeps its place. It runs beside others unless a runner ended while it ran, and then as the only suspect. */
-  #admitOnTrial(row: Row, trial: Trial): void {
-    const { deaths } = trial;
-    if (deaths === 0) return this.#waiting.add(row);
-    const failure = crashLoopOf(trial);
-    if (failure) return this.#ending.conclude(row, { kind: "crashed", failure, final: true });
-    this.#waiting.addSuspect(row);
   }
 
   #startNext(): void {
@@ -244,49 +208,22 @@ export class Pipeline {
     const start: Row[] = [];
     for (const row of admitted) if (row.stage === "waiting" && this.#beginOne(row, start, now)) start.push(row);
     if (start.length === 0) return this.#waiting.leave();
-    if (generation.definition.dedupe !== undefined && this.#dedupe) void this.#claim(this.#dedupe, start, generation);
+    if (generation.definition.dedupe !== undefined && this.#duplicates) void this.#duplicates.claim(start, generation);
     else this.#proceed(start, generation);
   }
 
-  /** Refuses what was handled before, and puts off what runs elsewhere. */
-  async #claim(dedupe: Dedupe, start: readonly Row[], generation: Generation): Promise<void> {
-    const verdicts = await Promise.all(start.map((row) => dedupe.claim(row)));
-    const rest = start.filter((row, index) => {
-      const verdict = verdicts[index];
-      if (verdict.kind === "run" || !row.delivery.live) return true;
-      if (verdict.kind === "duplicate") this.#refuse(row);
-      else this.#putOff(row, verdict.for);
-      return false;
-    });
-    for (const row of rest) row.start = rest;
+  /** What is left of a start after `dedupe`. */
+  #claimed(rest: readonly Row[], generation: Generation): void {
     if (rest.some((row) => this.#phase.aborting || !row.delivery.live)) return this.#runOnTrial(rest, generation);
     if (rest.length > 0) return this.#proceed(rest, generation);
     this.#waiting.leave();
     this.#startNext();
   }
 
-  #refuse(row: Row): void {
-    const { properties: { messageId }, attempt } = row.invocation;
-    this.duplicates++;
-    this.#log.debug("refused: a message with its id was handled before", { messageId, attempt });
-    row.stage = "settling";
-    row.endedAt = this.#reports.now();
-    row.delivery.ack();
-    this.#reports.ended(row, { kind: "completed" }, DUPLICATE);
-    this.#finish(row);
-  }
-
   /** A message with its id runs now: later it is seen how that ended. */
   #putOff(row: Row, delay: number): void {
     if (!this.#phase.open) return void this.#ending.return([row]);
-    this.#putBack(row, delay);
-  }
-
-  /** It waits in its place. */
-  #putBack(row: Row, delay: number): void {
-    row.stage = "waiting";
-    this.#leaveDesk(row);
-    this.#waiting.hold(row, delay);
+    this.#waiting.putBack(row, delay);
   }
 
   #proceed(start: readonly Row[], generation: Generation): void {
@@ -350,33 +287,9 @@ export class Pipeline {
     this.#options.surroundings.tracing?.leave(row.invocation);
     if (row.claim !== undefined) this.#dedupe?.release(row);
     this.#ending.forget(row);
-    this.#strays.delete(row);
-    this.#waiting.release(row);
-    this.#leaveDesk(row);
-    if (row.follower) this.#release(row.follower);
+    this.#intake.forget(row);
     if (this.#rows.size > 0) return;
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
   }
-
-  #leaveDesk(row: Row): void {
-    if (row.suspect) this.#options.surroundings.suspects.leave(row.suspect);
-    row.suspect = undefined;
-  }
-
-  /** It waited for the end of a run of the same message. */
-  #release(follower: Row): void {
-    if (!this.#waiting.release(follower)) return;
-    this.#admitAlone(follower);
-    this.#startNext();
-  }
-}
-
-const NOTHING: readonly Row[] = [];
-const NO_IDS: readonly string[] = [];
-
-/** Whether messages of one version can run on the other: the queue and the permissions are the same. */
-export function sameSource(one: FunctionDefinition, other: FunctionDefinition): boolean {
-  return one === other ||
-    JSON.stringify([one.queue, one.order]) === JSON.stringify([other.queue, other.order]);
 }

@@ -1,4 +1,5 @@
 import type { Delivery } from "../amqp/consuming/consumer.ts";
+import { toInvocation } from "../amqp/message/headers.ts";
 import type { DeliveredInvocation } from "../invocation/sandbox.ts";
 import type { Generation } from "./generation.ts";
 import type { Era } from "./flow/kill_switch.ts";
@@ -35,4 +36,27 @@ export interface Row {
   claim: string | undefined;
   /** A new delivery of the same message, which waits for the end of this run. */
   follower: Row | undefined;
+}
+
+const NOTHING: readonly Row[] = [];
+const NO_IDS: readonly string[] = [];
+
+/** A row for a new delivery. */
+export function newRow(delivery: Delivery, generation: Generation, receivedAt: number): Row {
+  return {
+    delivery,
+    invocation: toInvocation(delivery.message, generation.definition),
+    stage: "waiting",
+    generation,
+    start: NOTHING,
+    era: undefined,
+    suspect: undefined,
+    stray: false,
+    receivedAt,
+    startedAt: 0,
+    endedAt: 0,
+    published: NO_IDS,
+    claim: undefined,
+    follower: undefined,
+  };
 }

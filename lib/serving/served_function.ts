@@ -10,7 +10,8 @@ import { type Action, FunctionStates, type ServedState } from "./function_states
 import { Generation } from "./generation.ts";
 import { KillSwitch } from "./flow/kill_switch.ts";
 import { Pauses, type PauseScope } from "./pauses.ts";
-import { Pipeline, sameSource } from "./pipeline.ts";
+import { Pipeline } from "./pipeline.ts";
+import { consumesAlike, sameSource, tellLeft } from "./queue_changes.ts";
 import type { Surroundings, Version } from "./surroundings.ts";
 
 /** Milliseconds for aborted messages to return before their channel closes. */
@@ -77,12 +78,12 @@ export class ServedFunction {
     return this.#states.detail;
   }
 
-  /** Counts of outcomes. */
   /** Messages that `dedupe` refused; undefined without it. */
   get duplicates(): number | undefined {
     return this.definition.dedupe === undefined ? undefined : this.#pipeline.duplicates;
   }
 
+  /** How many messages ended in each way. */
   get counts(): OutcomeCounts {
     return this.#pipeline.counts;
   }
@@ -156,22 +157,8 @@ export class ServedFunction {
     this.#next = next;
     const adopted = this.#states.happen(consumesAlike(was, version.definition) ? "replaced" : "moved");
     if (!adopted) await next.close();
-    else this.#sayLeft(was, version.definition);
+    else tellLeft(this.#log, was, version.definition);
     return adopted;
-  }
-
-  /** Logs which queues the newest version no longer consumes, although messages may wait there. */
-  #sayLeft({ queue: { name }, order }: FunctionDefinition, now: FunctionDefinition): void {
-    if (name !== now.queue.name) {
-      this.#log.warn(
-        `it takes no more messages from queue "${name}", and none of that queue's retries: they stay there`,
-      );
-    } else if (order && !now.order) {
-      this.#log.warn(
-        `it has no order any more, and takes nothing from its partitions, "${name}.p0" and so on: what waits there ` +
-          "stays until it has its order back",
-      );
-    }
   }
 
   /**
@@ -317,11 +304,4 @@ export class ServedFunction {
       },
     }, this.#surroundings.timers);
   }
-}
-
-/** Whether both versions consume in the same way, so that their consumer can stay. */
-function consumesAlike(one: FunctionDefinition, other: FunctionDefinition): boolean {
-  const consumed = ({ queue, bindings, prefetch, order }: FunctionDefinition) =>
-    JSON.stringify([queue, bindings, prefetch, order]);
-  return consumed(one) === consumed(other);
 }

@@ -12,7 +12,7 @@ import type { Tracing } from "../invocation/tracing/tracing.ts";
 import type { Schedule } from "../invocation/definition/schedule.ts";
 import type { Logger } from "../base/log.ts";
 import type { OnceKeeping, OnceStore } from "../invocation/once_store.ts";
-import type { Sources } from "../sandbox/host/entry.ts";
+import type { Sources } from "../sandbox/process/entry.ts";
 import { InlineSandbox } from "../sandbox/handler/inline_sandbox.ts";
 import type { MemoryWatch } from "../sandbox/limits/memory_watch.ts";
 import { ProcessSandbox } from "../sandbox/host/process_sandbox.ts";

@@ -2,7 +2,7 @@ import { WarrenError } from "../../base/errors.ts";
 import { unlimited } from "../../settings/config.ts";
 import type { LoadedFunction } from "../../loader/loader.ts";
 import { type Command, type CommandContext, takesNothing } from "../command.ts";
-import { permissionsText } from "../../sandbox/host/permission_line.ts";
+import { permissionsText } from "../../sandbox/process/permission_line.ts";
 import { withConnection } from "../connect.ts";
 import { Interrupt } from "../interrupt.ts";
 import { type Found, withFunction } from "../invoke/sandboxed_run.ts";

@@ -8,7 +8,7 @@ import { GuestOnce } from "./guest_once.ts";
 import { FrameReader, FrameWriter, type FromGuest, MAX_FIELDS, type ToGuest } from "../wire/protocol.ts";
 import { type Completion, Completions, unpackCompletions } from "../wire/completions.ts";
 import { type Started, unpack } from "../wire/invocations.ts";
-import { explained } from "../host/denied.ts";
+import { explained } from "../process/denied.ts";
 import { inputSchemaText } from "../handler/input_schema_text.ts";
 import { type Facts, type Loaded, toLoaded } from "../handler/loaded.ts";
 import type { OnceLine } from "../handler/once_effects.ts";

@@ -1,7 +1,7 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { Logger } from "../../base/log.ts";
 import { isSecretVariable } from "../../settings/options.ts";
-import { permissionLine } from "../host/permission_line.ts";
+import { permissionLine } from "../process/permission_line.ts";
 
 /** More than any package reads. */
 const MAX_VARIABLES = 1_000;

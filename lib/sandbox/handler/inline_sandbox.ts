@@ -12,7 +12,7 @@ import { type Logger, toLogLevel } from "../../base/log.ts";
 import { endsWithin, valueWithin } from "../../base/time/within.ts";
 import { logFields } from "../wire/log_fields.ts";
 import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
-import { checkedOut, isSame, type Sources } from "../host/entry.ts";
+import { checkedOut, isSame, type Sources } from "../process/entry.ts";
 import { inputSchemaText } from "./input_schema_text.ts";
 import { loadError } from "./load_error.ts";
 import { runBatchInSpan, runInSpan } from "./handler_span.ts";

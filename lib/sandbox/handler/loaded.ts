@@ -1,6 +1,6 @@
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import type { BatchHandler, Handler, StandardSchema } from "../../mod.ts";
-import type { Grants } from "../host/permission_line.ts";
+import type { Grants } from "../process/permission_line.ts";
 import { asSchema } from "./validation.ts";
 
 /** What a sandbox needs to know about a function before it is loaded. */

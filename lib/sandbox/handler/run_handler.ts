@@ -5,9 +5,9 @@ import type { Failure, Result } from "../../invocation/outcome.ts";
 import { toFailure } from "../../invocation/outcome.ts";
 import type { Content, Invocation } from "../../invocation/sandbox.ts";
 import { parseDuration } from "../../base/time/duration.ts";
-import { explained } from "../host/denied.ts";
+import { explained } from "../process/denied.ts";
 import type { Loaded } from "./loaded.ts";
-import type { Grants } from "../host/permission_line.ts";
+import type { Grants } from "../process/permission_line.ts";
 import { validate } from "./validation.ts";
 
 /** How a handler ended, as far as its own process knows. */

@@ -1,6 +1,6 @@
 import { Backoff, delay } from "../../base/time/backoff.ts";
 import type { Logger } from "../../base/log.ts";
-import type { GuestProcess } from "./guest_process.ts";
+import type { GuestProcess } from "../process/guest_process.ts";
 
 export interface PoolOptions {
   /** Maximum number of processes. */

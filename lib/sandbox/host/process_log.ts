@@ -4,7 +4,7 @@ import type { Observer } from "../../invocation/insight/ended.ts";
 import type { Invocation } from "../../invocation/sandbox.ts";
 import { logFields } from "../wire/log_fields.ts";
 import { MAX_FIELDS } from "../wire/protocol.ts";
-import type { GuestProcess } from "./guest_process.ts";
+import type { GuestProcess } from "../process/guest_process.ts";
 
 export interface ProcessLogOptions {
   definition: FunctionDefinition;

@@ -1,129 +1,104 @@
-import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
-import type { Resolution } from "../../invocation/definition/resolution.ts";
-import type { InputSchema } from "../../invocation/content/input_schema.ts";
-import type { Failure, Outcome } from "../../invocation/outcome.ts";
-import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { describeError, WarrenError } from "../../base/errors.ts";
-import type { Observer } from "../../invocation/insight/ended.ts";
-import type { OnceKeeping } from "../../invocation/once_store.ts";
 import type { Logger } from "../../base/log.ts";
 import { endsWithin } from "../../base/time/within.ts";
-import { sandboxCommand } from "./command.ts";
-import { CANCELLED, CLOSED, STOPPED, timedOut } from "../limits/endings.ts";
-import { checkedOut, entryModule, type Sources } from "./entry.ts";
-import type { CheckedFromGuest } from "./from_guest.ts";
-import { GuestProcess } from "./guest_process.ts";
-import type { MemoryWatch } from "../limits/memory_watch.ts";
-import { ProcessLog } from "./process_log.ts";
-import { OnceCalls } from "./once_calls.ts";
-import { type Member, Pool } from "./pool.ts";
-import type { FromGuest } from "../wire/protocol.ts";
-import type { Reaper } from "../limits/reaper.ts";
-import { RunningMap } from "../handler/running.ts";
-import { type Timed, TimeLimits } from "../limits/time_limits.ts";
+import type { InputSchema } from "../../invocation/content/input_schema.ts";
+import type { OnceKeeping } from "../../invocation/once_store.ts";
+import type { Failure, Outcome } from "../../invocation/outcome.ts";
+import type { Content, Invocation, OnEnd, Sandbox } from "../../invocation/sandbox.ts";
 import { UngrantedVariables } from "../guest/ungranted_variables.ts";
-import { isTraced } from "./tracing_variables.ts";
+import { CANCELLED, CLOSED, crashed, STOPPED, timedOut } from "../limits/endings.ts";
+import { TimeLimits } from "../limits/time_limits.ts";
+import type { GuestProcess } from "../process/guest_process.ts";
+import { Processes, type ProcessesOptions } from "../process/processes.ts";
+import { exitVerdicts, type Verdict } from "./exit_verdicts.ts";
+import { Pool } from "./pool.ts";
+import { ProcessLog } from "./process_log.ts";
+import { ProcessSuspects } from "./process_suspects.ts";
+import { receive, type Receiving } from "./receive.ts";
+import { type RunningInvocation, RunningInvocations } from "./running_invocations.ts";
 import { Validations } from "./validations.ts";
 
-export interface ProcessSandboxOptions {
-  definition: FunctionDefinition;
-  sources: Sources;
-  /** A folder of the runner, for sockets and copies of versions. */
-  folder: string;
-  /** How its imports are resolved. */
-  resolution: Resolution | undefined;
-  /** The socket of a PermissionBroker, which then decides about permissions. @default none */
-  permissionBroker?: string;
+export interface ProcessSandboxOptions extends ProcessesOptions {
   log: Logger;
   /** Milliseconds from the time limit until the process is killed. @default 1000 */
   grace?: number;
-  /** Milliseconds for the module to load. @default 10_000 */
-  loadTimeout?: number;
   /** Milliseconds for the check of a message, including the start of a process. @default 10_000 */
   validationLimit?: number;
-  /** Shared by all sandboxes of a runner. @default memory is not watched */
-  memoryWatch?: MemoryWatch;
-  reaper?: Reaper;
   /** @default none: calls of `once()` fail with an error */
   once?: OnceKeeping;
-  /** Gets cold starts and log lines. */
-  observer?: Observer;
 }
-
-interface Running extends Timed {
-  readonly invocation: Invocation;
-  /** Invocations with the same number run as a batch. 0 means alone. A batch that runs again gets a new number. */
-  batch: number;
-  readonly onEnd: OnEnd<unknown>;
-  readonly subject: unknown;
-  /** Milliseconds since the epoch. When its time is over, as its process sees it. */
-  endsAt: number;
-  /** It ended together with others and now runs alone, so a crash is its own fault. */
-  alone: boolean;
-  /** Its signal was aborted early, since nobody waits for it any more. */
-  cancelled: boolean;
-  /** Somebody follows its message. */
-  followed: boolean;
-  /** Its own place in the pool, if it has one. */
-  member: Member | undefined;
-  /** Gives back the place that it shares, or that is outside of the pool. */
-  leave: (() => void) | undefined;
-}
-
-/** Messages that wait for a process to read them. */
-const MAX_UNSENT = 100_000;
-
-/** Milliseconds that processes have at the end to send their spans, if tracing is on. */
-const EXPORT_LIMIT = 2_000;
-
-let sequence = 0;
 
 /**
- * Runs a function in processes of its own: see pool.ts. At the time limit the handler's signal is aborted; after the
- * grace its process is killed. The time of one that waits for others which keep the process busy counts from when it
- * begins. What else ran in a process that ended is innocent, or cannot be told from the guilty:
- * the former runs again as it was, the latter one by one, each in a process where nothing else runs.
+ * Runs a function in processes of its own:
+ *
+ * 1. An invocation gets a place in a process of the pool, which starts one if none is free: see pool.ts and processes.ts.
+ * 2. It is sent there once the module is loaded. Its time limit counts from then, or from when it begins if others keep
+ *    the process busy. At the limit its signal is aborted; after the grace its process is killed: see time_limits.ts.
+ * 3. The process says how it ended, and what else it has to say: see receive.ts.
+ * 4. If a process ends, exit_verdicts.ts decides what becomes of all that ran in it. Who is innocent runs again as it was.
+ *    Those that cannot be told from the guilty one run one by one where nothing else runs: see process_suspects.ts.
  */
 export class ProcessSandbox implements Sandbox {
   readonly #options: ProcessSandboxOptions;
-  readonly #definition: FunctionDefinition;
-  readonly #grace: number;
+  readonly #processes: Processes;
   readonly #pool: Pool;
-  readonly #running = new RunningMap<Running>();
+  readonly #running: RunningInvocations;
+  readonly #limits: TimeLimits;
+  readonly #suspects: ProcessSuspects;
   /** Processes that are killed because a handler exceeded its time limit. */
   readonly #overrun = new WeakSet<GuestProcess>();
   readonly #validations: Validations;
-  readonly #suspects: Running[] = [];
-  #trying = false;
-  readonly #limits: TimeLimits;
-  readonly #ungranted: UngrantedVariables;
   readonly #log: ProcessLog;
-  #nextId = 1;
   #stopping = false;
   #closed = false;
-  readonly #exits = new Map<GuestProcess, Promise<void>>();
   #inputSchema: InputSchema | undefined;
 
   constructor(options: ProcessSandboxOptions) {
+    const { definition, log, grace = 1000, observer, once: keeping, validationLimit } = options;
+    const { name, instances, idle, timeout, concurrency } = definition;
     this.#options = options;
-    this.#definition = options.definition;
-    this.#grace = options.grace ?? 1000;
-    this.#validations = new Validations({ limit: options.validationLimit, grace: this.#grace });
-    const { instances, idle, timeout, concurrency } = this.#definition;
+    this.#pool = new Pool({ instances, idle, log, start: () => this.#processes.start() });
+    this.#running = new RunningInvocations(this.#pool);
+    this.#validations = new Validations({ limit: validationLimit, grace });
     this.#limits = new TimeLimits(this.#running, {
       timeout,
-      grace: this.#grace,
+      grace,
       concurrency,
       onOverdue: (process, id) => this.#overdue(process, id),
       onOverrun: (process) => this.#overrunBy(process),
     });
-    this.#ungranted = new UngrantedVariables(options);
-    this.#log = new ProcessLog({ ...options, ofBatch: (batch) => this.#ofBatch(batch) });
-    this.#pool = new Pool({ instances, idle, log: options.log, start: () => this.#start() });
+    this.#suspects = new ProcessSuspects({
+      waits: ({ id }) => this.#running.has(id),
+      start: () => this.#pool.alone(),
+      run: (running, started) => this.#runIn(running, started),
+    });
+    this.#log = new ProcessLog({ ...options, ofBatch: (batch) => this.#running.ofBatch(batch) });
+    const receiving: Receiving = {
+      definition,
+      running: this.#running,
+      pool: this.#pool,
+      limits: this.#limits,
+      validations: this.#validations,
+      log: this.#log,
+      ungranted: new UngrantedVariables(options),
+      observer,
+      once: { keeping, scope: name, log },
+      lease: timeout + grace,
+      onLoaded: (inputSchema) => void (this.#inputSchema = inputSchema),
+      stopping: () => this.#stopping,
+    };
+    this.#processes = new Processes(options, {
+      onMessage: (process, message) => receive(receiving, process, message),
+      onOutput: (process, stream, line) => {
+        this.#log.dropped(process);
+        this.#log.output(stream, line);
+      },
+      onExit: (process, reason) => this.#exited(process, reason),
+    });
   }
 
   get processes(): number {
-    return this.#exits.size;
+    return this.#processes.size;
   }
 
   get inputSchema(): InputSchema | undefined {
@@ -151,45 +126,22 @@ export class ProcessSandbox implements Sandbox {
 
   invoke<S>(invocation: Invocation, onEnd: OnEnd<S>, subject: S): void {
     if (this.#closed) return queueMicrotask(() => onEnd(CLOSED, subject));
-    this.#run(this.#enter(invocation, 0, onEnd as OnEnd<unknown>, subject));
+    this.#run(this.#running.enter(invocation, 0, onEnd as OnEnd<unknown>, subject));
   }
 
   async invokeBatch(batch: readonly Invocation[]): Promise<Outcome[]> {
     if (this.#closed) return batch.map(() => CLOSED);
-    const number = this.#nextId++;
+    const number = this.#running.nextId();
     const member = this.#pool.take();
     let left = batch.length;
     const leave = () => --left === 0 ? this.#pool.give(member) : undefined;
     return await Promise.all(batch.map((invocation) =>
       new Promise<Outcome>((settle) => {
-        const running = this.#enter(invocation, number, settle, undefined);
+        const running = this.#running.enter(invocation, number, settle, undefined);
         running.leave = leave;
         this.#runIn(running, member.started, member.process);
       })
     ));
-  }
-
-  #enter(invocation: Invocation, batch: number, onEnd: OnEnd<unknown>, subject: unknown): Running {
-    const id = this.#nextId++;
-    const running: Running = {
-      id,
-      invocation,
-      batch,
-      onEnd,
-      subject,
-      endsAt: 0,
-      deadline: Infinity,
-      killAt: undefined,
-      late: 0,
-      process: undefined,
-      alone: false,
-      cancelled: false,
-      followed: false,
-      member: undefined,
-      leave: undefined,
-    };
-    this.#running.set(id, running);
-    return running;
   }
 
   cancel(invocations: readonly Invocation[], reason: string): void {
@@ -198,9 +150,17 @@ export class ProcessSandbox implements Sandbox {
       if (!wanted.has(running.invocation)) continue;
       const { id, process } = running;
       running.cancelled = true;
-      if (!process) this.#settle(id, CANCELLED);
+      if (!process) this.#running.settle(id, CANCELLED);
       process?.once?.over(id);
       process?.send(["abort", id, reason]);
+    }
+  }
+
+  follow(invocation: Invocation): void {
+    for (const running of this.#running.values()) {
+      if (running.invocation !== invocation) continue;
+      running.followed = true;
+      running.process?.send(["follow", running.id]);
     }
   }
 
@@ -216,177 +176,50 @@ export class ProcessSandbox implements Sandbox {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#processes.quiet();
     this.#limits.stop();
     this.#validations.close();
-    for (const id of [...this.#running.keys()]) this.#settle(id, STOPPED);
+    for (const id of [...this.#running.keys()]) this.#running.settle(id, STOPPED);
     await this.#pool.close();
-    if (isTraced({ OTEL_DENO: Deno.env.get("OTEL_DENO") })) await this.#exportSpans();
-    for (const process of this.#exits.keys()) process.kill("the sandbox was closed");
-    await Promise.all(this.#exits.values());
-  }
-
-  /** A process that ends by itself sends the spans that it still has. */
-  async #exportSpans(): Promise<void> {
-    for (const process of this.#exits.keys()) process.retire();
-    await endsWithin(EXPORT_LIMIT, Promise.all(this.#exits.values()));
+    await this.#processes.close();
   }
 
   /** Starts it in a process of the pool, together with others. */
-  #run(running: Running): void {
+  #run(running: RunningInvocation): void {
     const member = running.member = this.#pool.take();
     this.#runIn(running, member.started, member.process);
   }
 
   /** Starts it at once if a process has loaded the module, which is the usual case. */
-  #runIn(running: Running, started: Promise<GuestProcess>, process?: GuestProcess): void {
+  #runIn(running: RunningInvocation, started: Promise<GuestProcess>, process?: GuestProcess): void {
     if (process?.ready) this.#begin(running, process);
     else void this.#runOnce(running, started);
   }
 
-  async #runOnce(running: Running, started: Promise<GuestProcess>): Promise<void> {
+  async #runOnce(running: RunningInvocation, started: Promise<GuestProcess>): Promise<void> {
     let process: GuestProcess;
     try {
       process = await started;
       await process.loaded;
     } catch (error) {
-      return this.#settle(running.id, { kind: "abandoned", reason: describeError(error) });
+      return this.#running.settle(running.id, { kind: "abandoned", reason: describeError(error) });
     }
     if (this.#running.has(running.id)) this.#begin(running, process);
   }
 
   /** The time limit starts when the module is loaded: a slow start is not the handler's fault. */
-  #begin(running: Running, process: GuestProcess): void {
+  #begin(running: RunningInvocation, process: GuestProcess): void {
     this.#limits.begin(running);
-    running.endsAt = Date.now() + this.#definition.timeout;
+    running.endsAt = Date.now() + this.#options.definition.timeout;
     running.process = process;
     process.running++;
     process.invoke(running);
     if (running.followed) process.send(["follow", running.id]);
   }
 
-  follow(invocation: Invocation): void {
-    for (const running of this.#running.values()) {
-      if (running.invocation !== invocation) continue;
-      running.followed = true;
-      running.process?.send(["follow", running.id]);
-    }
-  }
-
-  #progressed(process: GuestProcess, id: number, text: string): void {
-    const running = this.#running.get(id);
-    if (!running?.followed || running.process !== process) return;
-    const { observer, definition } = this.#options;
-    observer?.progressed?.(definition, running.invocation, readProgress(text));
-  }
-
-  async #start(): Promise<GuestProcess> {
-    const { definition, sources, folder, permissionBroker, memoryWatch, reaper, observer } = this.#options;
-    const socket = `${folder}/${++sequence}.sock`;
-    const { file, links, resolution } = await checkedOut(
-      definition.file,
-      sources,
-      `${folder}/${definition.version}`,
-      { resolution: this.#options.resolution },
-    );
-    if (this.#closed) throw new Error("the sandbox is closed");
-    const entry = entryModule(file, socket, definition);
-    const command = sandboxCommand(definition, { entry, socket, links, resolution, permissionBroker });
-    const listener = Deno.listen({ transport: "unix", path: socket });
-    const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
-    const { memory, name } = definition;
-    const loadTimeout = this.#options.loadTimeout ?? 10_000;
-    const child = spawned(command, listener);
-    const process = new GuestProcess({ child, listener, name, loadTimeout, memory, memoryWatch, reaper }, {
-      onMessage: (message) => this.#receive(process, message),
-      onOutput: (stream, line) => {
-        this.#log.dropped(process);
-        this.#log.output(stream, line);
-      },
-      onExit: (reason) => {
-        Deno.remove(socket).catch(() => {});
-        this.#log.dropped(process, true);
-        const released = process.once?.end();
-        this.#exited(process, reason);
-        const gone = () => {
-          this.#exits.delete(process);
-          markExited();
-        };
-        if (released) void released.then(gone);
-        else gone();
-      },
-    });
-    this.#exits.set(process, exited);
-    const since = performance.now();
-    if (observer) process.loaded.then(() => observer.coldStart?.(definition, performance.now() - since), () => {});
-    return process;
-  }
-
-  #exited(process: GuestProcess, reason: string): void {
-    this.#pool.remove(process);
-    this.#validations.ended(process, reason);
-    const all = [...this.#running.values()].filter((running) => running.process === process);
-    for (const running of all) {
-      this.#leave(running);
-      if (running.batch !== 0) running.batch = this.#nextId++;
-      // It was cancelled, so it does not run again.
-      if (running.cancelled) this.#settle(running.id, CANCELLED);
-    }
-    const inside = all.filter(({ cancelled }) => !cancelled);
-    if (this.#overrun.has(process)) this.#judgeOverrun(process, inside);
-    else if (inside.length === 1 && all.length === 1 || inside[0]?.alone) this.#crashed(inside[0], reason);
-    else for (const running of inside) this.#suspect(running);
-    if (process.retired || this.#closed) return;
-    const overran = this.#overrun.has(process);
-    this.#options.observer?.processEnded?.(this.#definition, overran ? "timedOut" : "crashed");
-    if (overran) return;
-    this.#pool.noteCrash();
-    this.#options.log.error("the function's process ended", { reason });
-  }
-
-  /** A process that still answered was not stuck, so each handler was slow by itself. */
-  #judgeOverrun(process: GuestProcess, inside: readonly Running[]): void {
-    const overran = inside.filter(({ killAt }) => killAt !== undefined);
-    const certain = process.responsive || overran.length === 1 || overran[0]?.alone;
-    for (const running of inside) {
-      if (running.killAt === undefined) this.#run(running);
-      else if (certain) this.#settle(running.id, timedOut(this.#definition.timeout));
-      else this.#suspect(running);
-    }
-  }
-
-  #crashed({ id }: Running, reason: string): void {
-    const message = `the function's process ended while the handler ran: ${reason}`;
-    this.#settle(id, { kind: "crashed", failure: { type: "Crash", message } });
-  }
-
-  #suspect(running: Running): void {
-    this.#suspects.push(running);
-    void this.#tryAlone();
-  }
-
-  /** Runs the suspects one by one. */
-  async #tryAlone(): Promise<void> {
-    if (this.#trying) return;
-    this.#trying = true;
-    let started: Promise<GuestProcess> | undefined;
-    for (let running = this.#suspects.shift(); running && !this.#closed; running = this.#suspects.shift()) {
-      // It was cancelled while it waited.
-      if (!this.#running.has(running.id)) continue;
-      const { promise: left, resolve: leave } = Promise.withResolvers<void>();
-      running.alone = true;
-      running.leave = leave;
-      const process = await started?.catch(() => undefined);
-      if (!process || process.ended) started = this.#pool.alone();
-      this.#runIn(running, started!);
-      await left;
-    }
-    this.#trying = false;
-    (await started?.catch(() => undefined))?.retire();
-  }
-
   #overdue(process: GuestProcess, id: number): void {
     process.once?.over(id);
-    process.send(["overdue", id, `the time limit of ${this.#definition.timeout} ms is over`]);
+    process.send(["overdue", id, `the time limit of ${this.#options.definition.timeout} ms is over`]);
     process.ping();
   }
 
@@ -397,150 +230,55 @@ export class ProcessSandbox implements Sandbox {
     process.kill("a handler overran its time limit");
   }
 
-  #receive(process: GuestProcess, message: CheckedFromGuest): void {
-    switch (message[0]) {
-      case "ready":
-        this.#inputSchema = message[1];
-        return;
-      case "done": {
-        this.#pool.noteSuccess();
-        // A process can settle only its own invocations.
-        for (const id of message[1]) {
-          const running = this.#running.get(id);
-          if (running?.process === process) this.#end(running, COMPLETED);
-        }
-        return;
-      }
-      case "result": {
-        const running = this.#running.get(message[1]);
-        if (running?.process !== process) return;
-        this.#pool.noteSuccess();
-        // A handler that its signal stopped has timed out, not failed.
-        if (running.killAt !== undefined) return this.#end(running, timedOut(this.#definition.timeout));
-        const [, , kind, failure, delay] = message;
-        return this.#end(running, kind === "failed" ? { kind, failure, delay } : { kind, failure });
-      }
-      case "early": {
-        const running = this.#running.get(message[1]);
-        if (running?.process === process && !running.alone) this.#limits.extend(running, message[2]);
-        return;
-      }
-      case "dropped":
-        return this.#dropped(process, message[1]);
-      case "uncaught": {
-        const { type, message: text, stack } = message[1];
-        if (process.budget.line()) this.#log.uncaught(type, text, stack);
-        return process.kill(`nothing caught an error that it threw: ${type}: ${text}`);
-      }
-      case "validated":
-        this.#validations.answered(process, message[1], message[2]);
-        return;
-      case "progress":
-        return this.#progressed(process, message[1], message[2]);
-      case "env":
-        if (process.budget.line()) this.#ungranted.looked(message[1]);
-        return;
-      case "once":
-        return this.#once(process, message);
-      case "onceDone": {
-        const [, , call, value] = message;
-        void process.once?.done(call, value).then((answer) => process.send(["once", call, answer]));
-        return;
-      }
-      case "onceFailed":
-        void process.once?.failed(message[2]);
-        return;
-      case "log":
-        if (process.budget.line()) {
-          const [, id, level, text, fields] = message;
-          this.#log.line(id, this.#running.get(id), level, text, fields);
-        }
-        return this.#log.dropped(process);
-      case "completed": {
-        this.#pool.noteSuccess();
-        for (const { id, outputs, result } of message[1]) {
-          const running = this.#running.get(id);
-          if (running?.process === process) this.#end(running, { kind: "completed", outputs, result });
-        }
-        return;
-      }
-    }
+  /** If it returns a promise, that resolves once the process's keys of `once()` are released. */
+  #exited(process: GuestProcess, reason: string): Promise<void> | undefined {
+    this.#log.dropped(process, true);
+    const released = process.once?.end();
+    this.#pool.remove(process);
+    this.#validations.ended(process, reason);
+    this.#judgeInside(process, reason);
+    if (!process.retired && !this.#closed) this.#reportEnd(process, reason);
+    return released;
   }
 
-  /** Only if it was cancelled on purpose: abandoned messages come back, and would do so without end. */
-  #dropped(process: GuestProcess, id: number): void {
-    const running = this.#running.get(id);
-    if (running?.process !== process) return;
-    if (running.cancelled) this.#settle(id, CANCELLED);
-    else if (this.#stopping) this.#settle(id, STOPPED);
-  }
-
-  #once(process: GuestProcess, [, id, call, key]: FromGuest & { 0: "once" }): void {
-    if (process.unsent > MAX_UNSENT) return process.kill("it asks and does not read the answers");
-    const running = this.#running.get(id);
-    if (running?.process !== process) {
-      return process.send(["once", call, { kind: "error", message: "the invocation is over" }]);
+  /** Decides what becomes of all invocations that ran in the process. */
+  #judgeInside(process: GuestProcess, reason: string): void {
+    const all = this.#running.in(process);
+    for (const running of all) {
+      this.#running.leave(running);
+      if (running.batch !== 0) running.batch = this.#running.nextId();
+      // It was cancelled, so it does not run again.
+      if (running.cancelled) this.#running.settle(running.id, CANCELLED);
     }
-    const { once: keeping, log } = this.#options;
-    process.once ??= new OnceCalls({ keeping, scope: this.#definition.name, log });
-    // Counts although its turn came late.
-    const lease = this.#definition.timeout + this.#grace;
-    void process.once.claim({ id, call, key, lease }).then((answer) => {
-      if (answer) process.send(["once", call, answer]);
-      else process.kill("it broke the protocol: it made one call twice");
+    const inside = all.filter(({ cancelled }) => !cancelled);
+    const verdicts = exitVerdicts(inside, {
+      overran: this.#overrun.has(process),
+      responsive: process.responsive,
+      cancelled: inside.length < all.length,
     });
+    for (const [index, running] of inside.entries()) this.#apply(verdicts[index], running, reason);
   }
 
-  #ofBatch(batch: number): readonly Invocation[] {
-    return [...this.#running.values()].filter((running) => running.batch === batch).map(({ invocation }) => invocation);
+  #apply(verdict: Verdict, running: RunningInvocation, reason: string): void {
+    switch (verdict) {
+      case "innocent":
+        return this.#run(running);
+      case "suspect":
+        return this.#suspects.add(running);
+      case "crashed":
+        return this.#running.settle(running.id, crashed(reason));
+      case "timedOut":
+        return this.#running.settle(running.id, timedOut(this.#options.definition.timeout));
+    }
   }
 
-  /** Ends it for another reason than its process reports. Calls back later, so that the caller is not surprised. */
-  #settle(id: number, outcome: Outcome): void {
-    const running = this.#running.get(id);
-    if (!running) return;
-    this.#remove(running);
-    queueMicrotask(() => running.onEnd(outcome, running.subject));
-  }
-
-  #end(running: Running, outcome: Outcome): void {
-    this.#remove(running);
-    running.onEnd(outcome, running.subject);
-  }
-
-  #remove(running: Running): void {
-    this.#running.delete(running.id);
-    this.#leave(running);
-  }
-
-  #leave(running: Running): void {
-    if (running.process) running.process.running--;
-    running.process?.once?.over(running.id);
-    running.process = undefined;
-    const { member, leave } = running;
-    running.member = running.leave = undefined;
-    if (member) this.#pool.give(member);
-    leave?.();
-  }
-}
-
-const COMPLETED: Outcome = { kind: "completed" };
-
-/** Nobody connects to the listener of a process that could not be started. */
-function spawned(command: Deno.Command, listener: Deno.Listener): Deno.ChildProcess {
-  try {
-    return command.spawn();
-  } catch (error) {
-    listener.close();
-    throw error;
-  }
-}
-
-/** Followers never receive text that a process forged instead of JSON. */
-function readProgress(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
+  /** Reports the end of a process that was still needed. */
+  #reportEnd(process: GuestProcess, reason: string): void {
+    const { observer, definition, log } = this.#options;
+    const overran = this.#overrun.has(process);
+    observer?.processEnded?.(definition, overran ? "timedOut" : "crashed");
+    if (overran) return;
+    this.#pool.noteCrash();
+    log.error("the function's process ended", { reason });
   }
 }

@@ -1,7 +1,7 @@
 import { describeError, WarrenError } from "../../base/errors.ts";
 import type { Failure } from "../../invocation/outcome.ts";
 import type { Content } from "../../invocation/sandbox.ts";
-import type { GuestProcess } from "./guest_process.ts";
+import type { GuestProcess } from "../process/guest_process.ts";
 
 export interface ValidationsOptions {
   /** Milliseconds for an answer, including the start of a process. @default 10_000 */

@@ -5,7 +5,7 @@ import { describeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { FunctionDefinition } from "../../invocation/definition/definition.ts";
 import { isSecretVariable } from "../../settings/options.ts";
-import { permissionsText } from "../host/permission_line.ts";
+import { permissionsText } from "../process/permission_line.ts";
 import { type Narrowed, narrowPermissions } from "./narrow_permissions.ts";
 import { type Asked, PermissionBroker } from "./permission_broker.ts";
 

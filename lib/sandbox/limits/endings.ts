@@ -12,3 +12,9 @@ export function timedOut(timeout: number): Outcome {
     failure: { type: "TimeoutError", message: `the handler did not settle within ${timeout} ms` },
   };
 }
+
+/** @param reason how the process ended in which the handler ran */
+export function crashed(reason: string): Outcome {
+  const message = `the function's process ended while the handler ran: ${reason}`;
+  return { kind: "crashed", failure: { type: "Crash", message } };
+}

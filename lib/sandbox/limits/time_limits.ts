@@ -1,4 +1,4 @@
-import type { GuestProcess } from "../host/guest_process.ts";
+import type { GuestProcess } from "../process/guest_process.ts";
 
 /** An invocation that has a time limit. */
 export interface Timed {

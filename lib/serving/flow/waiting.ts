@@ -62,6 +62,19 @@ export class Waiting {
     return this.#held.delete(row);
   }
 
+  /** A row that began waits once more, in its place, for that many milliseconds. */
+  putBack(row: Row, ms: number): void {
+    row.stage = "waiting";
+    this.#leaveDesk(row);
+    this.hold(row, ms);
+  }
+
+  /** The row is done. */
+  forget(row: Row): void {
+    this.release(row);
+    this.#leaveDesk(row);
+  }
+
   /** Waits as a suspect. Only one suspect runs at a time in the whole runner. */
   addSuspect(row: Row): void {
     const { suspects, giveBack, setAside } = this.#options;
@@ -101,6 +114,12 @@ export class Waiting {
     for (const row of held) this.release(row);
     this.#options.suspects.withdraw(this);
     return [...this.#clearStarts(), ...held].filter(({ stage }) => stage === "waiting");
+  }
+
+  /** Another suspect may run. */
+  #leaveDesk(row: Row): void {
+    if (row.suspect) this.#options.suspects.leave(row.suspect);
+    row.suspect = undefined;
   }
 
   #clearStarts(): Row[] {

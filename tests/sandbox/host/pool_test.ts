@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Logger } from "../../../lib/base/log.ts";
-import type { GuestProcess } from "../../../lib/sandbox/host/guest_process.ts";
+import type { GuestProcess } from "../../../lib/sandbox/process/guest_process.ts";
 import { Pool } from "../../../lib/sandbox/host/pool.ts";
 import { alive, Cage, failureOf } from "../../misbehaving/cage.ts";
 import { eventually } from "../../support/eventually.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { GuestProcess } from "../../../lib/sandbox/host/guest_process.ts";
+import type { GuestProcess } from "../../../lib/sandbox/process/guest_process.ts";
 import { type Timed, TimeLimits } from "../../../lib/sandbox/limits/time_limits.ts";
 
 const process = {} as GuestProcess;

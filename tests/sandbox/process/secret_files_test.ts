@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { WarrenError } from "../../../lib/base/errors.ts";
-import { secretFiles } from "../../../lib/sandbox/host/secret_files.ts";
+import { secretFiles } from "../../../lib/sandbox/process/secret_files.ts";
 import { folder } from "../../loader/folder.ts";
 
 Deno.test("a function that names a variable gets the text of the file that NAME_FILE names", async () => {

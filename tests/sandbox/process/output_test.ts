@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { OutputBudget, readLines } from "../../../lib/sandbox/host/output.ts";
+import { OutputBudget, readLines } from "../../../lib/sandbox/process/output.ts";
 import { alive, Cage } from "../../misbehaving/cage.ts";
 import { eventually } from "../../support/eventually.ts";
 

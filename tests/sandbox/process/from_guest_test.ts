@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkedFromGuest } from "../../../lib/sandbox/host/from_guest.ts";
+import { checkedFromGuest } from "../../../lib/sandbox/process/from_guest.ts";
 
 Deno.test("a process says with `ready` which bodies its function takes, or nothing of them", () => {
   assertEquals(checkedFromGuest(["ready"]), ["ready", undefined]);

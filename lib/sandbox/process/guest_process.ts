@@ -4,16 +4,16 @@ import { endsWithin } from "../../base/time/within.ts";
 import type { MemoryWatch, Watched } from "../limits/memory_watch.ts";
 import { LoadError } from "../handler/load_error.ts";
 import { OutputBudget, readLines } from "./output.ts";
-import { type CheckedFromGuest, checkedFromGuest } from "./from_guest.ts";
+import { type CheckedFromGuest, checkedFromGuest, type Reported } from "./from_guest.ts";
 import { FrameReader, FrameWriter, type Sent, type ToGuest } from "../wire/protocol.ts";
 import { Invocations, type Starting } from "../wire/invocations.ts";
-import type { OnceCalls } from "./once_calls.ts";
+import type { OnceCalls } from "../host/once_calls.ts";
 import type { Reaper } from "../limits/reaper.ts";
 import { Share, Turns } from "../../base/time/turns.ts";
 
 /** What a process reports to its sandbox. */
 export interface GuestProcessEvents {
-  onMessage(message: CheckedFromGuest): void;
+  onMessage(message: Reported): void;
   /** One line of its standard output or standard error. */
   onOutput(stream: "stdout" | "stderr", line: string): void;
   /** The process has ended. Called once, after its last message and line. */

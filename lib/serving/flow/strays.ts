@@ -1,4 +1,4 @@
-import type { Row } from "./row.ts";
+import type { Row } from "../row.ts";
 
 /**
  * Rows that still run although their deliveries are gone: the broker delivers their messages again, maybe to this runner.

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { checkedOut } from "../../../lib/sandbox/host/entry.ts";
+import { checkedOut } from "../../../lib/sandbox/process/entry.ts";
 import { folder } from "../../loader/folder.ts";
 
 const NO_TEXT = new Uint8Array([0, 0xff, 0x80, 0xfe]);

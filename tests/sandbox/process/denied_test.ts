@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
-import { explained } from "../../../lib/sandbox/host/denied.ts";
-import type { Grants } from "../../../lib/sandbox/host/permission_line.ts";
+import { explained } from "../../../lib/sandbox/process/denied.ts";
+import type { Grants } from "../../../lib/sandbox/process/permission_line.ts";
 import { Cage, failureOf } from "../../misbehaving/cage.ts";
 
 function denied(message: string): Error {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { TRACING_SECRETS } from "../../../lib/base/tracing_secrets.ts";
-import { tracingVariables } from "../../../lib/sandbox/host/tracing_variables.ts";
+import { tracingVariables } from "../../../lib/sandbox/process/tracing_variables.ts";
 import { isSecretVariable } from "../../../lib/settings/options.ts";
 
 const OTEL = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", OTEL_EXPORTER_OTLP_HEADERS: "key=secret" };

@@ -20,6 +20,9 @@ export type CheckedFromGuest =
   | [op: "ready", inputSchema: InputSchema | undefined]
   | [op: "completed", completions: readonly Completion[]];
 
+/** What a process says to its sandbox. Its other messages are for `GuestProcess` alone. */
+export type Reported = Exclude<CheckedFromGuest, { 0: "pong" | "broken" }>;
+
 /**
  * What came from a function's process, as a message of the protocol: a function can reach the connection of its own
  * process and say anything.
