@@ -1,5 +1,6 @@
 import type { Command } from "../../lib/cli/command.ts";
 import { parseArguments } from "../../lib/settings/config.ts";
+import { DENO_NEEDS } from "../../lib/sandbox/process/command.ts";
 import { Logger } from "../../lib/base/log.ts";
 import { taskArguments } from "../support/command_lines.ts";
 
@@ -27,12 +28,18 @@ export async function runCommand(
   return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n") };
 }
 
-/** Runs a command as `deno task` does, in a process of its own, with nothing in its environment but what is given. */
+/**
+ * Runs a command as `deno task` does, in a process of its own, with nothing in its environment but what is given, and what
+ * Deno needs to find and download packages.
+ */
 export async function runMain(args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
-  const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
+  const needed = ["PATH", ...DENO_NEEDS].flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  });
   const command = new Deno.Command(Deno.execPath(), {
     args: taskArguments(args),
-    env: { PATH, HOME, ...(DENO_DIR ? { DENO_DIR } : {}), ...env },
+    env: { ...Object.fromEntries(needed), ...env },
     clearEnv: true,
     stdin: "null",
   });

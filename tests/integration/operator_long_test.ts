@@ -100,7 +100,9 @@ brokerTest("each runner shows the work of both, and ten seconds after a SIGKILL 
 Deno.test("on a healthy day nothing needs attention, and depths are in the history", async () => {
   await using broker = await EmbeddedBroker.launch();
   await using functions = await folder({ "report.ts": report("reports") });
-  await using runner = await startServing({ amqpUrl: broker.url, functionsDir: functions.path });
+  await using data = await folder({});
+  const env = { WARREN_DATA: data.path };
+  await using runner = await startServing({ amqpUrl: broker.url, functionsDir: functions.path, env });
   await (await fetch(`${runner.url}/functions/report/run`, { method: "POST" })).body?.cancel();
   await eventually(() => handledBy(runner).length === 1);
   const { code, stdout } = await runMain(["status", "--port", new URL(runner.url).port]);

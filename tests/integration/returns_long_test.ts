@@ -139,13 +139,15 @@ brokerTest("twenty-five drains, reloads, pauses, looks and SIGKILLs take nothing
   for (const { queue, queues } of held) {
     const all: string[] = [];
     // What a killed runner had comes back a little later.
+    const twice = (body: string) => all.filter((one) => one === body).length >= 2;
     await eventually(async () => {
       for (const name of queues) all.push(...await bodiesIn(broker, name));
-      return all.length >= 2 * BODIES.length;
+      return BODIES.every(twice);
     }, { timeout: 30_000, what: `all messages of ${queue}` }).catch((error) => {
       throw new Error(`${error.message}: ${all} are there`);
     });
-    assertEquals(all.toSorted(), [...BODIES, ...BODIES].toSorted());
+    // A kill between the confirm of a dead letter and the ack of its message leaves both.
+    assertEquals([...new Set(all)].toSorted(), BODIES.toSorted());
   }
 });
 

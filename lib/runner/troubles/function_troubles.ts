@@ -76,9 +76,10 @@ function failing(
   };
 }
 
-/** Functions whose process ends again and again. */
-export function crashLoops({ crashes, now }: Snapshot, limits: TroubleLimits): Trouble[] {
-  const recent = crashes.filter(({ endedAt }) => endedAt > now - limits.crashWindow);
+/** Functions whose process ends again and again. Records outlive a function that was removed: nobody can mend that one. */
+export function crashLoops({ crashes, functions, now }: Snapshot, limits: TroubleLimits): Trouble[] {
+  const there = new Set(functions.map(({ name }) => name));
+  const recent = crashes.filter((run) => run.endedAt > now - limits.crashWindow && there.has(run.function));
   return [...Map.groupBy(recent, (run) => run.function)].flatMap(([name, runs]) => {
     if (runs.length < limits.crashes) return [];
     const newest = runs.reduce((one, other) => one.endedAt >= other.endedAt ? one : other);

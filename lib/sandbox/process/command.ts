@@ -16,8 +16,12 @@ export const DENO_NEEDS: readonly string[] = [
   // By them it finds what is in the cache of another registry.
   "JSR_URL",
   "NPM_CONFIG_REGISTRY",
+  // Which certificates it trusts.
   "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
   "DENO_CERT",
+  "DENO_TLS_CA_STORE",
+  "NODE_EXTRA_CA_CERTS",
 ];
 
 export interface SandboxCommandOptions {

@@ -80,6 +80,11 @@ Deno.test("a function is in crash loop after three crashes within the window, an
   assertEquals(troublesIn(snapshotOf({ crashes: [old, dead, dead, crashOf("other")] })), []);
 });
 
+Deno.test("crashes of a function that is no longer there are no trouble", () => {
+  const crashes = [crashOf("removed"), crashOf("removed"), crashOf("removed")];
+  assertEquals(troublesIn(snapshotOf({ crashes })), []);
+});
+
 Deno.test("a backlog is trouble when its oldest message is over five minutes old and does not become younger", () => {
   const at = (oldest: number, before?: number) =>
     kinds(troublesIn(snapshotOf({
