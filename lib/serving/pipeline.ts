@@ -14,6 +14,7 @@ import { newRow, type Row } from "./row.ts";
 import { tellLost } from "./lost.ts";
 import { sameSource } from "./queue_changes.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { NumberMap } from "../base/number_map.ts";
 import { TIMERS } from "../base/time/timers.ts";
 import { Waiting } from "./flow/waiting.ts";
 
@@ -50,7 +51,8 @@ export class Pipeline {
   readonly #phase: Phase = { open: true, aborting: false };
   readonly #ending: Ending;
   readonly #reports: Reports;
-  readonly #rows = new Set<Row>();
+  readonly #rows = new NumberMap<Row>();
+  #lastId = 0;
   readonly #waiting: Waiting;
   readonly #intake: Intake;
   readonly #dedupe: Dedupe | undefined;
@@ -123,14 +125,16 @@ export class Pipeline {
 
   /** The ids of their messages, if they have one. */
   get messageIds(): string[] {
-    return [...this.#rows].map(({ invocation }) => invocation.properties.messageId).filter((id) => id !== undefined);
+    return this.#rows.values().map(({ invocation }) => invocation.properties.messageId).filter((id) =>
+      id !== undefined
+    );
   }
 
   /** 1. Takes a group of deliveries from the queue of the definition. */
   receive(deliveries: readonly Delivery[], from: FunctionDefinition): void {
     const now = this.#reports.now();
-    const rows = deliveries.map((delivery) => newRow(delivery, this.#generation, now));
-    for (const row of rows) this.#rows.add(row);
+    const rows = deliveries.map((delivery) => newRow(++this.#lastId, delivery, this.#generation, now));
+    for (const row of rows) this.#rows.set(row.id, row);
     const last = rows.at(-1)?.invocation;
     if (last?.attempt === 1) this.#newest = last.properties.timestamp;
     if (!this.#phase.open || !sameSource(from, this.#generation.definition)) return void this.#ending.return(rows);
@@ -149,7 +153,7 @@ export class Pipeline {
 
   /** Somebody follows this message, and may not know that it runs. */
   follow(messageId: string): void {
-    for (const row of this.#rows) {
+    for (const row of this.#rows.values()) {
       if (row.stage !== "running" || row.stray || row.invocation.properties.messageId !== messageId) continue;
       if (this.#reports.started(row)) row.generation.follow(row.invocation);
     }
@@ -181,7 +185,7 @@ export class Pipeline {
   lost(reason: string): void {
     if (this.#phase.aborting) return;
     const strays: Row[] = [];
-    for (const row of [...this.#rows]) {
+    for (const row of this.#rows.values()) {
       if (row.delivery.live || row.stray) continue;
       if (row.stage === "waiting") this.#finish(row);
       if (row.stage === "running") strays.push(row);
@@ -282,7 +286,7 @@ export class Pipeline {
   }
 
   #finish(row: Row): void {
-    if (!this.#rows.delete(row)) return;
+    if (!this.#rows.delete(row.id)) return;
     row.stage = "done";
     this.#options.surroundings.tracing?.leave(row.invocation);
     if (row.claim !== undefined) this.#dedupe?.release(row);

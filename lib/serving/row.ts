@@ -13,6 +13,8 @@ export type Stage = "waiting" | "running" | "settling" | "done";
 
 /** One message in the pipeline. */
 export interface Row {
+  /** Its number in the pipeline. */
+  readonly id: number;
   readonly delivery: Delivery;
   invocation: DeliveredInvocation;
   stage: Stage;
@@ -30,6 +32,8 @@ export interface Row {
   receivedAt: number;
   startedAt: number;
   endedAt: number;
+  /** See `Held`: a row is held while it is being settled. */
+  dueAt: number;
   /** The ids of what its handler published. */
   published: readonly string[];
   /** Who it is to the store, where its function has `dedupe` and its message was claimed. */
@@ -42,8 +46,9 @@ const NOTHING: readonly Row[] = [];
 const NO_IDS: readonly string[] = [];
 
 /** A row for a new delivery. */
-export function newRow(delivery: Delivery, generation: Generation, receivedAt: number): Row {
+export function newRow(id: number, delivery: Delivery, generation: Generation, receivedAt: number): Row {
   return {
+    id,
     delivery,
     invocation: toInvocation(delivery.message, generation.definition),
     stage: "waiting",
@@ -55,6 +60,7 @@ export function newRow(delivery: Delivery, generation: Generation, receivedAt: n
     receivedAt,
     startedAt: 0,
     endedAt: 0,
+    dueAt: 0,
     published: NO_IDS,
     claim: undefined,
     follower: undefined,

@@ -1,4 +1,13 @@
+import { NumberMap } from "../number_map.ts";
 import { TIMERS, type Timers } from "./timers.ts";
+
+/** What can be held by one `Holding` at a time. */
+export interface Held {
+  /** No other item has it. */
+  readonly id: number;
+  /** When it is overdue, by the clock of the timers. Set while it is held. */
+  dueAt: number;
+}
 
 export interface HoldingOptions<T> {
   /** How long an item may be held, in milliseconds. */
@@ -9,11 +18,10 @@ export interface HoldingOptions<T> {
 }
 
 /** Reports items that are held for too long. One timer serves all items. */
-export class Holding<T> {
+export class Holding<T extends Held> {
   readonly #options: HoldingOptions<T>;
   readonly #timers: Timers;
-  /** The deadline of each item, the oldest first. */
-  readonly #deadlines = new Map<T, number>();
+  readonly #items = new NumberMap<T>();
   #cancelTimer: (() => void) | undefined;
 
   constructor(options: HoldingOptions<T>) {
@@ -22,13 +30,14 @@ export class Holding<T> {
   }
 
   add(item: T): void {
-    this.#deadlines.set(item, this.#timers.now() + this.#options.patience);
+    item.dueAt = this.#timers.now() + this.#options.patience;
+    this.#items.set(item.id, item);
     this.#cancelTimer ??= this.#timers.after(this.#options.patience, () => this.#check());
   }
 
   delete(item: T): void {
-    this.#deadlines.delete(item);
-    if (this.#deadlines.size > 0) return;
+    this.#items.delete(item.id);
+    if (this.#items.size > 0) return;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
@@ -37,13 +46,14 @@ export class Holding<T> {
   #check(): void {
     this.#cancelTimer = undefined;
     const now = this.#timers.now();
-    for (const [item, deadline] of this.#deadlines) {
-      if (deadline > now) {
-        this.#cancelTimer = this.#timers.after(deadline - now, () => this.#check());
-        return;
-      }
-      this.#deadlines.delete(item);
-      this.#options.onOverdue(item);
+    const overdue: T[] = [];
+    let next = Infinity;
+    for (const item of this.#items.values()) {
+      if (item.dueAt <= now) overdue.push(item);
+      else next = Math.min(next, item.dueAt);
     }
+    for (const item of overdue) this.#items.delete(item.id);
+    if (next < Infinity) this.#cancelTimer = this.#timers.after(next - now, () => this.#check());
+    for (const item of overdue) this.#options.onOverdue(item);
   }
 }

@@ -1,5 +1,6 @@
 import { type Result, toFailure } from "../../invocation/outcome.ts";
 import type { Publication } from "../../invocation/publication.ts";
+import { NumberMap } from "../../base/number_map.ts";
 import { describeError } from "../../base/errors.ts";
 import { runBatchInSpan, runInSpan } from "../handler/handler_span.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "../handler/invocation_context.ts";
@@ -120,7 +121,7 @@ function closeStores(): void {
 
 class Guest implements ContextHost {
   readonly #writer: FrameWriter<FromGuest>;
-  readonly #running = new Map<number, Current>();
+  readonly #running = new NumberMap<Current>();
   /** In the order in which they came. */
   readonly #waiting: Waiting[] = [];
   #beginning = false;

@@ -68,6 +68,8 @@ interface Running {
   readonly subject: unknown;
   /** Milliseconds since the epoch. */
   readonly deadline: number;
+  /** See `Held`. */
+  dueAt: number;
   overran: boolean;
 }
 
@@ -293,6 +295,7 @@ export class InlineSandbox implements Sandbox, ContextHost {
       onEnd,
       subject,
       deadline,
+      dueAt: 0,
       overran: false,
     };
     this.#running.set(id, running);

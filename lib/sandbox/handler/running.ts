@@ -1,5 +1,7 @@
+import { NumberMap } from "../../base/number_map.ts";
+
 /** The invocations that run in a sandbox, by id. */
-export class RunningMap<V> extends Map<number, V> {
+export class RunningMap<V> extends NumberMap<V> {
   #idle: PromiseWithResolvers<void> | undefined;
 
   /** Resolves once nothing runs. */

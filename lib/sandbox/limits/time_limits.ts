@@ -29,10 +29,10 @@ export interface TimeLimitsOptions {
 /** The time limits of all invocations of a sandbox, with one timer. */
 export class TimeLimits {
   readonly #options: TimeLimitsOptions;
-  readonly #running: ReadonlyMap<number, Timed>;
+  readonly #running: { values(): Iterable<Timed> };
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(running: ReadonlyMap<number, Timed>, options: TimeLimitsOptions) {
+  constructor(running: { values(): Iterable<Timed> }, options: TimeLimitsOptions) {
     this.#running = running;
     this.#options = options;
   }

@@ -114,3 +114,46 @@ Deno.test("once the channel is gone nothing is outstanding, and nobody waits for
   await nextTurn();
   assertEquals([acks.outstanding, sent], [0, []]);
 });
+
+Deno.test("whatever is acked in whatever order, each delivery is acked once, and none that is open", () => {
+  let seed = 7;
+  const random = (below: number) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % below;
+  const { channel, sent } = fakeChannel();
+  const acks = new Acks(channel);
+  const open: number[] = [];
+  const acked = new Set<number>();
+  const otherwise = new Set<number>();
+  const wanted = new Set<number>();
+  let covered = 0;
+  for (let step = 1, tag = 0; step <= 20_000; step++) {
+    const what = random(10);
+    if (what < 5 && open.length < 300) {
+      open.push(++tag);
+      acks.delivered(tag);
+    } else if (what < 9 && open.length > 0) {
+      // The oldest stays open for long, so that nearly all is acked one by one.
+      const [settled] = open.splice(step % 5_000 < 4_000 ? Math.min(1 + random(open.length), open.length - 1) : 0, 1);
+      if (random(20) === 0) {
+        acks.settledOtherwise(settled);
+        otherwise.add(settled);
+      } else {
+        acks.ack(settled);
+        wanted.add(settled);
+      }
+    } else {
+      acks.flush();
+      for (const [last, multiple] of sent.splice(0)) {
+        for (let each = multiple ? covered + 1 : last!; each <= last!; each++) {
+          assertEquals(open.includes(each), false, `${each} is open`);
+          if (multiple && (acked.has(each) || otherwise.has(each))) continue;
+          assertEquals([acked.has(each), otherwise.has(each)], [false, false]);
+          acked.add(each);
+        }
+        if (multiple) covered = last!;
+      }
+      assertEquals(acked.size, wanted.size);
+      assertEquals(acks.outstanding, open.length);
+      if (open.length > 0) assertEquals(acks.lastOutstanding([open[0], tag]), [...new Set([open[0], open.at(-1)!])]);
+    }
+  }
+});

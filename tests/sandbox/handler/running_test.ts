@@ -5,7 +5,8 @@ Deno.test("idle() resolves when the last one has ended, and again after more hav
   const running = new RunningMap<string>();
   await running.idle();
   for (let round = 0; round < 2; round++) {
-    running.set(1, "one").set(2, "other");
+    running.set(1, "one");
+    running.set(2, "other");
     let idle = false;
     const waiting = Promise.all([running.idle(), running.idle()]).then(() => idle = true);
     running.delete(1);

@@ -26,6 +26,8 @@ export function generationOf(): Generation {
 
 const GENERATION = generationOf();
 
+let last = 0;
+
 /** A row for a message with that body. Its acks are counted. */
 export function rowOf(
   body: string,
@@ -42,7 +44,7 @@ export function rowOf(
     redelivered,
     properties: { messageId, headers: { "x-delivery-count": returns } },
   } as unknown as AMQPMessage;
-  const row = newRow({ message, live, trial, ack: () => void acks++, requeue: () => {} }, GENERATION, 0);
+  const row = newRow(++last, { message, live, trial, ack: () => void acks++, requeue: () => {} }, GENERATION, 0);
   return Object.defineProperty(row, "acks", { get: () => acks }) as Row & { readonly acks: number };
 }
 

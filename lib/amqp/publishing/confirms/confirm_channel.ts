@@ -1,4 +1,5 @@
 import type { AMQPChannel } from "@cloudamqp/amqp-client";
+import { NumberMap } from "../../../base/number_map.ts";
 import { describeError, WarrenError } from "../../../base/errors.ts";
 import type { Client } from "../../client/client.ts";
 import { SENT } from "../../client/coalesce_writes.ts";
@@ -47,7 +48,9 @@ export class ConfirmChannel {
   readonly #options: ConfirmChannelOptions;
   readonly #third: number;
   /** What is on its way, by its number, which rises. */
-  readonly #outgoing = new Map<number, Outgoing>();
+  readonly #outgoing = new NumberMap<Outgoing>();
+  /** None before it is on its way. */
+  #first = 1;
   #last = 0;
   #bytes = 0;
   /** Grows with each third of the patience. */
@@ -144,10 +147,8 @@ export class ConfirmChannel {
   /** Who is called back may publish at once: that is not meant. */
   #settleUpTo(tag: number, nack: boolean): void {
     const last = tag === 0 ? this.#last : tag;
-    for (const number of this.#outgoing.keys()) {
-      if (number > last) break;
-      this.#settle(number, nack);
-    }
+    for (let number = this.#first; number <= last; number++) this.#settle(number, nack);
+    this.#first = last + 1;
   }
 
   #settle(tag: number, nack: boolean): void {
@@ -163,7 +164,7 @@ export class ConfirmChannel {
   /** Ends all that is on its way: nothing more is heard of it. */
   lose(error = new Error("Connection closed by client")): void {
     clearTimeout(this.#timer);
-    const lost = [...this.#outgoing.values()];
+    const lost = this.#outgoing.values();
     this.#outgoing.clear();
     this.#bytes = 0;
     for (const outgoing of lost) outgoing.end(publishError(outgoing.message, error, true));
