@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { Completions } from "../../lib/sandbox/wire/completions.ts";
-import { FrameReader, FrameWriter, type FromGuest } from "../../lib/sandbox/wire/protocol.ts";
+import { FrameReader } from "../../lib/sandbox/wire/frames.ts";
+import { FrameWriter } from "../../lib/sandbox/wire/frame_writer.ts";
+import type { FromGuest } from "../../lib/sandbox/wire/protocol.ts";
 import { eventually } from "../support/eventually.ts";
 
 const MB = 1024 * 1024;

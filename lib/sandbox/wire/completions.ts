@@ -1,6 +1,8 @@
 import { cutToShortString } from "../../base/short_string.ts";
 import type { Result } from "../../invocation/outcome.ts";
 import { MAX_OUTPUT_BYTES, MAX_OUTPUTS, type Publication } from "../../invocation/publication.ts";
+import type { MessageProperties } from "../../mod.ts";
+import { fromPlain, isPlain, plainProperties, SAME } from "./plain.ts";
 import type { FromGuest } from "./protocol.ts";
 
 /** An invocation that completed and left something: what it publishes, and a result that somebody wants. */
@@ -10,18 +12,18 @@ export interface Completion {
   readonly result: Result | undefined;
 }
 
-/** What the process says of one completion before its outputs, and of each output, flat, in this order. */
-const HEAD = 3;
-const FIELDS = 5;
+/** The values of one completion before its outputs, and of each output, in the flat array, in this order. */
+const HEAD = 4;
+const FIELDS = 6;
+/** The content type of a completion without a result. */
+const NO_RESULT = 0;
 /** A group with so many completions, or bytes of bodies, takes no more. */
 const FULL_COUNT = 1_000;
 const FULL_BYTES = 16 * 1024 * 1024;
-/** More than there can be in one message. */
-const MAX_SIZES = 2 * FULL_COUNT * MAX_OUTPUTS;
 
 /**
- * Completions on their way in one message: the bodies in one piece, the rest in one flat array. Each array of bytes of its
- * own would be a call back of the serializer, on both sides.
+ * Completions on their way in one message: the bodies in one piece, the rest in one flat array. JSON carries it, unless an
+ * output has a property or a header that is nothing that JSON has.
  */
 export class Completions {
   readonly #all: Completion[] = [];
@@ -39,24 +41,45 @@ export class Completions {
 
   pack(): FromGuest {
     const bodies = new Uint8Array(this.#bytes);
-    const sizes: number[] = [];
-    const rest: unknown[] = [];
     let at = 0;
     const put = (body: Uint8Array) => {
       bodies.set(body, at);
       at += body.length;
-      sizes.push(body.length);
     };
-    for (const { id, outputs, result } of this.#all) {
-      rest.push(id, outputs.length, result ? result.contentType ?? null : undefined);
-      for (const { exchange, routingKey, properties, headers, delay, body } of outputs) {
-        rest.push(exchange, routingKey, properties, headers, delay);
-        put(body);
-      }
+    for (const { outputs, result } of this.#all) {
+      for (const { body } of outputs) put(body);
       if (result) put(result.body);
     }
-    return ["completed", bodies, sizes, rest];
+    const plain = fields(this.#all, plainForms());
+    return ["completed", bodies, plain ?? fields(this.#all, (output) => output)!, plain !== undefined];
   }
+}
+
+/** How the properties and headers of an output are sent. Undefined if they cannot be sent so. */
+type Forms = (output: Publication) => { readonly properties: unknown; readonly headers: unknown } | undefined;
+
+function fields(all: readonly Completion[], forms: Forms): unknown[] | undefined {
+  const rest: unknown[] = [];
+  for (const { id, outputs, result } of all) {
+    rest.push(id, outputs.length, result ? result.contentType ?? null : NO_RESULT, result?.body.length ?? 0);
+    for (const output of outputs) {
+      const sent = forms(output);
+      if (!sent) return undefined;
+      const { exchange, routingKey, delay, body } = output;
+      rest.push(exchange, routingKey, sent.properties, sent.headers, delay, body.length);
+    }
+  }
+  return rest;
+}
+
+/** For JSON. Outputs that are alike share their properties, which are sent once. */
+function plainForms(): Forms {
+  let last: MessageProperties | undefined;
+  return ({ properties, headers }) => {
+    const sent = properties === last ? SAME : plainProperties(properties);
+    last = properties;
+    return sent !== undefined && isPlain(headers) ? { properties: sent, headers } : undefined;
+  };
 }
 
 /**
@@ -65,33 +88,46 @@ export class Completions {
  *
  * @throws {TypeError} if it is not such a message
  */
-export function unpackCompletions([bodies, sizes, rest]: readonly unknown[]): Completion[] {
-  if (!(bodies instanceof Uint8Array) || !isSizes(sizes) || !Array.isArray(rest)) throw wrong();
+export function unpackCompletions([bodies, rest, plain]: readonly unknown[]): Completion[] {
+  if (!(bodies instanceof Uint8Array) || !Array.isArray(rest)) throw wrong();
   const all: Completion[] = [];
-  let [at, index] = [0, 0];
-  const take = () => {
-    const size = sizes[index++];
-    if (size === undefined || at + size > bodies.length) throw wrong();
-    return bodies.subarray(at, at += size);
+  let at = 0;
+  const take = (size: unknown) => {
+    if (!Number.isSafeInteger(size) || size as number < 0 || at + (size as number) > bodies.length) throw wrong();
+    return bodies.subarray(at, at += size as number);
   };
+  const propertiesOf = plain === true ? plainReader() : (given: unknown) => given;
   for (let field = 0; field < rest.length;) {
-    const [id, count, type] = rest.slice(field, field += HEAD);
+    const [id, count, type, size] = rest.slice(field, field += HEAD);
     if (typeof id !== "number" || !isCount(count) || field + count * FIELDS > rest.length) throw wrong();
     const from = at;
     const outputs: Publication[] = [];
-    for (let left = count; left > 0; left--, field += FIELDS) outputs.push(publication(rest, field, take()));
+    for (let left = count; left > 0; left--, field += FIELDS) {
+      const body = take(rest[field + 5]);
+      outputs.push(publication(rest, field, body, propertiesOf(rest[field + 2])));
+    }
     if (at - from > MAX_OUTPUT_BYTES) throw wrong();
-    all.push({ id, outputs, result: type === undefined ? undefined : resultOf(type, take()) });
+    all.push({ id, outputs, result: type === NO_RESULT ? undefined : resultOf(type, take(size)) });
   }
   return all;
 }
 
-function publication(rest: readonly unknown[], at: number, body: Uint8Array): Publication {
+/** Reads what `plainForms` made. */
+function plainReader(): (given: unknown) => unknown {
+  let last: unknown;
+  return (given) => {
+    if (given === SAME) return last;
+    if (typeof given !== "object" || given === null) throw wrong();
+    return last = fromPlain(given as Record<string, unknown>);
+  };
+}
+
+function publication(rest: readonly unknown[], at: number, body: Uint8Array, properties: unknown): Publication {
   return {
     exchange: rest[at],
     routingKey: rest[at + 1],
     body,
-    properties: rest[at + 2],
+    properties,
     headers: rest[at + 3],
     delay: rest[at + 4],
   } as Publication;
@@ -100,11 +136,6 @@ function publication(rest: readonly unknown[], at: number, body: Uint8Array): Pu
 function resultOf(type: unknown, body: Uint8Array): Result {
   if (type !== null && typeof type !== "string") throw wrong();
   return { body, contentType: type === null ? undefined : cutToShortString(type) };
-}
-
-function isSizes(sizes: unknown): sizes is number[] {
-  return Array.isArray(sizes) && sizes.length <= MAX_SIZES &&
-    sizes.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
 function isCount(count: unknown): count is number {

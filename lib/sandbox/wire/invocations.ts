@@ -1,5 +1,6 @@
 import type { Invocation } from "../../invocation/sandbox.ts";
 import type { MessageProperties } from "../../mod.ts";
+import { fromPlain, isPlain, plainProperties, SAME } from "./plain.ts";
 import type { ToGuest } from "./protocol.ts";
 
 /** An invocation, with the data that its process needs besides. */
@@ -20,18 +21,15 @@ export interface Starting {
   readonly endsAt: number;
 }
 
-/** The values that follow the body of one invocation in the flat array, in this order. */
-const FIELDS = 10;
-const NO_HEADERS: Record<string, unknown> = {};
+/** The values of one invocation in the flat array, in this order. */
+const FIELDS = 11;
 
 /**
- * Invocations on their way in one message: their bodies in one piece, the rest in one flat array. Objects that are alike
- * are one object, which v8 writes once: so a message costs a seventh of what a tuple of its own did.
+ * Invocations on their way in one message: their bodies in one piece, the rest in one flat array. JSON carries it, unless a
+ * property or a header is nothing that JSON has.
  */
 export class Invocations {
   #waiting: Starting[] = [];
-  /** The message's properties that were sent last, for reuse if the next ones are equal. */
-  #last: MessageProperties = {};
 
   get length(): number {
     return this.#waiting.length;
@@ -45,48 +43,68 @@ export class Invocations {
   take(): ToGuest {
     const waiting = this.#waiting;
     this.#waiting = [];
-    const sizes = waiting.map(({ invocation }) => invocation.body.length);
-    const bodies = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
-    const rest: unknown[] = [];
+    const bodies = new Uint8Array(waiting.reduce((sum, { invocation }) => sum + invocation.body.length, 0));
     let at = 0;
-    for (const { id, batch, invocation, endsAt } of waiting) {
-      const { body, properties, headers, exchange, routingKey, redelivered, attempt, wantsResult } = invocation;
+    for (const { invocation: { body } } of waiting) {
       bodies.set(body, at);
       at += body.length;
-      rest.push(id, this.#shared(properties), isEmpty(headers) ? NO_HEADERS : headers, exchange, routingKey);
-      rest.push(redelivered, attempt, endsAt, wantsResult, batch);
     }
-    return ["invoke", bodies, sizes, rest];
+    const plain = plainFields(waiting);
+    return ["invoke", bodies, plain ?? waiting.flatMap(fieldsOf), plain !== undefined];
   }
+}
 
-  /** One shared object for properties that only have a delivery mode and a content type. */
-  #shared(properties: MessageProperties): MessageProperties {
-    const { deliveryMode, contentType } = properties;
-    for (const name in properties) {
-      if (name === "deliveryMode" || name === "contentType") continue;
-      if (properties[name as keyof MessageProperties] !== undefined) return properties;
-    }
-    const last = this.#last;
-    if (last.deliveryMode === deliveryMode && last.contentType === contentType) return last;
-    return this.#last = properties;
+/** Undefined if JSON cannot carry all of them: they stay together, in their order. */
+function plainFields(waiting: readonly Starting[]): unknown[] | undefined {
+  const all: unknown[] = [];
+  let last: MessageProperties | undefined;
+  for (const starting of waiting) {
+    const { properties, headers } = starting.invocation;
+    const sent = last && sameKind(properties, last) ? SAME : plainProperties(properties);
+    if (sent === undefined || !isPlain(headers)) return undefined;
+    last = properties;
+    const { id, batch, endsAt, invocation } = starting;
+    const { body, exchange, routingKey, redelivered, attempt, wantsResult } = invocation;
+    all.push(id, sent, isEmpty(headers) ? SAME : headers, exchange, routingKey);
+    all.push(redelivered, attempt, endsAt, wantsResult, batch, body.length);
   }
+  return all;
+}
+
+function fieldsOf({ id, batch, endsAt, invocation }: Starting): unknown[] {
+  const { body, properties, headers, exchange, routingKey, redelivered, attempt, wantsResult } = invocation;
+  const { length } = body;
+  return [id, properties, headers, exchange, routingKey, redelivered, attempt, endsAt, wantsResult, batch, length];
+}
+
+/** Whether both have the same delivery mode and content type, and nothing else. */
+function sameKind(properties: MessageProperties, last: MessageProperties): boolean {
+  return properties.deliveryMode === last.deliveryMode && properties.contentType === last.contentType &&
+    hasKindOnly(properties) && hasKindOnly(last);
+}
+
+function hasKindOnly(properties: MessageProperties): boolean {
+  for (const name in properties) if (name !== "deliveryMode" && name !== "contentType") return false;
+  return true;
 }
 
 function isEmpty(headers: Record<string, unknown>): boolean {
-  return Object.keys(headers).length === 0;
+  for (const _ in headers) return false;
+  return true;
 }
 
 /** The invocations of one message, each with its own objects, so that one handler cannot change another's. */
-export function unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Started[] {
+export function unpack([, bodies, rest, plain]: ToGuest & { 0: "invoke" }): Started[] {
   const all: Started[] = [];
   let at = 0;
-  for (let index = 0, field = 0; index < sizes.length; index++, field += FIELDS) {
-    const headers = rest[field + 2] as Record<string, unknown>;
+  let properties: MessageProperties = {};
+  for (let field = 0; field < rest.length; field += FIELDS) {
+    const given = rest[field + 1];
+    properties = given === SAME ? { ...properties } : plain ? fromPlain(given as Record<string, unknown>) : given!;
     all.push({
       id: rest[field] as number,
-      body: bodies.slice(at, at += sizes[index]),
-      properties: { ...rest[field + 1] as MessageProperties },
-      headers: isEmpty(headers) ? {} : headers,
+      properties,
+      headers: rest[field + 2] === SAME ? {} : rest[field + 2] as Record<string, unknown>,
       exchange: rest[field + 3] as string,
       routingKey: rest[field + 4] as string,
       redelivered: rest[field + 5] as boolean,
@@ -94,6 +112,7 @@ export function unpack([, bodies, sizes, rest]: ToGuest & { 0: "invoke" }): Star
       deadline: rest[field + 7] as number,
       wantsResult: rest[field + 8] as boolean,
       batch: rest[field + 9] as number,
+      body: bodies.slice(at, at += rest[field + 10] as number),
     });
   }
   return all;

@@ -41,6 +41,12 @@ export const MEDDLING: readonly Animal[] = [
     finally: "undecodable",
   },
   {
+    does: "says how every array is written in JSON",
+    handler: "Array.prototype.toJSON = () => 'an array';",
+    ends: "crashed",
+    because: "broke the protocol",
+  },
+  {
     does: "gives every object a property",
     handler:
       "Object.prototype.length = 7; Object.prototype.then = (go) => go('polluted'); Object.prototype.failure = 1;",
@@ -66,8 +72,7 @@ export const MEDDLING: readonly Animal[] = [
   {
     does: "breaks Map.prototype",
     handler: "for (const name of ['get', 'set', 'delete']) Map.prototype[name] = () => { throw new Error('no map'); };",
-    config: { timeout: 300 },
-    ends: ["crashed", "timedOut"],
+    ends: "completed",
   },
   {
     does: "replaces what is in Deno, and Deno itself",
