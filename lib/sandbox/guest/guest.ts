@@ -29,10 +29,11 @@ import { check } from "../handler/run_handler.ts";
 const { Promise, setImmediate, setTimeout } = globalThis;
 
 /**
- * Milliseconds that handlers begin one after the other before what they have done is told: those that keep the process
- * busy would else hold each other up to the last.
+ * Milliseconds for which handlers begin one after the other before their results are sent. Otherwise handlers that keep the
+ * process busy would hold up each other's results, and with short handlers the broker, the runner and this process would
+ * wait for each other in turn instead of working side by side.
  */
-const SLICE = 2;
+const SLICE = 0.25;
 /** The most handlers that begin before new data is read: Deno reads nothing while it has other work to do. */
 const DEAF = 50;
 
