@@ -8,7 +8,7 @@ import { type RivalCommand, RivalProcess } from "./rival_process.ts";
 const RIVALS = fileURLToPath(new URL("../rivals/", import.meta.url));
 const DENO = ["run", "-A", "--config", `${RIVALS}deno.json`];
 const BROKERS: readonly Store[] = ["embedded", "RabbitMQ"];
-const FAST: Size = { short: 6_000, long: 30_000 };
+const FAST: Size = { short: 10_000, long: 60_000 };
 
 /** What a script is asked to do. */
 type Task = Pick<Trial, "url" | "count" | "warm"> & { readonly load: string };

@@ -12,7 +12,7 @@ export function warren(kind: keyof typeof ISOLATIONS): Contender {
     name: `Warren, ${kind}`,
     stores: ["embedded", "RabbitMQ"],
     loads: ["consume", "output", "retry"],
-    size: { short: 6_000, long: 30_000 },
+    size: { short: 10_000, long: 60_000 },
     run: (trial) => run(trial, ISOLATIONS[kind]),
   };
 }

@@ -6,7 +6,7 @@ import { runBatchInSpan, runInSpan } from "../handler/handler_span.ts";
 import { BatchContext, type ContextHost, InvocationContext, type Logging } from "../handler/invocation_context.ts";
 import { hideTracing, watchEnv } from "./guest_env.ts";
 import { GuestOnce } from "./guest_once.ts";
-import { FrameReader } from "../wire/frames.ts";
+import { FrameReader, onePiece } from "../wire/frames.ts";
 import { FrameWriter } from "../wire/frame_writer.ts";
 import { type FromGuest, MAX_FIELDS, type ToGuest } from "../wire/protocol.ts";
 import { type Completion, Completions, unpackCompletions } from "../wire/completions.ts";
@@ -328,7 +328,8 @@ class Guest implements ContextHost {
   /** Only a function's outputs can contain something that cannot be serialized. A group is tried one by one. */
   unsendable(message: FromGuest, error: unknown): void {
     if (message[0] !== "completed") return;
-    const all = unpackCompletions(message.slice(1));
+    const [, bodies, ...rest] = message;
+    const all = unpackCompletions([onePiece(bodies), ...rest]);
     if (all.length > 1) {
       for (const completion of all) {
         const alone = new Completions();

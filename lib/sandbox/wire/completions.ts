@@ -22,7 +22,7 @@ const FULL_COUNT = 1_000;
 const FULL_BYTES = 16 * 1024 * 1024;
 
 /**
- * Completions on their way in one message: the bodies in one piece, the rest in one flat array. JSON carries it, unless an
+ * Completions on their way in one message: the bodies one after the other, the rest in one flat array. JSON carries it, unless an
  * output has a property or a header that is nothing that JSON has.
  */
 export class Completions {
@@ -40,15 +40,10 @@ export class Completions {
   }
 
   pack(): FromGuest {
-    const bodies = new Uint8Array(this.#bytes);
-    let at = 0;
-    const put = (body: Uint8Array) => {
-      bodies.set(body, at);
-      at += body.length;
-    };
+    const bodies: Uint8Array[] = [];
     for (const { outputs, result } of this.#all) {
-      for (const { body } of outputs) put(body);
-      if (result) put(result.body);
+      for (const { body } of outputs) bodies.push(body);
+      if (result) bodies.push(result.body);
     }
     const plain = fields(this.#all, plainForms());
     return ["completed", bodies, plain ?? fields(this.#all, (output) => output)!, plain !== undefined];

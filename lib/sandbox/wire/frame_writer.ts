@@ -1,5 +1,5 @@
-import { encodeFrames } from "./frames.ts";
-import type { FromGuest, ToGuest } from "./protocol.ts";
+import { FrameEncoder } from "./frames.ts";
+import type { Bodies, FromGuest, ToGuest } from "./protocol.ts";
 
 /** Saved before the function's module loads, which may replace it. */
 const { setImmediate } = globalThis;
@@ -20,6 +20,7 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
   readonly #connection: Deno.Conn;
   readonly #onError: (error: unknown) => void;
   readonly #onUnsendable: (message: T, error: unknown) => void;
+  readonly #encoder = new FrameEncoder();
   #pending: Sent<T>[] = [];
   /** How many of them are written already. */
   #taken = 0;
@@ -94,16 +95,16 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
 
   #encode(messages: T[]): Uint8Array {
     try {
-      return encodeFrames(messages);
+      return this.#encoder.encode(messages);
     } catch {
       // One of them cannot be serialized. The others must not suffer for it.
-      return encodeFrames(messages.filter((message) => this.#sendable(message)));
+      return this.#encoder.encode(messages.filter((message) => this.#sendable(message)));
     }
   }
 
   #sendable(message: T): boolean {
     try {
-      encodeFrames([message]);
+      this.#encoder.encode([message]);
       return true;
     } catch (error) {
       this.#onUnsendable(message, error);
@@ -115,12 +116,15 @@ export class FrameWriter<T extends ToGuest | FromGuest> {
 function bodySize(message: ToGuest | FromGuest): number {
   switch (message[0]) {
     case "invoke":
-      return message[1].length;
+    case "completed":
+      return sizeOf(message[1]);
     case "validate":
       return message[2].body.length;
-    case "completed":
-      return message[1].length;
     default:
       return 0;
   }
+}
+
+function sizeOf(bodies: Bodies): number {
+  return bodies instanceof Uint8Array ? bodies.length : bodies.reduce((sum, { length }) => sum + length, 0);
 }

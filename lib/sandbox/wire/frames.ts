@@ -1,19 +1,21 @@
 import { deserialize, serialize } from "node:v8";
-import type { FromGuest, ToGuest } from "./protocol.ts";
+import { joinBytes } from "../../base/bytes.ts";
+import type { Bodies, FromGuest, ToGuest } from "./protocol.ts";
 
 /*
  * A frame is a 32-bit big-endian length and that many bytes, of three kinds:
  *
  * - `TEXT`: an array of messages in JSON. `undefined` within a message is `null`.
  * - `BODIES`: one message. A 32-bit length, as much JSON, and the bytes that belong between its first and second element.
- * - v8's serialization of an array of messages, which begins with its own mark: what JSON cannot express.
+ * - `STRUCTURED`: v8's serialization of an array of messages, which begins with that byte: what JSON cannot express.
  *
- * v8 is for rare messages only. Its serializers and deserializers keep all objects that passed through them, and are
+ * v8's is for rare messages only. Its serializers and deserializers keep all objects that passed through them, and are
  * themselves freed by full garbage collections alone: with a few thousand messages a second they filled the heap.
  */
 
 const TEXT = 1;
 const BODIES = 2;
+const STRUCTURED = 0xff;
 /** Bytes of the length. */
 const LENGTH = 4;
 /** Bytes of a frame's length and kind, and of the length of its text. */
@@ -28,79 +30,112 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 type Wire = ToGuest | FromGuest;
+type Kind = typeof TEXT | typeof BODIES | typeof STRUCTURED;
 
-/**
- * Encodes messages, in their order.
- *
- * @throws {DOMException} for a value that v8 cannot serialize
- */
-export function encodeFrames(messages: readonly Wire[]): Uint8Array {
-  const frames: Uint8Array[] = [];
-  for (let at = 0; at < messages.length;) {
-    const kind = kindOf(messages[at]);
-    let end = at + 1;
-    while (kind !== BODIES && end < messages.length && kindOf(messages[end]) === kind) end++;
-    frames.push(encodeFrame(kind, messages.slice(at, end)));
-    at = end;
+/** Bytes of the buffer that an encoder begins with, and at most keeps. */
+const SMALLEST = 64 * 1024;
+const KEPT = 1024 * 1024;
+
+/** Encodes messages into one buffer, which is used again for the next ones. */
+export class FrameEncoder {
+  #bytes = new Uint8Array(SMALLEST);
+  #size = 0;
+
+  /**
+   * The frames of these messages, in their order. Valid until the next call.
+   *
+   * @throws {DOMException} for a value that v8 cannot serialize
+   */
+  encode(messages: readonly Wire[]): Uint8Array {
+    this.#size = 0;
+    if (this.#bytes.length > KEPT) this.#bytes = new Uint8Array(SMALLEST);
+    for (let at = 0; at < messages.length;) {
+      const kind = kindOf(messages[at]);
+      let end = at + 1;
+      while (kind !== BODIES && end < messages.length && kindOf(messages[end]) === kind) end++;
+      this.#add(kind, messages.slice(at, end));
+      at = end;
+    }
+    return this.#bytes.subarray(0, this.#size);
   }
-  return frames.length === 1 ? frames[0] : joined(frames);
+
+  #add(kind: Kind, messages: readonly Wire[]): void {
+    if (kind === STRUCTURED) return this.#structured(messages);
+    if (kind === TEXT) return this.#text(TEXT, stringify(messages), NOTHING);
+    const [op, bodies, ...rest] = messages[0] as Wire & { 0: "invoke" };
+    this.#text(BODIES, stringify([op, ...rest]), pieces(bodies));
+  }
+
+  #text(kind: number, text: string, bodies: readonly Uint8Array[]): void {
+    const size = bodies.reduce((sum, { length }) => sum + length, 0);
+    // Nearly always ASCII, so that a byte for each character is enough.
+    let most = text.length;
+    let start = this.#reserve(HEAD + most + size) + HEAD;
+    let { read, written } = encoder.encodeInto(text, this.#bytes.subarray(start, start + most));
+    if (read < text.length) {
+      most = 3 * text.length;
+      start = this.#reserve(HEAD + most + size) + HEAD;
+      ({ read, written } = encoder.encodeInto(text, this.#bytes.subarray(start, start + most)));
+    }
+    let at = start + written;
+    for (const body of bodies) {
+      this.#bytes.set(body, at);
+      at += body.length;
+    }
+    const view = new DataView(this.#bytes.buffer);
+    view.setUint32(this.#size, at - this.#size - LENGTH);
+    view.setUint8(this.#size + LENGTH, kind);
+    view.setUint32(this.#size + LENGTH + 1, written);
+    this.#size = at;
+  }
+
+  #structured(messages: readonly Wire[]): void {
+    const payload = serialize(messages.map(inOnePiece));
+    const at = this.#reserve(LENGTH + payload.length);
+    new DataView(this.#bytes.buffer).setUint32(at, payload.length);
+    this.#bytes.set(payload, at + LENGTH);
+    this.#size = at + LENGTH + payload.length;
+  }
+
+  /** Makes room, and returns where it begins. */
+  #reserve(size: number): number {
+    const needed = this.#size + size;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+      grown.set(this.#bytes.subarray(0, this.#size));
+      this.#bytes = grown;
+    }
+    return this.#size;
+  }
 }
 
-function kindOf(message: Wire): typeof TEXT | typeof BODIES | undefined {
+const NOTHING: readonly Uint8Array[] = [];
+
+function kindOf(message: Wire): Kind {
   switch (message[0]) {
     case "invoke":
     case "completed":
-      return message[3] ? BODIES : undefined;
+      return message[3] ? BODIES : STRUCTURED;
     case "validate":
-      return undefined;
+      return STRUCTURED;
     default:
       return TEXT;
   }
 }
 
-function encodeFrame(kind: typeof TEXT | typeof BODIES | undefined, messages: readonly Wire[]): Uint8Array {
-  if (kind === undefined) return serialized(messages);
-  if (kind === TEXT) return textFrame(TEXT, stringify(messages), NO_BODIES);
-  const [op, bodies, ...rest] = messages[0] as Wire & { 0: "invoke" };
-  return textFrame(BODIES, stringify([op, ...rest]), bodies);
+function inOnePiece(message: Wire): unknown {
+  if (message[0] !== "invoke" && message[0] !== "completed") return message;
+  const [op, bodies, ...rest] = message;
+  return [op, onePiece(bodies), ...rest];
 }
 
-const NO_BODIES = new Uint8Array(0);
-
-function textFrame(kind: number, text: string, bodies: Uint8Array): Uint8Array {
-  // Nearly always ASCII, so that a byte for each character is enough.
-  let frame = new Uint8Array(HEAD + text.length + bodies.length);
-  let { read, written: size } = encoder.encodeInto(text, frame.subarray(HEAD, HEAD + text.length));
-  if (read < text.length) {
-    const bytes = encoder.encode(text);
-    size = bytes.length;
-    frame = new Uint8Array(HEAD + size + bodies.length);
-    frame.set(bytes, HEAD);
-  }
-  frame.set(bodies, HEAD + size);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, frame.length - LENGTH);
-  view.setUint8(LENGTH, kind);
-  view.setUint32(LENGTH + 1, size);
-  return frame;
+/** As they are received. */
+export function onePiece(bodies: Bodies): Uint8Array {
+  return bodies instanceof Uint8Array ? bodies : joinBytes(bodies);
 }
 
-function serialized(messages: readonly Wire[]): Uint8Array {
-  const payload = serialize(messages);
-  const frame = new Uint8Array(LENGTH + payload.length);
-  new DataView(frame.buffer).setUint32(0, payload.length);
-  frame.set(payload, LENGTH);
-  return frame;
-}
-
-function joined(frames: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    all.set(frame, at);
-    at += frame.length;
-  }
-  return all;
+function pieces(bodies: Bodies): readonly Uint8Array[] {
+  return bodies instanceof Uint8Array ? [bodies] : bodies;
 }
 
 /**

@@ -25,7 +25,7 @@ export interface Starting {
 const FIELDS = 11;
 
 /**
- * Invocations on their way in one message: their bodies in one piece, the rest in one flat array. JSON carries it, unless a
+ * Invocations on their way in one message: their bodies one after the other, the rest in one flat array. JSON carries it, unless a
  * property or a header is nothing that JSON has.
  */
 export class Invocations {
@@ -43,12 +43,7 @@ export class Invocations {
   take(): ToGuest {
     const waiting = this.#waiting;
     this.#waiting = [];
-    const bodies = new Uint8Array(waiting.reduce((sum, { invocation }) => sum + invocation.body.length, 0));
-    let at = 0;
-    for (const { invocation: { body } } of waiting) {
-      bodies.set(body, at);
-      at += body.length;
-    }
+    const bodies = waiting.map(({ invocation }) => invocation.body);
     const plain = plainFields(waiting);
     return ["invoke", bodies, plain ?? waiting.flatMap(fieldsOf), plain !== undefined];
   }
@@ -94,7 +89,8 @@ function isEmpty(headers: Record<string, unknown>): boolean {
 }
 
 /** The invocations of one message, each with its own objects, so that one handler cannot change another's. */
-export function unpack([, bodies, rest, plain]: ToGuest & { 0: "invoke" }): Started[] {
+export function unpack([, received, rest, plain]: ToGuest & { 0: "invoke" }): Started[] {
+  const bodies = received as Uint8Array;
   const all: Started[] = [];
   let at = 0;
   let properties: MessageProperties = {};

@@ -7,10 +7,13 @@ import type { OnceAnswer } from "../host/once_calls.ts";
  * output cannot disturb it. See frames.ts for how these messages are encoded.
  */
 
+/** The bodies of several messages: one by one where they are sent, in one piece where they are received. */
+export type Bodies = Uint8Array | readonly Uint8Array[];
+
 /** From the runner to the process. */
 export type ToGuest =
   /** Starts invocations: see `Invocations`. */
-  | [op: "invoke", bodies: Uint8Array, rest: readonly unknown[], plain: boolean]
+  | [op: "invoke", bodies: Bodies, rest: readonly unknown[], plain: boolean]
   /** Cancels an invocation. If it has not begun, it never does, and the answer is "dropped". */
   | [op: "abort", id: number, reason: string]
   /**
@@ -49,7 +52,7 @@ export type FromGuest =
     delay: number | undefined,
   ]
   /** All that completed with outputs, or with a return value that is needed: see `Completions`. */
-  | [op: "completed", bodies: Uint8Array, rest: readonly unknown[], plain: boolean]
+  | [op: "completed", bodies: Bodies, rest: readonly unknown[], plain: boolean]
   /** An invocation calls `once()`. */
   | [op: "once", id: number, call: number, key: string]
   /** The effect of that call has run. The value is JSON, or says why there is none. */

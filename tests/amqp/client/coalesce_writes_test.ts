@@ -36,3 +36,38 @@ embeddedTest("a write that fails ends the connection, and leaves no rejection th
   assertEquals([...published, ...after].map(({ status }) => status), Array(5).fill("rejected"));
   assertEquals(unheard, []);
 });
+
+Deno.test("what is on its way does not change while more is sent", async () => {
+  const onTheirWay: { bytes: Uint8Array; done: () => void }[] = [];
+  const client: AMQPClient = Object.assign(Object.create(AMQPClient.prototype), {
+    frameMax: 4_096,
+    bufferPool: [],
+    closed: false,
+    socket: {},
+    send: (bytes: Uint8Array) => new Promise<void>((done) => onTheirWay.push({ bytes, done })),
+  });
+  coalesceWrites(client);
+  const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+  const sent: number[] = [];
+  const arrived: number[] = [];
+  for (let turn = 0; turn < 60; turn++) {
+    // Small ones, large ones, and some that are larger than a buffer.
+    for (const size of [10, turn * 50, turn % 7 === 0 ? 70_000 : 3_000]) {
+      const bytes = new Uint8Array(size).fill(sent.length % 251);
+      sent.push(...bytes);
+      await client.send(bytes);
+      // What is larger than a buffer is not copied.
+      if (size < 70_000) bytes.fill(255);
+    }
+    await nextTurn();
+    // They are done late, and several at once.
+    if (turn % 5 === 4) {
+      for (const { bytes, done } of onTheirWay.splice(0)) {
+        arrived.push(...bytes);
+        done();
+      }
+    }
+  }
+  assertEquals(arrived.length, sent.length);
+  assertEquals(arrived.every((byte, at) => byte === sent[at]), true);
+});

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Completion, Completions, unpackCompletions } from "../../../lib/sandbox/wire/completions.ts";
-import { encodeFrames, FrameReader } from "../../../lib/sandbox/wire/frames.ts";
+import { FrameEncoder, FrameReader } from "../../../lib/sandbox/wire/frames.ts";
 import type { FromGuest } from "../../../lib/sandbox/wire/protocol.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -15,7 +15,7 @@ function output(body: string, routingKey = "q", headers: Record<string, unknown>
 function sent(all: readonly Completion[]): Completion[] {
   const completions = new Completions();
   for (const completion of all) completions.add(completion);
-  const [message] = new FrameReader<FromGuest>().push(encodeFrames([completions.pack()]));
+  const [message] = new FrameReader<FromGuest>().push(new FrameEncoder().encode([completions.pack()]));
   return unpackCompletions(message.slice(1));
 }
 

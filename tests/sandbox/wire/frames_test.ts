@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { serialize } from "node:v8";
-import { encodeFrames, FrameReader, MAX_FRAME } from "../../../lib/sandbox/wire/frames.ts";
+import { FrameEncoder, FrameReader, MAX_FRAME } from "../../../lib/sandbox/wire/frames.ts";
 import { Invocations, type Started, unpack } from "../../../lib/sandbox/wire/invocations.ts";
 import type { FromGuest, ToGuest } from "../../../lib/sandbox/wire/protocol.ts";
 import type { Invocation } from "../../../lib/invocation/sandbox.ts";
@@ -25,9 +25,12 @@ function invocation(more: Partial<Invocation> = {}): Invocation {
 function sent(given: readonly Invocation[]): { started: Started[]; kind: number } {
   const invocations = new Invocations();
   for (const [at, each] of given.entries()) invocations.add({ id: at + 1, batch: 0, invocation: each, endsAt: 1.5 });
-  const frame = encodeFrames([invocations.take()]);
+  const frame = new FrameEncoder().encode([invocations.take()]);
   const messages = new FrameReader<ToGuest>().push(frame);
-  return { started: messages.flatMap((message) => unpack(message as ToGuest & { 0: "invoke" })), kind: frame[4] };
+  return {
+    started: messages.flatMap((message) => unpack(message as ToGuest & { 0: "invoke" })),
+    kind: frame[4],
+  };
 }
 
 function assertSent(given: readonly Invocation[], kind: number): void {
@@ -77,7 +80,7 @@ Deno.test("messages of all kinds stay in their order, in whatever pieces they co
     ["completed", bytes("d"), [1, 1, 0, 0, "", "q", {}, { big: 1n }, 0, 1], false],
     ["result", 3, "failed", { type: "Error", message: "m" }, undefined],
   ];
-  const all = encodeFrames(messages);
+  const all = new FrameEncoder().encode(messages);
   for (const size of [1, 3, 7, all.length]) {
     const reader = new FrameReader<FromGuest>();
     const found: FromGuest[] = [];
