@@ -212,15 +212,22 @@ export class Proofs {
   /** The installed RabbitMQ has all tests; another version what a line of `.ci/run` says. */
   #inCi(file: string, broker: Exclude<Broker, "embedded">): boolean {
     const commands = this.#ci.replaceAll("\\\n", " ").split("\n");
-    const lines = commands.map((line) => line.split(/ +/)).filter(([word]) => word === "tests");
+    const lines = commands.flatMap((line) => tasksIn(line.trim().split(/ +/)));
     const short = !/_(long|load)_test\.ts$/.test(file);
     if (broker === "3.10") {
-      return lines.some((line) => line.join(" ") === `tests deno task ${short ? "test" : "test:long"}`);
+      return lines.some((line) => line.join(" ") === `deno task ${short ? "test" : "test:long"}`);
     }
-    return lines.some(([, , , task, version, ...paths]) =>
+    return lines.some(([, , task, version, ...paths]) =>
       task === "test:rabbitmq" && version === broker && (paths.length > 0 ? paths.includes(file) : short)
     );
   }
+}
+
+/** The commands that a line of `.ci/run` counts tests of. */
+function tasksIn([word, ...rest]: string[]): string[][] {
+  if (word === "tests") return [rest];
+  const at = rest.indexOf("--");
+  return word === "tests_together" && at >= 0 ? [rest.slice(0, at), rest.slice(at + 1)] : [];
 }
 
 function hasTest(source: string, by: string, name: string): boolean {

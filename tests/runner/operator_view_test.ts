@@ -6,6 +6,8 @@ import { parseArguments } from "../../lib/settings/config.ts";
 import { Insight } from "../../lib/telemetry/insight.ts";
 import { endedAs, failed } from "../telemetry/ended.ts";
 import { FakeFleet } from "../telemetry/fake_fleet.ts";
+import { announced } from "../amqp/fleet/fake_fleet.ts";
+import { runnerOf } from "./troubles/snapshots.ts";
 
 /** What two runners know that share a data folder, each with a thread of its own for its records. */
 async function withTwo(test: (a: Insight, b: Insight) => Promise<void>): Promise<void> {
@@ -65,7 +67,8 @@ Deno.test("processes that end again and again on all runners together are a cras
       insight.observer.ended(endedAs({ at: Date.now(), outcome: { kind: "crashed", failure }, next }));
     }
     const fleet = new FakeFleet();
-    const [one] = [operatorOf(a, fleet.as("a")), operatorOf(b, fleet.as("b"))];
+    const runners = () => [runnerOf("a", { functions: [announced("order")] })];
+    const [one] = [operatorOf(a, { ...fleet.as("a"), runners }), operatorOf(b, fleet.as("b"))];
     const [{ kind, reason }] = await one.troubles();
     assertEquals([kind, reason], ["crash-loop", "its process ended 3 times in 10 minutes: out of memory"]);
   });
