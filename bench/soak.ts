@@ -14,6 +14,8 @@ const INTERVAL = 10;
 const WARM_UP = 3;
 /** Milliseconds from the end of the load to the last sample. */
 const QUIET = 15_000;
+/** Characters of a column. */
+const WIDTH = 20;
 
 /**
  * Memory under a steady load: 1,000 messages a second for `--minutes`, on the embedded broker. The load is that of
@@ -40,7 +42,7 @@ export async function soak({ minutes = 60 }: BenchArguments): Promise<string[]> 
   const perMessage = (ms: number) => `${Math.round(ms * 1000 / load.published)} µs`;
   return [
     `${`MB: min/median/max of ${+(size * INTERVAL / 60).toFixed(1)} min`.padEnd(34)}${
-      PARTS.map((part) => part.padStart(18)).join("")
+      PARTS.map((part) => part.padStart(WIDTH)).join("")
     }`,
     ...windows.map((window, at) => row(`${at + 1}`, PARTS.map((part) => range(window[part])))),
     row(`${QUIET / 1000} s after the load`, PARTS.map((part) => after[part].toFixed(0))),
@@ -82,5 +84,5 @@ function shown(sample: MemorySample): string {
 }
 
 function row(name: string, cells: readonly string[]): string {
-  return name.padEnd(34) + cells.map((cell) => cell.padStart(18)).join("");
+  return name.padEnd(34) + cells.map((cell) => cell.padStart(WIDTH)).join("");
 }
