@@ -128,7 +128,7 @@ const HANDLERS: { readonly [O in Op]: Handler<Extract<Reported, { 0: O }>> } = {
   log({ running, log }, process, message) {
     if (process.budget.line()) {
       const [, id, level, text, fields] = message;
-      log.line(id, running.get(id), level, text, fields);
+      log.line(id, running.of(process, id), level, text, fields);
     }
     log.dropped(process);
   },

@@ -114,6 +114,7 @@ Deno.test("lines are logged with the invocation that they are of, and not beyond
   const receiver = new Receiver();
   const { id } = receiver.begin("a", receiver.process);
   receiver.says(["log", id, "info", "hello", undefined]);
+  receiver.says(["log", id, "info", "of another process", undefined], receiver.other);
   receiver.says(["log", 0, "warn", "at the start", undefined]);
   receiver.says(["env", ["HOME"]]);
   receiver.says(["validated", 5, undefined]);
@@ -122,6 +123,7 @@ Deno.test("lines are logged with the invocation that they are of, and not beyond
   receiver.says(["env", ["PATH"]], flooding);
   assertEquals(receiver.did, [
     `info of ${id} (${id}): hello`,
+    `info of none (${id}): of another process`,
     "warn of none (0): at the start",
     "looked at HOME",
     "call 5 is answered",
