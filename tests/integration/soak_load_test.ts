@@ -8,8 +8,8 @@ const RATE = 1_000;
 const SECONDS = 150;
 /** Samples in the first seconds are of a runner that warms up. */
 const WARM_UP = 20;
-/** Megabytes of the runner, resident. Half an hour of the load was seen to end at 210. */
-const MOST = 250;
+/** Megabytes of the runner, resident. The load was seen to end at 155. */
+const MOST = 200;
 
 Deno.test("a runner under a steady load of some minutes stays below its bound of memory, and loses nothing", async () => {
   await using broker = await EmbeddedBroker.start();
