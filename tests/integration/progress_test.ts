@@ -54,8 +54,9 @@ brokerTest("whoever follows a message sees it wait, run, retry, and end, on any 
   const [{ event, data }] = await late.ended();
   assertEquals([event, data.function, data.result, typeof data.omitted], ["done", "steps", undefined, "string"]);
 
-  await broker.publish(queue, ['{"reject":true}'], { ...JSON_TYPE, messageId: `${id}/2` });
   await using dead = await EventReader.open(`${other.url}/messages/${encodeURIComponent(`${id}/2`)}/events`);
+  await eventually(() => dead.kinds.length === 1);
+  await broker.publish(queue, ['{"reject":true}'], { ...JSON_TYPE, messageId: `${id}/2` });
   const last = (await dead.ended()).at(-1)!;
   assertEquals([last.event, last.data.reason], ["dead", "rejected"]);
 });
