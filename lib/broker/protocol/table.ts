@@ -1,4 +1,5 @@
 import { AmqpError } from "./amqp_error.ts";
+import { withRoom } from "../../base/bytes.ts";
 import { SHORT_STRING } from "../../base/short_string.ts";
 import { decodeText, encodeText } from "../../base/utf8.ts";
 
@@ -244,7 +245,7 @@ function encoded(write: (writer: TableWriter) => void): Uint8Array {
 }
 
 class TableWriter {
-  bytes = new Uint8Array(1024);
+  bytes: Uint8Array = new Uint8Array(1024);
   length = 0;
   #view = new DataView(this.bytes.buffer);
 
@@ -313,10 +314,8 @@ class TableWriter {
     const at = this.length;
     this.length = at + count;
     if (this.length > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(this.length, this.bytes.length * 2));
-      grown.set(this.bytes.subarray(0, at));
-      this.bytes = grown;
-      this.#view = new DataView(grown.buffer);
+      this.bytes = withRoom(this.bytes, at, this.length);
+      this.#view = new DataView(this.bytes.buffer);
     }
     return at;
   }

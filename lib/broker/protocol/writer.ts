@@ -1,5 +1,6 @@
 import { FRAME, FRAME_END } from "./constants.ts";
 import { encodeTable, type FieldTable } from "./table.ts";
+import { withRoom } from "../../base/bytes.ts";
 import { SHORT_STRING } from "../../base/short_string.ts";
 import { encodeText } from "../../base/utf8.ts";
 
@@ -19,10 +20,8 @@ export class Writer {
   ensure(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.bytes = withRoom(this.bytes, this.length, needed);
+    this.#view = new DataView(this.bytes.buffer);
   }
 
   /** Begins a method frame. The arguments and `end()` follow. */

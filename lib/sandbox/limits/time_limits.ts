@@ -13,6 +13,11 @@ export interface Timed {
   process: GuestProcess | undefined;
 }
 
+/** All that run now. */
+interface AllTimed {
+  values(): Iterable<Timed>;
+}
+
 export interface TimeLimitsOptions {
   /** Milliseconds. */
   timeout: number;
@@ -29,10 +34,10 @@ export interface TimeLimitsOptions {
 /** The time limits of all invocations of a sandbox, with one timer. */
 export class TimeLimits {
   readonly #options: TimeLimitsOptions;
-  readonly #running: { values(): Iterable<Timed> };
+  readonly #running: AllTimed;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(running: { values(): Iterable<Timed> }, options: TimeLimitsOptions) {
+  constructor(running: AllTimed, options: TimeLimitsOptions) {
     this.#running = running;
     this.#options = options;
   }

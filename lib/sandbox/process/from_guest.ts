@@ -3,7 +3,7 @@ import { boundedFailure, type Failure, type Issue } from "../../invocation/outco
 import { fits, isKey } from "../../invocation/once_store.ts";
 import { MAX_PROGRESS } from "../handler/progress.ts";
 import { type Completion, unpackCompletions } from "../wire/completions.ts";
-import type { FromGuest } from "../wire/protocol.ts";
+import { type FromGuest, notOfTheProtocol } from "../wire/protocol.ts";
 
 /** The longest tuple has eight elements. */
 const MAX_PARTS = 8;
@@ -94,7 +94,7 @@ export function checkedFromGuest(message: unknown): CheckedFromGuest {
     case "validated":
       if (typeof rest[0] === "number") return [op, rest[0], rest[1] === undefined ? undefined : failureIn(rest[1])];
   }
-  throw new TypeError("it is no message of the protocol");
+  throw notOfTheProtocol();
 }
 
 function isVariable(value: unknown): value is string {
@@ -111,7 +111,7 @@ function failureIn(value: unknown): Failure {
     const failure = boundedFailure({ type, message, stack });
     return Array.isArray(issues) ? { ...failure, issues: issues.slice(0, MAX_ISSUES).map(issueIn) } : failure;
   }
-  throw new TypeError("it is no message of the protocol");
+  throw notOfTheProtocol();
 }
 
 function issueIn(value: unknown): Issue {

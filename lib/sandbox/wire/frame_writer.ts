@@ -1,5 +1,6 @@
-import { FrameEncoder } from "./frames.ts";
-import type { Bodies, FromGuest, ToGuest } from "./protocol.ts";
+import { sizeOf } from "../../base/bytes.ts";
+import { FrameEncoder, pieces } from "./frames.ts";
+import type { FromGuest, ToGuest } from "./protocol.ts";
 
 /** Saved before the function's module loads, which may replace it. */
 const { setImmediate } = globalThis;
@@ -117,14 +118,10 @@ function bodySize(message: ToGuest | FromGuest): number {
   switch (message[0]) {
     case "invoke":
     case "completed":
-      return sizeOf(message[1]);
+      return sizeOf(pieces(message[1]));
     case "validate":
       return message[2].body.length;
     default:
       return 0;
   }
-}
-
-function sizeOf(bodies: Bodies): number {
-  return bodies instanceof Uint8Array ? bodies.length : bodies.reduce((sum, { length }) => sum + length, 0);
 }

@@ -1,5 +1,5 @@
 import { deserialize, serialize } from "node:v8";
-import { joinBytes } from "../../base/bytes.ts";
+import { joinBytes, sizeOf, withRoom } from "../../base/bytes.ts";
 import type { Bodies, FromGuest, ToGuest } from "./protocol.ts";
 
 /*
@@ -38,7 +38,7 @@ const KEPT = 1024 * 1024;
 
 /** Encodes messages into one buffer, which is used again for the next ones. */
 export class FrameEncoder {
-  #bytes = new Uint8Array(SMALLEST);
+  #bytes: Uint8Array = new Uint8Array(SMALLEST);
   #size = 0;
 
   /**
@@ -67,7 +67,7 @@ export class FrameEncoder {
   }
 
   #text(kind: number, text: string, bodies: readonly Uint8Array[]): void {
-    const size = bodies.reduce((sum, { length }) => sum + length, 0);
+    const size = sizeOf(bodies);
     // Nearly always ASCII, so that a byte for each character is enough.
     let most = text.length;
     let start = this.#reserve(HEAD + most + size) + HEAD;
@@ -99,12 +99,7 @@ export class FrameEncoder {
 
   /** Makes room, and returns where it begins. */
   #reserve(size: number): number {
-    const needed = this.#size + size;
-    if (needed > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
-      grown.set(this.#bytes.subarray(0, this.#size));
-      this.#bytes = grown;
-    }
+    this.#bytes = withRoom(this.#bytes, this.#size, this.#size + size);
     return this.#size;
   }
 }
@@ -134,7 +129,8 @@ export function onePiece(bodies: Bodies): Uint8Array {
   return bodies instanceof Uint8Array ? bodies : joinBytes(bodies);
 }
 
-function pieces(bodies: Bodies): readonly Uint8Array[] {
+/** As they are sent. */
+export function pieces(bodies: Bodies): readonly Uint8Array[] {
   return bodies instanceof Uint8Array ? [bodies] : bodies;
 }
 
@@ -145,7 +141,7 @@ function pieces(bodies: Bodies): readonly Uint8Array[] {
  * of bytes that are none of theirs
  */
 export class FrameReader<T> {
-  #buffer = new Uint8Array(64 * 1024);
+  #buffer: Uint8Array = new Uint8Array(64 * 1024);
   #length = 0;
 
   /** Takes data and returns the messages that are complete. */
@@ -167,11 +163,7 @@ export class FrameReader<T> {
 
   #append(chunk: Uint8Array): void {
     const needed = this.#length + chunk.length;
-    if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-      grown.set(this.#buffer.subarray(0, this.#length));
-      this.#buffer = grown;
-    }
+    this.#buffer = withRoom(this.#buffer, this.#length, needed);
     this.#buffer.set(chunk, this.#length);
     this.#length = needed;
   }

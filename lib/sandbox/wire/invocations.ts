@@ -1,6 +1,5 @@
 import type { Invocation } from "../../invocation/sandbox.ts";
-import type { MessageProperties } from "../../mod.ts";
-import { fromPlain, isPlain, plainProperties, SAME } from "./plain.ts";
+import { type Form, FormReader, inForm } from "./plain.ts";
 import type { ToGuest } from "./protocol.ts";
 
 /** An invocation, with the data that its process needs besides. */
@@ -25,8 +24,8 @@ export interface Starting {
 const FIELDS = 11;
 
 /**
- * Invocations on their way in one message: their bodies one after the other, the rest in one flat array. JSON carries it, unless a
- * property or a header is nothing that JSON has.
+ * Invocations on their way in one message: their bodies one after the other, the rest in one flat array. JSON carries it,
+ * unless it cannot express a property or a header.
  */
 export class Invocations {
   #waiting: Starting[] = [];
@@ -44,63 +43,32 @@ export class Invocations {
     const waiting = this.#waiting;
     this.#waiting = [];
     const bodies = waiting.map(({ invocation }) => invocation.body);
-    const plain = plainFields(waiting);
-    return ["invoke", bodies, plain ?? waiting.flatMap(fieldsOf), plain !== undefined];
+    return ["invoke", bodies, ...inForm((form) => fields(waiting, form))];
   }
 }
 
-/** Undefined if JSON cannot carry all of them: they stay together, in their order. */
-function plainFields(waiting: readonly Starting[]): unknown[] | undefined {
+function fields(waiting: readonly Starting[], form: Form): unknown[] | undefined {
   const all: unknown[] = [];
-  let last: MessageProperties | undefined;
-  for (const starting of waiting) {
-    const { properties, headers } = starting.invocation;
-    const sent = last && sameKind(properties, last) ? SAME : plainProperties(properties);
-    if (sent === undefined || !isPlain(headers)) return undefined;
-    last = properties;
-    const { id, batch, endsAt, invocation } = starting;
+  for (const { id, batch, endsAt, invocation } of waiting) {
+    if (!form.take(invocation)) return undefined;
     const { body, exchange, routingKey, redelivered, attempt, wantsResult } = invocation;
-    all.push(id, sent, isEmpty(headers) ? SAME : headers, exchange, routingKey);
+    all.push(id, form.properties, form.headers, exchange, routingKey);
     all.push(redelivered, attempt, endsAt, wantsResult, batch, body.length);
   }
   return all;
-}
-
-function fieldsOf({ id, batch, endsAt, invocation }: Starting): unknown[] {
-  const { body, properties, headers, exchange, routingKey, redelivered, attempt, wantsResult } = invocation;
-  const { length } = body;
-  return [id, properties, headers, exchange, routingKey, redelivered, attempt, endsAt, wantsResult, batch, length];
-}
-
-/** Whether both have the same delivery mode and content type, and nothing else. */
-function sameKind(properties: MessageProperties, last: MessageProperties): boolean {
-  return properties.deliveryMode === last.deliveryMode && properties.contentType === last.contentType &&
-    hasKindOnly(properties) && hasKindOnly(last);
-}
-
-function hasKindOnly(properties: MessageProperties): boolean {
-  for (const name in properties) if (name !== "deliveryMode" && name !== "contentType") return false;
-  return true;
-}
-
-function isEmpty(headers: Record<string, unknown>): boolean {
-  for (const _ in headers) return false;
-  return true;
 }
 
 /** The invocations of one message, each with its own objects, so that one handler cannot change another's. */
 export function unpack([, received, rest, plain]: ToGuest & { 0: "invoke" }): Started[] {
   const bodies = received as Uint8Array;
   const all: Started[] = [];
+  const reader = new FormReader(plain);
   let at = 0;
-  let properties: MessageProperties = {};
   for (let field = 0; field < rest.length; field += FIELDS) {
-    const given = rest[field + 1];
-    properties = given === SAME ? { ...properties } : plain ? fromPlain(given as Record<string, unknown>) : given!;
     all.push({
       id: rest[field] as number,
-      properties,
-      headers: rest[field + 2] === SAME ? {} : rest[field + 2] as Record<string, unknown>,
+      properties: reader.properties(rest[field + 1]),
+      headers: reader.headers(rest[field + 2]),
       exchange: rest[field + 3] as string,
       routingKey: rest[field + 4] as string,
       redelivered: rest[field + 5] as boolean,

@@ -68,3 +68,8 @@ export type FromGuest =
 
 /** Maximum length of a log line's fields in characters. */
 export const MAX_FIELDS = 64 * 1024;
+
+/** The error for anything else that comes over the connection. */
+export function notOfTheProtocol(): TypeError {
+  return new TypeError("it is no message of the protocol");
+}
