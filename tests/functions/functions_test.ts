@@ -6,6 +6,7 @@ import { Logger } from "../../lib/base/log.ts";
 import { ProcessSandbox } from "../../lib/sandbox/host/process_sandbox.ts";
 import { folder } from "../loader/folder.ts";
 import { invoked } from "../support/invoked.ts";
+import { anInvocation } from "../support/invocation.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = `${ROOT}deno.json`;
@@ -39,16 +40,8 @@ async function runAll(name: string, bodies: string[], contentType: string) {
     log: new Logger({ format: "json", write: (line) => void lines.push(JSON.parse(line).message) }),
   });
   const invoke = async (body: string): Promise<Outcome> => {
-    const outcome = await invoked(sandbox, {
-      body: new TextEncoder().encode(body),
-      properties: { contentType },
-      headers: {},
-      exchange: "",
-      routingKey: loaded.definition.queue.name,
-      redelivered: false,
-      attempt: 1,
-      wantsResult: false,
-    });
+    const given = { body: new TextEncoder().encode(body), properties: { contentType } };
+    const outcome = await invoked(sandbox, anInvocation({ ...given, routingKey: loaded.definition.queue.name }));
     order.push(body);
     return outcome;
   };

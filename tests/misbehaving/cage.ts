@@ -11,6 +11,7 @@ import type { Publication } from "../../lib/invocation/publication.ts";
 import type { OnceStore } from "../../lib/invocation/once_store.ts";
 import type { Invocation, Sandbox } from "../../lib/invocation/sandbox.ts";
 import { Logger } from "../../lib/base/log.ts";
+import { anInvocation } from "../support/invocation.ts";
 import { InlineSandbox } from "../../lib/sandbox/handler/inline_sandbox.ts";
 import { MemoryWatch } from "../../lib/sandbox/limits/memory_watch.ts";
 import { ProcessSandbox } from "../../lib/sandbox/host/process_sandbox.ts";
@@ -104,16 +105,11 @@ export class Cage implements AsyncDisposable {
 
 /** A first attempt with a body that is JSON. */
 export function invocationOf(body: unknown): Invocation {
-  return {
+  return anInvocation({
     body: new TextEncoder().encode(JSON.stringify(body)),
     properties: { contentType: "application/json", messageId: "m" },
-    headers: {},
-    exchange: "",
     routingKey: "function",
-    redelivered: false,
-    attempt: 1,
-    wantsResult: false,
-  };
+  });
 }
 
 /** The failure of an outcome of this kind. */

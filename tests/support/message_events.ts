@@ -1,4 +1,5 @@
 import { valueWithin } from "../../lib/base/time/within.ts";
+
 /** One server-sent event of a message. */
 export interface SeenEvent {
   readonly event: string;
@@ -32,8 +33,7 @@ export class EventReader implements AsyncDisposable {
     return this.events.at(-1);
   }
 
-  /** Resolves at the end of the stream. */
-  /** Fails after half a minute: a missed end must not hang the run of tests. */
+  /** Resolves at the end of the stream. Fails after half a minute: a missed end must not hang the run of tests. */
   async ended(): Promise<SeenEvent[]> {
     await valueWithin(30_000, this.#read, () => new Error(`the events did not end after ${this.kinds}`));
     return this.events;

@@ -7,20 +7,11 @@ import { Settler } from "../../../lib/amqp/publishing/settle.ts";
 import { WarrenError } from "../../../lib/base/errors.ts";
 import { resolveFunctionConfig } from "../../../lib/invocation/definition/function_config.ts";
 import type { Disposition } from "../../../lib/invocation/outcome.ts";
-import type { Invocation } from "../../../lib/invocation/sandbox.ts";
 import { Logger } from "../../../lib/base/log.ts";
+import { anInvocation } from "../../support/invocation.ts";
 
 const definition = resolveFunctionConfig({ queue: "orders" }, { name: "order", file: "/order.ts", version: "1" });
-const invocation: Invocation = {
-  body: new Uint8Array([1, 2]),
-  properties: { messageId: "m" },
-  headers: {},
-  exchange: "",
-  routingKey: "orders",
-  redelivered: false,
-  attempt: 1,
-  wantsResult: false,
-};
+const invocation = anInvocation({ body: new Uint8Array([1, 2]), properties: { messageId: "m" } });
 const about = { definition, invocation };
 const failure = { type: "Error", message: "no", stack: "Error: no\n    at order.ts:1" };
 const RETRY: Disposition = { kind: "retry", delay: 1_000, attempt: 2, failure };

@@ -10,6 +10,7 @@ import { ProcessSandbox } from "../../../lib/sandbox/host/process_sandbox.ts";
 import { failureOf } from "../../misbehaving/cage.ts";
 import { eventually } from "../../support/eventually.ts";
 import { invoked } from "../../support/invoked.ts";
+import { anInvocation } from "../../support/invocation.ts";
 
 const CONFIG_FILE = fileURLToPath(new URL("../../../deno.json", import.meta.url));
 
@@ -70,16 +71,14 @@ async function withSandbox(module: string, setting: Setting, test: (fixture: Fix
 
 function invocation(body: Uint8Array): Invocation {
   const properties = { contentType: "application/json", messageId: "m" };
-  return {
+  return anInvocation({
     body,
     properties,
     headers: { tenant: "a" },
     exchange: "shop",
     routingKey: "new",
-    redelivered: false,
     attempt: 2,
-    wantsResult: false,
-  };
+  });
 }
 
 function reasonOf(outcome: Outcome): string {

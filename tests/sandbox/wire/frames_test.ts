@@ -4,21 +4,16 @@ import { FrameEncoder, FrameReader, MAX_FRAME } from "../../../lib/sandbox/wire/
 import { Invocations, type Started, unpack } from "../../../lib/sandbox/wire/invocations.ts";
 import type { FromGuest, ToGuest } from "../../../lib/sandbox/wire/protocol.ts";
 import type { Invocation } from "../../../lib/invocation/sandbox.ts";
+import { anInvocation } from "../../support/invocation.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function invocation(more: Partial<Invocation> = {}): Invocation {
-  return {
+  return anInvocation({
     body: bytes("body"),
     properties: { contentType: "application/json", deliveryMode: 2 },
-    headers: {},
-    exchange: "",
-    routingKey: "orders",
-    redelivered: false,
-    attempt: 1,
-    wantsResult: false,
     ...more,
-  };
+  });
 }
 
 /** What comes out of the other end of the socket, and the kind of the first frame. */
