@@ -30,6 +30,10 @@ brokerTest("whoever follows a message sees it wait, run, retry, and end, on any 
   await using runner = await startServing({ amqpUrl, functionsDir: functions.path });
   // This one has no function: whatever it tells of, it has heard from the other one.
   await using other = await startServing({ amqpUrl, functionsDir: nothing.path });
+  // Until they hear each other, what they tell is lost.
+  for (const [one, another] of [[runner, other], [other, runner]]) {
+    await eventually(async () => (await (await fetch(`${one.url}/runners`)).text()).includes(`.${another.pid}"`));
+  }
   const id = crypto.randomUUID();
   await using near = await EventReader.open(`${runner.url}/messages/${id}/events`);
   await using far = await EventReader.open(`${other.url}/messages/${id}/events`);

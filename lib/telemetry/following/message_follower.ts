@@ -1,7 +1,9 @@
 import { WarrenError } from "../../base/errors.ts";
+import { Backoff } from "../../base/time/backoff.ts";
 import { TIMERS, type Timers } from "../../base/time/timers.ts";
 import type { FleetNews } from "../../invocation/insight/fleet.ts";
 import { isLast, type MessageEvent, type MessageEvents } from "../../invocation/insight/message_event.ts";
+import type { RunSummary } from "../../invocation/insight/run.ts";
 import type { OperatorView } from "../../invocation/insight/operator_view.ts";
 import { stateAfter } from "./ending.ts";
 import { EventQueue } from "./event_queue.ts";
@@ -27,6 +29,10 @@ export interface MessageFollowerOptions {
 const FOLLOW = "follow";
 const HAPPENED = "happened";
 const MOST_IDS = 1_000;
+/** Milliseconds until the records are read again, about, and the longest pause after that. */
+const FIRST_LOOK = 3_000;
+const LONGEST_PAUSE = 60_000;
+const NOT_HEARD = "its end was not heard, and records have no results";
 
 /**
  * Follows messages over all runners.
@@ -34,6 +40,7 @@ const MOST_IDS = 1_000;
  * 1. A runner with a follower tells all runners, at once and every few seconds while the message is followed.
  * 2. Those that hear it for the first time tell what of it runs there now, and from then on what happens to it.
  * 3. What ended before is in the records. They are read after 1., so that nothing is missed in between.
+ * 4. What runners tell is lost while a connection is down, or not there yet. So the end is looked for in the records again.
  */
 export class MessageFollower implements MessageEvents {
   readonly #options: MessageFollowerOptions;
@@ -67,26 +74,54 @@ export class MessageFollower implements MessageEvents {
   async *#follow(messageId: string, name: string | undefined, signal: AbortSignal): AsyncGenerator<MessageEvent> {
     const queue = new EventQueue(name);
     const end = () => queue.end();
+    let stopLooking = () => {};
     signal.addEventListener("abort", end, { once: true });
     this.#join(messageId, queue);
     try {
       if (signal.aborted) return;
-      const before = await this.#recorded(messageId, name);
+      const newest = await this.#newestRun(messageId, name);
+      // Without a record the message waits, or runs for the first time.
+      const before: MessageEvent = newest ? stateAfter(newest, Date.now()) : { kind: "queued" };
       // What came meanwhile is newer.
       if (queue.size === 0) yield before;
       if (queue.size === 0 && isLast(before)) return;
+      stopLooking = this.#lookAgain(messageId, name, queue, newest?.id);
       for (let event = await queue.next(); event; event = await queue.next()) yield event;
     } finally {
+      stopLooking();
       signal.removeEventListener("abort", end);
       this.#leave(messageId, queue);
     }
   }
 
-  /** Without a record the message waits, or runs for the first time. */
-  async #recorded(messageId: string, name: string | undefined): Promise<MessageEvent> {
+  async #newestRun(messageId: string, name: string | undefined): Promise<RunSummary | undefined> {
     const query = { messageId, function: name, limit: 1 };
     const [newest] = await this.#options.runs.runs(query).then(({ items }) => items, () => []);
-    return newest ? stateAfter(newest, Date.now()) : { kind: "queued" };
+    return newest;
+  }
+
+  /**
+   * Looks for the end in the records, with growing pauses, until it is there or the returned function is called.
+   *
+   * @param known the id of the newest run at the start. It is no end of what runs now: the message may have been redriven
+   */
+  #lookAgain(messageId: string, name: string | undefined, queue: EventQueue, known: string | undefined): () => void {
+    const backoff = new Backoff({ initial: FIRST_LOOK, max: LONGEST_PAUSE });
+    let over = false;
+    let cancel = () => {};
+    const look = async () => {
+      const newest = await this.#newestRun(messageId, name);
+      if (over) return;
+      const state = newest && newest.id !== known ? stateAfter(newest, Date.now()) : undefined;
+      if (!state || !isLast(state)) return wait();
+      queue.offer(state.kind === "done" ? { ...state, omitted: NOT_HEARD } : state);
+    };
+    const wait = () => void (cancel = this.#timers.after(backoff.next(), () => void look()));
+    wait();
+    return () => {
+      over = true;
+      cancel();
+    };
   }
 
   #join(messageId: string, queue: EventQueue): void {

@@ -13,6 +13,8 @@ class FakeNews {
   readonly #heard = new Map<string, Map<string, (value: unknown, from: string) => void>>();
   /** Topics, and who told them to whom. */
   readonly told: string[] = [];
+  /** What is told is lost, as it is while a connection is down. */
+  down = false;
 
   as(name: string): FleetNews {
     const own = new Map<string, (value: unknown, from: string) => void>();
@@ -20,6 +22,7 @@ class FakeNews {
     return {
       hear: (topic, heard) => void own.set(topic, heard),
       tell: (topic, value, to) => {
+        if (this.down) return false;
         this.told.push(`${topic} ${name} ${to ?? "all"}`);
         for (const [other, topics] of this.#heard) {
           if (other === name || (to !== undefined && to !== other)) continue;
@@ -117,6 +120,40 @@ Deno.test("what ended before is answered from the records, unless it goes on mea
   one.followed.started(definition, invocationAs({ messageId: "m" }), 2);
   assertEquals((await first)?.kind, "running");
   await again.close();
+});
+
+Deno.test("an end that was told while nothing could be heard is found in the records", async () => {
+  const { runners: [one, two], records, news, timers } = fleetOf("one", "two");
+  const about = { id: "1", runner: "two", logs: [], logsLeftOut: 0, body: false };
+  // It was retried before, and that is no end.
+  records.push(toRun(endedAs({ messageId: "m", next: { kind: "retry", delay: 5, attempt: 2 } }), about));
+  news.down = true;
+  const reader = read(one.follower.follow("m", { signal: NEVER }));
+  assertEquals((await reader.next())?.kind, "retrying");
+  await timers.pass(10_000);
+  two.followed.ended(endedAs({ messageId: "m", attempt: 2 }));
+  records.unshift(toRun(endedAs({ messageId: "m", attempt: 2 }), { ...about, id: "2" }));
+  const next = reader.next();
+  await timers.pass(60_000);
+  const omitted = "its end was not heard, and records have no results";
+  assertEquals(await next, { kind: "done", function: "order", attempt: 2, omitted });
+  assertEquals(await reader.next(), undefined);
+  assertEquals(one.followed.size, 0);
+});
+
+Deno.test("an end that was in the records from the start is no end of what runs now", async () => {
+  const { runners: [one], records, timers } = fleetOf("one");
+  const about = { id: "1", runner: "one", logs: [], logsLeftOut: 0, body: false };
+  records.push(toRun(endedAs({ messageId: "m", outcome: failed("no") }), about));
+  const reader = read(one.follower.follow("m", { signal: NEVER }));
+  const first = reader.next();
+  // It was a dead letter, and was sent again.
+  one.followed.started(definition, invocationAs({ messageId: "m" }), 2);
+  assertEquals((await first)?.kind, "running");
+  const second = reader.next();
+  await timers.pass(120_000);
+  one.followed.ended(endedAs({ messageId: "m" }));
+  assertEquals((await second)?.kind, "done");
 });
 
 Deno.test("who follows says so again and again, and is forgotten when that ends", async () => {
