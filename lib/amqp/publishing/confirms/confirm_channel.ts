@@ -49,7 +49,7 @@ export class ConfirmChannel {
   readonly #third: number;
   /** What is on its way, by its number, which rises. */
   readonly #outgoing = new NumberMap<Outgoing>();
-  /** None before it is on its way. */
+  /** Everything before this number is settled. */
   #first = 1;
   #last = 0;
   #bytes = 0;
@@ -146,7 +146,7 @@ export class ConfirmChannel {
 
   /** Who is called back may publish at once: that is not meant. */
   #settleUpTo(tag: number, nack: boolean): void {
-    const last = tag === 0 ? this.#last : tag;
+    const last = tag === 0 ? this.#last : Math.min(tag, this.#last);
     for (let number = this.#first; number <= last; number++) this.#settle(number, nack);
     this.#first = last + 1;
   }

@@ -40,6 +40,16 @@ Deno.test("what is published while others are confirmed is not confirmed with th
   channel.lose();
 });
 
+Deno.test("a confirm beyond all that was published is for what was, and what comes later is confirmed as ever", async () => {
+  const { held, channel, told, sink } = await open();
+  channel.send(to("a"), true, sink);
+  held.confirmUpTo(1_000);
+  channel.send(to("b"), true, sink);
+  held.confirmUpTo(2);
+  assertEquals(told, ["a there", "b there"]);
+  channel.lose();
+});
+
 Deno.test("what the broker refuses now can be tried again, and what no queue takes cannot", async () => {
   const { held, channel, told, sink } = await open();
   for (const key of ["full", "nowhere", "there"]) channel.send(to(key), true, sink);
