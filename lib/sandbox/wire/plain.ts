@@ -29,7 +29,12 @@ export interface Form {
  * v8's serialization.
  */
 export function inForm(fields: (form: Form) => unknown[] | undefined): [fields: unknown[], plain: boolean] {
-  const plain = fields(new PlainForm());
+  let plain: unknown[] | undefined;
+  try {
+    plain = fields(new PlainForm());
+  } catch {
+    // A header of the handler's throws when it is read. What is sent says so later, for its message alone.
+  }
   return plain ? [plain, true] : [fields(new StructuredForm())!, false];
 }
 

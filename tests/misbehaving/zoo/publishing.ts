@@ -64,6 +64,15 @@ export const PUBLISHING: readonly Animal[] = [
     ends: "failed",
     because: "may not publish with priority",
   },
+  ...[1, 2].map((times): Animal => ({
+    does: `publishes with a header that throws after ${times} read(s)`,
+    handler: `
+      let reads = 0;
+      const headers = { get a() { if (reads++ >= ${times}) throw new Error("not again"); return "a"; } };
+      await context.publish("x", { routingKey: "b", headers });`,
+    ends: "failed",
+    because: "cannot be published: not again",
+  })),
   {
     does: "publishes with a property that there is not",
     handler: "await context.publish('x', { routingKey: 'b', mandatory: false });",
